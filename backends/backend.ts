@@ -1,0 +1,62 @@
+/**
+ * A data plane. `plan` is total, deterministic and free of I/O: the agent, `--dry-run`, `routes`, `routes
+ * diff` and the simulator all use the same one. Every backend passes `test/conformance/backend_suite.ts`.
+ */
+import type { Lease, Refusal } from "../lease/lease.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import type { View } from "../lease/view.ts";
+import type { KernelObject } from "../kernel/state.ts";
+import type { Json } from "../net/json.ts";
+
+/** What is true of this host and nothing else. */
+export interface Host {
+  /** flan's identity of the host, from the state directory. */
+  readonly node: string;
+  readonly underlay: Underlay;
+  /** The address that is announced to peers; differs from the underlay's behind NAT. */
+  readonly publicIp: string;
+  /** The MAC of the backend's device, kept in the state directory. */
+  readonly mac: string;
+  /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
+  readonly mtu: number | undefined;
+  /** Addresses for which the kernel has asked (on-demand mode); empty otherwise. */
+  readonly wanted: ReadonlySet<string>;
+}
+
+/** The link that carries the tunnel's packets. */
+export interface Underlay {
+  readonly link: string;
+  readonly address: string;
+  readonly mtu: number;
+}
+
+export interface Backend {
+  /** flannel's canonical name, as it stands in leases. */
+  readonly type: string;
+  /** Checks the config's backend options. Throws `invalid` with key and value. */
+  check(config: NetworkConfig): void;
+  /** Name of the device it makes, or "" where it makes none. */
+  device(config: NetworkConfig): string;
+  /** What this host's lease announces. */
+  announce(config: NetworkConfig, host: Host): { backendType: string; backendData: Json | undefined };
+  /** MTU of the overlay on this host. */
+  mtu(config: NetworkConfig, host: Host): number;
+  /** Everything that should be in the kernel, and how each peer is reached. */
+  plan(view: View, host: Host): Plan;
+}
+
+export interface Plan {
+  /** In the order in which they are made: link, sysctl, address, nexthop, neighbour, FDB, route. */
+  readonly objects: readonly KernelObject[];
+  readonly peers: readonly PeerPlan[];
+  /** Leases that the view accepts and this backend cannot use. */
+  readonly refused: readonly Refusal[];
+}
+
+export interface PeerPlan {
+  readonly lease: Lease;
+  /** How its packets go: `vxlan`, `direct`. */
+  readonly way: string;
+  /** Keys (`keyOf`) of the objects that this peer needs. */
+  readonly keys: readonly string[];
+}

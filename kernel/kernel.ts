@@ -1,0 +1,82 @@
+/**
+ * The kernel as flan sees it. `ffi/netlink_kernel.ts` implements this for Linux, `test/lib/fake_kernel.ts` in
+ * memory; one conformance suite holds both to the same behaviour.
+ */
+import type { KernelError } from "../net/errors.ts";
+import type { KernelObject, NeighbourState } from "./state.ts";
+
+export interface Kernel {
+  /**
+   * Reads what is there, whole and consistent (an interrupted dump is done again): every link and address;
+   * the routes of the main table and every nexthop object; neighbours and FDB entries of the links in
+   * `request.links` that exist; the values of `request.sysctls` that exist.
+   */
+  dump(request: DumpRequest): Promise<readonly KernelObject[]>;
+
+  /**
+   * Carries the changes out in the order given, in batches, and goes on after one that fails. Resolves to
+   * the failures; an empty list means that the kernel acknowledged everything.
+   *
+   * - `add` is exclusive: where the key exists the kernel answers EEXIST and nothing changes.
+   * - `replace` overwrites the value of the key, in place where the kernel can.
+   * - `delete` of what is not there (ENOENT, ESRCH, EADDRNOTAVAIL, ENODEV) counts as done.
+   */
+  apply(changes: readonly Change[]): Promise<readonly Failure[]>;
+
+  /**
+   * Changes as they happen, from the moment of the call until `signal` aborts. An event says "look again",
+   * never what to do; one that was lost shows as `overrun`.
+   */
+  events(signal: AbortSignal): AsyncIterable<KernelEvent>;
+
+  /** The kernel's own answer to "how would this packet go". Throws KernelError (ENETUNREACH, EHOSTUNREACH). */
+  routeGet(destination: string): Promise<RouteAnswer>;
+
+  /** Gives every descriptor back. Nothing in the kernel changes. */
+  close(): void;
+}
+
+export interface DumpRequest {
+  /** Names of the links whose neighbours and FDB entries are read. */
+  readonly links: readonly string[];
+  /** Names as in {@link Sysctl.name}. */
+  readonly sysctls: readonly string[];
+}
+
+export interface Change {
+  readonly verb: "add" | "replace" | "delete";
+  readonly object: KernelObject;
+}
+
+export interface Failure {
+  readonly change: Change;
+  readonly error: KernelError;
+}
+
+export interface KernelEvent {
+  readonly group: "link" | "address" | "route" | "nexthop" | "neighbour" | "overrun";
+  /** `wanted`: the kernel asks user space for the MAC of `ip` on `link` (RTM_GETNEIGH, app_solicit). */
+  readonly action: "new" | "delete" | "wanted";
+  /** Whether this Kernel's own `apply` caused it. */
+  readonly own: boolean;
+  /** The netlink port of who did it: the process id for most programs, 0 for the kernel itself. */
+  readonly port: number;
+  /** The link concerned, where the event names one. */
+  readonly link?: string;
+  /** Destination prefix of a route, address with length, or neighbour's IP. */
+  readonly subject?: string;
+  /** For routes and neighbours. */
+  readonly protocol?: number;
+  /** For neighbours. */
+  readonly state?: NeighbourState;
+}
+
+export interface RouteAnswer {
+  readonly link: string;
+  /** "" where the destination is on the link. */
+  readonly gateway: string;
+  /** The preferred source address. */
+  readonly source: string;
+  /** The path MTU that the kernel knows (a route's metric or an ICMP error), or 0. */
+  readonly mtu: number;
+}

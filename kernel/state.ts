@@ -1,0 +1,175 @@
+/**
+ * The kernel objects flan deals with, as plain values. The same types say what is wanted and what is there,
+ * so that the two can be compared. Addresses, prefixes and MACs are canonical text (`net/ip.ts`, `net/mac.ts`);
+ * links are named, not numbered, because a link that is made anew has another index.
+ */
+
+/** flan's mark on routes, nexthops and neighbours (`proto 113` in `ip`); unassigned in rtnetlink's list. */
+export const ROUTE_PROTOCOL = 113;
+
+/** flan's mark on links: their alias begins so. */
+export const LINK_ALIAS = "flan";
+
+export interface Link {
+  readonly kind: "link";
+  readonly name: string;
+  /** rtnetlink's IFLA_INFO_KIND (`vxlan`, `veth`, `bridge`), or "" for a plain device. */
+  readonly type: string;
+  /** The free text of `ip link set dev X alias …`, "" if none. */
+  readonly alias: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** Only where `type` is "vxlan". */
+  readonly vxlan?: Vxlan;
+}
+
+/** What of a VXLAN device cannot be changed while it exists. */
+export interface Vxlan {
+  /** 1 to 16777215. */
+  readonly vni: number;
+  /** UDP destination port. */
+  readonly port: number;
+  /** Source address of the outer packets. */
+  readonly local: string;
+  /** Name of the link that carries the outer packets, or "" where the device is not bound to one. */
+  readonly parent: string;
+  readonly learning: boolean;
+  /** Group policy extension (draft-smith-vxlan-group-policy). */
+  readonly gbp: boolean;
+}
+
+export interface Address {
+  readonly kind: "address";
+  readonly link: string;
+  /** With its prefix length, host bits kept: `10.5.1.0/32`. */
+  readonly address: string;
+}
+
+export interface Nexthop {
+  readonly kind: "nexthop";
+  /** 1 to 2^32 − 1, one number space for the whole namespace. */
+  readonly id: number;
+  readonly gateway: string;
+  readonly link: string;
+  readonly onlink: boolean;
+  /** rtnetlink's RTPROT_ number: who made it. */
+  readonly protocol: number;
+}
+
+/** The NUD_ states of a neighbour entry, as `ip neigh` names them. */
+export type NeighbourState =
+  | "permanent"
+  | "noarp"
+  | "reachable"
+  | "stale"
+  | "delay"
+  | "probe"
+  | "incomplete"
+  | "failed"
+  | "none";
+
+export interface Neighbour {
+  readonly kind: "neighbour";
+  readonly link: string;
+  readonly ip: string;
+  /** "" while it is not resolved. */
+  readonly mac: string;
+  /** Wanted entries are `permanent`, or `reachable` where they may age (on-demand). */
+  readonly state: NeighbourState;
+  readonly protocol: number;
+}
+
+export interface FdbEntry {
+  readonly kind: "fdb";
+  readonly link: string;
+  readonly mac: string;
+  /** The remote VTEP's underlay address; "" for entries without one. */
+  readonly remote: string;
+}
+
+export interface Route {
+  readonly kind: "route";
+  readonly destination: string;
+  /** Priority; 0 is the kernel's default for IPv4. */
+  readonly metric: number;
+  /** The outgoing link, or "" where the route has several or none. */
+  readonly link: string;
+  /** The gateway, or "" where the destination is on the link. */
+  readonly gateway: string;
+  readonly onlink: boolean;
+  /** The nexthop object that the route uses, or 0. `gateway`, `link` and `onlink` then repeat what it says. */
+  readonly nexthop: number;
+  /** rtnetlink's RTN_ name: `unicast`, `unreachable`, `blackhole`, … */
+  readonly type: string;
+  readonly protocol: number;
+}
+
+export interface Sysctl {
+  readonly kind: "sysctl";
+  /** Path below /proc/sys, with slashes because link names hold dots: `net/ipv4/neigh/flan.1/app_solicit`. */
+  readonly name: string;
+  readonly value: string;
+}
+
+export type KernelObject = Link | Address | Nexthop | Neighbour | FdbEntry | Route | Sysctl;
+export type ObjectKind = KernelObject["kind"];
+
+/** What makes an object the same object in the kernel's eyes; everything else of it is its value. */
+export function keyOf(object: KernelObject): string {
+  switch (object.kind) {
+    case "link":
+      return `link ${object.name}`;
+    case "address":
+      return `address ${object.address} dev ${object.link}`;
+    case "nexthop":
+      return `nexthop ${object.id}`;
+    case "neighbour":
+      return `neighbour ${object.ip} dev ${object.link}`;
+    case "fdb":
+      return `fdb ${object.mac} dev ${object.link}`;
+    case "route":
+      return `route ${object.destination} metric ${object.metric}`;
+    case "sysctl":
+      return `sysctl ${object.name}`;
+  }
+}
+
+/** Whether two objects of one key have one value. */
+export function sameObject(a: KernelObject, b: KernelObject): boolean {
+  return sameValue(a, b);
+}
+
+function sameValue(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  const x = a as Record<string, unknown>;
+  const y = b as Record<string, unknown>;
+  const keys = Object.keys(x);
+  return keys.length === Object.keys(y).length && keys.every((key) => sameValue(x[key], y[key]));
+}
+
+/** One object as a person reads it in a log line or an error: `route 10.5.9.0/24 via 10.5.9.0 dev flan.1`. */
+export function describe(object: KernelObject): string {
+  switch (object.kind) {
+    case "link":
+      return `link ${object.name}`;
+    case "address":
+      return `address ${object.address} dev ${object.link}`;
+    case "nexthop":
+      return `nexthop ${object.id} via ${object.gateway} dev ${object.link}`;
+    case "neighbour":
+      return `neighbour ${object.ip} lladdr ${object.mac || "none"} dev ${object.link}`;
+    case "fdb":
+      return `FDB entry ${object.mac} dst ${object.remote || "none"} dev ${object.link}`;
+    case "route":
+      return [
+        `route ${object.type === "unicast" ? "" : `${object.type} `}${object.destination}`,
+        object.gateway && `via ${object.gateway}`,
+        object.link && `dev ${object.link}`,
+        object.metric !== 0 && `metric ${object.metric}`,
+      ].filter(Boolean).join(" ");
+    case "sysctl":
+      return `sysctl ${object.name}=${object.value}`;
+  }
+}

@@ -1,0 +1,29 @@
+/** A lease: which host owns which subnet of the network, and how that host is reached. */
+import type { Json } from "../net/json.ts";
+
+export interface Lease {
+  /** The subnet, as `10.5.1.0/24`. */
+  readonly subnet: string;
+  /** The host's underlay address, to which its peers send. */
+  readonly publicIp: string;
+  /** flannel's canonical backend name; "" for udp and alloc, which announce none. */
+  readonly backendType: string;
+  /** What the backend needs to know of this host (vxlan: VNI and VtepMAC), or undefined. */
+  readonly backendData: Json | undefined;
+  /** flan's identity of the host; undefined for a flannel host's lease. */
+  readonly node: string | undefined;
+  /** Milliseconds since 1970, or undefined for a reservation, which does not expire. */
+  readonly expires: number | undefined;
+  /** The store's revision of this lease; every write is a compare-and-swap on it. */
+  readonly revision: number;
+}
+
+/** A lease that cannot be used, and why. It hides no other one. */
+export interface Refusal {
+  /** The subnet or store key as it stands in the store, printable. */
+  readonly subnet: string;
+  /** A stable word: `outside-network`, `overlap`, `bad-endpoint`, `bad-backend-data`, … */
+  readonly code: string;
+  /** One clause for a person, with the value. */
+  readonly reason: string;
+}
