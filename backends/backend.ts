@@ -33,8 +33,11 @@ export interface Underlay {
 export interface Backend {
   /** flannel's canonical name, as it stands in leases. */
   readonly type: string;
-  /** Checks the config's backend options. Throws `invalid` with key and value. */
-  check(config: NetworkConfig): void;
+  /**
+   * Checks the config's backend options. Throws `invalid` with key and value; returns a sentence for every
+   * option that this host ignores (a network shared with flannel may carry options of flannel's own).
+   */
+  check(config: NetworkConfig): readonly string[];
   /** Name of the device it makes, or "" where it makes none. */
   device(config: NetworkConfig): string;
   /** What this host's lease announces. */
