@@ -1,0 +1,54 @@
+/**
+ * Command-line parsing. The only file that imports commander; commands get their `Command` from here, with
+ * flan's conventions built in: errors are one sentence and exit 2, help is on stdout, suggestions are given.
+ */
+import { Command, Option } from "commander";
+import { CommanderError } from "commander-core";
+import { FlanError, invalid } from "../net/errors.ts";
+
+export { Command, CommanderError, Option };
+
+/** A command as help, completions and `main.ts` see it before its module is loaded. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<{ command(run: Runner): AnyCommand }>;
+}
+
+// deno-lint-ignore no-explicit-any -- the inferred option types differ for every command
+export type AnyCommand = Command<any, any, any>;
+
+/** Takes the exit code of the command that ran. */
+export type Runner = (code: Promise<number>) => Promise<void>;
+
+/** A command with the manners that all commands share. */
+export function newCommand<N extends string>(name: N, summary: string): Command {
+  const command = new Command(name).summary(summary).description(summary);
+  command.exitOverride().configureOutput({ writeErr: () => {} }).showSuggestionAfterError(true);
+  command.helpCommand(false).allowExcessArguments(false);
+  return command;
+}
+
+/** A flag's value as a whole number within a range. Throws `invalid` with flag and value. */
+export function integerFlag(flag: string, text: string, range: { min: number; max: number }): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= range.min && value <= range.max)) {
+    throw invalid(
+      "cli",
+      `Cannot use ${flag} ${text}: a whole number from ${range.min} to ${range.max} is needed`,
+    );
+  }
+  return value;
+}
+
+/**
+ * What commander threw, as flan's error: undefined for help and version, which are no errors. Commander's
+ * text ("error: unknown option '--bakend'\n(Did you mean --backend?)") becomes a sentence and a hint.
+ */
+export function usageError(error: CommanderError): FlanError | undefined {
+  if (error.exitCode === 0) return undefined;
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const sentence = first.charAt(0).toUpperCase() + first.slice(1);
+  const hint = rest.join(" ").replace(/^\((.*)\)$/, "$1").trim();
+  return new FlanError(sentence, { op: "cli", code: "invalid", hint: hint || undefined });
+}

@@ -1,0 +1,121 @@
+/**
+ * The shared config loader: flags over environment over config file over defaults, each value with its
+ * source. Every subcommand gets its settings here.
+ */
+import { invalid, messageOf } from "../net/errors.ts";
+import { didYouMean } from "../net/suggest.ts";
+import { quoted } from "../net/text.ts";
+import { Option } from "./cli.ts";
+import type { AnyCommand } from "./cli.ts";
+import { readConfigFile } from "./config_file.ts";
+import { environmentName, kebab, settingKeys, settings } from "./settings.ts";
+import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
+
+export interface Loaded {
+  readonly settings: Settings;
+  readonly sources: Readonly<Record<SettingKey, Source>>;
+  /** The config file that was read, if any. */
+  readonly file: string | undefined;
+}
+
+/** Gives `command` a flag for each of `keys` (all of them by default), and `--config`. */
+export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = settingKeys): AnyCommand {
+  for (const key of keys) {
+    const { argument, help, fallback } = settings[key] as Setting<unknown>;
+    const text = fallback === undefined || fallback === false
+      ? help
+      : `${help} (default ${display(key, fallback)})`;
+    command.addOption(new Option(`--${kebab(key)}${argument && ` ${argument}`}`, text));
+  }
+  return command.addOption(
+    new Option("--config <file>", "config file, YAML or JSON (default /etc/flan/config.yaml)"),
+  );
+}
+
+/**
+ * The settings from a command's parsed flags, the environment and the config file. Throws `invalid` for the
+ * first bad value, naming the value and where it stood, and for unknown keys and FLAN_ variables.
+ */
+export function loadSettings(flags: Readonly<Record<string, unknown>>): Loaded {
+  const named = flags["config"] ?? Deno.env.get("FLAN_CONFIG");
+  const file = readConfigFile(named === undefined ? undefined : String(named));
+  refuseUnknown(file);
+  const values: Record<string, unknown> = {};
+  const sources: Record<string, Source> = {};
+  for (const key of settingKeys) {
+    const found = find(key, flags, file);
+    sources[key] = found?.source ?? "default";
+    values[key] = found === undefined ? settings[key].fallback : parse(key, found);
+  }
+  return { settings: values as Settings, sources: sources as Record<SettingKey, Source>, file: file?.file };
+}
+
+/** A setting's value as a user would write it. */
+export function display(key: SettingKey, value: unknown): string {
+  if (value === undefined) return "-";
+  if (key === "leaseTtl") return seconds(Number(value));
+  if (Array.isArray(value)) return value.join(",");
+  if (typeof value === "object") return Object.entries(value!).map(([k, v]) => `${k}=${v}`).join(",");
+  return String(value);
+}
+
+function seconds(value: number): string {
+  if (value % 3600 === 0) return `${value / 3600}h`;
+  return value % 60 === 0 ? `${value / 60}m` : `${value}s`;
+}
+
+interface Found {
+  readonly raw: unknown;
+  readonly source: Source;
+  readonly place: string;
+}
+
+function find(
+  key: SettingKey,
+  flags: Readonly<Record<string, unknown>>,
+  file: ReturnType<typeof readConfigFile>,
+) {
+  const flag = flags[key];
+  if (flag !== undefined) return { raw: flag, source: "flag", place: `--${kebab(key)}` } satisfies Found;
+  const variable = environmentName(key);
+  const env = Deno.env.get(variable);
+  if (env !== undefined && env !== "") {
+    return { raw: env, source: "environment", place: variable } satisfies Found;
+  }
+  const value = file?.values.get(kebab(key));
+  if (value === undefined || value === null) return undefined;
+  return { raw: value, source: "file", place: `${kebab(key)} in ${file!.file}` } satisfies Found;
+}
+
+function parse(key: SettingKey, found: Found): unknown {
+  try {
+    return settings[key].parse(found.raw);
+  } catch (error) {
+    const shown = typeof found.raw === "string" ? quoted(found.raw) : quoted(JSON.stringify(found.raw));
+    throw invalid("config", `Cannot use ${found.place} ${shown}: ${messageOf(error)}`);
+  }
+}
+
+/** A mistyped key or variable is an error: silently ignoring it would run with another value than was meant. */
+function refuseUnknown(file: ReturnType<typeof readConfigFile>): void {
+  const keys = settingKeys.map(kebab);
+  for (const key of file?.values.keys() ?? []) {
+    if (!keys.includes(key)) {
+      throw invalid(
+        "config",
+        `Cannot use ${file!.file}: ${quoted(key)} is not a setting`,
+        didYouMean(key, keys),
+      );
+    }
+  }
+  const variables = [...settingKeys.map(environmentName), "FLAN_CONFIG"];
+  for (const name of Object.keys(Deno.env.toObject())) {
+    if (name.startsWith("FLAN_") && !variables.includes(name)) {
+      throw invalid(
+        "config",
+        `Cannot use environment variable ${quoted(name)}: no setting has that name`,
+        didYouMean(name, variables),
+      );
+    }
+  }
+}

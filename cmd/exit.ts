@@ -1,0 +1,46 @@
+/** The exit codes of flan, and the one place that turns an error into one of them. */
+import { FlanError, KernelError } from "../net/errors.ts";
+import type { ErrorCode } from "../net/errors.ts";
+import { printable } from "../net/text.ts";
+
+/** PRODUCT promise: these do not change. 130 and 143 stand for SIGINT and SIGTERM. */
+export const exit = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  no: 3,
+  store: 4,
+  unsupported: 5,
+  timeout: 6,
+} as const;
+
+const codes: Record<ErrorCode, number> = {
+  "invalid": exit.usage,
+  "failed": exit.failed,
+  "out-of-subnets": exit.failed,
+  "conflict": exit.failed,
+  "no": exit.no,
+  "store": exit.store,
+  "not-permitted": exit.unsupported,
+  "unsupported": exit.unsupported,
+  "timeout": exit.timeout,
+  "kernel": exit.failed,
+};
+
+export function exitCode(error: unknown): number {
+  return error instanceof FlanError ? codes[error.code] : exit.failed;
+}
+
+/** What a person reads of an error: one sentence, a hint where there is one; a defect of flan shows its stack. */
+export function explain(error: unknown): string {
+  if (error instanceof FlanError) {
+    const hint = error.hint === undefined ? "" : `\nhint: ${printable(error.hint, 400)}`;
+    const errno = error instanceof KernelError && !error.message.includes(error.errno)
+      ? ` (${error.errno})`
+      : "";
+    return `flan: ${printable(error.message, 2000)}${errno}${hint}`;
+  }
+  if (error instanceof Deno.errors.BrokenPipe) return "";
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  return `flan: This is a defect of flan, please report it\n${text}`;
+}

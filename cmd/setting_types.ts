@@ -1,0 +1,121 @@
+/**
+ * How the text of a setting becomes a value. Each parser takes what a flag, an environment variable or a
+ * config file gave (text, number, boolean or list) and throws a TypeError that says what is needed; the loader
+ * adds where the value stood.
+ */
+import { formatCidr, formatIp, isHostAddress, parseIp, parsePrefix } from "../net/ip.ts";
+import { messageOf } from "../net/errors.ts";
+import { didYouMean } from "../net/suggest.ts";
+
+export type Parser<T> = (raw: unknown) => T;
+
+export const text: Parser<string> = (raw) => {
+  if (typeof raw === "number") return String(raw);
+  if (typeof raw !== "string" || raw === "" || raw.length > 4096) throw new TypeError("text is needed");
+  return raw;
+};
+
+export const path: Parser<string> = (raw) => {
+  const value = text(raw);
+  if (!value.startsWith("/") || value.includes("\0")) throw new TypeError("an absolute path is needed");
+  return value.length > 1 ? value.replace(/\/+$/, "") : value;
+};
+
+export const address: Parser<string> = (raw) => {
+  const ip = because(() => parseIp(text(raw)));
+  if (ip.family !== 4) throw new TypeError("an IPv4 address is needed");
+  if (!isHostAddress(ip)) throw new TypeError("the address of one host is needed");
+  return formatIp(ip);
+};
+
+/** Any IPv4 address, also one that no host can have (the first of a subnet). */
+export const ipv4: Parser<string> = (raw) => {
+  const ip = because(() => parseIp(text(raw)));
+  if (ip.family !== 4) throw new TypeError("an IPv4 address is needed");
+  return formatIp(ip);
+};
+
+/** A network; host bits are cleared, as flannel does. */
+export const network: Parser<string> = (raw) => {
+  const { cidr } = because(() => parsePrefix(text(raw)));
+  if (cidr.family !== 4) throw new TypeError("an IPv4 network is needed");
+  return formatCidr(cidr);
+};
+
+export function integer(min: number, max: number): Parser<number> {
+  return (raw) => {
+    const value = typeof raw === "string" && /^\d{1,10}$/.test(raw) ? Number(raw) : raw;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+      throw new TypeError(`a whole number from ${min} to ${max} is needed`);
+    }
+    return value;
+  };
+}
+
+/** Seconds from `90`, `90s`, `15m`, `24h` or `7d`; at least `min`, at most ten years. */
+export function duration(min: number): Parser<number> {
+  return (raw) => {
+    const match = /^(\d{1,9})(s|m|h|d)?$/.exec(String(raw));
+    const unit = { s: 1, m: 60, h: 3600, d: 86400 }[match?.[2] ?? "s"] ?? 1;
+    const seconds = match ? Number(match[1]) * unit : NaN;
+    if (!(seconds >= min && seconds <= 315_360_000)) {
+      throw new TypeError(`a duration of at least ${min}s is needed, such as 90s, 15m, 24h or 7d`);
+    }
+    return seconds;
+  };
+}
+
+export function oneOf<const T extends string>(...values: readonly T[]): Parser<T> {
+  return (raw) => {
+    if (values.includes(raw as T)) return raw as T;
+    const guess = didYouMean(String(raw), values);
+    throw new TypeError(`one of ${values.join(", ")} is needed${guess === undefined ? "" : `; ${guess}`}`);
+  };
+}
+
+export const flag: Parser<boolean> = (raw) => {
+  if (raw === true || raw === "true" || raw === "1") return true;
+  if (raw === false || raw === "false" || raw === "0") return false;
+  throw new TypeError("true or false is needed");
+};
+
+/** One or several of something: a list, or text with commas. */
+export function list<T>(item: Parser<T>): Parser<readonly T[]> {
+  return (raw) => {
+    const parts = Array.isArray(raw) ? raw : text(raw).split(",");
+    if (parts.length > 64) throw new TypeError("at most 64 values are accepted");
+    return parts.map((part) => item(typeof part === "string" ? part.trim() : part));
+  };
+}
+
+/** `KEY=VALUE` pairs (a list), or a mapping in a config file; values are read as JSON where they are JSON. */
+export const options: Parser<Readonly<Record<string, string | number | boolean>>> = (raw) => {
+  const pairs = typeof raw === "object" && raw !== null && !Array.isArray(raw)
+    ? Object.entries(raw)
+    : list(text)(raw).map((pair) => {
+      const equals = pair.indexOf("=");
+      if (equals < 1) throw new TypeError("KEY=VALUE is needed");
+      return [pair.slice(0, equals), scalar(pair.slice(equals + 1))] as const;
+    });
+  for (const [key, value] of pairs) {
+    if (!/^[A-Za-z]{1,40}$/.test(key)) throw new TypeError("a key of letters is needed before the =");
+    if (!["string", "number", "boolean"].includes(typeof value)) {
+      throw new TypeError(`text, a number or true/false is needed for ${key}`);
+    }
+  }
+  return Object.fromEntries(pairs) as Record<string, string | number | boolean>;
+};
+
+function scalar(value: string): string | number | boolean {
+  if (/^\d{1,15}$/.test(value)) return Number(value);
+  return value === "true" ? true : value === "false" ? false : value;
+}
+
+/** Lets a parser of `net/` speak: its sentence after the colon is what is wrong. */
+function because<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new TypeError(messageOf(error).replace(/^Cannot parse \w+ .*?: /, ""));
+  }
+}

@@ -1,0 +1,77 @@
+/** Every setting of flan, once: flags, environment variables, config file keys and `config show` come from here. */
+import * as type from "./setting_types.ts";
+import type { Parser } from "./setting_types.ts";
+
+export interface Setting<T> {
+  readonly parse: Parser<T>;
+  /** The value where nobody says anything; undefined where it is derived. */
+  readonly fallback: T | undefined;
+  /** What stands after the flag in help, "" for a switch. */
+  readonly argument: string;
+  readonly help: string;
+}
+
+function setting<T>(parse: Parser<T>, argument: string, help: string): Setting<T> & { fallback: undefined };
+function setting<T>(
+  parse: Parser<T>,
+  argument: string,
+  help: string,
+  fallback: T,
+): Setting<T> & { fallback: T };
+function setting<T>(parse: Parser<T>, argument: string, help: string, fallback?: T): Setting<T> {
+  return { parse, argument, help, fallback };
+}
+
+/** The order is that of help and of `config show`. */
+export const settings = {
+  store: setting(type.text, "<url>", "where the leases live", "file:/var/lib/flan/network.json"),
+  backend: setting(type.text, "<type>", "data plane of the network; vxlan where none was started yet"),
+  backendOption: setting(
+    type.options,
+    "<key=value...>",
+    "option of the backend, such as VNI=7 (when starting a network)",
+  ),
+  network: setting(type.network, "<cidr>", "the overlay network; 10.244.0.0/16 where none was started yet"),
+  subnetLen: setting(type.integer(2, 30), "<bits>", "prefix length of each host's subnet"),
+  subnetMin: setting(type.ipv4, "<address>", "first subnet that may be leased"),
+  subnetMax: setting(type.ipv4, "<address>", "last subnet that may be leased"),
+  iface: setting(
+    type.list(type.text),
+    "<which...>",
+    "underlay: name, address, regex:…, can-reach:ADDRESS; first that fits",
+  ),
+  publicIp: setting(type.address, "<address>", "address announced to peers; the interface's own by default"),
+  mtu: setting(type.integer(576, 65535), "<bytes>", "MTU of the overlay; from the underlay by default"),
+  leaseTtl: setting(type.duration(10), "<duration>", "how long the lease lives without renewal", 86400),
+  stateDir: setting(type.path, "<dir>", "what must survive a reboot", "/var/lib/flan"),
+  runDir: setting(type.path, "<dir>", "sockets, locks and subnet.env", "/run/flan"),
+  subnetFile: setting(type.path, "<file>", "subnet.env for CNI and Docker; <run-dir>/subnet.env by default"),
+  logFile: setting(type.path, "<file>", "write the log there instead of to stderr"),
+  logFormat: setting(type.oneOf("text", "json"), "<format>", "text or json", "text"),
+  quiet: setting(type.flag, "", "say only warnings and errors", false),
+  verbose: setting(type.flag, "", "say more", false),
+  color: setting(type.oneOf("auto", "always", "never"), "<when>", "auto, always or never", "auto"),
+};
+
+export type SettingKey = keyof typeof settings;
+
+type Value<S> = S extends { parse: Parser<infer T>; fallback: infer F }
+  ? (undefined extends F ? T | undefined : T)
+  : never;
+
+/** The settings' values as the program uses them. */
+export type Settings = { readonly [K in SettingKey]: Value<(typeof settings)[K]> };
+
+export type Source = "flag" | "environment" | "file" | "default";
+
+/** `stateDir` as a flag and a config file key: `state-dir`. */
+export function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `stateDir` as an environment variable: `FLAN_STATE_DIR`. */
+export function environmentName(key: string): string {
+  return `FLAN_${kebab(key).replaceAll("-", "_").toUpperCase()}`;
+}
+
+export const settingKeys = Object.keys(settings) as SettingKey[];

@@ -1,0 +1,59 @@
+/** flan: joins Linux hosts into one flat network. This file is the command table and nothing more. */
+import { type CommandEntry, CommanderError, newCommand, usageError } from "./cmd/cli.ts";
+import { exit, exitCode, explain } from "./cmd/exit.ts";
+import { version } from "./cmd/version.ts";
+
+/** Every command. Their modules are loaded when they are needed, so that `flan --help` is quick. */
+export const commands: readonly CommandEntry[] = [
+  { name: "up", summary: "Join the network and keep the kernel in step", load: () => import("./cmd/up.ts") },
+  { name: "down", summary: "Leave: remove exactly what flan made", load: () => import("./cmd/down.ts") },
+  { name: "status", summary: "Lease, store, peers, drift and health", load: () => import("./cmd/status.ts") },
+  { name: "lease", summary: "Show and change who owns which subnet", load: () => import("./cmd/lease.ts") },
+  { name: "routes", summary: "Show how peers are reached, and drift", load: () => import("./cmd/routes.ts") },
+  {
+    name: "config",
+    summary: "Show and check the settings and the network",
+    load: () => import("./cmd/config_command.ts"),
+  },
+  {
+    name: "demo",
+    summary: "Several hosts on this machine, joined and shown",
+    load: () => import("./cmd/demo.ts"),
+  },
+  {
+    name: "completions",
+    summary: "Completions for bash, zsh or fish",
+    load: () => import("./cmd/completions.ts"),
+  },
+];
+
+/** Runs one command line and resolves to its exit code. Nothing below this ends the process. */
+export async function main(args: readonly string[]): Promise<number> {
+  let code: Promise<number> = Promise.resolve(exit.done);
+  const program = newCommand("flan", "Joins Linux hosts into one flat network")
+    .version(version, "-V, --version")
+    .addHelpText(
+      "after",
+      "\nEvery command has its own --help. Exit codes: 0 done, 1 failed, 2 usage, 3 no,\n4 store unreachable, 5 not permitted or unsupported, 6 timed out.",
+    );
+  const wanted = args.find((arg) => !arg.startsWith("-"));
+  for (const entry of commands) {
+    const known = entry.name === wanted ? await entry.load() : undefined;
+    program.addCommand(
+      known?.command((running) => (code = running, code.then(() => {}))) ??
+        newCommand(entry.name, entry.summary),
+    );
+  }
+  try {
+    await program.parseAsync(args.length === 0 ? ["--help"] : [...args], { from: "user" });
+    return await code;
+  } catch (error) {
+    const shown = error instanceof CommanderError ? usageError(error) : error;
+    if (shown === undefined) return exit.done;
+    const text = explain(shown);
+    if (text !== "") console.error(text);
+    return exitCode(shown);
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
