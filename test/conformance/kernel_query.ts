@@ -1,0 +1,96 @@
+/** The kernel suite's cases about `dump` and `routeGet`. */
+import assert from "node:assert/strict";
+import { KernelError } from "../../net/errors.ts";
+import {
+  add,
+  address,
+  DEVICE,
+  device,
+  fdb,
+  neighbour,
+  plainRoute,
+  succeed,
+  sysctl,
+  unreachable,
+} from "./kernel_objects.ts";
+import type { Register } from "./kernel_suite.ts";
+
+export function querySuite(register: Register): void {
+  register("the dump holds every link and address, of whoever made them", async (system) => {
+    const objects = await system.kernel().dump({ links: [], sysctls: [] });
+    const links = objects.flatMap((object) => object.kind === "link" ? [object.name] : []);
+    assert.ok(links.includes("lo"));
+    assert.ok(links.includes(system.underlay));
+    const addresses = objects.filter((object) =>
+      object.kind === "address" && object.link === system.underlay && !object.address.includes(":")
+    );
+    assert.deepEqual(addresses, [{ kind: "address", link: system.underlay, address: "192.0.2.1/24" }]);
+  });
+
+  register("the dump holds the kernel's own route to the underlay's network", async (system) => {
+    const objects = await system.kernel().dump({ links: [], sysctls: [] });
+    const routes = objects.filter((object) =>
+      object.kind === "route" && object.destination === "192.0.2.0/24"
+    );
+    assert.deepEqual(routes, [{
+      kind: "route",
+      destination: "192.0.2.0/24",
+      metric: 0,
+      link: system.underlay,
+      gateway: "",
+      onlink: false,
+      nexthop: 0,
+      type: "unicast",
+      protocol: 2,
+    }]);
+  });
+
+  register("neighbours and FDB entries are read for the named links only", async (system) => {
+    const kernel = system.kernel();
+    await succeed(kernel, add(device(system)), add(neighbour), add(fdb));
+    const kinds = async (links: string[]) => {
+      const objects = await kernel.dump({ links, sysctls: [] });
+      return objects.flatMap((object) =>
+        (object.kind === "neighbour" && object.ip === neighbour.ip) || object.kind === "fdb"
+          ? [object.kind]
+          : []
+      );
+    };
+    assert.deepEqual((await kinds([DEVICE])).toSorted(), ["fdb", "neighbour"]);
+    assert.deepEqual(await kinds([system.underlay]), []);
+    assert.deepEqual(await kinds([]), []);
+  });
+
+  register("links and sysctls that do not exist are left out of the dump", async (system) => {
+    const objects = await system.kernel().dump({ links: ["missing0"], sysctls: [sysctl.name] });
+    assert.equal(objects.some((object) => object.kind === "sysctl"), false);
+    assert.equal(objects.some((object) => object.kind === "neighbour"), false);
+  });
+
+  register("a route look-up names link, source and no gateway for an address on the link", async (system) => {
+    assert.deepEqual(await system.kernel().routeGet("192.0.2.77"), {
+      link: system.underlay,
+      gateway: "",
+      source: "192.0.2.1",
+      mtu: 0,
+    });
+  });
+
+  register("a route look-up takes the longest prefix and names the gateway", async (system) => {
+    const kernel = system.kernel();
+    await succeed(kernel, add(device(system)), add(address), add(unreachable), add(plainRoute));
+    const answer = await kernel.routeGet("10.5.3.9");
+    assert.equal(answer.link, DEVICE);
+    assert.equal(answer.gateway, "10.5.3.0");
+    assert.equal(answer.source, "10.5.1.0");
+  });
+
+  register("a route look-up that leads nowhere throws the kernel's errno", async (system) => {
+    const kernel = system.kernel();
+    const isErrno = (errno: string) => (error: unknown) =>
+      error instanceof KernelError && error.errno === errno;
+    await assert.rejects(kernel.routeGet("198.51.100.1"), isErrno("ENETUNREACH"));
+    await succeed(kernel, add(unreachable));
+    await assert.rejects(kernel.routeGet("10.5.200.1"), isErrno("EHOSTUNREACH"));
+  });
+}
