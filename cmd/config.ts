@@ -25,7 +25,10 @@ export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = s
     const text = fallback === undefined || fallback === false
       ? help
       : `${help} (default ${display(key, fallback)})`;
-    command.addOption(new Option(`--${kebab(key)}${argument && ` ${argument}`}`, text));
+    const option = new Option(`--${kebab(key)}${argument && ` ${argument.replace("...", "")}`}`, text);
+    // A repeatable flag takes one value each time; commander's own lists would swallow the arguments after it.
+    if (argument.includes("...")) option.argParser((value, before: string[] = []) => [...before, value]);
+    command.addOption(option);
   }
   return command.addOption(
     new Option("--config <file>", "config file, YAML or JSON (default /etc/flan/config.yaml)"),

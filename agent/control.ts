@@ -1,0 +1,141 @@
+/**
+ * The control socket: `agent.sock` in the run directory. One request a connection, one line of JSON each way.
+ * Requests change nothing but `stop`; whoever may open the socket may ask.
+ */
+import { FlanError, messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import type { Clock } from "../net/clock.ts";
+import { check, v } from "../net/schema.ts";
+
+const request = v.strictObject({ op: v.picklist(["status", "settings", "stop"]) });
+
+export type Request = v.InferOutput<typeof request>;
+
+/** Requests are tiny; an answer lists every peer at most. */
+const MAX_REQUEST = 1024;
+const MAX_ANSWER = 64 << 20;
+/** Connections beyond this are closed at once, so that a flood of them costs the agent nothing. */
+const MAX_CLIENTS = 64;
+const PATIENCE_MS = 5000;
+
+/** Serves the socket until `signal` aborts. A stale socket file of a dead agent is replaced. */
+export function serveControl(
+  path: string,
+  { answer, clock, signal }: {
+    answer: (request: Request) => Promise<Json>;
+    clock: Clock;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  removeIfAny(path);
+  const listener = Deno.listen({ transport: "unix", path });
+  Deno.chmodSync(path, 0o660);
+  signal.addEventListener("abort", () => listener.close(), { once: true });
+  return accept(listener, async (conn) => {
+    const deadline = new AbortController();
+    clock.sleep(PATIENCE_MS, deadline.signal).then(() => closeQuietly(conn));
+    try {
+      const line = await readLine(conn, MAX_REQUEST);
+      const result = await answer(check(request, JSON.parse(line), "the request")).then(
+        (value): Json => ({ ok: value }),
+        (error): Json => ({ error: messageOf(error) }),
+      );
+      await writeAll(conn, `${JSON.stringify(result)}\n`);
+    } catch {
+      // A client that sends nonsense, says nothing or goes away is its own problem.
+    } finally {
+      deadline.abort();
+      closeQuietly(conn);
+    }
+  }).finally(() => removeIfAny(path));
+}
+
+/**
+ * Asks the agent behind `path`. Resolves to undefined where none listens. Throws FlanError `timeout`,
+ * `not-permitted`, or `failed` with the agent's own words.
+ */
+export async function askAgent(path: string, op: Request["op"], clock: Clock): Promise<Json | undefined> {
+  let conn: Deno.Conn;
+  try {
+    conn = await Deno.connect({ transport: "unix", path });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
+      return undefined;
+    }
+    const code = error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed";
+    throw new FlanError(`Cannot ask the agent at ${path}: ${messageOf(error)}`, {
+      op: "control",
+      code,
+      cause: error,
+    });
+  }
+  const done = new AbortController();
+  let late = false;
+  clock.sleep(2 * PATIENCE_MS, done.signal).then(() => {
+    late = !done.signal.aborted;
+    closeQuietly(conn);
+  });
+  try {
+    await writeAll(conn, `${JSON.stringify({ op })}\n`);
+    const answer = JSON.parse(await readLine(conn, MAX_ANSWER)) as { ok?: Json; error?: string };
+    if (answer.ok === undefined) {
+      throw new FlanError(`The agent at ${path} refused: ${answer.error}`, { op: "control", code: "failed" });
+    }
+    return answer.ok;
+  } catch (error) {
+    if (error instanceof FlanError) throw error;
+    if (late) throw new FlanError(`The agent at ${path} does not answer`, { op: "control", code: "timeout" });
+    throw new FlanError(`Cannot read the answer of the agent at ${path}: ${messageOf(error)}`, {
+      op: "control",
+      code: "failed",
+      cause: error,
+    });
+  } finally {
+    done.abort();
+  }
+}
+
+async function accept(listener: Deno.Listener, serve: (conn: Deno.Conn) => Promise<void>): Promise<void> {
+  const open = new Set<Promise<void>>();
+  for await (const conn of listener) {
+    if (open.size >= MAX_CLIENTS) {
+      conn.close();
+      continue;
+    }
+    const serving = serve(conn).finally(() => open.delete(serving));
+    open.add(serving);
+  }
+  await Promise.all(open);
+}
+
+async function readLine(conn: Deno.Conn, limit: number): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const chunk = new Uint8Array(64 * 1024);
+  let text = "";
+  while (!text.includes("\n")) {
+    const read = await conn.read(chunk);
+    if (read === null) throw new TypeError("the connection ended");
+    text += decoder.decode(chunk.subarray(0, read), { stream: true });
+    if (text.length > limit) throw new TypeError(`more than ${limit} characters came`);
+  }
+  return text.slice(0, text.indexOf("\n"));
+}
+
+async function writeAll(conn: Deno.Conn, text: string): Promise<void> {
+  let rest: Uint8Array = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(await conn.write(rest));
+}
+
+function closeQuietly(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch { /* it is closed already */ }
+}
+
+function removeIfAny(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,58 @@
+/** The facts about this host that a plan is made from, gathered from the kernel, the state and the settings. */
+import type { Clock } from "../net/clock.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { type Link, LINK_ALIAS } from "../kernel/state.ts";
+import type { Backend, Host } from "../backends/backend.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import { ensureMac, readHostState } from "./host_state.ts";
+import { findUnderlay } from "./underlay.ts";
+
+/** The settings of `up` that shape the host; the names are those of the flags. */
+export interface HostOptions {
+  readonly iface: readonly string[] | undefined;
+  readonly publicIp: string | undefined;
+  readonly mtu: number | undefined;
+  readonly stateDir: string;
+}
+
+export interface Network {
+  readonly config: NetworkConfig;
+  readonly backend: Backend;
+}
+
+/** Gathers the facts, and gives the device a MAC if it has none yet. `node` must be in the state directory. */
+export async function describeHost(
+  kernel: Kernel,
+  { config, backend, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
+): Promise<Host> {
+  const device = backend.device(config);
+  const existing = await macInKernel(kernel, device);
+  const mac = device === "" ? "" : await ensureMac(options.stateDir, { device, existing, clock });
+  return { ...await facts(kernel, options), node, mac };
+}
+
+/**
+ * The same without changing anything: for `routes`, `status` and `--dry-run`. A host that has no identity or
+ * no MAC yet gets placeholders that no real host can have.
+ */
+export async function observeHost(
+  kernel: Kernel,
+  { config, backend, options }: Network & { options: HostOptions },
+): Promise<Host> {
+  const device = backend.device(config);
+  const state = readHostState(options.stateDir);
+  const mac = state?.macs[device] ?? await macInKernel(kernel, device) ?? "02:00:00:00:00:00";
+  return { ...await facts(kernel, options), node: state?.node ?? "none", mac };
+}
+
+async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "node" | "mac">> {
+  const underlay = await findUnderlay(kernel, { wishes: options.iface ?? [], publicIp: options.publicIp });
+  return { underlay, publicIp: options.publicIp ?? underlay.address, mtu: options.mtu, wanted: new Set() };
+}
+
+/** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */
+async function macInKernel(kernel: Kernel, device: string): Promise<string | undefined> {
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const link = objects.find((o): o is Link => o.kind === "link" && o.name === device);
+  return link?.alias.split(" ")[0] === LINK_ALIAS ? link.mac : undefined;
+}

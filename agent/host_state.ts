@@ -1,0 +1,140 @@
+/**
+ * What must survive a reboot: who this host is, the MACs of its devices and the subnet it had last.
+ * One small document, `host.json` in the state directory. It holds no secret: whoever may read the store may
+ * ask `flan routes`, which needs to know which lease is this host's.
+ */
+import type { Clock } from "../net/clock.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import { localMac, parseMac } from "../net/mac.ts";
+import { formatCidr, parseCidr } from "../net/ip.ts";
+import { check, v } from "../net/schema.ts";
+import { writeDurably } from "../lease/durable_file.ts";
+
+export interface HostState {
+  /** 16 hex digits, made once. Leases carry it, so that a host keeps its subnet when its address changes. */
+  readonly node: string;
+  /** MAC by device name. */
+  readonly macs: Readonly<Record<string, string>>;
+  /** The subnet this host leased last. */
+  readonly previous: string | undefined;
+}
+
+const schema = v.object({
+  schema: v.literal("flan.host/v1"),
+  node: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  macs: v.record(v.string(), v.string()),
+  previous: v.optional(v.string()),
+});
+
+const MAX_BYTES = 64 * 1024;
+
+/**
+ * The state of this host, or undefined where it has none yet. Throws `invalid` for a damaged file: making up
+ * a new identity would take a second subnet while the first one is still leased.
+ */
+export function readHostState(stateDir: string): HostState | undefined {
+  const file = fileIn(stateDir);
+  const hint = `restore ${file}, or delete it to give this host a new identity`;
+  let text: string;
+  try {
+    if (Deno.statSync(file).size > MAX_BYTES) {
+      throw invalid("host.state", `Cannot use ${file}: it is larger than ${MAX_BYTES} bytes`, hint);
+    }
+    text = Deno.readTextFileSync(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof FlanError) throw error;
+    throw new FlanError(`Cannot read ${file}: ${messageOf(error)}`, {
+      op: "host.state",
+      code: "not-permitted",
+      cause: error,
+    });
+  }
+  try {
+    const { node, macs, previous } = check(schema, JSON.parse(text), file);
+    return {
+      node,
+      macs: Object.fromEntries(Object.entries(macs).map(([link, mac]) => [link, parseMac(mac)])),
+      previous: previous === undefined ? undefined : formatCidr(parseCidr(previous)),
+    };
+  } catch (error) {
+    throw invalid(
+      "host.state",
+      error instanceof SyntaxError ? `Cannot parse ${file}: ${error.message}` : messageOf(error),
+      hint,
+    );
+  }
+}
+
+/** Reads the state, after giving this host an identity if it has none. Safe against a second process. */
+export async function ensureHostState(stateDir: string, clock: Clock): Promise<HostState> {
+  return await locked(stateDir, async () => {
+    const known = readHostState(stateDir);
+    if (known !== undefined) return known;
+    const node = Array.from(clock.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return await write(stateDir, { node, macs: {}, previous: undefined });
+  });
+}
+
+/**
+ * The MAC of `device`: the one kept, else `existing` (of a device found in the kernel, whose peers know it
+ * already), else a new local one. Kept from then on.
+ */
+export async function ensureMac(
+  stateDir: string,
+  { device, existing, clock }: { device: string; existing: string | undefined; clock: Clock },
+): Promise<string> {
+  return await locked(stateDir, async () => {
+    const state = readHostState(stateDir);
+    if (state === undefined) {
+      throw invalid("host.state", `Cannot keep a MAC in ${stateDir}: the host has no identity there`);
+    }
+    const kept = state.macs[device];
+    if (kept !== undefined) return kept;
+    const mac = existing ?? localMac(clock.randomBytes(6));
+    await write(stateDir, { ...state, macs: { ...state.macs, [device]: mac } });
+    return mac;
+  });
+}
+
+/** Remembers the subnet, so that it is asked for again after the lease was lost. */
+export async function rememberSubnet(stateDir: string, subnet: string): Promise<void> {
+  await locked(stateDir, async () => {
+    const state = readHostState(stateDir);
+    if (state !== undefined && state.previous !== subnet) {
+      await write(stateDir, { ...state, previous: subnet });
+    }
+  });
+}
+
+function fileIn(stateDir: string): string {
+  return `${stateDir}/host.json`;
+}
+
+async function write(stateDir: string, state: HostState): Promise<HostState> {
+  const document = { schema: "flan.host/v1", ...state };
+  await writeDurably(fileIn(stateDir), `${JSON.stringify(document, null, 2)}\n`, { mode: 0o644 });
+  return state;
+}
+
+/** Runs `work` while no other process does; writers hold the lock for a moment only. */
+async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+  let file: Deno.FsFile;
+  try {
+    Deno.mkdirSync(stateDir, { recursive: true, mode: 0o755 });
+    file = Deno.openSync(`${stateDir}/host.lock`, { create: true, write: true, mode: 0o600 });
+  } catch (error) {
+    throw new FlanError(`Cannot use state directory ${stateDir}: ${messageOf(error)}`, {
+      op: "host.state",
+      code: error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed",
+      cause: error,
+      hint: "run as root, or name another one with --state-dir",
+    });
+  }
+  try {
+    await file.lock(true);
+    return await work();
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,97 @@
+/** Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. */
+import { FlanError, invalid } from "../net/errors.ts";
+import { formatIp, isHostAddress, isLinkLocal, parseIp, parsePrefix } from "../net/ip.ts";
+import { quoted } from "../net/text.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { type Address, type KernelObject, type Link, LINK_ALIAS, type Route } from "../kernel/state.ts";
+import type { Underlay } from "../backends/backend.ts";
+
+/**
+ * Finds the underlay. `wishes` are tried in order: a link's name, an address that a link carries,
+ * `regex:PATTERN` (matched against addresses first, then names) or `can-reach:ADDRESS` (the kernel's route to
+ * it). Without wishes it is the link that carries `publicIp`, else the one of the default route with the
+ * lowest metric. Throws `invalid` with what there is to choose from.
+ */
+export async function findUnderlay(
+  kernel: Kernel,
+  { wishes, publicIp }: { wishes: readonly string[]; publicIp: string | undefined },
+): Promise<Underlay> {
+  const candidates = candidatesOf(await kernel.dump({ links: [], sysctls: [] }));
+  if (wishes.length > 0) {
+    for (const wish of wishes) {
+      const found = await fitting(kernel, candidates, wish);
+      if (found !== undefined) return found;
+    }
+    throw none(candidates, `--iface ${wishes.join(", ")} fits no link with an IPv4 address`);
+  }
+  const carrying = publicIp === undefined ? undefined : candidates.withAddress(publicIp);
+  const found = carrying ?? candidates.ofDefaultRoute();
+  if (found === undefined) throw none(candidates, "there is no default route");
+  return found;
+}
+
+type Candidates = ReturnType<typeof candidatesOf>;
+
+function candidatesOf(objects: readonly KernelObject[]) {
+  const isOurs = (link: Link) => link.alias === LINK_ALIAS || link.alias.startsWith(`${LINK_ALIAS} `);
+  const links = new Map(
+    objects.filter((o): o is Link => o.kind === "link" && !isOurs(o)).map((l) => [l.name, l]),
+  );
+  const routes = objects.filter((o): o is Route =>
+    o.kind === "route" && o.destination === "0.0.0.0/0" && links.has(o.link)
+  );
+  const carried = objects
+    .filter((o): o is Address => o.kind === "address" && links.has(o.link) && !o.address.includes(":"))
+    .map((o) => ({ link: links.get(o.link)!, ip: parsePrefix(o.address).ip }))
+    .filter(({ ip }) => isHostAddress(ip))
+    // Global addresses before link-local ones; the kernel's order otherwise.
+    .sort((a, b) => Number(isLinkLocal(a.ip)) - Number(isLinkLocal(b.ip)))
+    .map(({ link, ip }): Underlay => ({ link: link.name, address: formatIp(ip), mtu: link.mtu }));
+  return {
+    all: carried,
+    named: (name: string) => carried.find((one) => one.link === name),
+    withAddress: (address: string) => carried.find((one) => one.address === address),
+    ofDefaultRoute: () => {
+      const best = routes.sort((a, b) => a.metric - b.metric).find((route) =>
+        carried.some((one) => one.link === route.link)
+      );
+      return best && carried.find((one) => one.link === best.link);
+    },
+  };
+}
+
+async function fitting(kernel: Kernel, candidates: Candidates, wish: string): Promise<Underlay | undefined> {
+  if (wish.startsWith("can-reach:")) {
+    const target = formatIp(parseIp(wish.slice("can-reach:".length)));
+    const answer = await kernel.routeGet(target).catch((error) => {
+      if (error instanceof FlanError && error.code === "kernel") return undefined;
+      throw error;
+    });
+    return answer && (candidates.withAddress(answer.source) ?? candidates.named(answer.link));
+  }
+  if (wish.startsWith("regex:")) {
+    const pattern = compile(wish.slice("regex:".length));
+    return candidates.all.find((one) => pattern.test(one.address)) ??
+      candidates.all.find((one) => pattern.test(one.link));
+  }
+  return candidates.named(wish) ?? candidates.withAddress(wish);
+}
+
+function compile(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch {
+    throw invalid("underlay", `Cannot use --iface regex:${pattern}: it is not a regular expression`);
+  }
+}
+
+function none(candidates: Candidates, why: string): FlanError {
+  const known = candidates.all.map((one) => `${one.link} (${one.address})`).join(", ") || "none";
+  return invalid(
+    "underlay",
+    `Cannot choose the underlay interface: ${why}; links with an IPv4 address: ${
+      quoted(known, 400).slice(1, -1)
+    }`,
+    "name one with --iface",
+  );
+}

@@ -1,0 +1,54 @@
+/** The log of flan on stderr or in a file. The only file that imports LogTape. */
+import { configureSync, getLogger, jsonLinesFormatter } from "logtape";
+import type { LogRecord } from "logtape";
+import type { Logger } from "../net/log.ts";
+import { printable } from "../net/text.ts";
+import type { Settings } from "./settings.ts";
+
+/** Opens the log as the settings ask. Throws where the log file cannot be opened. */
+export function openLog(settings: Pick<Settings, "logFile" | "logFormat" | "quiet" | "verbose">): Logger {
+  const file = settings.logFile === undefined
+    ? undefined
+    : Deno.openSync(settings.logFile, { create: true, append: true, write: true });
+  const format = settings.logFormat === "json" ? jsonLinesFormatter : line;
+  configureSync({
+    reset: true,
+    sinks: { out: (record) => writeAll(file ?? Deno.stderr, format(record)) },
+    loggers: [
+      {
+        category: ["flan"],
+        sinks: ["out"],
+        lowestLevel: settings.verbose ? "debug" : settings.quiet ? "warning" : "info",
+      },
+      { category: ["logtape", "meta"], lowestLevel: "fatal" },
+    ],
+  });
+  const logger = getLogger(["flan"]);
+  return {
+    log(level, message, fields) {
+      // LogTape reads braces in a message as placeholders; ours are plain text.
+      const text = printable(message, 2000).replaceAll("{", "{{").replaceAll("}", "}}");
+      if (level === "warning") logger.warn(text, fields);
+      else logger[level](text, fields);
+    },
+  };
+}
+
+/** `2026-01-02T03:04:05.678Z warning message code=foreign-route`. */
+function line(record: LogRecord): string {
+  const fields = Object.entries(record.properties)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) =>
+      ` ${key}=${/^[\w./:@-]+$/.test(String(value)) ? value : JSON.stringify(printable(String(value), 400))}`
+    )
+    .join("");
+  return `${new Date(record.timestamp).toISOString()} ${record.level} ${record.message.join("")}${fields}\n`;
+}
+
+/** A log that cannot be written (disk full, closed pipe) must not stop the network. */
+function writeAll(file: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  try {
+    let rest: Uint8Array = new TextEncoder().encode(text);
+    while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+  } catch { /* there is nowhere left to say so */ }
+}

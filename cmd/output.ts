@@ -1,0 +1,146 @@
+/**
+ * What stdout gets. A command makes one plain document; this file prints it for people (table, wide) or for
+ * programs (json, jsonl, tsv, env, value=FIELD). Nothing but the answer is ever written to stdout.
+ */
+import { invalid } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { didYouMean } from "../net/suggest.ts";
+import { printable } from "../net/text.ts";
+import { Option } from "./cli.ts";
+import type { AnyCommand } from "./cli.ts";
+
+export type Format =
+  | { readonly kind: "table" | "wide" | "json" | "jsonl" | "tsv" | "env" | "commands" }
+  | { readonly kind: "value"; readonly field: string };
+
+export type FormatName = Format["kind"];
+
+/** Gives `command` the flags `-o` and `--json`; `kinds` are the formats it can print, the first by default. */
+export function addOutput(command: AnyCommand, kinds: readonly FormatName[]): AnyCommand {
+  const names = kinds.map((kind) => kind === "value" ? "value=FIELD" : kind).join(", ");
+  return command
+    .addOption(new Option("-o, --output <format>", `${names} (default ${kinds[0]})`))
+    .addOption(new Option("--json", "the same as -o json"))
+    .addOption(new Option("--header", "with -o tsv: print a line of column names first"));
+}
+
+/** The format that the flags ask for. Throws `invalid` for one that the command cannot print. */
+export function outputFormat(flags: Readonly<Record<string, unknown>>, kinds: readonly FormatName[]): Format {
+  const wanted = flags["json"] === true ? "json" : String(flags["output"] ?? kinds[0]);
+  const [kind, field] = splitOnce(wanted, "=");
+  if (!kinds.includes(kind as FormatName) || (kind === "value") !== (field !== undefined)) {
+    const names = kinds.map((known) => known === "value" ? "value=FIELD" : known);
+    throw invalid(
+      "cli",
+      `Cannot print format "${printable(wanted, 40)}": one of ${names.join(", ")} is needed`,
+      didYouMean(kind, kinds),
+    );
+  }
+  return kind === "value" ? { kind, field: field! } : { kind: kind as Exclude<FormatName, "value"> };
+}
+
+/** Writes all of `text` and a newline to stdout. A closed pipe (`flan routes | head -1`) ends quietly. */
+export function print(text: string): void {
+  let rest: Uint8Array = new TextEncoder().encode(`${text}\n`);
+  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+}
+
+/** Prints a document whose schema grows only: `{"schema": "flan.<name>/v1", …}`. */
+export function printJson(name: string, fields: Readonly<Record<string, Json | undefined>>): void {
+  print(JSON.stringify({ schema: `flan.${name}/v1`, ...fields }, null, 2));
+}
+
+export interface Column<T> {
+  readonly name: string;
+  readonly cell: (item: T) => string | number | undefined;
+  /** Only in `-o wide`. */
+  readonly wide?: boolean;
+}
+
+export interface Listing<T> {
+  /** Singular name of the schema: `lease`, `route`. */
+  readonly schema: string;
+  readonly items: readonly T[];
+  readonly columns: readonly Column<T>[];
+  /** Item as JSON; also where `-o value=FIELD` finds its field. */
+  readonly json: (item: T) => Readonly<Record<string, Json | undefined>>;
+  /** Columns of TSV, in an order that never changes; new ones go to the end. */
+  readonly tsv: readonly Column<T>[];
+  /** What a person reads where there are no items. */
+  readonly empty: string;
+  /** More fields of the JSON document. */
+  readonly extra?: Readonly<Record<string, Json | undefined>>;
+}
+
+/** Prints a list in any of its formats. */
+export function printList<T>(format: Format, listing: Listing<T>, header = false): void {
+  const { items } = listing;
+  switch (format.kind) {
+    case "json":
+      return printJson(listing.schema, {
+        ...listing.extra,
+        items: items.map(listing.json) as unknown as Json,
+      });
+    case "jsonl":
+      return items.forEach((item) => print(JSON.stringify(listing.json(item))));
+    case "tsv":
+      return printTsv(listing, header);
+    case "value":
+      return items.forEach((item) => print(valueOf(listing.json(item), format.field)));
+    default: {
+      if (items.length === 0) return console.error(listing.empty);
+      const columns = listing.columns.filter((column) => format.kind === "wide" || !column.wide);
+      print(
+        table(
+          columns.map((column) => column.name),
+          items.map((item) => columns.map((column) => cellText(column, item))),
+        ),
+      );
+    }
+  }
+}
+
+/** One field for a script. Throws `invalid` where the document has no such field. */
+export function valueOf(document: Readonly<Record<string, Json | undefined>>, field: string): string {
+  if (!Object.hasOwn(document, field)) {
+    const known = Object.keys(document);
+    throw invalid(
+      "cli",
+      `Cannot print field "${printable(field, 40)}": the fields are ${known.join(", ")}`,
+      didYouMean(field, known),
+    );
+  }
+  const value = document[field];
+  if (value === undefined || value === null) return "-";
+  return typeof value === "object" ? JSON.stringify(value) : printable(String(value), 4096);
+}
+
+/** Rows under a line of names, columns as wide as their content, two spaces between. Plain ASCII. */
+export function table(names: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = names.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
+  return [line(names), ...rows.map(line)].map(fitTerminal).join("\n");
+}
+
+/** Cuts a line only where it would wrap on a terminal; in a pipe nothing is ever cut. */
+function fitTerminal(line: string): string {
+  if (!Deno.stdout.isTerminal()) return line;
+  const { columns } = Deno.consoleSize();
+  return line.length > columns ? `${line.slice(0, columns - 1)}>` : line;
+}
+
+function printTsv<T>({ items, tsv }: Listing<T>, header: boolean): void {
+  if (header) print(tsv.map((column) => column.name.toLowerCase()).join("\t"));
+  for (const item of items) print(tsv.map((column) => cellText(column, item)).join("\t"));
+}
+
+function cellText<T>(column: Column<T>, item: T): string {
+  const value = column.cell(item);
+  return value === undefined || value === "" ? "-" : printable(String(value), 4096);
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
