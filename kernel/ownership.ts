@@ -1,0 +1,100 @@
+/**
+ * What in the kernel is flan's. Routes, nexthops and neighbours carry route protocol 113, links an alias that
+ * begins with `flan`, FDB entries and addresses are owned by living on our link. What is not ours is never
+ * changed or removed.
+ */
+import { contains, isLinkLocal, parseCidr, parsePrefix } from "../net/ip.ts";
+import type { Cidr } from "../net/ip.ts";
+import { isStationMac } from "../net/mac.ts";
+import { type KernelObject, type Link, LINK_ALIAS, type Neighbour, ROUTE_PROTOCOL } from "./state.ts";
+
+export interface Owner {
+  /** The alias of this host's links: `flan` and the node's identity. */
+  readonly alias: string;
+  /** Names of the links that this host wants; one of them that bears any flan's alias is taken over. */
+  readonly links: readonly string[];
+  /** The overlay, as `10.5.0.0/16`. Where it is not known, no address is ours for itself. */
+  readonly network?: string;
+}
+
+/**
+ * `ours`: ours to change and to remove. `kernel`: made by the kernel itself, in nobody's way and replaced
+ * where a plan wants its key. `foreign`: somebody else's.
+ */
+export type Claim = "ours" | "kernel" | "foreign";
+
+/** The alias that marks the links of one node. */
+export function aliasOf(node: string): string {
+  return `${LINK_ALIAS} ${node}`;
+}
+
+/** Whose each object of `actual` is; the links in `actual` decide about what lives on them. */
+export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: KernelObject) => Claim {
+  const wanted = new Set(owner.links);
+  const existing = new Set<string>();
+  const ours = new Set<string>();
+  for (const object of actual) {
+    if (object.kind !== "link") continue;
+    existing.add(object.name);
+    if (isOurLink(object, owner, wanted)) ours.add(object.name);
+  }
+  const network = owner.network === undefined ? undefined : parseCidr(owner.network);
+  const adrift = (link: string, subject: string) => !existing.has(link) && inside(network, subject);
+
+  return (object) => {
+    switch (object.kind) {
+      case "link":
+        return ours.has(object.name) ? "ours" : "foreign";
+      case "address":
+        return ours.has(object.link) ? claimAddress(object.address, network) : "foreign";
+      case "fdb":
+        return ours.has(object.link) ? "ours" : "foreign";
+      case "neighbour":
+        return ours.has(object.link) ? claimNeighbour(object) : "foreign";
+      case "nexthop":
+        return marked(object) && (ours.has(object.link) || adrift(object.link, object.gateway))
+          ? "ours"
+          : "foreign";
+      case "route":
+        return marked(object) && (ours.has(object.link) || adrift(object.link, object.destination))
+          ? "ours"
+          : "foreign";
+      case "sysctl":
+        return "kernel";
+    }
+  };
+}
+
+function isOurLink(link: Link, owner: Owner, wanted: ReadonlySet<string>): boolean {
+  if (link.alias === owner.alias) return true;
+  return wanted.has(link.name) && (link.alias === LINK_ALIAS || link.alias.startsWith(`${LINK_ALIAS} `));
+}
+
+function marked(object: { readonly protocol: number }): boolean {
+  return object.protocol === ROUTE_PROTOCOL;
+}
+
+function claimAddress(address: string, network: Cidr | undefined): Claim {
+  const { ip, cidr } = parsePrefix(address);
+  if (cidr.family === 6 && isLinkLocal(ip)) return "kernel";
+  const single = cidr.length === (cidr.family === 4 ? 32 : 128);
+  return single && network !== undefined && contains(network, ip) ? "ours" : "foreign";
+}
+
+/**
+ * Entries with protocol 0 that came from traffic are the kernel's: it resolves unicast ones and maps multicast
+ * and broadcast to group MACs (noarp). A permanent entry without our mark is an administrator's.
+ */
+function claimNeighbour(entry: Neighbour): Claim {
+  if (marked(entry)) return "ours";
+  if (entry.protocol !== 0 || entry.state === "permanent") return "foreign";
+  if (entry.state === "noarp") return entry.mac === "" || !isStationMac(entry.mac) ? "kernel" : "foreign";
+  return "kernel";
+}
+
+/** Whether an address or a prefix begins inside the network. */
+function inside(network: Cidr | undefined, subject: string): boolean {
+  if (network === undefined || subject === "") return false;
+  const { ip, cidr } = parsePrefix(subject.includes("/") ? subject : `${subject}/${network.length}`);
+  return (subject.includes("/") ? cidr.length >= network.length : true) && contains(network, ip);
+}

@@ -1,0 +1,183 @@
+/** Keeps the kernel equal to the plan. */
+import type { Clock } from "../net/clock.ts";
+import type { Logger } from "../net/log.ts";
+import { type Conflict, type Drift, drift, type ObjectState } from "./drift.ts";
+import { recordChanges } from "./effects.ts";
+import type { Change, Failure, Kernel, KernelEvent } from "./kernel.ts";
+import { noteEvent } from "./note.ts";
+import type { Owner } from "./ownership.ts";
+import { dependsOn } from "./relations.ts";
+import { type KernelObject, keyOf } from "./state.ts";
+import { Troubles } from "./troubles.ts";
+
+/** How often one reconcile looks and tries again when something failed that did not fail before. */
+const ROUNDS = 3;
+
+export interface Report {
+  /** What the kernel acknowledged, in order. */
+  readonly done: readonly Change[];
+  readonly conflicts: readonly Conflict[];
+  /** What the kernel refused and was not mended by looking again. */
+  readonly failures: readonly Failure[];
+  /** How each desired object stands now, by `keyOf`; empty while the kernel could not be read. */
+  readonly state: ReadonlyMap<string, ObjectState>;
+  /** Whether the kernel was read. */
+  readonly resynced: boolean;
+  /** Why a whole call (the dump, the batch) failed, where one did. */
+  readonly error?: unknown;
+  /** Milliseconds until something that failed should be tried again; undefined where nothing fails. */
+  readonly retryIn?: number;
+}
+
+/** What one call of `reconcile` has gathered so far. */
+interface Progress {
+  done: Change[];
+  failures: readonly Failure[];
+  /** Changes that failed before and whose time has not come. */
+  waiting: readonly Change[];
+  /** Keys of what is not as planned. */
+  open: Set<string>;
+  last: Drift | undefined;
+  resynced: boolean;
+  error?: unknown;
+}
+
+/**
+ * Compares the plan with what it believes the kernel holds, and carries the difference out. It reads the
+ * kernel at first use, when asked, after a failure, and when an event said that somebody else changed
+ * something. Calls must not overlap.
+ */
+export class Reconciler {
+  readonly #kernel: Kernel;
+  readonly #owner: Owner;
+  readonly #troubles: Troubles;
+  #believed = new Map<string, KernelObject>();
+  #dirty = true;
+
+  constructor(kernel: Kernel, options: { owner: Owner; clock: Clock; log: Logger }) {
+    this.#kernel = kernel;
+    this.#owner = options.owner;
+    this.#troubles = new Troubles(options);
+  }
+
+  /**
+   * Makes the kernel equal to `desired`, as far as it can be made so now; what fails is in the report and is
+   * tried again by a later call. Never rejects: a call that fails as a whole is `error` in the report. While
+   * nothing is dirty and the plan is what it was, the kernel is not asked at all.
+   */
+  async reconcile(desired: readonly KernelObject[], options: { resync?: boolean } = {}): Promise<Report> {
+    if (options.resync) this.#dirty = true;
+    const progress: Progress = {
+      done: [],
+      failures: [],
+      waiting: [],
+      open: new Set(),
+      last: undefined,
+      resynced: false,
+    };
+    if (!this.#troubles.callWaits) {
+      try {
+        for (let round = 1; round <= ROUNDS; round++) {
+          if (!await this.#round(desired, progress)) break;
+        }
+        this.#troubles.callSucceeded();
+        this.#troubles.settle(progress.failures, progress);
+      } catch (error) {
+        this.#dirty = true;
+        this.#troubles.callFailed(error);
+        progress.error = error;
+      }
+    }
+    return this.#report(progress);
+  }
+
+  /**
+   * Takes an event of the kernel in. Returns whether it is a reason to reconcile. A neighbour that the kernel
+   * asks for is noted as unresolved, so that it can be answered without reading the kernel.
+   */
+  note(event: KernelEvent): boolean {
+    const meaning = noteEvent(event, { believed: this.#believed, links: this.#owner.links });
+    if (meaning === "resync") this.#dirty = true;
+    if (meaning === "resync" && (event.group === "link" || event.group === "address")) {
+      this.#troubles.hasten();
+    }
+    return meaning !== "nothing";
+  }
+
+  /** One look and one attempt; returns whether another may help. */
+  async #round(desired: readonly KernelObject[], progress: Progress): Promise<boolean> {
+    if (this.#dirty) {
+      const objects = await this.#read(desired);
+      progress.last = drift(desired, objects, this.#owner);
+      progress.resynced = true;
+    } else {
+      progress.last = drift(desired, this.#believed.values(), this.#owner);
+    }
+    const { changes: all, conflicts } = progress.last;
+    this.#troubles.conflicts(conflicts);
+    progress.open = new Set(
+      [...all.map(({ object }) => object), ...conflicts.map(({ wanted }) => wanted)].map(keyOf),
+    );
+    progress.waiting = all.filter((change) => this.#troubles.waits(change));
+    progress.failures = [];
+    const blocked = new Set(progress.waiting.map(({ object }) => keyOf(object)));
+    const changes = all.filter(({ object }) => !dependsOn(object, blocked));
+    if (changes.length === 0) return false;
+    progress.failures = await this.#carryOut(changes, progress);
+    if (progress.failures.length === 0) return false;
+    this.#dirty = true;
+    return progress.failures.some(({ change }) => !this.#troubles.isFailing(change));
+  }
+
+  async #read(desired: readonly KernelObject[]): Promise<readonly KernelObject[]> {
+    const links = new Set(this.#owner.links);
+    const sysctls: string[] = [];
+    for (const object of desired) {
+      if (object.kind === "link") links.add(object.name);
+      else if (object.kind === "sysctl") sysctls.push(object.name);
+    }
+    // Cleared first: an event that arrives while the dump runs may be newer than what the dump says.
+    this.#dirty = false;
+    const objects = await this.#kernel.dump({ links: [...links], sysctls });
+    this.#believed = new Map(objects.map((object) => [keyOf(object), object]));
+    return objects;
+  }
+
+  /** Links first and by themselves: where one fails, what would live on it is not attempted. */
+  async #carryOut(changes: readonly Change[], progress: Progress): Promise<readonly Failure[]> {
+    const first = changes.findIndex(({ object }) => object.kind !== "link");
+    const split = first < 0 ? changes.length : first;
+    const failures = await this.#apply(changes.slice(0, split), progress);
+    const failed = new Set(failures.map(({ change }) => keyOf(change.object)));
+    const rest = changes.slice(split).filter(({ object }) => !dependsOn(object, failed));
+    return [...failures, ...await this.#apply(rest, progress)];
+  }
+
+  async #apply(changes: readonly Change[], progress: Progress): Promise<readonly Failure[]> {
+    if (changes.length === 0) return [];
+    const failures = await this.#kernel.apply(changes);
+    const refused = new Set(failures.map(({ change }) => change));
+    const acknowledged = changes.filter((change) => !refused.has(change));
+    recordChanges(this.#believed, acknowledged);
+    for (const change of acknowledged) {
+      progress.done.push(change);
+      const key = keyOf(change.object);
+      progress.open.delete(key);
+      if (change.verb !== "delete" && progress.last?.state.has(key)) progress.last.state.set(key, "ok");
+    }
+    return failures;
+  }
+
+  #report(progress: Progress): Report {
+    const retryIn = this.#troubles.retryIn;
+    return {
+      done: progress.done,
+      conflicts: progress.last?.conflicts ?? [],
+      failures: progress.failures,
+      state: progress.last?.state ?? new Map(),
+      resynced: progress.resynced,
+      ...(progress.error === undefined ? {} : { error: progress.error }),
+      ...(retryIn === undefined ? {} : { retryIn }),
+    };
+  }
+}

@@ -1,0 +1,55 @@
+/** How kernel objects hang on one another, and so in which order they are made. */
+import { type KernelObject, keyOf, type Link, type ObjectKind } from "./state.ts";
+
+/**
+ * The order in which objects are made; they are removed backwards. FDB entries come before neighbours so that
+ * a peer's new MAC can be forwarded before the first packet is addressed to it.
+ */
+const rank: Readonly<Record<ObjectKind, number>> = {
+  link: 0,
+  sysctl: 1,
+  address: 2,
+  nexthop: 3,
+  fdb: 4,
+  neighbour: 5,
+  route: 6,
+};
+
+/** Sorts objects in the order in which they are made; equal kinds keep their order (Array.sort is stable). */
+export function byRank(a: KernelObject, b: KernelObject): number {
+  return rank[a.kind] - rank[b.kind];
+}
+
+/** The link that an object lives on and vanishes with, or "" (a link itself, a global sysctl, a route without one). */
+export function linkOf(object: KernelObject): string {
+  if (object.kind === "link") return "";
+  return object.kind === "sysctl" ? linkOfSysctl(object.name) : object.link;
+}
+
+/** Key of the nexthop object that a route uses, or "". */
+export function nexthopOf(object: KernelObject): string {
+  return object.kind === "route" && object.nexthop !== 0 ? `nexthop ${object.nexthop}` : "";
+}
+
+/** Whether any of `keys` (`keyOf`) names the object or something that it cannot be without. */
+export function dependsOn(object: KernelObject, keys: ReadonlySet<string>): boolean {
+  if (keys.size === 0) return false;
+  const link = linkOf(object);
+  return keys.has(keyOf(object)) || (link !== "" && keys.has(`link ${link}`)) || keys.has(nexthopOf(object));
+}
+
+/** Whether the kernel can change `from` into `to` while the device exists. */
+export function changeable(from: Link, to: Link): boolean {
+  if (from.type !== to.type) return false;
+  const a = from.vxlan;
+  const b = to.vxlan;
+  if (a === undefined || b === undefined) return a === b;
+  return a.vni === b.vni && a.port === b.port && a.local === b.local && a.parent === b.parent &&
+    a.learning === b.learning && a.gbp === b.gbp;
+}
+
+/** `net/ipv4/conf/NAME/…`, `net/ipv6/neigh/NAME/…`: the kernel makes and drops these with the link. */
+function linkOfSysctl(name: string): string {
+  const parts = name.split("/");
+  return parts.length === 5 && parts[0] === "net" ? parts[3]! : "";
+}
