@@ -49,7 +49,7 @@ export interface Backend {
 }
 
 export interface Plan {
-  /** In the order in which they are made: link, sysctl, address, nexthop, neighbour, FDB, route. */
+  /** In the order in which they are made: link, sysctl, address, nexthop, FDB, neighbour, route. */
   readonly objects: readonly KernelObject[];
   readonly peers: readonly PeerPlan[];
   /** Leases that the view accepts and this backend cannot use. */

@@ -23,11 +23,6 @@ export interface Owner {
  */
 export type Claim = "ours" | "kernel" | "foreign";
 
-/** The alias that marks the links of one node. */
-export function aliasOf(node: string): string {
-  return `${LINK_ALIAS} ${node}`;
-}
-
 /** Whose each object of `actual` is; the links in `actual` decide about what lives on them. */
 export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: KernelObject) => Claim {
   const wanted = new Set(owner.links);

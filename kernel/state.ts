@@ -10,6 +10,11 @@ export const ROUTE_PROTOCOL = 113;
 /** flan's mark on links: their alias begins so. */
 export const LINK_ALIAS = "flan";
 
+/** The alias that marks the links of one node. */
+export function aliasOf(node: string): string {
+  return `${LINK_ALIAS} ${node}`;
+}
+
 export interface Link {
   readonly kind: "link";
   readonly name: string;

@@ -1,0 +1,42 @@
+/** The backends by name. */
+import { invalid } from "../net/errors.ts";
+import { didYouMean } from "../net/suggest.ts";
+import { quoted } from "../net/text.ts";
+import type { Backend } from "./backend.ts";
+import { vxlan } from "./vxlan.ts";
+
+const backends: readonly Backend[] = [vxlan];
+
+/** Names that flannel knows, or knew, and this version of flan does not have. */
+const flannels = [
+  "alloc",
+  "extension",
+  "host-gw",
+  "ipip",
+  "ipsec",
+  "udp",
+  "wireguard",
+  "ali-vpc",
+  "aws-vpc",
+  "gce",
+  "tencent-vpc",
+];
+
+/** The names of the backends that {@link backendFor} finds. */
+export const backendTypes: readonly string[] = backends.map((backend) => backend.type);
+
+/** The backend of a network config's `Type`, in any case. Throws `invalid`; the hint holds a suggestion for a misspelling. */
+export function backendFor(type: string): Backend {
+  const name = type.toLowerCase();
+  const found = backends.find((backend) => backend.type === name);
+  if (found) return found;
+  const has = `this version has ${backendTypes.join(", ")}`;
+  if (flannels.includes(name)) {
+    throw invalid("backend.find", `Cannot use backend ${quoted(type)}: it is not in this version; ${has}`);
+  }
+  throw invalid(
+    "backend.find",
+    `Cannot use backend ${quoted(type)}: it is not known; ${has}`,
+    didYouMean(name, [...backendTypes, ...flannels]),
+  );
+}

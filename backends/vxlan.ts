@@ -1,0 +1,195 @@
+/**
+ * The vxlan data plane: one VXLAN device, and for each peer a route, a neighbour and an FDB entry, so that no
+ * ARP and no flooding is needed. Interoperates with flannel's vxlan backend (same lease data, same frames).
+ */
+import {
+  type Address,
+  aliasOf,
+  type FdbEntry,
+  type KernelObject,
+  keyOf,
+  type Link,
+  type Neighbour,
+  type Nexthop,
+  type Route,
+  ROUTE_PROTOCOL,
+} from "../kernel/state.ts";
+import type { Lease, Refusal } from "../lease/lease.ts";
+import type { View } from "../lease/view.ts";
+import { invalid } from "../net/errors.ts";
+import { parseCidr } from "../net/ip.ts";
+import { printable } from "../net/text.ts";
+import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
+import { planOnDemand } from "./vxlan_on_demand.ts";
+import { readVxlanOptions, type VxlanOptions, vxlanOptions } from "./vxlan_options.ts";
+import { type VxlanPeer, vxlanPeers } from "./vxlan_peers.ts";
+
+/** Inner Ethernet 14, outer IPv4 20, UDP 8, VXLAN 8 (RFC 7348). */
+const OVERHEAD = 50;
+
+/** What every IPv4 host must accept (RFC 791). */
+const MIN_MTU = 576;
+
+export const vxlan: Backend = {
+  type: "vxlan",
+
+  check(config) {
+    vxlanOptions(config.backendOptions);
+    return readVxlanOptions(config.backendOptions).notes;
+  },
+
+  device(config) {
+    return deviceOf(vxlanOptions(config.backendOptions));
+  },
+
+  announce(config, host) {
+    const { vni } = vxlanOptions(config.backendOptions);
+    return { backendType: "vxlan", backendData: { VNI: vni, VtepMAC: host.mac } };
+  },
+
+  mtu(config, host) {
+    const most = largestMtu(vxlanOptions(config.backendOptions), host);
+    if (most < MIN_MTU) {
+      throw invalid(
+        "backend.mtu",
+        `Cannot use underlay ${host.underlay.link} with MTU ${host.underlay.mtu}: ` +
+          `the overlay would have ${most}, and ${MIN_MTU} is needed`,
+      );
+    }
+    const wanted = host.mtu ?? most;
+    if (wanted < MIN_MTU || wanted > most) {
+      throw invalid(
+        "backend.mtu",
+        `Cannot use MTU ${wanted}: ${MIN_MTU} to ${most} fits underlay ${host.underlay.link}`,
+        `--mtu ${most}`,
+      );
+    }
+    return wanted;
+  },
+
+  plan,
+};
+
+/**
+ * Without a lease of its own the host is not in the network, and nothing is wanted. A config that `check`
+ * refuses yields an empty plan with every lease refused: the caller keeps its last good config.
+ */
+function plan(view: View, host: Host): Plan {
+  const { options, problems } = readVxlanOptions(view.network.backendOptions);
+  if (view.own === undefined) return { objects: [], peers: [], refused: [] };
+  const own = ownSubnet(view.own);
+  if (own === undefined || problems.length > 0) {
+    const [code, reason] = own === undefined
+      ? ["bad-subnet", "this host's own subnet is not an IPv4 subnet"]
+      : ["bad-config", problems.join("; ")];
+    return { objects: [], peers: [], refused: [view.own, ...view.peers].map(refusal(code, reason)) };
+  }
+  const { peers, refused } = vxlanPeers(view.peers, {
+    ownId: own.id,
+    mac: host.mac,
+    addresses: [host.publicIp, host.underlay.address],
+    vni: options.vni,
+  });
+  const link = linkOf(options, host);
+  const address: Address = { kind: "address", link: link.name, address: `${own.address}/32` };
+  return options.onDemand
+    ? planOnDemand(peers, { link, address, refused, network: view.network.network, wanted: host.wanted })
+    : planAll(peers, { link, address, refused });
+}
+
+/** Every peer at once. Three objects of a peer share its nexthop, whose id is the subnet's address. */
+function planAll(
+  peers: readonly VxlanPeer[],
+  base: { link: Link; address: Address; refused: readonly Refusal[] },
+): Plan {
+  const device = base.link.name;
+  const nexthops: Nexthop[] = [];
+  const fdb: FdbEntry[] = [];
+  const neighbours: Neighbour[] = [];
+  const routes: Route[] = [];
+  const plans: PeerPlan[] = [];
+  for (const { lease, id, gateway, mac } of peers) {
+    // Nexthop objects, because distinct onlink gateways on one device cost the kernel quadratic time.
+    const nexthop: Nexthop = {
+      kind: "nexthop",
+      id,
+      gateway,
+      link: device,
+      onlink: true,
+      protocol: ROUTE_PROTOCOL,
+    };
+    const entry: FdbEntry = { kind: "fdb", link: device, mac, remote: lease.publicIp };
+    const neighbour: Neighbour = {
+      kind: "neighbour",
+      link: device,
+      ip: gateway,
+      mac,
+      state: "permanent",
+      protocol: ROUTE_PROTOCOL,
+    };
+    const route: Route = {
+      kind: "route",
+      destination: lease.subnet,
+      metric: 0,
+      link: device,
+      gateway,
+      onlink: true,
+      nexthop: id,
+      type: "unicast",
+      protocol: ROUTE_PROTOCOL,
+    };
+    nexthops.push(nexthop);
+    fdb.push(entry);
+    neighbours.push(neighbour);
+    routes.push(route);
+    plans.push({ lease, way: "vxlan", keys: [nexthop, entry, neighbour, route].map(keyOf) });
+  }
+  const objects: KernelObject[] = [base.link, base.address, ...nexthops, ...fdb, ...neighbours, ...routes];
+  return { objects, peers: plans, refused: base.refused };
+}
+
+function linkOf(options: VxlanOptions, host: Host): Link {
+  const most = largestMtu(options, host);
+  return {
+    kind: "link",
+    name: deviceOf(options),
+    type: "vxlan",
+    alias: aliasOf(host.node),
+    mac: host.mac,
+    // `mtu` reports a setting that does not fit; a running network goes on with what does.
+    mtu: Math.max(MIN_MTU, Math.min(host.mtu ?? most, most)),
+    up: true,
+    vxlan: {
+      vni: options.vni,
+      port: options.port,
+      local: host.underlay.address,
+      parent: host.underlay.link,
+      learning: options.learning,
+      gbp: options.gbp,
+    },
+  };
+}
+
+/** flannel's MTU option is the underlay's; one that is larger than this host's own would drop packets. */
+function largestMtu(options: VxlanOptions, host: Host): number {
+  return Math.min(options.underlayMtu ?? host.underlay.mtu, host.underlay.mtu) - OVERHEAD;
+}
+
+function deviceOf(options: VxlanOptions): string {
+  return `flan.${options.vni}`;
+}
+
+function ownSubnet(lease: Lease): { id: number; address: string } | undefined {
+  try {
+    const { family, address } = parseCidr(lease.subnet);
+    if (family !== 4) return undefined;
+    return { id: Number(address), address: lease.subnet.slice(0, lease.subnet.indexOf("/")) };
+  } catch {
+    // The refusal names the subnet.
+    return undefined;
+  }
+}
+
+function refusal(code: string, reason: string): (lease: Lease) => Refusal {
+  return (lease) => ({ subnet: printable(lease.subnet), code, reason });
+}

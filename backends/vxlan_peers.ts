@@ -1,0 +1,127 @@
+/** Which peers the vxlan backend can reach, and what it has to know of each. */
+import type { Lease, Refusal } from "../lease/lease.ts";
+import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import type { Json } from "../net/json.ts";
+import { isStationMac, parseMac } from "../net/mac.ts";
+import { printable, quoted } from "../net/text.ts";
+import { MAX_VNI } from "./vxlan_options.ts";
+
+export interface VxlanPeer {
+  readonly lease: Lease;
+  /** The subnet's address as a number, 1 to 2^32 − 1: the id of its nexthop object. */
+  readonly id: number;
+  /** The subnet's first address, which stands for the peer's VTEP in the overlay. */
+  readonly gateway: string;
+  readonly prefixLength: number;
+  readonly mac: string;
+}
+
+interface Context {
+  /** This host's subnet address as a number. */
+  readonly ownId: number;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+  readonly vni: number;
+}
+
+/** A reason, as a stable word and a clause. */
+class Refused {
+  constructor(readonly code: string, readonly reason: string) {}
+}
+
+/** Sorts the leases into peers and refusals, each on its own. The first of two that claim one thing has it. */
+export function vxlanPeers(
+  leases: readonly Lease[],
+  context: Context,
+): { peers: VxlanPeer[]; refused: Refusal[] } {
+  const peers: VxlanPeer[] = [];
+  const refused: Refusal[] = [];
+  const ids = new Map<number, string>([[context.ownId, "this host"]]);
+  const macs = new Map<string, string>([[context.mac, "this host"]]);
+  for (const lease of leases) {
+    const peer = readPeer(lease, context);
+    const subnet = printable(lease.subnet);
+    if (peer instanceof Refused) refused.push({ subnet, code: peer.code, reason: peer.reason });
+    else if (ids.has(peer.id)) {
+      refused.push({ subnet, code: "overlap", reason: `${peer.gateway} is leased to ${ids.get(peer.id)}` });
+    } else if (macs.has(peer.mac)) {
+      refused.push({
+        subnet,
+        code: "duplicate-mac",
+        reason: `VtepMAC ${peer.mac} belongs to ${macs.get(peer.mac)}`,
+      });
+    } else {
+      ids.set(peer.id, subnet);
+      macs.set(peer.mac, subnet);
+      peers.push(peer);
+    }
+  }
+  return { peers, refused };
+}
+
+function readPeer(lease: Lease, context: Context): VxlanPeer | Refused {
+  if (lease.backendType !== "vxlan") {
+    return new Refused("other-backend", `its backend is ${quoted(lease.backendType)}, not "vxlan"`);
+  }
+  const subnet = readSubnet(lease.subnet);
+  if (subnet === undefined) {
+    return new Refused("bad-subnet", `${quoted(lease.subnet)} is not an IPv4 subnet`);
+  }
+  if (!isEndpoint(lease.publicIp)) {
+    return new Refused("bad-endpoint", `PublicIP ${quoted(lease.publicIp)} cannot be a host's IPv4 address`);
+  }
+  if (context.addresses.includes(lease.publicIp)) {
+    return new Refused("duplicate-endpoint", `PublicIP ${lease.publicIp} is this host's own`);
+  }
+  const mac = readBackendData(lease.backendData, context.vni);
+  return mac instanceof Refused ? mac : { lease, ...subnet, mac };
+}
+
+function readSubnet(text: string): { id: number; gateway: string; prefixLength: number } | undefined {
+  try {
+    const { family, address, length } = parseCidr(text);
+    if (family !== 4 || address === 0n) return undefined;
+    return { id: Number(address), gateway: text.slice(0, text.indexOf("/")), prefixLength: length };
+  } catch {
+    // The reason is the caller's to give, with the value.
+    return undefined;
+  }
+}
+
+function isEndpoint(text: string): boolean {
+  try {
+    const ip = parseIp(text);
+    return ip.family === 4 && isHostAddress(ip);
+  } catch {
+    // As above.
+    return false;
+  }
+}
+
+/** The VTEP's MAC from `{"VNI":1,"VtepMAC":"…"}`; flannel 0.7 leaves VNI out, Go reads keys in any case. */
+function readBackendData(data: Json | undefined, vni: number): string | Refused {
+  const bad = (reason: string) => new Refused("bad-backend-data", reason);
+  if (typeof data !== "object" || data === null || Array.isArray(data)) {
+    return bad(`BackendData is ${quoted(data ?? null)}, not an object`);
+  }
+  const fields = new Map(Object.entries(data).map(([key, value]) => [key.toLowerCase(), value]));
+  const theirs = fields.get("vni") ?? vni;
+  if (typeof theirs !== "number" || !Number.isInteger(theirs) || theirs < 1 || theirs > MAX_VNI) {
+    return bad(`VNI ${quoted(theirs)} is not 1 to ${MAX_VNI}`);
+  }
+  if (theirs !== vni) return new Refused("vni-mismatch", `its VNI is ${theirs}, this host's is ${vni}`);
+  const text = fields.get("vtepmac");
+  if (typeof text !== "string") return bad("VtepMAC is missing");
+  const mac = readMac(text);
+  return mac ?? bad(`VtepMAC ${quoted(text)} cannot be one station's`);
+}
+
+function readMac(text: string): string | undefined {
+  try {
+    const mac = parseMac(text);
+    return isStationMac(mac) ? mac : undefined;
+  } catch {
+    // As above.
+    return undefined;
+  }
+}
