@@ -10,8 +10,9 @@ export type Severity = "warning" | "high";
 export const healthCodes = {
   "store-unreachable": "warning",
   "lease-lost": "high",
+  "lease-not-renewed": "warning",
   "lease-refused": "warning",
-  "subnet-taken": "high",
+  "network-config": "warning",
   "foreign-link": "high",
   "foreign-address": "high",
   "foreign-route": "high",
@@ -22,7 +23,6 @@ export const healthCodes = {
   "kernel-refuses": "high",
   "underlay-missing": "high",
   "subnet-file": "warning",
-  "state-not-durable": "warning",
   "option-ignored": "warning",
 } as const satisfies Record<string, Severity>;
 
@@ -36,6 +36,11 @@ export interface Problem {
   readonly message: string;
   readonly since: number;
 }
+
+/** What a conflict with somebody else's object can be called. */
+export const foreignCodes = (Object.keys(healthCodes) as HealthCode[]).filter((code) =>
+  code.startsWith("foreign-")
+);
 
 /** The problems of now. Logs each when it begins and when it ends, and never in between. */
 export class Health {
@@ -75,6 +80,16 @@ export class Health {
         since: before?.since ?? now,
       });
     }
+  }
+
+  /** Adds one problem to what is known under its code. */
+  raise(code: HealthCode, { subject, message }: { subject: string; message: string }, now: number): void {
+    const others = this.list().filter((one) => one.code === code && one.subject !== subject);
+    this.set([code], [...others, { code, subject, message }], now);
+  }
+
+  has(code: HealthCode): boolean {
+    return this.list().some((problem) => problem.code === code);
   }
 
   /** Sorted: high first, then by code and subject. */

@@ -1,0 +1,50 @@
+/** Which kernel events concern this host's network, and what has to be looked at again for them. Pure. */
+import { type Cidr, contains, parsePrefix } from "../net/ip.ts";
+import type { KernelEvent } from "../kernel/kernel.ts";
+import { ROUTE_PROTOCOL } from "../kernel/state.ts";
+
+export interface Scope {
+  /** Our device. */
+  readonly device: string;
+  /** The link that carries the tunnel. */
+  readonly underlay: string;
+  readonly network: Cidr;
+  /** Whether something we need is missing, so that any new link or address may be the one. */
+  readonly searching: boolean;
+}
+
+/** The default route may decide which link carries the tunnel. */
+const DEFAULT_ROUTE = "0.0.0.0/0";
+
+/**
+ * `wanted`: the kernel asks for a neighbour on our device. `host`: the facts about this host may have changed.
+ * `kernel`: our objects may have. Undefined: none of our business, as most events on a busy host are.
+ */
+export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | "kernel" | undefined {
+  const onDevice = event.link === scope.device;
+  switch (event.group) {
+    case "overrun":
+      return "host";
+    case "link":
+    case "address":
+      return onDevice || event.link === undefined || event.link === scope.underlay || scope.searching
+        ? "host"
+        : undefined;
+    case "nexthop":
+      return onDevice || event.protocol === ROUTE_PROTOCOL ? "kernel" : undefined;
+    case "neighbour":
+      if (!onDevice) return undefined;
+      if (event.action === "wanted") return "wanted";
+      // The kernel ages entries by itself; what others do to them, and every removal, concerns us.
+      return event.action === "delete" || event.port !== 0 ? "kernel" : undefined;
+    case "route":
+      if (event.subject === DEFAULT_ROUTE) return "host";
+      return onDevice || event.protocol === ROUTE_PROTOCOL || inside(scope.network, event.subject)
+        ? "kernel"
+        : undefined;
+  }
+}
+
+function inside(network: Cidr, subject: string | undefined): boolean {
+  return subject !== undefined && contains(network, parsePrefix(subject).ip);
+}

@@ -1,0 +1,61 @@
+/** The agent's state as the documents that people and scripts read. Fields are only ever added. */
+import { formatCidr } from "../net/ip.ts";
+import type { Json } from "../net/json.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import type { Backend, Host } from "../backends/backend.ts";
+import type { Agent } from "./agent.ts";
+import { gatewayOf } from "./subnet_env.ts";
+
+/** A lease as every command shows it. */
+export function leaseDocument(lease: Lease, own: string | undefined) {
+  return {
+    subnet: lease.subnet,
+    publicIp: lease.publicIp,
+    backend: lease.backendType || "udp",
+    backendData: lease.backendData ?? null,
+    node: lease.node ?? null,
+    own: own !== undefined && lease.node === own,
+    reservation: lease.expires === undefined,
+    expires: lease.expires === undefined ? null : new Date(lease.expires).toISOString(),
+    revision: lease.revision,
+  } satisfies Record<string, Json>;
+}
+
+/** The own lease with what this host makes of it: what `up` prints and subnet.env says. */
+export function ownLease(
+  { lease, config, host, backend }: { lease: Lease; config: NetworkConfig; host: Host; backend: Backend },
+) {
+  return {
+    ...leaseDocument(lease, host.node),
+    gateway: gatewayOf(lease.subnet),
+    network: formatCidr(config.network),
+    device: backend.device(config),
+    mtu: backend.mtu(config, host),
+    ipMasq: false,
+  } satisfies Record<string, Json>;
+}
+
+/** Everything `flan status` shows, as one document without the schema's name. */
+export function statusOf(agent: Agent, { pid, store, now }: { pid: number; store: string; now: number }) {
+  const { snapshot, config, host, view, plan, report, backend, own } = agent.state;
+  const problems = agent.health.list();
+  return {
+    node: host.node,
+    agent: { running: true, pid },
+    network: formatCidr(config.network),
+    backend: backend.type,
+    underlay: { ...host.underlay, publicIp: host.publicIp },
+    lease: own === undefined ? null : ownLease({ lease: own, config, host, backend }),
+    store: { url: store, revision: snapshot.revision, reachable: !agent.health.has("store-unreachable") },
+    peers: { planned: plan.peers.length, refused: view.refused.length + plan.refused.length },
+    drift: report.conflicts.length + report.failures.length,
+    repairs: { count: agent.repairs.count, last: lastRepair(agent) },
+    problems: problems.map((one) => ({ ...one, since: new Date(one.since).toISOString() })),
+    generatedAt: new Date(now).toISOString(),
+  } satisfies Record<string, Json>;
+}
+
+function lastRepair({ repairs: { last } }: Agent): Json {
+  return last === undefined ? null : { ...last, at: new Date(last.at).toISOString() };
+}

@@ -1,0 +1,85 @@
+/** What every subcommand starts from: the settings, the clock and the log, and doors to the store and the kernel. */
+import { systemClock } from "../agent/clock.ts";
+import type { Backend } from "../backends/backend.ts";
+import { backendFor } from "../backends/registry.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
+import { openStore } from "../lease/open.ts";
+import type { Snapshot, Store } from "../lease/store.ts";
+import type { Clock } from "../net/clock.ts";
+import { FlanError } from "../net/errors.ts";
+import type { Logger } from "../net/log.ts";
+import { type Loaded, loadSettings } from "./config.ts";
+import { openLog } from "./log.ts";
+import type { Settings } from "./settings.ts";
+
+export interface Context extends Loaded {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** Loads the settings and opens the log. Throws `invalid` for a bad setting. */
+export function openContext(flags: Flags): Context {
+  const loaded = loadSettings(flags);
+  return { ...loaded, clock: systemClock, log: openLog(loaded.settings) };
+}
+
+/** Runs `work` with the store, and closes it again. */
+export async function withStore<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = openStore(context.settings.store, context);
+  try {
+    return await work(store);
+  } finally {
+    store.close();
+  }
+}
+
+/** Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. */
+export async function withKernel<T>(context: Context, work: (kernel: Kernel) => Promise<T>): Promise<T> {
+  const { openKernel } = await import("../ffi/netlink_kernel.ts");
+  const kernel = openKernel(context);
+  try {
+    return await work(kernel);
+  } finally {
+    kernel.close();
+  }
+}
+
+export interface StoredNetwork {
+  readonly snapshot: Snapshot;
+  readonly config: NetworkConfig;
+  readonly backend: Backend;
+}
+
+/** The network in the store. Throws FlanError `store` where none was started, `invalid` where it cannot be used. */
+export async function readNetwork(store: Store): Promise<StoredNetwork> {
+  const snapshot = await store.read();
+  if (snapshot.config === undefined) throw noNetwork(store.url);
+  const config = parseNetworkConfig(snapshot.config.value);
+  const backend = backendFor(config.backendType);
+  backend.check(config);
+  return { snapshot, config, backend };
+}
+
+export function noNetwork(url: string): FlanError {
+  return new FlanError(`Cannot find a network in ${url}: none was started there`, {
+    op: "network.read",
+    code: "store",
+    hint: "flan up starts one, or name another store with --store",
+  });
+}
+
+/** subnet.env's place; flannel's own place is served too by the one agent in the default run directory. */
+export function subnetFileOf(settings: Settings): { subnetFile: string; sharedSubnetFile: boolean } {
+  const subnetFile = settings.subnetFile ?? `${settings.runDir}/subnet.env`;
+  return {
+    subnetFile,
+    sharedSubnetFile: settings.subnetFile === undefined && settings.runDir === "/run/flan",
+  };
+}
+
+export function socketOf(settings: Settings): string {
+  return `${settings.runDir}/agent.sock`;
+}

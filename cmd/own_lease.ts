@@ -1,0 +1,27 @@
+/** The own lease on stdout: what `up`, `lease acquire`, `lease renew` and `lease get` answer. */
+import type { Json } from "../net/json.ts";
+import { type Format, print, printJson, table, valueOf } from "./output.ts";
+
+type Document = Readonly<Record<string, Json>>;
+
+/** Prints the document in the format asked for; `env` has the keys of subnet.env. */
+export function printOwnLease(format: Format, lease: Document): void {
+  switch (format.kind) {
+    case "json":
+      return printJson("lease", lease);
+    case "value":
+      return print(valueOf(lease, format.field));
+    case "env":
+      return print([
+        `FLANNEL_NETWORK=${lease["network"]}`,
+        `FLANNEL_SUBNET=${lease["gateway"]}`,
+        `FLANNEL_MTU=${lease["mtu"]}`,
+        `FLANNEL_IPMASQ=${lease["ipMasq"]}`,
+      ].join("\n"));
+    default: {
+      const names = ["subnet", "network", "publicIp", "backend", "device", "mtu", "expires"];
+      const cells = names.map((name) => String(lease[name] ?? "-"));
+      print(table(names.map((name) => name.toUpperCase().replace("PUBLICIP", "PUBLIC-IP")), [cells]));
+    }
+  }
+}
