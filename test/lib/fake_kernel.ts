@@ -1,0 +1,182 @@
+/**
+ * A Kernel in memory. Several may stand on one {@link FakeStack}, as several programs do; what one does is
+ * foreign to the others.
+ */
+import type { Change, DumpRequest, Failure, Kernel, KernelEvent, RouteAnswer } from "../../kernel/kernel.ts";
+import { describe, type KernelObject, type Link, type ObjectKind, type Route } from "../../kernel/state.ts";
+import { KernelError } from "../../net/errors.ts";
+import { contains, parseCidr, parseIp } from "../../net/ip.ts";
+import { type Errno, FakeStack } from "./fake_stack.ts";
+
+/** What {@link FakeKernel.failNext} can hit: one kind of change, or a whole call. */
+export type Verb = Change["verb"] | "dump" | "apply";
+
+interface Injected {
+  readonly verb: Verb;
+  readonly errno: string;
+  readonly kind: ObjectKind | undefined;
+  times: number;
+}
+
+const texts: Readonly<Record<string, string>> = {
+  EEXIST: "File exists",
+  ENODEV: "No such device",
+  ENETDOWN: "Network is down",
+  ENOENT: "No such file or directory",
+  EINVAL: "Invalid argument",
+  ENETUNREACH: "Network is unreachable",
+  EHOSTUNREACH: "No route to host",
+};
+
+let ports = 1000;
+
+export class FakeKernel implements Kernel {
+  readonly stack: FakeStack;
+  /** This program's netlink port. */
+  readonly port = ports++;
+  /** How often each verb was called. */
+  readonly calls = { dump: 0, apply: 0, events: 0, routeGet: 0 };
+  /** Every change that was attempted, in order. */
+  readonly attempted: Change[] = [];
+  readonly #injected: Injected[] = [];
+  readonly #open = new Set<() => void>();
+
+  constructor(stack: FakeStack = hostStack()) {
+    this.stack = stack;
+  }
+
+  /** Lets the next `times` changes of that verb (and kind), or calls, fail with `errno` and do nothing. */
+  failNext(verb: Verb, errno: string, options: { kind?: ObjectKind; times?: number } = {}): void {
+    this.#injected.push({ verb, errno, kind: options.kind, times: options.times ?? 1 });
+  }
+
+  /** Takes injected failures that did not come to pass back; returns how many there were. */
+  heal(): number {
+    return this.#injected.splice(0).filter(({ times }) => times > 0).length;
+  }
+
+  /** All calls so far. */
+  get callCount(): number {
+    return Object.values(this.calls).reduce((sum, count) => sum + count, 0);
+  }
+
+  dump(request: DumpRequest): Promise<readonly KernelObject[]> {
+    this.calls.dump++;
+    const errno = this.#injectedErrno("dump");
+    if (errno) return Promise.reject(error("Cannot read the kernel", errno, "kernel.dump"));
+    const links = new Set(request.links);
+    const objects = [...this.stack.read()].filter((object) =>
+      object.kind === "neighbour" || object.kind === "fdb" ? links.has(object.link) : true
+    );
+    for (const name of request.sysctls) {
+      const value = this.stack.sysctl(name);
+      if (value !== undefined) objects.push({ kind: "sysctl", name, value });
+    }
+    return Promise.resolve(objects);
+  }
+
+  apply(changes: readonly Change[]): Promise<readonly Failure[]> {
+    this.calls.apply++;
+    const errno = this.#injectedErrno("apply");
+    if (errno) return Promise.reject(error("Cannot send to the kernel", errno, "kernel.apply"));
+    const failures: Failure[] = [];
+    for (const change of changes) {
+      this.attempted.push(change);
+      const { verb, object } = change;
+      const refused = this.#injectedErrno(verb, object.kind) ?? this.stack[verb](object, this.port);
+      if (refused) {
+        failures.push({
+          change,
+          error: error(`Cannot ${verb} ${describe(object)}`, refused, "kernel.apply"),
+        });
+      }
+    }
+    return Promise.resolve(failures);
+  }
+
+  events(signal: AbortSignal): AsyncIterable<KernelEvent> {
+    this.calls.events++;
+    const queue: KernelEvent[] = [];
+    let wake = () => {};
+    let ended = signal.aborted;
+    const forget = this.stack.listen((event) => {
+      queue.push({ ...event, own: event.port === this.port });
+      wake();
+    });
+    const end = () => {
+      ended = true;
+      forget();
+      this.#open.delete(end);
+      wake();
+    };
+    this.#open.add(end);
+    signal.addEventListener("abort", end, { once: true });
+    if (ended) end();
+    return (async function* () {
+      try {
+        while (!ended) {
+          if (queue.length === 0) await new Promise<void>((resolve) => wake = resolve);
+          while (queue.length > 0 && !ended) yield queue.shift()!;
+        }
+      } finally {
+        end();
+      }
+    })();
+  }
+
+  routeGet(destination: string): Promise<RouteAnswer> {
+    this.calls.routeGet++;
+    const route = this.#bestRoute(destination);
+    const what = `Cannot find a route to ${destination}`;
+    if (!route) return Promise.reject(error(what, "ENETUNREACH", "kernel.routeGet"));
+    if (route.type !== "unicast") return Promise.reject(error(what, "EHOSTUNREACH", "kernel.routeGet"));
+    let source = "";
+    for (const object of this.stack.objects.values()) {
+      if (object.kind === "address" && object.link === route.link && source === "") {
+        source = object.address.split("/")[0]!;
+      }
+    }
+    return Promise.resolve({ link: route.link, gateway: route.gateway, source, mtu: 0 });
+  }
+
+  close(): void {
+    for (const end of [...this.#open]) end();
+  }
+
+  #bestRoute(destination: string): Route | undefined {
+    const ip = parseIp(destination);
+    let best: Route | undefined;
+    let longest = -1;
+    for (const route of this.stack.read()) {
+      if (route.kind !== "route") continue;
+      const cidr = parseCidr(route.destination);
+      if (!contains(cidr, ip) || cidr.length < longest) continue;
+      if (best && cidr.length === longest && route.metric >= best.metric) continue;
+      [best, longest] = [route, cidr.length];
+    }
+    return best;
+  }
+
+  #injectedErrno(verb: Verb, kind?: ObjectKind): Errno {
+    const hit = this.#injected.find((injected) =>
+      injected.times > 0 && injected.verb === verb && (injected.kind === undefined || injected.kind === kind)
+    );
+    if (!hit) return undefined;
+    hit.times--;
+    return hit.errno;
+  }
+}
+
+/** A stack with `lo` and one link that is up, with `192.0.2.1/24`. */
+export function hostStack(underlay = "eth0"): FakeStack {
+  const stack = new FakeStack();
+  const plain: Link = { kind: "link", name: "lo", type: "", alias: "", mac: "", mtu: 65536, up: true };
+  stack.add(plain);
+  stack.add({ ...plain, name: underlay, type: "veth", mac: "02:00:00:00:00:aa", mtu: 1500 });
+  stack.add({ kind: "address", link: underlay, address: "192.0.2.1/24" });
+  return stack;
+}
+
+function error(what: string, errno: string, op: string): KernelError {
+  return new KernelError(`${what}: ${texts[errno] ?? "The request failed"} (${errno})`, errno, { op });
+}

@@ -1,0 +1,268 @@
+/**
+ * One network stack in memory, with what Linux does by itself when something changes. Asynchronous events and
+ * other programs are {@link FakeKernel}'s; this is only the state and its rules.
+ */
+import type { KernelEvent } from "../../kernel/kernel.ts";
+import { linkOf } from "../../kernel/relations.ts";
+import {
+  type Address,
+  type KernelObject,
+  keyOf,
+  type Link,
+  type Neighbour,
+  type Route,
+} from "../../kernel/state.ts";
+import { contains, formatCidr, parseCidr, parseIp, parsePrefix } from "../../net/ip.ts";
+
+/** An errno name, or undefined for success. */
+export type Errno = string | undefined;
+
+type Told = Omit<KernelEvent, "own">;
+
+/** What the kernel's sysctls of a new link are; others are "0". */
+const defaults: Readonly<Record<string, string>> = { ucast_solicit: "3", mcast_solicit: "3" };
+
+const groups = {
+  link: "link",
+  address: "address",
+  nexthop: "nexthop",
+  neighbour: "neighbour",
+  fdb: "neighbour",
+  route: "route",
+} as const;
+
+export class FakeStack {
+  readonly objects = new Map<string, KernelObject>();
+  readonly #sysctls = new Map<string, string>();
+  readonly #listeners = new Set<(event: Told) => void>();
+
+  /** RTM_NEW… with NLM_F_EXCL. */
+  add(object: KernelObject, port = 0): Errno {
+    const refused = this.#refuse(object);
+    if (refused) return refused;
+    if (object.kind !== "sysctl" && this.objects.has(keyOf(object))) return "EEXIST";
+    return this.#set(object, port);
+  }
+
+  /** RTM_NEW… with NLM_F_REPLACE: it asks nobody whose the old value is. */
+  replace(object: KernelObject, port = 0): Errno {
+    const before = this.objects.get(keyOf(object));
+    if (object.kind === "link" && before?.kind === "link") return this.#change(before, object, port);
+    return this.#refuse(object) ?? this.#set(object, port);
+  }
+
+  /** RTM_DEL…: what is not there counts as done. */
+  delete(object: KernelObject, port = 0): Errno {
+    const before = this.objects.get(keyOf(object));
+    if (before === undefined || object.kind === "sysctl") return undefined;
+    if (object.kind === "route" && before.kind === "route" && object.protocol !== before.protocol) return;
+    if (object.kind === "fdb" && before.kind === "fdb" && object.remote !== before.remote) return;
+    this.objects.delete(keyOf(object));
+    this.#tell("delete", before, port);
+    this.#cascade(before);
+  }
+
+  /** Every object as a dump shows it: a route repeats what its nexthop object says. */
+  *read(): Generator<KernelObject> {
+    for (const object of this.objects.values()) {
+      const nexthop = object.kind === "route" ? this.objects.get(`nexthop ${object.nexthop}`) : undefined;
+      if (object.kind !== "route" || nexthop?.kind !== "nexthop") yield object;
+      else yield { ...object, gateway: nexthop.gateway, link: nexthop.link, onlink: nexthop.onlink };
+    }
+  }
+
+  sysctl(name: string): string | undefined {
+    const link = linkOf({ kind: "sysctl", name, value: "" });
+    if (!this.objects.has(`link ${link}`)) return undefined;
+    return this.#sysctls.get(name) ?? defaults[name.split("/").at(-1)!] ?? "0";
+  }
+
+  /** A packet to `ip` finds no entry: the kernel makes one and asks user space (app_solicit). */
+  ask(link: string, ip: string): void {
+    const asked: Neighbour = { kind: "neighbour", link, ip, mac: "", state: "incomplete", protocol: 0 };
+    const key = keyOf(asked);
+    const before = this.objects.get(key);
+    const state = before?.kind === "neighbour" && before.mac !== "" ? "probe" : "incomplete";
+    this.objects.set(key, before?.kind === "neighbour" ? { ...before, state } : asked);
+    this.#say({ group: "neighbour", action: "wanted", port: 0, link, subject: ip, state });
+  }
+
+  /** Events were lost (ENOBUFS). */
+  overrun(): void {
+    this.#say({ group: "overrun", action: "new", port: 0 });
+  }
+
+  listen(listener: (event: Told) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  link(name: string): Link | undefined {
+    const link = this.objects.get(`link ${name}`);
+    return link?.kind === "link" ? link : undefined;
+  }
+
+  #refuse(object: KernelObject): Errno {
+    if (object.kind === "link") return this.#refuseLink(object);
+    const name = linkOf(object);
+    const link = this.link(name);
+    if (object.kind === "sysctl") return link ? undefined : "ENOENT";
+    if (object.kind === "route" && object.nexthop !== 0) {
+      return this.objects.has(`nexthop ${object.nexthop}`) ? undefined : "EINVAL";
+    }
+    if (name === "") return undefined;
+    if (!link) return "ENODEV";
+    if (object.kind !== "route" && object.kind !== "nexthop") return undefined;
+    if (!link.up) return "ENETDOWN";
+    return object.gateway === "" || object.onlink || this.#connected(object.gateway, name)
+      ? undefined
+      : "ENETUNREACH";
+  }
+
+  #refuseLink(link: Link): Errno {
+    if (this.objects.has(keyOf(link))) return "EEXIST";
+    const vxlan = link.vxlan;
+    if (!vxlan) return undefined;
+    if (vxlan.parent !== "" && !this.link(vxlan.parent)) return "ENODEV";
+    for (const other of this.objects.values()) {
+      if (other.kind !== "link" || !other.vxlan) continue;
+      if (other.vxlan.vni === vxlan.vni && other.vxlan.port === vxlan.port) return "EEXIST";
+    }
+  }
+
+  #connected(gateway: string, link: string): boolean {
+    for (const object of this.objects.values()) {
+      if (object.kind !== "route" || object.link !== link || object.gateway !== "") continue;
+      if (contains(parseCidr(object.destination), parseIp(gateway))) return true;
+    }
+    return false;
+  }
+
+  #set(object: KernelObject, port: number): Errno {
+    if (object.kind === "sysctl") {
+      this.#sysctls.set(object.name, object.value);
+      return;
+    }
+    this.objects.set(keyOf(object), object);
+    this.#tell("new", object, port);
+    if (object.kind === "address") this.#connect(object);
+  }
+
+  #change(before: Link, link: Link, port: number): Errno {
+    if (before.type !== link.type || JSON.stringify(before.vxlan) !== JSON.stringify(link.vxlan)) {
+      return "EOPNOTSUPP";
+    }
+    this.objects.set(keyOf(link), link);
+    this.#tell("new", link, port);
+    if (before.mac !== link.mac) {
+      this.#drop((other) => other.kind === "neighbour" && other.link === link.name);
+    }
+    if (before.up && !link.up) this.#down(link.name);
+    if (!before.up && link.up) {
+      for (const object of [...this.objects.values()]) {
+        if (object.kind === "address" && object.link === link.name) this.#connect(object);
+      }
+    }
+  }
+
+  /** IPv4 routes and nexthops go without a message; the FDB stays. */
+  #down(link: string): void {
+    this.#drop((other) =>
+      (other.kind === "neighbour" || other.kind === "nexthop" || other.kind === "route") &&
+      other.link === link
+    );
+    this.#dropOrphans();
+  }
+
+  #cascade(gone: KernelObject): void {
+    if (gone.kind === "nexthop") this.#dropOrphans();
+    if (gone.kind === "address") this.#disconnect(gone);
+    if (gone.kind !== "link") return;
+    for (const other of [...this.objects.values()]) {
+      if (other.kind === "link" && other.vxlan?.parent === gone.name) this.delete(other);
+    }
+    for (const name of [...this.#sysctls.keys()]) {
+      if (linkOf({ kind: "sysctl", name, value: "" }) === gone.name) this.#sysctls.delete(name);
+    }
+    this.#drop((other) => linkOf(other) === gone.name);
+    this.#dropOrphans();
+  }
+
+  #dropOrphans(): void {
+    this.#drop((other) =>
+      other.kind === "route" && other.nexthop !== 0 && !this.objects.has(`nexthop ${other.nexthop}`)
+    );
+  }
+
+  #drop(which: (object: KernelObject) => boolean): void {
+    for (const [key, object] of this.objects) {
+      if (which(object)) this.objects.delete(key);
+    }
+  }
+
+  /** An address on a link that is up brings the route to its network (RTPROT_KERNEL). */
+  #connect(address: Address): void {
+    const { cidr } = parsePrefix(address.address);
+    if (cidr.family !== 4 || cidr.length === 32 || !this.link(address.link)?.up) return;
+    const route: Route = {
+      kind: "route",
+      destination: formatCidr(cidr),
+      metric: 0,
+      link: address.link,
+      gateway: "",
+      onlink: false,
+      nexthop: 0,
+      type: "unicast",
+      protocol: 2,
+    };
+    if (!this.objects.has(keyOf(route))) this.#set(route, 0);
+  }
+
+  /** With the last IPv4 address go the neighbours and the routes that use no nexthop object. */
+  #disconnect(gone: Address): void {
+    const { cidr } = parsePrefix(gone.address);
+    if (cidr.family !== 4) return;
+    const key = `route ${formatCidr(cidr)} metric 0`;
+    const connected = this.objects.get(key);
+    if (connected?.kind === "route" && connected.protocol === 2) this.objects.delete(key);
+    for (const other of this.objects.values()) {
+      if (other.kind === "address" && other.link === gone.link && !other.address.includes(":")) return;
+    }
+    this.#drop((other) =>
+      (other.kind === "neighbour" || other.kind === "route" && other.nexthop === 0) &&
+      other.link === gone.link
+    );
+  }
+
+  #tell(action: "new" | "delete", object: KernelObject, port: number): void {
+    if (object.kind === "sysctl") return;
+    const link = object.kind === "link" ? object.name : linkOf(object);
+    const subject = subjectOf(object);
+    this.#say({
+      group: groups[object.kind],
+      action,
+      port,
+      ...(link === "" ? {} : { link }),
+      ...(subject === undefined ? {} : { subject }),
+      ...("protocol" in object ? { protocol: object.protocol } : {}),
+      ...("state" in object ? { state: object.state } : {}),
+    });
+  }
+
+  #say(event: Told): void {
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+}
+
+function subjectOf(object: KernelObject): string | undefined {
+  switch (object.kind) {
+    case "route":
+      return object.destination;
+    case "address":
+      return object.address;
+    case "neighbour":
+      return object.ip;
+    default:
+      return undefined;
+  }
+}
