@@ -1,6 +1,13 @@
-/** What one host knows of its network: its own lease and every peer that can be used. */
+/**
+ * What one host knows of its network: its own lease and every peer that can be used. Each record is judged on
+ * its own; a bad one is refused with a reason and never hides or removes another.
+ */
+import { contains, covers, formatCidr, isHostAddress, lastAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { decodeRecord, isRefusal } from "./decode.ts";
+import { disjoint, type Range } from "./disjoint.ts";
 import type { Lease, Refusal } from "./lease.ts";
 import type { NetworkConfig } from "./network.ts";
+import type { Snapshot } from "./store.ts";
 
 export interface View {
   readonly network: NetworkConfig;
@@ -9,4 +16,89 @@ export interface View {
   /** Valid, disjoint, inside the network, sorted by subnet. */
   readonly peers: readonly Lease[];
   readonly refused: readonly Refusal[];
+}
+
+interface Candidate extends Range {
+  readonly lease: Lease;
+  readonly length: number;
+}
+
+/** A subnet longer than this has no room for the tunnel's and the bridge's address. */
+const LONGEST_SUBNET = 30;
+
+/**
+ * The view of the host `node`. Refuses, beyond what {@link decodeRecord} does: `bad-length`,
+ * `outside-network`, `covers-network`, `bad-endpoint`, `overlap`, and `second-lease` (a host's further lease).
+ *
+ * Where leases overlap, every host must name the same winner, whichever of them it holds itself. The one with
+ * the network's own subnet length wins, because two such leases would share their key and so cannot both
+ * exist; a renewal changes nothing about that. Among the others the older revision wins.
+ */
+export function makeView(
+  snapshot: Snapshot,
+  { node, network }: { node: string; network: NetworkConfig },
+): View {
+  const refused: Refusal[] = [];
+  const candidates: Candidate[] = [];
+  for (const record of snapshot.records) {
+    const decoded = decodeRecord(record);
+    const judged = isRefusal(decoded) ? decoded : place(decoded, network);
+    if ("reason" in judged) refused.push(judged);
+    else candidates.push(judged);
+  }
+  const { kept, lost } = disjoint(candidates, (a, b) => claimOrder(a, b, network));
+  for (const { item, to } of lost) {
+    refused.push({ subnet: item.lease.subnet, code: "overlap", reason: `it overlaps ${holderOf(to.lease)}` });
+  }
+  const mine = kept.filter(({ lease }) => lease.node === node);
+  const own = mine[0]?.lease;
+  for (const { lease } of mine.slice(1)) {
+    refused.push({
+      subnet: lease.subnet,
+      code: "second-lease",
+      reason: `this host holds ${own!.subnet} already`,
+    });
+  }
+  const peers: Lease[] = [];
+  for (const { lease } of kept) {
+    if (lease.node === node) continue;
+    const fault = own !== undefined && own.publicIp === lease.publicIp
+      ? `its endpoint ${lease.publicIp} is this host's own`
+      : undefined;
+    if (fault === undefined) peers.push(lease);
+    else refused.push({ subnet: lease.subnet, code: "bad-endpoint", reason: fault });
+  }
+  return { network, own, peers, refused };
+}
+
+function place(lease: Lease, network: NetworkConfig): Candidate | Refusal {
+  const { subnet, publicIp } = lease;
+  const cidr = parseCidr(subnet);
+  const whole = network.network;
+  if (covers(cidr, whole)) {
+    return { subnet, code: "covers-network", reason: `it covers the network ${formatCidr(whole)}` };
+  }
+  if (!covers(whole, cidr)) {
+    return { subnet, code: "outside-network", reason: `it is not in the network ${formatCidr(whole)}` };
+  }
+  if (cidr.length > LONGEST_SUBNET) {
+    return { subnet, code: "bad-length", reason: `a /${cidr.length} has no room for a host` };
+  }
+  const endpoint = parseIp(publicIp);
+  if (!isHostAddress(endpoint)) {
+    return { subnet, code: "bad-endpoint", reason: `its endpoint ${publicIp} cannot be a host's address` };
+  }
+  if (contains(whole, endpoint)) {
+    return { subnet, code: "bad-endpoint", reason: `its endpoint ${publicIp} is inside the network itself` };
+  }
+  return { lease, length: cidr.length, first: Number(cidr.address), last: Number(lastAddress(cidr)) };
+}
+
+function claimOrder(a: Candidate, b: Candidate, network: NetworkConfig): number {
+  const fits = (candidate: Candidate) => candidate.length === network.subnetLength ? 0 : 1;
+  return fits(a) - fits(b) || a.lease.revision - b.lease.revision || a.first - b.first || a.length - b.length;
+}
+
+function holderOf(lease: Lease): string {
+  return `${lease.subnet} of ${lease.publicIp}${lease.node === undefined ? "" : ` (node ${lease.node})`}`;
 }

@@ -10,6 +10,11 @@ export function printable(text: string, limit = 200): string {
   return cut.replace(unsafe, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
+/** Whether the text holds nothing that {@link printable} would write out. */
+export function isPrintable(text: string): boolean {
+  return text.search(unsafe) < 0;
+}
+
 /** `value` as it stands in an error message: JSON form, printable, cut to `limit` characters. */
 export function quoted(value: unknown, limit = 80): string {
   let text: string;

@@ -1,0 +1,113 @@
+/** Lease records, written and read in flannel's form. What cannot be used is refused with a reason, never thrown. */
+import { messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { isPrintable, printable, quoted } from "../net/text.ts";
+import { fieldNames, goFields, isBounded, isObject, type JsonObject } from "./go_json.ts";
+import { isDualStackKey, keySubnet } from "./key.ts";
+import type { Lease, Refusal } from "./lease.ts";
+import type { LeaseRecord } from "./store.ts";
+import { parseIp } from "../net/ip.ts";
+
+/** The largest backend data of a known backend (WireGuard's key and port) is under 100 bytes. */
+const DATA_BOUNDS = { limit: 4096, depth: 8 };
+const FIELDS = fieldNames("PublicIP", "PublicIPv6", "BackendType", "BackendData", "BackendV6Data");
+const MAX_NODE = 128;
+const MAX_REASON = 200;
+
+export function isRefusal(result: Lease | Refusal): result is Refusal {
+  return "reason" in result;
+}
+
+/**
+ * Reads one record. The record's value comes from other hosts: whatever it is, the answer is a lease or a
+ * refusal (`bad-key`, `dual-stack`, `bad-value`, `bad-endpoint`, `bad-backend-type`, `bad-backend-data`,
+ * `bad-node`), and nothing in either is longer or stranger than a terminal can bear.
+ */
+export function decodeRecord(record: LeaseRecord): Lease | Refusal {
+  let subnet: string;
+  try {
+    subnet = keySubnet(record.key);
+  } catch (error) {
+    const code = isDualStackKey(record.key) ? "dual-stack" : "bad-key";
+    return { subnet: printable(record.key, 40), code, reason: printable(messageOf(error), MAX_REASON) };
+  }
+  const refuse = (code: string, reason: string): Refusal => ({
+    subnet,
+    code,
+    reason: printable(reason, MAX_REASON),
+  });
+  if (!isObject(record.value)) {
+    return refuse("bad-value", `the value is ${kindOf(record.value)}, not an object`);
+  }
+  const { fields } = goFields(record.value, FIELDS);
+  const wrong = wrongTypes(fields);
+  if (wrong !== undefined) return refuse("bad-value", wrong);
+  const publicIp = (fields.PublicIP ?? "0.0.0.0") as string;
+  if (!isIpv4(publicIp)) {
+    return refuse("bad-endpoint", `PublicIP is ${quoted(publicIp)}, not an IPv4 address`);
+  }
+  const backendType = (fields.BackendType ?? "") as string;
+  if (!/^[\w.-]{0,32}$/.test(backendType)) {
+    return refuse("bad-backend-type", `BackendType is ${quoted(backendType)}, not a backend's name`);
+  }
+  const backendData = fields.BackendData ?? undefined;
+  const dataFault = backendData === undefined ? undefined : faultOf(backendData);
+  if (dataFault !== undefined) return refuse("bad-backend-data", `BackendData ${dataFault}`);
+  const { node, expires, revision } = record;
+  if (node !== undefined && (node.length > MAX_NODE || !isPrintable(node))) {
+    return refuse("bad-node", `the node is ${quoted(node)}, not an identity`);
+  }
+  return { subnet, publicIp, backendType, backendData, node, expires, revision };
+}
+
+/** flannel's JSON value of a lease: the same fields in the same order, the optional ones left out when empty. */
+export function encodeLease(lease: Pick<Lease, "publicIp" | "backendType" | "backendData">): JsonObject {
+  return {
+    PublicIP: lease.publicIp,
+    PublicIPv6: null,
+    ...(lease.backendType === "" ? {} : { BackendType: lease.backendType }),
+    ...(lease.backendData === undefined ? {} : { BackendData: lease.backendData }),
+  };
+}
+
+type Fields = ReturnType<typeof goFields<"PublicIP" | "PublicIPv6" | "BackendType">>["fields"];
+
+/** The first field whose type flannel's own decoder would refuse. */
+function wrongTypes(fields: Fields): string | undefined {
+  const publicIp = fields.PublicIP;
+  if (publicIp !== undefined && typeof publicIp !== "string") {
+    return `PublicIP is ${kindOf(publicIp)}, not a string`;
+  }
+  for (const name of ["PublicIPv6", "BackendType"] as const) {
+    const value = fields[name] ?? "";
+    if (typeof value !== "string") return `${name} is ${kindOf(value)}, not a string`;
+  }
+  return undefined;
+}
+
+function faultOf(data: Json): string | undefined {
+  if (!isBounded(data, DATA_BOUNDS)) return "is larger than 4 KiB or nested too deeply";
+  // The extension backend announces the output of a program, which may have several lines.
+  const text = typeof data === "string" ? data.replaceAll(/[\n\t]/g, " ") : data;
+  return hasOnlyPrintable(text) ? undefined : "holds characters that a terminal would obey";
+}
+
+function hasOnlyPrintable(value: Json): boolean {
+  if (typeof value === "string") return isPrintable(value);
+  if (typeof value !== "object" || value === null) return true;
+  return Object.keys(value).every((key) => isPrintable(key) && hasOnlyPrintable((value as JsonObject)[key]!));
+}
+
+function isIpv4(text: string): boolean {
+  if (text.length > 15) return false;
+  try {
+    return parseIp(text).family === 4;
+  } catch {
+    return false;
+  }
+}
+
+function kindOf(value: Json): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}

@@ -1,0 +1,147 @@
+/**
+ * The JSON document that a file store keeps: `flan.network/v1`. One lease per line, so that a person can read
+ * it and a diff shows what changed. Within v1 fields are only added.
+ */
+import { messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { quoted } from "../net/text.ts";
+import { isObject, type JsonObject } from "./go_json.ts";
+import type { LeaseRecord, PastLease, StoredConfig } from "./store.ts";
+
+export const SCHEMA = "flan.network/v1";
+
+/** The largest document that is read or written, in bytes. */
+export const MAX_DOCUMENT = 64 * 1024 * 1024;
+
+/** Revisions end well below 2^53, so that adding to one is always exact. */
+const MAX_REVISION = 2 ** 52;
+/** The last second of the year 9999. */
+const MAX_SECONDS = 253_402_300_799;
+
+/** The whole store: like a snapshot, but expired leases are still in it until the next write. */
+export interface Document {
+  readonly revision: number;
+  readonly config: StoredConfig | undefined;
+  readonly leases: ReadonlyMap<string, LeaseRecord>;
+  readonly past: ReadonlyMap<string, PastLease>;
+}
+
+export const EMPTY: Document = { revision: 0, config: undefined, leases: new Map(), past: new Map() };
+
+/** A document that cannot be used; the message is a clause that says why. */
+export class Damage extends Error {
+  override readonly name = "Damage";
+}
+
+/**
+ * Reads a document. Throws {@link Damage} for text that is torn, foreign or of a later version. A single
+ * lease that is odd does not count as damage: its value is kept for `decode.ts` to refuse, an unusable
+ * expiry makes it a reservation (so that nobody else takes the subnet), and an unusable revision becomes the
+ * document's.
+ */
+export function parseDocument(text: string): Document {
+  if (text.trim() === "") throw new Damage("it is empty");
+  let value: Json;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Damage(`it is not whole JSON (${quoted(messageOf(error), 120)})`);
+  }
+  if (!isObject(value)) throw new Damage("it is not a JSON object");
+  if (value.schema !== SCHEMA) {
+    const later = /^flan\.network\/v\d{1,6}$/.test(String(value.schema));
+    throw new Damage(
+      later
+        ? `its schema is ${quoted(value.schema)}, which a later version of flan wrote`
+        : `its schema is ${quoted(value.schema)}, not ${quoted(SCHEMA)}`,
+    );
+  }
+  const revision = value.revision;
+  if (!isRevision(revision)) throw new Damage(`its revision is ${quoted(revision)}`);
+  return {
+    revision,
+    config: configOf(value.config, revision),
+    leases: mapOf("leases", value.leases, (key, entry) => leaseOf(key, entry, revision)),
+    past: mapOf("past", value.past, pastOf),
+  };
+}
+
+/** The document's text. Values go out as they came in. */
+export function formatDocument(document: Document): string {
+  const { revision, config } = document;
+  return [
+    "{",
+    `"schema":${JSON.stringify(SCHEMA)},`,
+    `"revision":${revision},`,
+    ...(config === undefined
+      ? []
+      : [`"config":{"revision":${config.revision},"value":${JSON.stringify(config.value)}},`]),
+    ...section("leases", document.leases, ({ revision, expires, node, value }) => ({
+      revision,
+      ...(expires === undefined ? {} : { expires: Math.ceil(expires / 1000) }),
+      ...(node === undefined ? {} : { node }),
+      value,
+    })),
+    ...section("past", document.past, ({ how, ended }) => ({ how, ended: Math.floor(ended / 1000) }), ""),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function section<T>(
+  name: string,
+  map: ReadonlyMap<string, T>,
+  write: (item: T) => unknown,
+  end = ",",
+): string[] {
+  if (map.size === 0) return [`"${name}":{}${end}`];
+  const keys = [...map.keys()].sort();
+  const lines = keys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(write(map.get(key)!))}`);
+  return [`"${name}":{`, lines.join(",\n"), `}${end}`];
+}
+
+function configOf(value: Json | undefined, revision: number): StoredConfig | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isObject(value) || value.value === undefined) throw new Damage("its config has no value");
+  return { value: value.value, revision: isRevision(value.revision) ? value.revision : revision };
+}
+
+function mapOf<T>(
+  name: string,
+  value: Json | undefined,
+  read: (key: string, entry: Json) => T | undefined,
+): Map<string, T> {
+  if (!isObject(value)) throw new Damage(`its ${name} are missing`);
+  const map = new Map<string, T>();
+  for (const key of Object.keys(value)) {
+    const item = read(key, value[key]!);
+    if (item !== undefined) map.set(key, item);
+  }
+  return map;
+}
+
+function leaseOf(key: string, entry: Json, revision: number): LeaseRecord {
+  const fields: JsonObject = isObject(entry) && Object.hasOwn(entry, "value") ? entry : { value: entry };
+  const { expires, node } = fields;
+  return {
+    key,
+    value: fields.value!,
+    node: typeof node === "string" ? node : undefined,
+    expires: isSeconds(expires) ? expires * 1000 : undefined,
+    revision: isRevision(fields.revision) && fields.revision <= revision ? fields.revision : revision,
+  };
+}
+
+/** What was leased once is only a hint for the choice of new subnets; an odd entry is dropped. */
+function pastOf(key: string, entry: Json): PastLease | undefined {
+  if (!isObject(entry) || !isSeconds(entry.ended)) return undefined;
+  return { key, how: entry.how === "released" ? "released" : "expired", ended: entry.ended * 1000 };
+}
+
+function isRevision(value: Json | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_REVISION;
+}
+
+function isSeconds(value: Json | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_SECONDS;
+}

@@ -1,0 +1,148 @@
+/** The file store's document on disk: read, written, and mended when it was damaged. */
+import type { Clock } from "../net/clock.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import type { Logger } from "../net/log.ts";
+import { Damage, type Document, EMPTY, formatDocument, MAX_DOCUMENT, parseDocument } from "./document.ts";
+import { reasonOf, removeLeftovers, siblings, writeDurably } from "./durable_file.ts";
+
+/**
+ * A restored document begins this far above its backup, plus the number of its leases (each of which may have
+ * expired since), so that no revision of the lost document is given out twice.
+ */
+const REVISION_GAP = 1024;
+
+/** The document at `path`, or undefined where there is none. Throws {@link Damage}, `invalid` or `store`. */
+export async function loadDocument(path: string): Promise<Document | undefined> {
+  const text = await readBounded(path);
+  return text === undefined ? undefined : parseDocument(text);
+}
+
+/** The document for a reader, who changes nothing. Throws {@link Damage}, `invalid` or `store`. */
+export async function readDocument(path: string): Promise<Document> {
+  const document = await loadDocument(path);
+  if (document !== undefined) return document;
+  const aside = await badFiles(path);
+  if (aside.length > 0) throw new Damage(`it was damaged and moved to ${aside.at(-1)}`);
+  return EMPTY;
+}
+
+/** The document for a writer, who holds the lock: mended where it was damaged. Throws `invalid` or `store`. */
+export async function openDocument(path: string, tools: { clock: Clock; log: Logger }): Promise<Document> {
+  await removeLeftovers(path);
+  let why: string;
+  try {
+    const document = await loadDocument(path);
+    if (document !== undefined) return document;
+    const aside = await badFiles(path);
+    if (aside.length === 0) return EMPTY;
+    return await restore(path, { why: "it is missing", aside: aside.at(-1)!, log: tools.log });
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error;
+    why = error.message;
+  }
+  const aside = await keepAside(path, tools.clock);
+  return await restore(path, { why, aside, log: tools.log });
+}
+
+/** Writes a changed document, and keeps the one before it as `.backup`. For the holder of the lock. */
+export async function saveDocument(path: string, document: Document): Promise<void> {
+  const text = formatDocument(document);
+  if (text.length > MAX_DOCUMENT) {
+    throw lost(`Cannot write ${path}: it would be larger than ${MAX_DOCUMENT / 2 ** 20} MiB`);
+  }
+  await writeDurably(path, text, { mode: 0o644, beforeRename: () => keepBackup(path) });
+}
+
+/**
+ * Puts the backup in the document's place. The damaged file is kept under the name `aside`, and without a
+ * backup nothing else is left: an empty network in its place would lease the same subnets again.
+ */
+async function restore(
+  path: string,
+  { why, aside, log }: { why: string; aside: string; log: Logger },
+): Promise<Document> {
+  const backup = await usableBackup(path);
+  if (typeof backup === "string") {
+    await removeIfThere(path);
+    throw lost(
+      `Cannot use ${path}: ${why}, and ${path}.backup is no help: ${backup}; the damaged file is ${aside}`,
+      `put a good copy at ${path}, or remove ${aside} to start a new network`,
+    );
+  }
+  const revision = backup.revision + REVISION_GAP + backup.leases.size;
+  const document = { ...backup, revision };
+  await writeDurably(path, formatDocument(document), { mode: 0o644 });
+  log.log("warning", `Restored ${path} from its backup: ${why}`, { code: "store-restored", aside, revision });
+  return document;
+}
+
+/** The backup, or why it cannot be used. */
+async function usableBackup(path: string): Promise<Document | string> {
+  try {
+    return await loadDocument(`${path}.backup`) ?? "it does not exist";
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Gives the file at `path` a second name, never one that exists. */
+async function keepAside(path: string, clock: Clock): Promise<string> {
+  const stamp = new Date(clock.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  for (let i = 1;; i++) {
+    const aside = `${path}.bad-${stamp}${i === 1 ? "" : `-${i}`}`;
+    try {
+      await Deno.link(path, aside);
+      return aside;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists) || i === 99) throw error;
+    }
+  }
+}
+
+async function keepBackup(path: string): Promise<void> {
+  await removeIfThere(`${path}.backup`);
+  try {
+    await Deno.link(path, `${path}.backup`);
+  } catch (error) {
+    // The first write of a network has nothing to keep.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function badFiles(path: string): Promise<string[]> {
+  try {
+    return await siblings(path, ".bad-");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function readBounded(path: string): Promise<string | undefined> {
+  try {
+    const info = await Deno.lstat(path);
+    if (!info.isFile) {
+      const kind = info.isSymlink ? "a symbolic link" : info.isDirectory ? "a directory" : "not a file";
+      throw invalid("store.read", `Cannot use ${path} as a store: it is ${kind}, a regular file is needed`);
+    }
+    if (info.size > MAX_DOCUMENT) throw new Damage(`it is larger than ${MAX_DOCUMENT / 2 ** 20} MiB`);
+    return new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof TypeError) throw new Damage("it is not UTF-8 text");
+    if (error instanceof Damage || error instanceof FlanError) throw error;
+    throw lost(`Cannot read ${path}: ${reasonOf(error)}`);
+  }
+}
+
+function lost(message: string, hint?: string): FlanError {
+  return new FlanError(message, { op: "store", code: "store", hint });
+}

@@ -1,0 +1,127 @@
+/** The store in a local JSON file, shared by every process of this machine that may write it. */
+import type { Clock } from "../net/clock.ts";
+import { FlanError, messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import type { Logger } from "../net/log.ts";
+import { type Changed, configured, created, removed, snapshotOf, updated } from "./change.ts";
+import { Damage, type Document } from "./document.ts";
+import { openDocument, readDocument, saveDocument } from "./document_file.ts";
+import { directoryOf, reasonOf } from "./durable_file.ts";
+import { FileLock } from "./file_lock.ts";
+import { fileBell } from "./file_bell.ts";
+import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./store.ts";
+import { watchSnapshots } from "./watch.ts";
+
+export interface FileStoreOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Readers take no lock, because a document is replaced as a whole. Writers hold `PATH.lock` while they read,
+ * change and replace it. Beside the document lie its predecessor (`PATH.backup`) and, after damage,
+ * what was damaged (`PATH.bad-TIME`).
+ */
+export class FileStore implements Store {
+  readonly url: string;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #lock: FileLock;
+
+  /** `path` is checked by {@link openStore}; its directory is made by the first write. */
+  constructor(path: string, { clock, log }: FileStoreOptions) {
+    this.url = `file:${path}`;
+    this.#path = path;
+    this.#clock = clock;
+    this.#log = log;
+    this.#lock = new FileLock(`${path}.lock`, clock);
+  }
+
+  async read(): Promise<Snapshot> {
+    try {
+      return snapshotOf(await readDocument(this.#path), this.#clock.now());
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  async *watch(from: number, signal: AbortSignal): AsyncGenerator<Snapshot> {
+    if (signal.aborted) return;
+    await this.#makeDirectory();
+    // Armed before the first read, so that no change falls between the two.
+    await using watched = await fileBell(this.#path, signal);
+    let quiet = false;
+    const read = async (): Promise<Snapshot | undefined> => {
+      try {
+        const snapshot = snapshotOf(await readDocument(this.#path), this.#clock.now());
+        quiet = false;
+        return snapshot;
+      } catch (error) {
+        if (!(error instanceof Damage)) throw this.#readError(error);
+        if (!quiet) this.#log.log("warning", this.#readError(error).message, { code: "store-damaged" });
+        quiet = true;
+        return undefined;
+      }
+    };
+    const source = { url: this.url, clock: this.#clock, bell: watched.bell, read };
+    yield* watchSnapshots(source, { from, signal });
+  }
+
+  create(lease: NewRecord): Promise<LeaseRecord> {
+    return this.#write((document, now) => created(document, lease, now));
+  }
+
+  update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
+    return this.#write((document, now) => updated(document, lease, { expected, now }));
+  }
+
+  remove(key: string, expected: number): Promise<void> {
+    return this.#write((document, now) => removed(document, key, { expected, now }));
+  }
+
+  writeConfig(value: Json, expected: number): Promise<StoredConfig> {
+    return this.#write((document, now) => configured(document, value, { expected, now }));
+  }
+
+  /** Nothing is held open between calls. */
+  close(): void {}
+
+  async #write<T>(change: (document: Document, now: number) => Changed<T>): Promise<T> {
+    await this.#makeDirectory();
+    try {
+      return await this.#lock.hold(async () => {
+        const before = await openDocument(this.#path, { clock: this.#clock, log: this.#log });
+        const { document, result } = change(before, this.#clock.now());
+        await saveDocument(this.#path, document);
+        return result;
+      });
+    } catch (error) {
+      if (error instanceof FlanError && error.code !== "failed") throw error;
+      const message = error instanceof FlanError
+        ? error.message
+        : `Cannot write ${this.#path}: ${reasonOf(error)}`;
+      throw new FlanError(message, { op: "store.write", code: "store", cause: error });
+    }
+  }
+
+  async #makeDirectory(): Promise<void> {
+    const directory = directoryOf(this.#path);
+    try {
+      await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
+    } catch (error) {
+      const message = `Cannot make directory ${directory}: ${reasonOf(error)}`;
+      throw new FlanError(message, { op: "store.open", code: "store", cause: error });
+    }
+  }
+
+  #readError(error: unknown): FlanError {
+    if (error instanceof FlanError) return error;
+    const why = error instanceof Damage ? error.message : messageOf(error);
+    return new FlanError(`Cannot use ${this.#path}: ${why}`, {
+      op: "store.read",
+      code: "store",
+      cause: error,
+    });
+  }
+}

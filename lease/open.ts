@@ -1,0 +1,47 @@
+/** Stores by their URL, as the user writes it. */
+import type { Clock } from "../net/clock.ts";
+import { invalid } from "../net/errors.ts";
+import type { Logger } from "../net/log.ts";
+import { isPrintable, quoted } from "../net/text.ts";
+import { FileStore } from "./file.ts";
+import type { Store } from "./store.ts";
+
+const LATER = ["etcd", "etcds", "http", "https"];
+
+/**
+ * Opens the store at `url`: `file:PATH`, where PATH ends in `.json`. Touches nothing yet. Throws `invalid`
+ * for anything else, with what is probably meant.
+ */
+export function openStore(url: string, { clock, log }: { clock: Clock; log: Logger }): Store {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === "file") return new FileStore(filePath(url), { clock, log });
+  if (scheme === undefined) throw bad(url, "a scheme is missing", `--store file:${url || "PATH"}`);
+  if (LATER.includes(scheme)) throw bad(url, `${scheme} stores are not in this version`, "--store file:PATH");
+  const near = ["file", ...LATER].find((known) => isNear(scheme, known)) ?? "file";
+  throw bad(url, `"${scheme}" is not a kind of store, did you mean "${near}"`, `--store ${near}:…`);
+}
+
+/** The path of `file:PATH` or `file:///PATH`, which is not percent-decoded. */
+function filePath(url: string): string {
+  const rest = url.slice("file:".length);
+  if (rest.startsWith("//") && !rest.startsWith("///")) throw bad(url, "it names another host");
+  const path = rest.replace(/^\/{2,}/, "/");
+  if (!isPrintable(path) || path.length > 4000) throw bad(url, "the path is not printable");
+  // Damaged documents are moved aside; a mistyped path must not do that to just any file.
+  if (!/[^/]\.json$/.test(path)) throw bad(url, "the path must end in .json");
+  return path;
+}
+
+/** Whether two words are at most one insertion, deletion, replacement or swap of neighbours apart. */
+function isNear(a: string, b: string): boolean {
+  let head = 0;
+  while (head < a.length && a[head] === b[head]) head++;
+  const x = a.slice(head);
+  const y = b.slice(head);
+  return x.slice(1) === y || x === y.slice(1) || x.slice(1) === y.slice(1) ||
+    x.slice(2) === y.slice(2) && x[0] === y[1] && x[1] === y[0];
+}
+
+function bad(url: string, why: string, hint?: string): Error {
+  return invalid("store.open", `Cannot open store ${quoted(url)}: ${why}`, hint);
+}

@@ -1,0 +1,93 @@
+/** The watch of a store that can be read whole: read, hand out what is new, wait for a reason to look again. */
+import type { Clock } from "../net/clock.ts";
+import { FlanError } from "../net/errors.ts";
+import { nextExpiry } from "./change.ts";
+import type { Snapshot } from "./store.ts";
+
+/** Longer sleeps are cut: timers are 32 bits wide, and the wall clock may be set meanwhile. */
+const LONGEST_SLEEP = 60 * 60 * 1000;
+
+/** A reason to look again, which is not lost when it comes while nobody waits. */
+export class Bell {
+  #rung = false;
+  #error: unknown;
+  #wake: (() => void) | undefined;
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  /** Makes this and every later wait throw `error`. */
+  fail(error: unknown): void {
+    this.#error = error;
+    this.ring();
+  }
+
+  /** Resolves at the next ring, or at once when there was one since the last wait, or when `signal` aborts. */
+  async wait(signal: AbortSignal): Promise<void> {
+    if (!this.#rung && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    this.#wake = undefined;
+    this.#rung = false;
+    if (this.#error !== undefined && !signal.aborted) throw this.#error;
+  }
+}
+
+export interface Source {
+  readonly url: string;
+  readonly clock: Clock;
+  /** Rings after every change of what `read` returns, except for expiries. */
+  readonly bell: Bell;
+  /** The snapshot of this moment, or undefined while there is none that can be used. */
+  read(): Promise<Snapshot | undefined>;
+}
+
+/**
+ * Yields snapshots newer than `from` until `signal` aborts. Throws `store` when the revision goes back, which
+ * means that another document was put in place of the watched one.
+ */
+export async function* watchSnapshots(
+  source: Source,
+  { from, signal }: { from: number; signal: AbortSignal },
+): AsyncGenerator<Snapshot> {
+  let seen = from;
+  while (!signal.aborted) {
+    const snapshot = await source.read();
+    if (signal.aborted) return;
+    if (snapshot !== undefined && snapshot.revision < seen) {
+      throw wentBack(source.url, seen, snapshot.revision);
+    }
+    if (snapshot !== undefined && snapshot.revision > seen) {
+      seen = snapshot.revision;
+      yield snapshot;
+    }
+    await pause(source, { until: snapshot === undefined ? Infinity : nextExpiry(snapshot), signal });
+  }
+}
+
+/** Waits for the bell, the time `until` (milliseconds since 1970) or the signal. */
+async function pause(
+  { bell, clock }: Source,
+  { until, signal }: { until: number; signal: AbortSignal },
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const sleep = until === Infinity ? [] : [clock.sleep(Math.min(until - clock.now(), LONGEST_SLEEP), either)];
+  try {
+    await Promise.race([bell.wait(either), ...sleep]);
+  } finally {
+    over.abort();
+  }
+}
+
+function wentBack(url: string, seen: number, revision: number): FlanError {
+  return new FlanError(
+    `Cannot go on watching ${url}: its revision went back from ${seen} to ${revision}`,
+    { op: "store.watch", code: "store" },
+  );
+}
