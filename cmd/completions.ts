@@ -1,0 +1,47 @@
+/** `flan completions`: a script for the shell, generated from the command table. */
+import { commands } from "../main.ts";
+import { invalid } from "../net/errors.ts";
+import { didYouMean } from "../net/suggest.ts";
+import { type AnyCommand, newCommand, type Runner } from "./cli.ts";
+import { type CompletionNode, completionScript, shells } from "./completion_scripts.ts";
+import { exit } from "./exit.ts";
+import { print } from "./output.ts";
+
+export function command(run: Runner): AnyCommand {
+  return newCommand("completions", "Completions for bash, zsh or fish")
+    .argument("<shell>", shells.join(", "))
+    .addHelpText("after", "\nExample:\n  source <(flan completions bash)")
+    .action((shell: string) => run(printScript(shell)));
+}
+
+async function printScript(shell: string): Promise<number> {
+  const known = shells.find((name) => name === shell);
+  if (known === undefined) {
+    throw invalid(
+      "completions",
+      `Cannot complete for shell ${JSON.stringify(shell)}: one of ${shells.join(", ")} is needed`,
+      didYouMean(shell, shells),
+    );
+  }
+  const nodes = await Promise.all(
+    commands.map(async ({ load }) => describe((await load()).command(async () => {}))),
+  );
+  print(completionScript(known, nodes));
+  return exit.done;
+}
+
+function describe(command: AnyCommand): CompletionNode {
+  return {
+    name: command.name(),
+    summary: command.summary(),
+    flags: [
+      ...command.options.map((option) => ({
+        name: option.long ?? option.short ?? "",
+        summary: option.description,
+        takesValue: option.required,
+      })),
+      { name: "--help", summary: "show help", takesValue: false },
+    ],
+    children: command.commands.map((child) => describe(child as AnyCommand)),
+  };
+}

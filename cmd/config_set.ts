@@ -1,0 +1,74 @@
+/** `flan config set`: one value of the network config, by compare-and-swap. */
+import { backendFor } from "../backends/registry.ts";
+import { parseNetworkConfig } from "../lease/network.ts";
+import { makeView } from "../lease/view.ts";
+import { invalid } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { type Context, noNetwork, withStore } from "./context.ts";
+import { exit } from "./exit.ts";
+import { print } from "./output.ts";
+
+interface Wish {
+  readonly key: string;
+  readonly value: string;
+  readonly force: boolean;
+}
+
+/** Throws `invalid` for a value that no host could use, or that leaves a lease outside, unless forced. */
+export async function setValue(context: Context, { key, value, force }: Wish): Promise<number> {
+  return await withStore(context, async (store) => {
+    const snapshot = await store.read();
+    if (snapshot.config === undefined) throw noNetwork(store.url);
+    const changed = withValue(snapshot.config.value, { path: key.split("."), value: jsonOrText(value), key });
+    const config = parseNetworkConfig(changed);
+    if (config.unknownKeys.length > 0) {
+      throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
+    }
+    const notes = backendFor(config.backendType).check(config);
+    const before = makeView(snapshot, {
+      node: undefined,
+      network: parseNetworkConfig(snapshot.config.value),
+    });
+    const after = makeView(snapshot, { node: undefined, network: config });
+    const shut = before.peers.filter((lease) => !after.peers.some((kept) => kept.subnet === lease.subnet));
+    if (shut.length > 0 && !force) {
+      throw invalid(
+        "config.set",
+        `Cannot set ${key} to ${value}: ${shut.length} leases would be shut out, the first is ${
+          shut[0]!.subnet
+        }`,
+        "add --force if these hosts may take other subnets",
+      );
+    }
+    await store.writeConfig(changed, snapshot.config.revision);
+    for (const note of notes) console.error(`flan: ${note}`);
+    print(JSON.stringify(changed, null, 2));
+    return exit.done;
+  });
+}
+
+function jsonOrText(value: string): Json {
+  try {
+    return JSON.parse(value) as Json;
+  } catch {
+    return value;
+  }
+}
+
+/** A copy of `document` with the value at `path`; field names match without regard to case, as flannel reads them. */
+function withValue(
+  document: Json,
+  { path, value, key }: { path: readonly string[]; value: Json; key: string },
+): Json {
+  const [first, ...rest] = path;
+  if (first === undefined) return value;
+  if (
+    typeof document !== "object" || document === null || Array.isArray(document) ||
+    !/^[A-Za-z0-9]{1,40}$/.test(first)
+  ) {
+    throw invalid("config.set", `Cannot set ${key}: a key such as SubnetLen or Backend.VNI is needed`);
+  }
+  const fields = document as Readonly<Record<string, Json>>;
+  const name = Object.keys(fields).find((known) => known.toLowerCase() === first.toLowerCase()) ?? first;
+  return { ...fields, [name]: withValue(fields[name] ?? {}, { path: rest, value, key }) };
+}

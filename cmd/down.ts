@@ -1,0 +1,115 @@
+/** `flan down`: leave the network, and leave the host as it was before `flan up`. */
+import { requireNetAdmin } from "../agent/capability.ts";
+import { askAgent } from "../agent/control.ts";
+import { readHostState } from "../agent/host_state.ts";
+import { type AgentLock, lockAgent, lockHolder, makeRunDir, tryLockAgent } from "../agent/lock.ts";
+import { removeSubnetEnv } from "../agent/subnet_env.ts";
+import { aliasOf } from "../kernel/ownership.ts";
+import { describe } from "../kernel/state.ts";
+import { teardown } from "../kernel/teardown.ts";
+import { keySubnet } from "../lease/key.ts";
+import { release } from "../lease/manager.ts";
+import { FlanError, messageOf } from "../net/errors.ts";
+import { type AnyCommand, newCommand, Option, type Runner } from "./cli.ts";
+import { addSettings } from "./config.ts";
+import {
+  type Context,
+  type Flags,
+  openContext,
+  socketOf,
+  subnetFileOf,
+  withKernel,
+  withStore,
+} from "./context.ts";
+import { exit } from "./exit.ts";
+import { print } from "./output.ts";
+
+/** An agent that does not stop in this time is killed; the kernel keeps what it made, and we take it away. */
+const STOP_MS = 5000;
+
+export function command(run: Runner): AnyCommand {
+  const down = newCommand("down", "Leave: remove exactly what flan made, and release the lease")
+    .addOption(new Option("--keep-lease", "leave the lease in the store, for a host that comes back"));
+  return addSettings(down, ["store", "stateDir", "runDir", "subnetFile", "logFormat", "quiet", "verbose"])
+    .action((flags: Flags) => run(runDown(openContext(flags), flags["keepLease"] === true)));
+}
+
+async function runDown(context: Context, keepLease: boolean): Promise<number> {
+  requireNetAdmin("take the network away");
+  const { settings } = context;
+  makeRunDir(settings.runDir);
+  const { lock, stopped } = await takeLock(context);
+  try {
+    const { subnetFile, sharedSubnetFile } = subnetFileOf(settings);
+    const files = removeSubnetEnv(subnetFile, { shared: sharedSubnetFile });
+    const node = readHostState(settings.stateDir)?.node;
+    const removed = node === undefined ? [] : await removeFromKernel(context, node);
+    // The kernel first: a store that is away must not keep the host from being cleaned.
+    const released = node === undefined || keepLease ? undefined : await releaseLease(context, node);
+    const done = [
+      ...stopped,
+      ...files.map((file) => `removed ${file}`),
+      ...removed,
+      ...(released === undefined ? [] : [`released ${released}`]),
+    ];
+    print(done.length === 0 ? "nothing to do" : done.join("\n"));
+    return exit.done;
+  } finally {
+    lock.release();
+    Deno.removeSync(`${settings.runDir}/agent.lock`);
+  }
+}
+
+/** Stops a running agent and takes its lock, so that none starts while we clean up. */
+async function takeLock(context: Context): Promise<{ lock: AgentLock; stopped: string[] }> {
+  const { settings, clock } = context;
+  const free = tryLockAgent(settings.runDir);
+  if (free !== undefined) return { lock: free, stopped: [] };
+  const pid = lockHolder(settings.runDir);
+  await askAgent(socketOf(settings), "stop", clock).catch((error) => {
+    context.log.log("warning", `The agent does not listen: ${messageOf(error)}`, { pid });
+  });
+  const locked = lockAgent(settings.runDir);
+  const late = new AbortController();
+  const patience = clock.sleep(STOP_MS, late.signal).then(() => undefined);
+  let lock = await Promise.race([locked, patience]);
+  if (lock === undefined && pid !== undefined) {
+    Deno.kill(pid, "SIGKILL");
+    lock = await locked;
+  }
+  late.abort();
+  return { lock: lock ?? await locked, stopped: [`stopped the agent (process ${pid ?? "unknown"})`] };
+}
+
+async function removeFromKernel(context: Context, node: string): Promise<string[]> {
+  return await withKernel(context, async (kernel) => {
+    const removed = await teardown(kernel, { alias: aliasOf(node), links: [] });
+    const links = removed.filter((object) => object.kind === "link").map((object) =>
+      `removed ${describe(object)}`
+    );
+    const others = removed.length - links.length;
+    return others === 0
+      ? links
+      : [...links, `removed ${others} routes, nexthops, neighbours, FDB entries and addresses`];
+  });
+}
+
+async function releaseLease(context: Context, node: string): Promise<string | undefined> {
+  try {
+    return await withStore(context, async (store) => {
+      const snapshot = await store.read();
+      const own = snapshot.records.find((record) => record.node === node);
+      if (own === undefined) return undefined;
+      await release(store, { node });
+      return `lease ${keySubnet(own.key)}`;
+    });
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
+    throw new FlanError(`The host is clean, but its lease was not released: ${error.message}`, {
+      op: "down",
+      code: error.code,
+      cause: error,
+      hint: "run flan down again when the store is there; the lease ends by itself otherwise",
+    });
+  }
+}

@@ -1,0 +1,192 @@
+/** `flan routes`: how every peer is reached, and whether the kernel agrees. */
+import { type AnyCommand, newCommand, type Runner } from "./cli.ts";
+import { addSettings } from "./config.ts";
+import { type Context, type Flags, openContext } from "./context.ts";
+import { describe } from "../kernel/state.ts";
+import type { Change } from "../kernel/kernel.ts";
+import { toCommands } from "../kernel/commands.ts";
+import type { Lease, Refusal } from "../lease/lease.ts";
+import { formatCidr } from "../net/ip.ts";
+import type { Json } from "../net/json.ts";
+import { exit } from "./exit.ts";
+import { remaining } from "./lease_show.ts";
+import { type Observation, observe } from "./observe.ts";
+import {
+  addOutput,
+  type Column,
+  type Format,
+  type FormatName,
+  outputFormat,
+  print,
+  printJson,
+  printList,
+} from "./output.ts";
+import type { SettingKey } from "./settings.ts";
+
+const listFormats: FormatName[] = ["table", "wide", "json", "jsonl", "tsv", "commands", "value"];
+const diffFormats: FormatName[] = ["table", "json", "commands"];
+const keys: SettingKey[] = [
+  "store",
+  "stateDir",
+  "runDir",
+  "iface",
+  "publicIp",
+  "mtu",
+  "logFormat",
+  "quiet",
+  "verbose",
+];
+
+export function command(run: Runner): AnyCommand {
+  const routes = newCommand("routes", "How every peer is reached, and whether the kernel agrees");
+  const list = newCommand("list", "Every peer, its subnet, how it is reached, and whether the kernel agrees");
+  routes.addCommand(
+    addOutput(addSettings(list, keys), listFormats).action((flags: Flags) =>
+      run(listRoutes(openContext(flags), outputFormat(flags, listFormats), flags["header"] === true))
+    ),
+    { isDefault: true },
+  );
+  const diff = newCommand("diff", "What the kernel lacks and has too much; exits with 3 if anything");
+  routes.addCommand(
+    addOutput(addSettings(diff, keys), diffFormats).action((flags: Flags) =>
+      run(diffRoutes(openContext(flags), outputFormat(flags, diffFormats)))
+    ),
+  );
+  return routes;
+}
+
+/** One line of `routes`: a peer, this host itself, or a lease that cannot be used. */
+interface Row {
+  readonly subnet: string;
+  readonly via: string | undefined;
+  readonly dev: string | undefined;
+  readonly kind: string;
+  /** `ok`, `missing`, `wrong` or `foreign`; `local` for the own subnet, `refused` for a refused lease. */
+  readonly state: string;
+  readonly expires: number | undefined;
+  readonly node: string | undefined;
+  readonly note: string | undefined;
+}
+
+function rows({ plan, view, drift, backend, config, node }: Observation): readonly Row[] {
+  const device = backend.device(config);
+  const common = (lease: Lease) => ({ subnet: lease.subnet, expires: lease.expires, node: lease.node });
+  const own = view.own === undefined ? [] : [{
+    ...common(view.own),
+    via: undefined,
+    dev: undefined,
+    kind: "local",
+    state: "local",
+    note: undefined,
+    node,
+  }];
+  const peers = plan.peers.map(({ lease, way, keys }) => {
+    const states = keys.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
+    const bad = states.filter(([, state]) => state !== "ok");
+    return {
+      ...common(lease),
+      via: lease.publicIp,
+      dev: device,
+      kind: way,
+      state: worst(bad.map(([, state]) => state)),
+      note: bad.map(([key]) => key.split(" ")[0]!).join(",") || undefined,
+    };
+  });
+  const refused = [...view.refused, ...plan.refused].map((one: Refusal) => ({
+    subnet: one.subnet,
+    via: undefined,
+    dev: undefined,
+    kind: "refused",
+    state: "refused",
+    expires: undefined,
+    node: undefined,
+    note: `${one.code}: ${one.reason}`,
+  }));
+  return [...own, ...peers, ...refused].sort((a, b) => bySubnet(a.subnet, b.subnet));
+}
+
+const bySubnet = new Intl.Collator("en", { numeric: true }).compare;
+
+function worst(states: readonly string[]): string {
+  return ["foreign", "wrong", "missing"].find((state) => states.includes(state)) ?? "ok";
+}
+
+async function listRoutes(context: Context, format: Format, header: boolean): Promise<number> {
+  const observation = await observe(context);
+  if (format.kind === "commands") {
+    // What the kernel should contain, whatever it does contain.
+    const wanted = observation.plan.objects.map((object): Change => ({ verb: "replace", object }));
+    const commands = toCommands(wanted);
+    if (commands.length > 0) print(commands.join("\n"));
+    return exit.done;
+  }
+  const items = rows(observation);
+  const now = context.clock.now();
+  const columns: Column<Row>[] = [
+    { name: "SUBNET", cell: (row) => row.subnet },
+    { name: "VIA", cell: (row) => row.via },
+    { name: "DEV", cell: (row) => row.dev },
+    { name: "KIND", cell: (row) => row.kind },
+    { name: "STATE", cell: (row) => row.state },
+    { name: "LEFT", cell: (row) => row.state === "refused" ? undefined : remaining(row.expires, now) },
+    { name: "NODE", cell: (row) => row.node },
+    { name: "NOTE", cell: (row) => row.note },
+  ];
+  const epoch = {
+    name: "EXPIRES",
+    cell: (row: Row) => row.expires === undefined ? undefined : Math.floor(row.expires / 1000),
+  };
+  printList(format, {
+    schema: "routes",
+    items,
+    columns: columns.filter((column) =>
+      column.name !== "NOTE" || items.some((row) => row.note !== undefined)
+    ),
+    tsv: [...columns.slice(0, 5), epoch, ...columns.slice(6)],
+    json: (row) => ({
+      ...row,
+      via: row.via ?? null,
+      dev: row.dev ?? null,
+      node: row.node ?? null,
+      note: row.note ?? null,
+      expires: row.expires === undefined ? null : new Date(row.expires).toISOString(),
+    }),
+    empty: "no routes: the network has no leases",
+    extra: {
+      network: formatCidr(observation.config.network),
+      node: observation.node,
+      revision: observation.snapshot.revision,
+    },
+  }, header);
+  return exit.done;
+}
+
+async function diffRoutes(context: Context, format: Format): Promise<number> {
+  const { drift } = await observe(context);
+  const changes = drift.changes.map(({ verb, object }) => ({
+    change: verb === "add" ? "missing" : verb === "replace" ? "wrong" : "stray",
+    object: describe(object),
+  }));
+  const conflicts = drift.conflicts.map((one) => ({
+    code: one.code,
+    wanted: describe(one.wanted),
+    found: describe(one.found),
+  }));
+  const clean = changes.length === 0 && conflicts.length === 0;
+  if (format.kind === "json") {
+    printJson("routes-diff", {
+      clean,
+      changes: changes as unknown as Json,
+      conflicts: conflicts as unknown as Json,
+    });
+  } else if (format.kind === "commands") {
+    const commands = toCommands(drift.changes);
+    if (commands.length > 0) print(commands.join("\n"));
+  } else if (!clean) {
+    print([
+      ...changes.map(({ change, object }) => `${change.padEnd(8)} ${object}`),
+      ...conflicts.map((one) => `foreign  ${one.found} stands in the way of ${one.wanted}`),
+    ].join("\n"));
+  } else console.error("the kernel agrees");
+  return clean ? exit.done : exit.no;
+}

@@ -1,0 +1,91 @@
+/** `flan status`: one screen about this host, from the agent, or from store and kernel where none runs. */
+import { askAgent } from "../agent/control.ts";
+import type { statusOf } from "../agent/status.ts";
+import { FlanError } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { printable } from "../net/text.ts";
+import { type AnyCommand, integerFlag, newCommand, Option, type Runner } from "./cli.ts";
+import { addSettings } from "./config.ts";
+import { type Context, type Flags, openContext, socketOf } from "./context.ts";
+import { exit } from "./exit.ts";
+import { addOutput, type Format, outputFormat, print, printJson, valueOf } from "./output.ts";
+
+const formats = ["table", "json", "value"] as const;
+/** How often `--wait` asks; the agent itself does nothing for it. */
+const ASK_MS = 100;
+
+type Status = ReturnType<typeof statusOf>;
+
+export function command(run: Runner): AnyCommand {
+  const status = newCommand("status", "Lease, store, peers, drift and health of this host")
+    .addOption(new Option("--wait", "wait until the network is ready and well"))
+    .addOption(new Option("--timeout <seconds>", "give up waiting then (default 60)"))
+    .addHelpText(
+      "after",
+      "\nExits with 3 where no agent runs or something is badly wrong, 6 when the wait timed out.",
+    );
+  return addOutput(addSettings(status, ["runDir", "logFormat", "quiet", "verbose"]), formats)
+    .action((flags: Flags) => run(runStatus(flags)));
+}
+
+async function runStatus(flags: Flags): Promise<number> {
+  const format = outputFormat(flags, formats);
+  const seconds = integerFlag("--timeout", String(flags["timeout"] ?? 60), { min: 0, max: 86_400 });
+  const context = openContext(flags);
+  const status = flags["wait"] ? await waitUntilWell(context, seconds) : await ask(context);
+  show(format, status);
+  return status === undefined || !isWell(status) ? exit.no : exit.done;
+}
+
+async function ask({ settings, clock }: Context): Promise<Status | undefined> {
+  return await askAgent(socketOf(settings), "status", clock) as Status | undefined;
+}
+
+async function waitUntilWell(context: Context, seconds: number): Promise<Status> {
+  const { clock } = context;
+  const deadline = clock.monotonic() + seconds * 1000;
+  while (true) {
+    const status = await ask(context);
+    if (status !== undefined && isWell(status)) return status;
+    if (clock.monotonic() >= deadline) {
+      const why = status === undefined ? "no agent runs" : status.problems.map((one) => one.code).join(", ");
+      throw new FlanError(`The network is not ready after ${seconds} s: ${why}`, {
+        op: "status",
+        code: "timeout",
+      });
+    }
+    await clock.sleep(ASK_MS);
+  }
+}
+
+function isWell(status: Status): boolean {
+  return status.lease !== null && status.problems.every((problem) => problem.severity !== "high");
+}
+
+function show(format: Format, status: Status | undefined): void {
+  const document = status ?? { agent: { running: false } };
+  if (format.kind === "json") return printJson("status", document as Readonly<Record<string, Json>>);
+  if (format.kind === "value") {
+    return print(valueOf(document as Readonly<Record<string, Json>>, format.field));
+  }
+  print(status === undefined ? "agent   not running\nhint: flan up --detach starts one" : screen(status));
+}
+
+function screen(status: Status): string {
+  const { agent, backend, lease, network, node, peers, problems, repairs, store, underlay } = status;
+  const last = repairs.last as { at: string; what: string; cause: string } | null;
+  const lines = [
+    `node    ${node}  ${underlay.publicIp} on ${underlay.link} mtu ${underlay.mtu}`,
+    lease === null
+      ? `lease   none in ${network}`
+      : `lease   ${lease.subnet} of ${network} via ${backend}/${lease.device} mtu ${lease.mtu}, ${
+        lease.expires === null ? "reserved" : `until ${lease.expires}`
+      }`,
+    `store   ${store.url} revision ${store.revision}${store.reachable ? "" : ", unreachable"}`,
+    `agent   process ${agent.pid}, drift ${status.drift}, repairs ${repairs.count}`,
+    ...(last === null ? [] : [`        last ${last.at}: ${last.what} (${last.cause})`]),
+    `peers   ${peers.planned}, ${peers.refused} refused`,
+    ...problems.map((one) => `${one.severity === "high" ? "!" : "-"} ${one.code}  ${one.message}`),
+  ];
+  return lines.map((line) => printable(line, 2000)).join("\n");
+}
