@@ -1,0 +1,106 @@
+/** Changes as the `ip`, `bridge` and `sysctl` commands (iproute2, procps) that do the same, to paste into a shell. */
+import type { Change } from "./kernel.ts";
+import type { Address, FdbEntry, KernelObject, Link, Neighbour, Nexthop, Route } from "./state.ts";
+
+type Verb = Change["verb"];
+
+/** One command a line, in the order of the changes; a new link takes several. */
+export function toCommands(changes: readonly Change[]): string[] {
+  return changes.flatMap(({ verb, object }) => commandsFor(verb, object)).map(join);
+}
+
+type Words = readonly (string | number)[];
+
+function commandsFor(verb: Verb, object: KernelObject): Words[] {
+  switch (object.kind) {
+    case "link":
+      return linkCommands(verb, object);
+    case "address":
+      return [addressCommand(verb, object)];
+    case "nexthop":
+      return [nexthopCommand(verb, object)];
+    case "neighbour":
+      return [neighbourCommand(verb, object)];
+    case "fdb":
+      return [fdbCommand(verb, object)];
+    case "route":
+      return [routeCommand(verb, object)];
+    case "sysctl":
+      // With slashes: the name of a link may hold dots. A sysctl cannot be deleted.
+      return verb === "delete" ? [] : [["sysctl", "-w", `${object.name}=${object.value}`]];
+  }
+}
+
+function linkCommands(verb: Verb, link: Link): Words[] {
+  if (verb === "delete") return [["ip", "link", "delete", "dev", link.name]];
+  const common = ["address", link.mac, "mtu", link.mtu];
+  const finish: Words[] = [
+    // No IPv6 address of its own, which no plan wants; where IPv6 is off this command fails and is not needed.
+    ...(verb === "add" ? [["ip", "link", "set", "dev", link.name, "addrgenmode", "none"]] : []),
+    ["ip", "link", "set", "dev", link.name, "alias", link.alias],
+    ["ip", "link", "set", "dev", link.name, link.up ? "up" : "down"],
+  ];
+  return verb === "replace" ? [["ip", "link", "set", "dev", link.name, ...common], ...finish] : [
+    ["ip", "link", "add", link.name, ...common, ...typeWords(link)],
+    ...finish,
+  ];
+}
+
+function typeWords({ type, vxlan }: Link): Words {
+  if (!vxlan) return type === "" ? [] : ["type", type];
+  return [
+    ...["type", "vxlan", "id", vxlan.vni],
+    ...(vxlan.parent === "" ? [] : ["dev", vxlan.parent]),
+    ...["local", vxlan.local, "dstport", vxlan.port],
+    vxlan.learning ? "learning" : "nolearning",
+    ...(vxlan.gbp ? ["gbp"] : []),
+  ];
+}
+
+function addressCommand(verb: Verb, { address, link }: Address): Words {
+  return ["ip", "address", verb, address, "dev", link];
+}
+
+function nexthopCommand(verb: Verb, { id, gateway, link, onlink, protocol }: Nexthop): Words {
+  if (verb === "delete") return ["ip", "nexthop", "delete", "id", id];
+  return [
+    ...["ip", "nexthop", verb, "id", id, "via", gateway, "dev", link],
+    ...(onlink ? ["onlink"] : []),
+    ...["protocol", protocol],
+  ];
+}
+
+function neighbourCommand(verb: Verb, { ip, mac, link, state, protocol }: Neighbour): Words {
+  if (verb === "delete") return ["ip", "neighbour", "delete", ip, "dev", link];
+  return [
+    ...["ip", "neighbour", verb, ip, "lladdr", mac, "dev", link],
+    ...["nud", state, "protocol", protocol],
+  ];
+}
+
+function fdbCommand(verb: Verb, { mac, link, remote }: FdbEntry): Words {
+  const entry = [mac, "dev", link, ...(remote === "" ? [] : ["dst", remote]), "self"];
+  return ["bridge", "fdb", verb, ...entry, ...(verb === "delete" ? [] : ["permanent"])];
+}
+
+function routeCommand(verb: Verb, route: Route): Words {
+  const { destination, gateway, link, metric, nexthop, onlink, protocol, type } = route;
+  const way = nexthop !== 0 ? ["nhid", nexthop] : [
+    ...(gateway === "" ? [] : ["via", gateway]),
+    ...(link === "" ? [] : ["dev", link]),
+    ...(onlink ? ["onlink"] : []),
+  ];
+  return [
+    ...["ip", "route", verb, ...(type === "unicast" ? [] : [type]), destination],
+    ...way,
+    ...["protocol", protocol],
+    ...(metric === 0 ? [] : ["metric", metric]),
+  ];
+}
+
+/** Quotes what a POSIX shell would take apart. */
+function join(words: Words): string {
+  return words.map(String).map((word) =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+  ).join(" ");
+}
