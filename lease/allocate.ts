@@ -1,0 +1,168 @@
+/** The choice of this host's subnet: a pure function of the store's contents. */
+import { FlanError, invalid } from "../net/errors.ts";
+import { type Cidr, compareCidr, formatCidr, overlaps, parseCidr } from "../net/ip.ts";
+import { printable } from "../net/text.ts";
+import { decodeRecord, isRefusal } from "./decode.ts";
+import { candidates, isFree, subnetOfKey } from "./free_subnets.ts";
+import type { Lease } from "./lease.ts";
+import { isSubnetOf, type NetworkConfig, subnetCount } from "./network.ts";
+import type { LeaseRecord, Snapshot } from "./store.ts";
+
+export interface AllocateRequest {
+  readonly config: NetworkConfig;
+  readonly snapshot: Snapshot;
+  /** flan's identity of this host. */
+  readonly node: string;
+  /** The address that this host announces. */
+  readonly publicIp: string;
+  /** The subnet this host must get, or undefined for any. */
+  readonly wish?: string | undefined;
+  /** The subnet this host had once, taken again if it can be. */
+  readonly previous?: string | undefined;
+  /** Chooses one of `count` candidates, 0 ≤ n < count; the first unless given. */
+  readonly pick?: ((count: number) => number) | undefined;
+}
+
+export interface Allocation {
+  readonly subnet: string;
+  /** `own`: held already; `taken-over`: held by this host as a flannel host; the others are new leases. */
+  readonly how: "own" | "taken-over" | "wish" | "previous" | "free";
+  /** The record to update, where the subnet is held already. */
+  readonly record: LeaseRecord | undefined;
+  /** Further leases of this host, to be given back. Reservations are never among them. */
+  readonly surplus: readonly LeaseRecord[];
+}
+
+interface Held {
+  readonly record: LeaseRecord;
+  readonly subnet: string;
+  readonly cidr: Cidr;
+  /** Undefined where the record's value cannot be used; its subnet is held all the same. */
+  readonly lease: Lease | undefined;
+}
+
+/**
+ * This host's subnet: its own lease (known by its node id) while the config allows it; the lease of the
+ * flannel host that had this address; the wish; the previous subnet; a free one.
+ *
+ * Throws `failed` where another flan host announces the same address, or holds the wished subnet; `invalid`
+ * where the wish does not fit; `out-of-subnets`.
+ */
+export function allocate(request: AllocateRequest): Allocation {
+  const { config, snapshot, node, publicIp } = request;
+  const held = heldSubnets(snapshot);
+  const sameAddress = held.filter(({ lease }) => lease?.publicIp === publicIp);
+  const twin = sameAddress.find(({ record }) => record.node !== undefined && record.node !== node);
+  if (twin !== undefined) throw duplicateAddress(twin, publicIp);
+  const wish = request.wish === undefined ? undefined : wished(config, request.wish);
+  const own = held.filter(({ record }) => record.node === node);
+  const former = sameAddress.filter(({ record }) => record.node === undefined);
+  const fits = ({ cidr }: Held) => isSubnetOf(config, cidr);
+  const kept = own.find(fits) ?? former.find(fits);
+  const surplus = own.filter((other) => other !== kept && other.record.expires !== undefined)
+    .map(({ record }) => record);
+  if (kept !== undefined) {
+    const { subnet } = kept;
+    if (wish !== undefined && wish !== subnet) throw otherHeld(wish, subnet);
+    return { subnet, how: own.includes(kept) ? "own" : "taken-over", record: kept.record, surplus };
+  }
+  return { ...choose(request, wish), record: undefined, surplus };
+}
+
+function choose(
+  { config, snapshot, previous, pick = () => 0 }: AllocateRequest,
+  wish: string | undefined,
+): Pick<Allocation, "subnet" | "how"> {
+  if (wish !== undefined) {
+    if (!isFree(wish, snapshot)) throw wishTaken(wish, snapshot);
+    return { subnet: wish, how: "wish" };
+  }
+  if (previous !== undefined && fitsConfig(config, previous) && isFree(previous, snapshot)) {
+    return { subnet: previous, how: "previous" };
+  }
+  const free = candidates(config, snapshot);
+  const subnet = free[pick(Math.max(1, free.length))];
+  if (subnet === undefined) throw outOfSubnets(config);
+  return { subnet, how: "free" };
+}
+
+/** Every record whose key names a subnet, by address, so that every reader prefers the same one. */
+function heldSubnets(snapshot: Snapshot): Held[] {
+  const held: Held[] = [];
+  for (const record of snapshot.records) {
+    const lease = decodeRecord(record);
+    const subnet = subnetOfKey(record.key);
+    if (subnet === undefined) continue;
+    held.push({ record, subnet, cidr: parseCidr(subnet), lease: isRefusal(lease) ? undefined : lease });
+  }
+  return held.sort((a, b) => compareCidr(a.cidr, b.cidr));
+}
+
+/** What a host remembers of its past comes from a file and may be anything. */
+function fitsConfig(config: NetworkConfig, subnet: string): boolean {
+  try {
+    return isSubnetOf(config, parseCidr(subnet));
+  } catch {
+    return false;
+  }
+}
+
+/** The wish, canonical. */
+function wished(config: NetworkConfig, wish: string): string {
+  const cidr = parseCidr(wish);
+  if (isSubnetOf(config, cidr)) return formatCidr(cidr);
+  const { subnetMin, subnetMax } = config;
+  throw invalid(
+    "lease.acquire",
+    `Cannot lease ${formatCidr(cidr)}: the network's subnets are ${formatCidr(subnetMin)} to ${
+      formatCidr(subnetMax)
+    }`,
+  );
+}
+
+function wishTaken(wish: string, snapshot: Snapshot): FlanError {
+  const cidr = parseCidr(wish);
+  const other = heldSubnets(snapshot).find((held) => overlaps(held.cidr, cidr));
+  const holder = other === undefined ? "another lease" : holderOf(other);
+  return failed(`Cannot lease ${wish}: it is held by ${holder}`, "flan lease list");
+}
+
+function otherHeld(wish: string, subnet: string): FlanError {
+  return invalid(
+    "lease.acquire",
+    `Cannot lease ${wish}: this host holds ${subnet}`,
+    `flan lease release ${subnet}`,
+  );
+}
+
+function duplicateAddress({ subnet, record }: Held, publicIp: string): FlanError {
+  const node = printable(record.node ?? "", 40);
+  return failed(
+    `Cannot lease a subnet for ${publicIp}: ${subnet} is held with this address by node ${node}`,
+    `flan lease release ${subnet} if that host is gone, or another --iface or --public-ip`,
+  );
+}
+
+function outOfSubnets(config: NetworkConfig): FlanError {
+  const count = subnetCount(config);
+  return new FlanError(
+    `Cannot lease a subnet of ${
+      formatCidr(config.network)
+    }: out of subnets, all ${count} /${config.subnetLength} are taken`,
+    {
+      op: "lease.acquire",
+      code: "out-of-subnets",
+      hint: "flan lease list shows who holds them; flan lease release frees one",
+    },
+  );
+}
+
+function holderOf({ subnet, record, lease }: Held): string {
+  const what = record.expires === undefined ? "the reservation" : "the lease";
+  const who = record.node === undefined ? "" : ` (node ${printable(record.node, 40)})`;
+  return `${what} ${subnet} of ${lease?.publicIp ?? "a host without a usable address"}${who}`;
+}
+
+function failed(message: string, hint: string): FlanError {
+  return new FlanError(message, { op: "lease.acquire", code: "failed", hint });
+}
