@@ -1,0 +1,76 @@
+/** A small overlay network to plan and reconcile in tests: 10.5.0.0/16, this host has 10.5.1.0/24. */
+import type { Backend, Host } from "../../backends/backend.ts";
+import { vxlan } from "../../backends/vxlan.ts";
+import type { Owner } from "../../kernel/ownership.ts";
+import { aliasOf, type KernelObject } from "../../kernel/state.ts";
+import type { Lease } from "../../lease/lease.ts";
+import type { NetworkConfig } from "../../lease/network.ts";
+import type { View } from "../../lease/view.ts";
+import type { Json } from "../../net/json.ts";
+import { parseCidr } from "../../net/ip.ts";
+import { macFromBytes } from "../../net/mac.ts";
+
+export const NODE = "3f2a";
+
+export function config(backendOptions: { [key: string]: Json } = {}): NetworkConfig {
+  return {
+    network: parseCidr("10.5.0.0/16"),
+    subnetLength: 24,
+    subnetMin: parseCidr("10.5.1.0/24"),
+    subnetMax: parseCidr("10.5.255.0/24"),
+    backendType: "vxlan",
+    backendOptions,
+    unknownKeys: [],
+  };
+}
+
+/** The MAC of host `n`, 1 to 65535. */
+export function macOf(n: number): string {
+  return macFromBytes(Uint8Array.of(0x0e, 0, 0, 0, n >> 8, n & 255));
+}
+
+/** The lease of host `n`, 1 to 255: subnet 10.5.n.0/24 at 192.0.2.n. */
+export function lease(n: number, change: Partial<Lease> = {}): Lease {
+  return {
+    subnet: `10.5.${n}.0/24`,
+    publicIp: `192.0.2.${n}`,
+    backendType: "vxlan",
+    backendData: { VNI: 1, VtepMAC: macOf(n) },
+    node: `node${n}`,
+    expires: undefined,
+    revision: n,
+    ...change,
+  };
+}
+
+/** What host 1 sees of a network with these other hosts. */
+export function view(peers: readonly (number | Lease)[], options?: { [key: string]: Json }): View {
+  return {
+    network: config(options),
+    own: lease(1, { node: NODE }),
+    peers: peers.map((peer) => typeof peer === "number" ? lease(peer) : peer),
+    refused: [],
+  };
+}
+
+export function host(change: Partial<Host> = {}): Host {
+  return {
+    node: NODE,
+    underlay: { link: "eth0", address: "192.0.2.1", mtu: 1500 },
+    publicIp: "192.0.2.1",
+    mac: macOf(1),
+    mtu: undefined,
+    wanted: new Set(),
+    ...change,
+  };
+}
+
+export const owner: Owner = { alias: aliasOf(NODE), links: ["flan.1"], network: "10.5.0.0/16" };
+
+/** The objects that host 1 wants for these peers. */
+export function planned(
+  peers: readonly (number | Lease)[],
+  backend: Backend = vxlan,
+): readonly KernelObject[] {
+  return backend.plan(view(peers), host()).objects;
+}
