@@ -59,8 +59,13 @@ export class KernelError extends FlanError {
   /** The errno name, such as `EEXIST`. */
   readonly errno: string;
 
-  constructor(message: string, errno: string, init: { op: string; hint?: string | undefined }) {
-    super(message, { ...init, code: errno === "EPERM" ? "not-permitted" : "kernel" });
+  /** `code` is needed only where the errno does not say it: a feature the kernel lacks is `unsupported`. */
+  constructor(
+    message: string,
+    errno: string,
+    init: { op: string; code?: ErrorCode; hint?: string | undefined },
+  ) {
+    super(message, { code: errno === "EPERM" ? "not-permitted" : "kernel", ...init });
     this.errno = errno;
   }
 }

@@ -1,0 +1,91 @@
+/** The C library's calls as functions that return a value or `-errno`. */
+import { library } from "./open.ts";
+import { libcSymbols } from "./symbols/libc.ts";
+
+/** The C library itself, for the calls that need no errno. */
+export const libc = library({
+  name: "libc",
+  files: ["libc.so.6", "libc.so"],
+  symbols: libcSymbols,
+  hint: "apt-get install libc6",
+});
+
+/**
+ * `result`, or `-errno` where the call that gave it failed. It must be called at once: errno is the thread's,
+ * and anything that runs in between may overwrite it.
+ */
+function checked(result: number): number {
+  if (result >= 0) return result;
+  // The location is looked up each time because it is per thread and this module may live in several.
+  const location = libc().__errno_location();
+  return location === null ? result : -new Deno.UnsafePointerView(location).getInt32();
+}
+
+export function socket(domain: number, type: number, protocol: number): number {
+  return checked(libc().socket(domain, type, protocol));
+}
+
+export function bind(fd: number, address: Uint8Array<ArrayBuffer>): number {
+  return checked(libc().bind(fd, address, address.length));
+}
+
+/** Fills `address`. */
+export function getsockname(fd: number, address: Uint8Array<ArrayBuffer>): number {
+  return checked(libc().getsockname(fd, address, new Uint32Array([address.length])));
+}
+
+/** Sets an option whose value is an int. */
+export function setsockopt(fd: number, { level, name, value }: SocketOption): number {
+  return checked(libc().setsockopt(fd, level, name, new Int32Array([value]), 4));
+}
+
+export interface SocketOption {
+  readonly level: number;
+  readonly name: number;
+  readonly value: number;
+}
+
+export interface Datagram {
+  readonly flags: number;
+  /** The other side's socket address; `recvfrom` fills it. */
+  readonly address: Uint8Array<ArrayBuffer>;
+}
+
+/** Bytes sent, or `-errno`. */
+export function sendto(fd: number, data: Uint8Array<ArrayBuffer>, { flags, address }: Datagram): number {
+  return checked(Number(libc().sendto(fd, data, BigInt(data.length), flags, address, address.length)));
+}
+
+const length = new Uint32Array(1);
+
+/** Bytes received (with MSG_TRUNC in `flags`: bytes the datagram had), or `-errno`. */
+export function recvfrom(fd: number, data: Uint8Array<ArrayBuffer>, { flags, address }: Datagram): number {
+  length[0] = address.length;
+  return checked(Number(libc().recvfrom(fd, data, BigInt(data.length), flags, address, length)));
+}
+
+export function eventfd(flags: number): number {
+  return checked(libc().eventfd(0, flags));
+}
+
+export function closeFd(fd: number): number {
+  return checked(libc().close(fd));
+}
+
+/**
+ * Waits on a pool thread until one descriptor can be read. False where the wait was disturbed (EINTR: errno
+ * of a call on another thread cannot be known); the caller looks and waits again.
+ */
+export async function readable(...fds: number[]): Promise<boolean> {
+  const POLLIN = 1; // poll(2)
+  // struct pollfd { int fd; short events; short revents; }
+  const entries = new Int32Array(fds.flatMap((fd) => [fd, POLLIN]));
+  return await libc().poll(entries, BigInt(fds.length), -1) >= 0;
+}
+
+/** The name of the link with that index, or undefined where there is none. */
+export function linkName(index: number): string | undefined {
+  const name = new Uint8Array(16); // IF_NAMESIZE, net/if.h
+  if (libc().if_indextoname(index, name) === null) return undefined;
+  return new TextDecoder().decode(name.subarray(0, name.indexOf(0)));
+}

@@ -1,0 +1,135 @@
+/** The kernel's announcements as they come: a socket of its own, subscribed from the moment it is made. */
+import type { KernelEvent } from "../kernel/kernel.ts";
+import { errnoName, errnoNumber } from "./errno.ts";
+import { closeFd, eventfd, libc, readable } from "./libc.ts";
+import { decodeEvent, LinkNames } from "./event.ts";
+import { MessageParser } from "./message_parser.ts";
+import { MessageBuilder } from "./message_builder.ts";
+import { protocolError } from "./netlink_error.ts";
+import { NetlinkSocket } from "./netlink_socket.ts";
+import { NLM_F_DUMP, NLM_F_REQUEST, RTM_GETLINK } from "./rtnetlink/constants.ts";
+import { IFINFOMSG_LENGTH } from "./rtnetlink/link.ts";
+
+// RTNLGRP_ numbers, linux/rtnetlink.h
+const groups = {
+  link: 1,
+  neighbour: 3,
+  ipv4Address: 5,
+  ipv4Route: 7,
+  ipv6Address: 9,
+  ipv6Route: 11,
+  nexthop: 32,
+};
+const EFD_CLOEXEC = 0o2000000;
+const RECEIVE_BYTES = 64 * 1024;
+const EAGAIN = errnoNumber("EAGAIN")!;
+const ENOBUFS = errnoNumber("ENOBUFS")!;
+/** So many disturbed waits in a row are a defect, not signals. */
+const MAX_DISTURBED = 1000;
+
+export interface EventsInit {
+  /** The port of the socket whose changes are this program's own. */
+  readonly ownPort: number;
+  /** SO_RCVBUF in bytes; what does not fit becomes one `overrun`. */
+  readonly receiveBuffer: number;
+}
+
+/** Subscribes at once. The stream ends, and its descriptors go, when `signal` aborts or its reader leaves. */
+export class NetlinkEvents implements AsyncIterable<KernelEvent> {
+  readonly #socket: NetlinkSocket;
+  readonly #wake: number;
+  readonly #ownPort: number;
+  readonly #parser = new MessageParser(RECEIVE_BYTES);
+  readonly #names = new LinkNames();
+  readonly #signal: AbortSignal;
+  #iterating = false;
+  #closed = false;
+
+  constructor(signal: AbortSignal, init: EventsInit) {
+    this.#signal = signal;
+    this.#ownPort = init.ownPort;
+    this.#socket = new NetlinkSocket({
+      receiveBuffer: init.receiveBuffer,
+      groups: Object.values(groups),
+    });
+    this.#wake = eventfd(EFD_CLOEXEC);
+    if (this.#wake < 0) {
+      this.#socket.close();
+      throw protocolError("wait for kernel events", errnoName(-this.#wake));
+    }
+    this.#askForLinks();
+    signal.addEventListener("abort", this.#stop);
+    if (signal.aborted) this.#stop();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<KernelEvent, void, undefined> {
+    this.#iterating = true;
+    try {
+      for (let disturbed = 0; disturbed < MAX_DISTURBED;) {
+        if (this.#closed || this.#signal.aborted) return;
+        yield* this.#drain();
+        if (this.#closed || this.#signal.aborted) return;
+        disturbed = await readable(this.#socket.fd, this.#wake) ? 0 : disturbed + 1;
+      }
+      throw protocolError("wait for kernel events", "poll fails again and again");
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** Everything that is there now. */
+  *#drain(): Generator<KernelEvent> {
+    for (;;) {
+      if (this.#closed || this.#signal.aborted) return;
+      const length = this.#socket.receive(this.#parser.bytes);
+      if (length === -EAGAIN) return;
+      if (length === -ENOBUFS || length > RECEIVE_BYTES) {
+        yield { group: "overrun", action: "new", own: false, port: 0 };
+        continue;
+      }
+      if (length < 0) throw protocolError("receive kernel events", errnoName(-length));
+      for (const event of this.#decode(length)) yield event;
+    }
+  }
+
+  /** The events of one datagram, decoded before the reader gets the first: it may take its time. */
+  #decode(length: number): KernelEvent[] {
+    const events: KernelEvent[] = [];
+    for (const message of this.#parser.messages(length)) {
+      const event = decodeEvent(this.#parser, message, {
+        names: this.#names,
+        ownPort: this.#ownPort,
+        listenerPort: this.#socket.port,
+      });
+      if (event !== undefined) events.push(event);
+    }
+    return events;
+  }
+
+  /** Asks for a dump of the links on this very socket, so that their names are known before they go. */
+  #askForLinks(): void {
+    const builder = new MessageBuilder();
+    try {
+      const family = new Uint8Array(IFINFOMSG_LENGTH);
+      builder.start({ type: RTM_GETLINK, flags: NLM_F_REQUEST | NLM_F_DUMP }, family);
+      this.#socket.send(builder.finish());
+    } finally {
+      builder.free();
+    }
+  }
+
+  readonly #stop = (): void => {
+    if (this.#closed) return;
+    // A reader that waits closes the descriptors itself when it wakes: poll must not lose them under it.
+    if (this.#iterating) libc().eventfd_write(this.#wake, 1n);
+    else this.#close();
+  };
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal.removeEventListener("abort", this.#stop);
+    this.#socket.close();
+    closeFd(this.#wake);
+  }
+}

@@ -1,0 +1,94 @@
+/** What flan calls in the C library, each parameter with its C type (man sections 2 and 3). */
+export const libcSymbols = {
+  __errno_location: { parameters: [], result: "pointer" }, // int *
+  socket: {
+    parameters: [
+      "i32", // int domain
+      "i32", // int type
+      "i32", // int protocol
+    ],
+    result: "i32", // int
+  },
+  bind: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // const struct sockaddr *
+      "u32", // socklen_t
+    ],
+    result: "i32", // int
+  },
+  getsockname: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // struct sockaddr *
+      "buffer", // socklen_t *
+    ],
+    result: "i32", // int
+  },
+  setsockopt: {
+    parameters: [
+      "i32", // int fd
+      "i32", // int level
+      "i32", // int optname
+      "buffer", // const void *optval
+      "u32", // socklen_t optlen
+    ],
+    result: "i32", // int
+  },
+  sendto: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // const void *buf
+      "usize", // size_t len
+      "i32", // int flags
+      "buffer", // const struct sockaddr *
+      "u32", // socklen_t
+    ],
+    result: "isize", // ssize_t
+  },
+  recvfrom: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // void *buf
+      "usize", // size_t len
+      "i32", // int flags
+      "buffer", // struct sockaddr *
+      "buffer", // socklen_t *
+    ],
+    result: "isize", // ssize_t
+  },
+  poll: {
+    parameters: [
+      "buffer", // struct pollfd *
+      "usize", // nfds_t
+      "i32", // int timeout
+    ],
+    result: "i32", // int
+    nonblocking: true,
+  },
+  eventfd: {
+    parameters: [
+      "u32", // unsigned int initval
+      "i32", // int flags
+    ],
+    result: "i32", // int
+  },
+  eventfd_write: {
+    parameters: [
+      "i32", // int fd
+      "u64", // eventfd_t value
+    ],
+    result: "i32", // int
+  },
+  if_indextoname: {
+    parameters: [
+      "u32", // unsigned int ifindex
+      "buffer", // char ifname[IF_NAMESIZE]
+    ],
+    result: "pointer", // char *
+  },
+  close: {
+    parameters: ["i32"], // int fd
+    result: "i32", // int
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
