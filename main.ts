@@ -40,7 +40,7 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const entry of commands) {
     const known = entry.name === wanted ? await entry.load() : undefined;
     program.addCommand(
-      known?.command((running) => (code = running, code.then(() => {}))) ??
+      known?.command((running) => (code = running, code.then(() => {})), commands) ??
         newCommand(entry.name, entry.summary),
     );
   }

@@ -7,7 +7,7 @@ import { FlanError, messageOf } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Logger } from "../net/log.ts";
 import type { Kernel, KernelEvent } from "../kernel/kernel.ts";
-import { aliasOf } from "../kernel/ownership.ts";
+import { aliasOf } from "../kernel/state.ts";
 import { Reconciler, type Report } from "../kernel/reconcile.ts";
 import { describe } from "../kernel/state.ts";
 import type { Backend, Host, Plan } from "../backends/backend.ts";
@@ -173,7 +173,6 @@ export class Agent {
     const view = makeView(this.#snapshot, {
       node: this.#host.node,
       network: this.#config,
-      publicIp: this.#host.publicIp,
     });
     this.#view = { ...view, own };
     const wasPlanned = this.#plan;

@@ -12,11 +12,17 @@ export { Command, CommanderError, Option };
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
-  load(): Promise<{ command(run: Runner): AnyCommand }>;
+  load(): Promise<{ command(run: Runner, table: readonly CommandEntry[]): AnyCommand }>;
 }
 
 // deno-lint-ignore no-explicit-any -- the inferred option types differ for every command
 export type AnyCommand = Command<any, any, any>;
+
+/** Flags as commander parsed them, by camel-case name. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** Arguments in order; those left out are undefined. */
+export type Arguments = readonly (string | undefined)[];
 
 /** Takes the exit code of the command that ran. */
 export type Runner = (code: Promise<number>) => Promise<void>;

@@ -1,20 +1,27 @@
 /** `flan completions`: a script for the shell, generated from the command table. */
-import { commands } from "../main.ts";
 import { invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
-import { type AnyCommand, newCommand, type Runner } from "./cli.ts";
+import type { AnyCommand, CommandEntry, Runner } from "./cli.ts";
 import { type CompletionNode, completionScript, shells } from "./completion_scripts.ts";
 import { exit } from "./exit.ts";
+import { leaf } from "./leaf.ts";
 import { print } from "./output.ts";
 
-export function command(run: Runner): AnyCommand {
-  return newCommand("completions", "Completions for bash, zsh or fish")
-    .argument("<shell>", shells.join(", "))
-    .addHelpText("after", "\nExample:\n  source <(flan completions bash)")
-    .action((shell: string) => run(printScript(shell)));
+export function command(run: Runner, table: readonly CommandEntry[]): AnyCommand {
+  return leaf(
+    {
+      name: "completions",
+      summary: "Completions for bash, zsh or fish",
+      args: [["<shell>", shells.join(", ")]],
+      settings: [],
+      after: "Example:\n  source <(flan completions bash)",
+    },
+    run,
+    ({ args: [shell = ""] }) => printScript(shell, table),
+  );
 }
 
-async function printScript(shell: string): Promise<number> {
+async function printScript(shell: string, table: readonly CommandEntry[]): Promise<number> {
   const known = shells.find((name) => name === shell);
   if (known === undefined) {
     throw invalid(
@@ -24,7 +31,7 @@ async function printScript(shell: string): Promise<number> {
     );
   }
   const nodes = await Promise.all(
-    commands.map(async ({ load }) => describe((await load()).command(async () => {}))),
+    table.map(async ({ load }) => describe((await load()).command(async () => {}, table))),
   );
   print(completionScript(known, nodes));
   return exit.done;

@@ -5,59 +5,61 @@ import { parseNetworkConfig } from "../lease/network.ts";
 import { invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { type AnyCommand, newCommand, Option, type Runner } from "./cli.ts";
-import { addSettings, display } from "./config.ts";
-import { type Context, type Flags, noNetwork, openContext, withStore } from "./context.ts";
+import { display } from "./config.ts";
+import { noNetwork, withStore } from "./context.ts";
 import { setValue } from "./config_set.ts";
 import { exit } from "./exit.ts";
-import { addOutput, type Format, type FormatName, outputFormat, print, printList } from "./output.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { print, printList } from "./output.ts";
 import { kebab, type SettingKey, settingKeys } from "./settings.ts";
 
-const showFormats: FormatName[] = ["table", "json", "tsv"];
-
 export function command(run: Runner): AnyCommand {
+  const shown = leaf(
+    {
+      name: "show",
+      summary: "Every setting of this host, and where its value comes from",
+      formats: ["table", "json", "tsv"],
+    },
+    run,
+    show,
+  );
+  const check = leaf(
+    {
+      name: "check",
+      summary: "Check the settings, and the network config in the store or in FILE",
+      args: [["[file]", "a network config in flannel's JSON"]],
+    },
+    run,
+    checkAll,
+  );
+  const got = leaf(
+    {
+      name: "get",
+      summary: "The network config in the store, as flannel's JSON",
+      args: [["[key]", "such as Network or Backend.VNI"]],
+      settings: ["store"],
+    },
+    run,
+    get,
+  );
+  const set = leaf(
+    {
+      name: "set",
+      summary: "Change one value of the network config, for all hosts",
+      args: [["<key>", "such as SubnetLen or Backend.VNI"], ["<value>", "JSON, or plain text"]],
+      options: [new Option("--force", "also what makes hosts take other subnets")],
+      settings: ["store"],
+    },
+    run,
+    setValue,
+  );
   const config = newCommand("config", "Show and check the settings, and the network config in the store");
-  config.addCommand(
-    addOutput(
-      addSettings(newCommand("show", "Every setting of this host, and where its value comes from")),
-      showFormats,
-    )
-      .action((flags: Flags) =>
-        run(show(openContext(flags), outputFormat(flags, showFormats), flags["header"] === true))
-      ),
-    { isDefault: true },
-  );
-  const check = newCommand("check", "Check the settings, and the network config in the store or in FILE")
-    .argument("[file]", "a network config in flannel's JSON");
-  config.addCommand(
-    addSettings(check).action((file: string | undefined, flags: Flags) =>
-      run(checkAll(openContext(flags), file))
-    ),
-  );
-  config.addCommand(
-    addSettings(newCommand("get", "The network config in the store, as flannel's JSON"), [
-      "store",
-      "logFormat",
-      "quiet",
-      "verbose",
-    ])
-      .argument("[key]", "such as Network or Backend.VNI")
-      .action((key: string | undefined, flags: Flags) => run(get(openContext(flags), key))),
-  );
-  const set = newCommand("set", "Change one value of the network config, for all hosts")
-    .argument("<key>", "such as SubnetLen or Backend.VNI")
-    .argument("<value>", "JSON, or plain text")
-    .addOption(new Option("--force", "also what moves hosts to other subnets or devices"));
-  config.addCommand(
-    addSettings(set, ["store", "logFormat", "quiet", "verbose"]).action((
-      key: string,
-      value: string,
-      flags: Flags,
-    ) => run(setValue(openContext(flags), { key, value, force: flags["force"] === true }))),
-  );
+  config.addCommand(shown, { isDefault: true });
+  for (const child of [check, got, set]) config.addCommand(child);
   return config;
 }
 
-function show(context: Context, format: Format, header: boolean): Promise<number> {
+function show({ context, format, header }: Call): Promise<number> {
   const row = (key: SettingKey) => ({
     key: kebab(key),
     value: context.settings[key],
@@ -84,7 +86,7 @@ function show(context: Context, format: Format, header: boolean): Promise<number
   return Promise.resolve(exit.done);
 }
 
-async function checkAll(context: Context, file: string | undefined): Promise<number> {
+async function checkAll({ context, args: [file] }: Call): Promise<number> {
   const value = file !== undefined
     ? readJson(file)
     : await withStore(context, async (store) => (await store.read()).config?.value);
@@ -121,7 +123,7 @@ function readJson(file: string): Json {
   }
 }
 
-async function get(context: Context, key: string | undefined): Promise<number> {
+async function get({ context, args: [key] }: Call): Promise<number> {
   const config = await withStore(context, async (store) => (await store.read()).config);
   if (config === undefined) throw noNetwork(context.settings.store);
   if (key === undefined) {

@@ -4,18 +4,14 @@ import { parseNetworkConfig } from "../lease/network.ts";
 import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
-import { type Context, noNetwork, withStore } from "./context.ts";
+import { noNetwork, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
+import type { Call } from "./leaf.ts";
 import { print } from "./output.ts";
 
-interface Wish {
-  readonly key: string;
-  readonly value: string;
-  readonly force: boolean;
-}
-
 /** Throws `invalid` for a value that no host could use, or that leaves a lease outside, unless forced. */
-export async function setValue(context: Context, { key, value, force }: Wish): Promise<number> {
+export async function setValue({ context, flags, args: [key = "", value = ""] }: Call): Promise<number> {
+  const force = flags["force"] === true;
   return await withStore(context, async (store) => {
     const snapshot = await store.read();
     if (snapshot.config === undefined) throw noNetwork(store.url);
@@ -26,10 +22,10 @@ export async function setValue(context: Context, { key, value, force }: Wish): P
     }
     const notes = backendFor(config.backendType).check(config);
     const before = makeView(snapshot, {
-      node: undefined,
+      node: "",
       network: parseNetworkConfig(snapshot.config.value),
     });
-    const after = makeView(snapshot, { node: undefined, network: config });
+    const after = makeView(snapshot, { node: "", network: config });
     const shut = before.peers.filter((lease) => !after.peers.some((kept) => kept.subnet === lease.subnet));
     if (shut.length > 0 && !force) {
       throw invalid(

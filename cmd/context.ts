@@ -9,6 +9,7 @@ import type { Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
+import type { Flags } from "./cli.ts";
 import { type Loaded, loadSettings } from "./config.ts";
 import { openLog } from "./log.ts";
 import type { Settings } from "./settings.ts";
@@ -17,8 +18,6 @@ export interface Context extends Loaded {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-export type Flags = Readonly<Record<string, unknown>>;
 
 /** Loads the settings and opens the log. Throws `invalid` for a bad setting. */
 export function openContext(flags: Flags): Context {

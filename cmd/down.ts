@@ -4,37 +4,38 @@ import { askAgent } from "../agent/control.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { type AgentLock, lockAgent, lockHolder, makeRunDir, tryLockAgent } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
-import { aliasOf } from "../kernel/ownership.ts";
+import { aliasOf } from "../kernel/state.ts";
 import { describe } from "../kernel/state.ts";
 import { teardown } from "../kernel/teardown.ts";
 import { keySubnet } from "../lease/key.ts";
 import { release } from "../lease/manager.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
-import { type AnyCommand, newCommand, Option, type Runner } from "./cli.ts";
-import { addSettings } from "./config.ts";
-import {
-  type Context,
-  type Flags,
-  openContext,
-  socketOf,
-  subnetFileOf,
-  withKernel,
-  withStore,
-} from "./context.ts";
+import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Context, socketOf, subnetFileOf, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
+import { type Call, leaf } from "./leaf.ts";
 import { print } from "./output.ts";
+import type { SettingKey } from "./settings.ts";
 
 /** An agent that does not stop in this time is killed; the kernel keeps what it made, and we take it away. */
 const STOP_MS = 5000;
 
 export function command(run: Runner): AnyCommand {
-  const down = newCommand("down", "Leave: remove exactly what flan made, and release the lease")
-    .addOption(new Option("--keep-lease", "leave the lease in the store, for a host that comes back"));
-  return addSettings(down, ["store", "stateDir", "runDir", "subnetFile", "logFormat", "quiet", "verbose"])
-    .action((flags: Flags) => run(runDown(openContext(flags), flags["keepLease"] === true)));
+  const options = [new Option("--keep-lease", "leave the lease in the store, for a host that comes back")];
+  const settings: readonly SettingKey[] = ["store", "stateDir", "runDir", "subnetFile"];
+  return leaf(
+    {
+      name: "down",
+      summary: "Leave: remove exactly what flan made, and release the lease",
+      options,
+      settings,
+    },
+    run,
+    runDown,
+  );
 }
 
-async function runDown(context: Context, keepLease: boolean): Promise<number> {
+async function runDown({ context, flags }: Call): Promise<number> {
   requireNetAdmin("take the network away");
   const { settings } = context;
   makeRunDir(settings.runDir);
@@ -45,7 +46,9 @@ async function runDown(context: Context, keepLease: boolean): Promise<number> {
     const node = readHostState(settings.stateDir)?.node;
     const removed = node === undefined ? [] : await removeFromKernel(context, node);
     // The kernel first: a store that is away must not keep the host from being cleaned.
-    const released = node === undefined || keepLease ? undefined : await releaseLease(context, node);
+    const released = node === undefined || flags["keepLease"] === true
+      ? undefined
+      : await releaseLease(context, node);
     const done = [
       ...stopped,
       ...files.map((file) => `removed ${file}`),
@@ -83,7 +86,8 @@ async function takeLock(context: Context): Promise<{ lock: AgentLock; stopped: s
 
 async function removeFromKernel(context: Context, node: string): Promise<string[]> {
   return await withKernel(context, async (kernel) => {
-    const removed = await teardown(kernel, { alias: aliasOf(node), links: [] });
+    const { removed, failures } = await teardown(kernel, { alias: aliasOf(node), links: [] });
+    if (failures[0] !== undefined) throw failures[0].error;
     const links = removed.filter((object) => object.kind === "link").map((object) =>
       `removed ${describe(object)}`
     );

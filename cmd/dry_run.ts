@@ -6,7 +6,7 @@ import { backendFor } from "../backends/registry.ts";
 import type { Plan } from "../backends/backend.ts";
 import { toCommands } from "../kernel/commands.ts";
 import { drift } from "../kernel/drift.ts";
-import { aliasOf } from "../kernel/ownership.ts";
+import { aliasOf } from "../kernel/state.ts";
 import { describe, type KernelObject } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
 import type { Lease } from "../lease/lease.ts";
@@ -37,7 +37,7 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
       const found = allocate({ ...claim, config, snapshot, ...(previous === undefined ? {} : { previous }) });
       const lease: Lease = { ...claim, subnet: found.subnet, expires: undefined, revision: 0 };
       const view = {
-        ...makeView(snapshot, { node: host.node, network: config, publicIp: host.publicIp }),
+        ...makeView(snapshot, { node: host.node, network: config }),
         own: lease,
       };
       const plan = backend.plan(view, host);

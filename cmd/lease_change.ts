@@ -7,17 +7,15 @@ import { ownLease } from "../agent/status.ts";
 import { acquire, release, renew } from "../lease/manager.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
-import { type Context, readNetwork, socketOf, withKernel, withStore } from "./context.ts";
+import { readNetwork, socketOf, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { leasesOf } from "./lease_show.ts";
-import { type Format, print } from "./output.ts";
+import type { Call } from "./leaf.ts";
+import { print } from "./output.ts";
 import { printOwnLease } from "./own_lease.ts";
 
-export async function acquireLease(
-  context: Context,
-  format: Format,
-  wish: string | undefined,
-): Promise<number> {
+export async function acquireLease({ context, format, flags }: Call): Promise<number> {
+  const wish = flags["subnet"] as string | undefined;
   const { settings, clock } = context;
   const subnet = wish === undefined ? undefined : formatCidr(parseCidr(wish));
   const { node, previous } = await ensureHostState(settings.stateDir, clock);
@@ -37,7 +35,7 @@ export async function acquireLease(
   return exit.done;
 }
 
-export async function renewLease(context: Context, format: Format): Promise<number> {
+export async function renewLease({ context, format }: Call): Promise<number> {
   const { settings } = context;
   const node = readHostState(settings.stateDir)?.node;
   await withStore(context, async (store) => {
@@ -54,11 +52,8 @@ export async function renewLease(context: Context, format: Format): Promise<numb
   return exit.done;
 }
 
-export async function releaseLease(
-  context: Context,
-  subnet: string | undefined,
-  force: boolean,
-): Promise<number> {
+export async function releaseLease({ context, flags, args: [subnet] }: Call): Promise<number> {
+  const force = flags["force"] === true;
   const { settings, clock } = context;
   const wanted = subnet === undefined ? undefined : formatCidr(parseCidr(subnet));
   const node = readHostState(settings.stateDir)?.node;

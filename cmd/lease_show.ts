@@ -8,27 +8,30 @@ import { makeView } from "../lease/view.ts";
 import { FlanError } from "../net/errors.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
-import { type Context, readNetwork, type StoredNetwork, withKernel, withStore } from "./context.ts";
+import { readNetwork, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
-import { type Column, type Format, print, printList } from "./output.ts";
+import type { Call } from "./leaf.ts";
+import { type Column, print, printList } from "./output.ts";
 import { printOwnLease } from "./own_lease.ts";
 
 type Item = { lease: Lease; refusal?: undefined } | { lease?: undefined; refusal: Refusal };
 
 /** All leases of the network: this host's own, its peers and what is refused, sorted by subnet. */
 export function leasesOf({ snapshot, config }: StoredNetwork, node: string | undefined): readonly Item[] {
-  const view = makeView(snapshot, { node, network: config });
-  return [
+  const view = makeView(snapshot, { node: node ?? "", network: config });
+  const items: Item[] = [
     ...(view.own === undefined ? [] : [{ lease: view.own }]),
     ...view.peers.map((lease) => ({ lease })),
     ...view.refused.map((refusal) => ({ refusal })),
-  ].sort((a, b) => compareText(a.lease?.subnet ?? a.refusal!.subnet, b.lease?.subnet ?? b.refusal!.subnet));
+  ];
+  const subnet = (item: Item) => item.lease?.subnet ?? item.refusal!.subnet;
+  return items.sort((a, b) => compareText(subnet(a), subnet(b)));
 }
 
 /** Numbers inside the text compare as numbers, so that 10.244.9.0/24 stands before 10.244.10.0/24. */
 const compareText = new Intl.Collator("en", { numeric: true }).compare;
 
-export async function listLeases(context: Context, format: Format, header: boolean): Promise<number> {
+export async function listLeases({ context, format, header }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
   const network = await withStore(context, readNetwork);
   const left = (item: Item) => remaining(item.lease?.expires, context.clock.now());
@@ -79,11 +82,7 @@ export function remaining(expires: number | undefined, now: number): string {
   return hours === 0 ? `${minutes}m` : `${hours}h${String(minutes).padStart(2, "0")}m`;
 }
 
-export async function getLease(
-  context: Context,
-  format: Format,
-  subnet: string | undefined,
-): Promise<number> {
+export async function getLease({ context, format, args: [subnet] }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
   const wanted = subnet === undefined ? undefined : formatCidr(parseCidr(subnet));
   const network = await withStore(context, readNetwork);
@@ -114,7 +113,7 @@ export async function getLease(
 }
 
 /** Prints every lease as `added`, then what changes, until it is interrupted. */
-export async function watchLeases(context: Context): Promise<number> {
+export async function watchLeases({ context }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
   const ended = new AbortController();
   const end = () => ended.abort();

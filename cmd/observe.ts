@@ -2,7 +2,8 @@
 import { observeHost } from "../agent/host.ts";
 import type { Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
-import { aliasOf, type Owner } from "../kernel/ownership.ts";
+import type { Owner } from "../kernel/ownership.ts";
+import { aliasOf } from "../kernel/state.ts";
 import type { View } from "../lease/view.ts";
 import { makeView } from "../lease/view.ts";
 import { formatCidr } from "../net/ip.ts";
@@ -22,7 +23,7 @@ export async function observe(context: Context): Promise<Observation> {
       const network = await readNetwork(store);
       const { config, backend, snapshot } = network;
       const host = await observeHost(kernel, { ...network, options: context.settings });
-      const view = makeView(snapshot, { node: host.node, network: config, publicIp: host.publicIp });
+      const view = makeView(snapshot, { node: host.node, network: config });
       const plan = backend.plan(view, host);
       const device = backend.device(config);
       const sysctls = plan.objects.flatMap((object) => object.kind === "sysctl" ? [object.name] : []);

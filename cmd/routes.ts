@@ -1,7 +1,5 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
 import { type AnyCommand, newCommand, type Runner } from "./cli.ts";
-import { addSettings } from "./config.ts";
-import { type Context, type Flags, openContext } from "./context.ts";
 import { describe } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
 import { toCommands } from "../kernel/commands.ts";
@@ -11,47 +9,36 @@ import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
 import { remaining } from "./lease_show.ts";
 import { type Observation, observe } from "./observe.ts";
-import {
-  addOutput,
-  type Column,
-  type Format,
-  type FormatName,
-  outputFormat,
-  print,
-  printJson,
-  printList,
-} from "./output.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { type Column, print, printJson, printList } from "./output.ts";
 import type { SettingKey } from "./settings.ts";
 
-const listFormats: FormatName[] = ["table", "wide", "json", "jsonl", "tsv", "commands", "value"];
-const diffFormats: FormatName[] = ["table", "json", "commands"];
-const keys: SettingKey[] = [
-  "store",
-  "stateDir",
-  "runDir",
-  "iface",
-  "publicIp",
-  "mtu",
-  "logFormat",
-  "quiet",
-  "verbose",
-];
+const settings: readonly SettingKey[] = ["store", "stateDir", "runDir", "iface", "publicIp", "mtu"];
 
 export function command(run: Runner): AnyCommand {
+  const list = leaf(
+    {
+      name: "list",
+      summary: "Every peer, its subnet, how it is reached, and whether the kernel agrees",
+      settings,
+      formats: ["table", "wide", "json", "jsonl", "tsv", "commands", "value"],
+    },
+    run,
+    listRoutes,
+  );
+  const diff = leaf(
+    {
+      name: "diff",
+      summary: "What the kernel lacks and has too much; exits with 3 if anything",
+      settings,
+      formats: ["table", "json", "commands"],
+    },
+    run,
+    diffRoutes,
+  );
   const routes = newCommand("routes", "How every peer is reached, and whether the kernel agrees");
-  const list = newCommand("list", "Every peer, its subnet, how it is reached, and whether the kernel agrees");
-  routes.addCommand(
-    addOutput(addSettings(list, keys), listFormats).action((flags: Flags) =>
-      run(listRoutes(openContext(flags), outputFormat(flags, listFormats), flags["header"] === true))
-    ),
-    { isDefault: true },
-  );
-  const diff = newCommand("diff", "What the kernel lacks and has too much; exits with 3 if anything");
-  routes.addCommand(
-    addOutput(addSettings(diff, keys), diffFormats).action((flags: Flags) =>
-      run(diffRoutes(openContext(flags), outputFormat(flags, diffFormats)))
-    ),
-  );
+  routes.addCommand(list, { isDefault: true });
+  routes.addCommand(diff);
   return routes;
 }
 
@@ -111,7 +98,7 @@ function worst(states: readonly string[]): string {
   return ["foreign", "wrong", "missing"].find((state) => states.includes(state)) ?? "ok";
 }
 
-async function listRoutes(context: Context, format: Format, header: boolean): Promise<number> {
+async function listRoutes({ context, format, header }: Call): Promise<number> {
   const observation = await observe(context);
   if (format.kind === "commands") {
     // What the kernel should contain, whatever it does contain.
@@ -161,7 +148,7 @@ async function listRoutes(context: Context, format: Format, header: boolean): Pr
   return exit.done;
 }
 
-async function diffRoutes(context: Context, format: Format): Promise<number> {
+async function diffRoutes({ context, format }: Call): Promise<number> {
   const { drift } = await observe(context);
   const changes = drift.changes.map(({ verb, object }) => ({
     change: verb === "add" ? "missing" : verb === "replace" ? "wrong" : "stray",

@@ -4,35 +4,38 @@ import type { statusOf } from "../agent/status.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
-import { type AnyCommand, integerFlag, newCommand, Option, type Runner } from "./cli.ts";
-import { addSettings } from "./config.ts";
-import { type Context, type Flags, openContext, socketOf } from "./context.ts";
+import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
+import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
-import { addOutput, type Format, outputFormat, print, printJson, valueOf } from "./output.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { type Format, print, printJson, valueOf } from "./output.ts";
 
-const formats = ["table", "json", "value"] as const;
 /** How often `--wait` asks; the agent itself does nothing for it. */
 const ASK_MS = 100;
 
 type Status = ReturnType<typeof statusOf>;
 
 export function command(run: Runner): AnyCommand {
-  const status = newCommand("status", "Lease, store, peers, drift and health of this host")
-    .addOption(new Option("--wait", "wait until the network is ready and well"))
-    .addOption(new Option("--timeout <seconds>", "give up waiting then (default 60)"))
-    .addHelpText(
-      "after",
-      "\nExits with 3 where no agent runs or something is badly wrong, 6 when the wait timed out.",
-    );
-  return addOutput(addSettings(status, ["runDir", "logFormat", "quiet", "verbose"]), formats)
-    .action((flags: Flags) => run(runStatus(flags)));
+  return leaf(
+    {
+      name: "status",
+      summary: "Lease, store, peers, drift and health of this host",
+      options: [
+        new Option("--wait", "wait until the network is ready and well"),
+        new Option("--timeout <seconds>", "give up waiting then (default 60)"),
+      ],
+      settings: ["runDir"],
+      formats: ["table", "json", "value"],
+      after: "Exits with 3 where no agent runs or something is badly wrong, 6 when the wait timed out.",
+    },
+    run,
+    runStatus,
+  );
 }
 
-async function runStatus(flags: Flags): Promise<number> {
-  const format = outputFormat(flags, formats);
+async function runStatus({ context, format, flags }: Call): Promise<number> {
   const seconds = integerFlag("--timeout", String(flags["timeout"] ?? 60), { min: 0, max: 86_400 });
-  const context = openContext(flags);
-  const status = flags["wait"] ? await waitUntilWell(context, seconds) : await ask(context);
+  const status = flags["wait"] === true ? await waitUntilWell(context, seconds) : await ask(context);
   show(format, status);
   return status === undefined || !isWell(status) ? exit.no : exit.done;
 }

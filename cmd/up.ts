@@ -10,55 +10,47 @@ import { parseNetworkConfig } from "../lease/network.ts";
 import { backendFor } from "../backends/registry.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
-import { type AnyCommand, newCommand, Option, type Runner } from "./cli.ts";
-import { addSettings } from "./config.ts";
-import {
-  type Context,
-  type Flags,
-  openContext,
-  socketOf,
-  subnetFileOf,
-  withKernel,
-  withStore,
-} from "./context.ts";
+import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Context, socketOf, subnetFileOf, withKernel, withStore } from "./context.ts";
 import { detach } from "./detach.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
 import { ownLease, statusOf } from "../agent/status.ts";
 import { printOwnLease } from "./own_lease.ts";
 import { requireAgreement, requireOutside, startingConfig } from "./network_settings.ts";
-import { addOutput, type Format, outputFormat } from "./output.ts";
+import { type Call, leaf } from "./leaf.ts";
+import type { Format } from "./output.ts";
+import { invalid } from "../net/errors.ts";
 import { alreadyRunning, effectiveSettings } from "./running.ts";
 
-const formats = ["table", "json", "env", "value"] as const;
-const plannedFormats = ["table", "json", "commands"] as const;
-
 export function command(run: Runner): AnyCommand {
-  const up = newCommand("up", "Join the network and keep the kernel in step")
-    .addOption(new Option("--once", "configure, print the lease and exit"))
-    .addOption(
-      new Option("--detach", "return when the network is ready; the agent goes on in the background"),
-    )
-    .addOption(
-      new Option("--dry-run", "print what would be done and touch nothing").conflicts(["once", "detach"]),
-    )
-    .addHelpText(
-      "after",
-      "\nExamples:\n  flan up --backend vxlan\n  flan up --detach --iface eth1 --network 10.50.0.0/16",
-    );
-  addOutput(addSettings(up), [...formats, "commands"]);
-  return up.action((flags: Flags) => run(runUp(flags)));
+  return leaf(
+    {
+      name: "up",
+      summary: "Join the network and keep the kernel in step",
+      options: [
+        new Option("--once", "configure, print the lease and exit"),
+        new Option("--detach", "return when the network is ready; the agent goes on in the background"),
+        new Option("--dry-run", "print what would be done and touch nothing").conflicts(["once", "detach"]),
+      ],
+      formats: ["table", "json", "env", "value", "commands"],
+      after: "Examples:\n  flan up --backend vxlan\n  flan up --detach --iface eth1 --network 10.50.0.0/16",
+    },
+    run,
+    runUp,
+  );
 }
 
-async function runUp(flags: Flags): Promise<number> {
-  const format = outputFormat(flags, flags["dryRun"] ? plannedFormats : formats);
-  const context = openContext(flags);
-  if (flags["dryRun"]) return await dryRun(context, format);
+async function runUp({ context, format, flags }: Call): Promise<number> {
+  if (flags["dryRun"] === true) return await dryRun(context, format);
+  if (format.kind === "commands") {
+    throw invalid("cli", "Cannot print format commands: it goes with --dry-run only");
+  }
   requireNetAdmin("set up the network");
   makeRunDir(context.settings.runDir);
   const lock = tryLockAgent(context.settings.runDir);
   if (lock === undefined) return await alreadyRunning(context, format);
-  if (flags["detach"]) {
+  if (flags["detach"] === true) {
     lock.release();
     return await detach(context, Deno.args);
   }
