@@ -81,7 +81,7 @@ function plan(view: View, host: Host): Plan {
   if (own === undefined || problems.length > 0) {
     const [code, reason] = own === undefined
       ? ["bad-subnet", "this host's own subnet is not an IPv4 subnet"]
-      : ["bad-config", problems.join("; ")];
+      : ["bad-config", problems[0]!];
     return { objects: [], peers: [], refused: [view.own, ...view.peers].map(refusal(code, reason)) };
   }
   const { peers, refused } = vxlanPeers(view.peers, {

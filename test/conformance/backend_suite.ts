@@ -1,0 +1,240 @@
+/**
+ * What every backend must do: plan purely, and let the reconciler bring a kernel to the plan, keep it there,
+ * and take it away. The kernel is in memory, or a real one in a namespace of its own.
+ */
+import assert from "node:assert/strict";
+import type { Backend, Host } from "../../backends/backend.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Owner } from "../../kernel/ownership.ts";
+import { Reconciler } from "../../kernel/reconcile.ts";
+import { type KernelObject, keyOf, LINK_ALIAS, ROUTE_PROTOCOL } from "../../kernel/state.ts";
+import { teardown } from "../../kernel/teardown.ts";
+import type { View } from "../../lease/view.ts";
+import { silent } from "../../net/log.ts";
+import { FakeClock } from "../lib/fake_clock.ts";
+import { purePlans } from "./backend_plans.ts";
+
+/** One fresh network stack with an underlay link. */
+export interface BackendSystem {
+  /** A kernel on this stack; a second call gives another program's. */
+  kernel(): Kernel;
+  close(): Promise<void>;
+}
+
+export interface BackendSuite {
+  /** Begins the names of the tests. */
+  readonly name: string;
+  readonly backend: Backend;
+  /** This host on the stack that `open` makes. */
+  readonly host: Host;
+  readonly owner: Owner;
+  /** What this host sees when hosts `peers` (2 to 255) are there; one that is negative announces other data. */
+  readonly view: (peers: readonly number[]) => View;
+  readonly open: () => Promise<BackendSystem>;
+}
+
+/** Registers the suite's tests with `Deno.test`. */
+export function backendSuite(suite: BackendSuite): void {
+  purePlans(suite);
+  const register = (proves: string, body: (stage: Stage) => Promise<void>) =>
+    Deno.test(`${suite.name}: ${proves}`, async () => {
+      const system = await suite.open();
+      try {
+        await body(new Stage(suite, system));
+      } finally {
+        await system.close();
+      }
+    });
+  lifeCases(register);
+  repairCases(register);
+}
+
+type Register = (proves: string, body: (stage: Stage) => Promise<void>) => void;
+
+/** A host on a stack: one program that reconciles, and another that interferes. */
+class Stage {
+  readonly kernel: Kernel;
+  readonly other: Kernel;
+  readonly suite: BackendSuite;
+  #reconciler: Reconciler;
+
+  constructor(suite: BackendSuite, system: BackendSystem) {
+    this.suite = suite;
+    this.kernel = system.kernel();
+    this.other = system.kernel();
+    this.#reconciler = this.#fresh();
+  }
+
+  plan(peers: readonly number[]): readonly KernelObject[] {
+    return this.suite.backend.plan(this.suite.view(peers), this.suite.host).objects;
+  }
+
+  /** Reads the kernel, reconciles to the plan for these peers, and returns what was done, as words. */
+  async reconcile(peers: readonly number[]): Promise<string[]> {
+    const report = await this.#reconciler.reconcile(this.plan(peers), { resync: true });
+    assert.equal(report.error, undefined);
+    assert.deepEqual(report.failures.map(({ error }) => error.message), []);
+    return report.done.map(({ verb, object }) => `${verb} ${keyOf(object)}`);
+  }
+
+  restart(): void {
+    this.#reconciler = this.#fresh();
+  }
+
+  /** Insists that the kernel holds the plan, and nothing else of ours. */
+  async inStep(peers: readonly number[]): Promise<void> {
+    assert.deepEqual(await this.reconcile(peers), []);
+  }
+
+  /** Every link, address, route and nexthop, and what lives on our links, in a fixed order. */
+  async contents(): Promise<KernelObject[]> {
+    const objects = await this.other.dump({ links: this.suite.owner.links, sysctls: [] });
+    return objects.filter(isSettled).sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1);
+  }
+
+  async interfere(verb: "add" | "replace" | "delete", object: KernelObject): Promise<void> {
+    const failures = await this.other.apply([{ verb, object }]);
+    assert.deepEqual(failures.map(({ error }) => error.message), []);
+  }
+
+  #fresh(): Reconciler {
+    return new Reconciler(this.kernel, { owner: this.suite.owner, clock: new FakeClock(), log: silent });
+  }
+}
+
+/** Not an entry that the kernel makes and drops by itself. */
+function isSettled(object: KernelObject): boolean {
+  return object.kind !== "neighbour" || object.protocol === ROUTE_PROTOCOL;
+}
+
+function lifeCases(register: Register): void {
+  register("a join brings the kernel to the plan", async (stage) => {
+    const done = await stage.reconcile([2, 3]);
+    assert.deepEqual(done, stage.plan([2, 3]).map((object) => `add ${keyOf(object)}`));
+    await stage.inStep([2, 3]);
+  });
+
+  register("a peer that comes, changes and goes touches nothing of the others", async (stage) => {
+    await stage.reconcile([2]);
+    for (const peers of [[2, 3], [2, -3], [2]]) {
+      const before = new Set(stage.plan([2]).map(keyOf));
+      const done = await stage.reconcile(peers);
+      assert.notEqual(done.length, 0);
+      for (const change of done) assert.ok(!before.has(change.slice(change.indexOf(" ") + 1)), change);
+      await stage.inStep(peers);
+    }
+  });
+
+  register("a restart finds nothing to do", async (stage) => {
+    await stage.reconcile([2, 3, 4]);
+    stage.restart();
+    assert.deepEqual(await stage.reconcile([2, 3, 4]), []);
+  });
+
+  register("a restart removes the entries of peers that went away meanwhile", async (stage) => {
+    await stage.reconcile([2, 3, 4]);
+    stage.restart();
+    const done = await stage.reconcile([2, 4]);
+    assert.ok(done.length > 0 && done.every((change) => change.startsWith("delete ")), done.join("\n"));
+    await stage.inStep([2, 4]);
+  });
+
+  register("leaving, after a crash too, leaves the stack as it was", async (stage) => {
+    const before = await stage.contents();
+    await stage.reconcile([2, 3]);
+    assert.notDeepEqual(await stage.contents(), before);
+    const { alias } = stage.suite.owner;
+    const { removed, failures } = await teardown(stage.other, { alias, links: [] });
+    assert.ok(removed.length > 0);
+    assert.deepEqual(failures, []);
+    assert.deepEqual(await stage.contents(), before);
+  });
+
+  register("an empty plan leaves nothing either", async (stage) => {
+    const before = await stage.contents();
+    await stage.reconcile([2, 3]);
+    const view = { ...stage.suite.view([2, 3]), own: undefined };
+    assert.deepEqual(stage.suite.backend.plan(view, stage.suite.host).objects, []);
+    await new Reconciler(stage.kernel, { owner: stage.suite.owner, clock: new FakeClock(), log: silent })
+      .reconcile([]);
+    assert.deepEqual(await stage.contents(), before);
+  });
+}
+
+function repairCases(register: Register): void {
+  register("every kind of object is repaired when somebody removes it", async (stage) => {
+    await stage.reconcile([2, 3]);
+    const last = new Map(stage.plan([2, 3]).map((object) => [object.kind, object]));
+    for (const object of last.values()) {
+      if (object.kind === "sysctl") continue;
+      await stage.interfere("delete", object);
+      const done = await stage.reconcile([2, 3]);
+      assert.ok(done.includes(`add ${keyOf(object)}`), `${keyOf(object)}: ${done.join(", ")}`);
+      await stage.inStep([2, 3]);
+    }
+  });
+
+  register("every kind of object is repaired when somebody changes it", async (stage) => {
+    await stage.reconcile([2, 3]);
+    for (const object of stage.plan([2, 3])) {
+      const changed = damaged(object);
+      if (changed === undefined) continue;
+      await stage.interfere("replace", changed);
+      assert.notDeepEqual(await stage.reconcile([2, 3]), [], keyOf(object));
+      await stage.inStep([2, 3]);
+    }
+  });
+
+  register("a link that was set down and up is filled again", async (stage) => {
+    await stage.reconcile([2, 3]);
+    for (const object of stage.plan([2, 3])) {
+      if (object.kind !== "link") continue;
+      await stage.interfere("replace", { ...object, up: false });
+      await stage.interfere("replace", object);
+    }
+    await stage.reconcile([2, 3]);
+    await stage.inStep([2, 3]);
+  });
+
+  register("a foreign route in our place stays, and ours follows when it goes", async (stage) => {
+    const route = stage.plan([2]).find((object) => object.kind === "route");
+    assert.ok(route?.kind === "route");
+    const foreign = {
+      ...route,
+      type: "blackhole",
+      nexthop: 0,
+      gateway: "",
+      link: "",
+      onlink: false,
+      protocol: 4,
+    };
+    await stage.interfere("add", foreign);
+    const before = await stage.contents();
+    await stage.reconcile([2]);
+    const key = keyOf(foreign);
+    const own = (objects: KernelObject[]) => objects.find((object) => keyOf(object) === key);
+    assert.deepEqual(own(await stage.contents()), own(before));
+    await stage.interfere("delete", foreign);
+    assert.deepEqual(await stage.reconcile([2]), [`add ${key}`]);
+  });
+}
+
+/** The object with a value that somebody else may give it, or undefined where it has none. */
+function damaged(object: KernelObject): KernelObject | undefined {
+  switch (object.kind) {
+    case "link":
+      return { ...object, mtu: object.mtu - 100, alias: LINK_ALIAS };
+    case "nexthop":
+      return { ...object, gateway: "10.5.250.0" };
+    case "neighbour":
+      return { ...object, mac: "02:00:00:00:00:fe" };
+    case "fdb":
+      return { ...object, remote: "192.0.2.250" };
+    case "route":
+      return object.link === "" ? undefined : { ...object, nexthop: 0, gateway: "10.5.250.0", onlink: true };
+    case "sysctl":
+      return { ...object, value: "7" };
+    case "address":
+      return undefined;
+  }
+}
