@@ -19,9 +19,7 @@ export async function writeDurably(path: string, text: string, options: DurableO
   try {
     const opened = await openNew(path, mode);
     temporary = opened.path;
-    await fill(opened.file, text);
-    // open(2) takes the umask off the mode.
-    await Deno.chmod(temporary, mode);
+    await fill(opened.file, { text, path: temporary, mode });
     await options.beforeRename?.();
     await Deno.rename(temporary, path);
     temporary = undefined;
@@ -80,8 +78,13 @@ async function openNew(path: string, mode: number): Promise<{ path: string; file
   }
 }
 
-async function fill(file: Deno.FsFile, text: string): Promise<void> {
+async function fill(
+  file: Deno.FsFile,
+  { text, path, mode }: { text: string; path: string; mode: number },
+): Promise<void> {
   try {
+    // open(2) takes the umask off the mode.
+    await Deno.chmod(path, mode);
     const bytes = new TextEncoder().encode(text);
     for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
     await file.sync();
