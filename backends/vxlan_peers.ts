@@ -40,23 +40,29 @@ export function vxlanPeers(
   const macs = new Map<string, string>([[context.mac, "this host"]]);
   for (const lease of leases) {
     const peer = readPeer(lease, context);
-    const subnet = printable(lease.subnet);
-    if (peer instanceof Refused) refused.push({ subnet, code: peer.code, reason: peer.reason });
-    else if (ids.has(peer.id)) {
-      refused.push({ subnet, code: "overlap", reason: `${peer.gateway} is leased to ${ids.get(peer.id)}` });
-    } else if (macs.has(peer.mac)) {
-      refused.push({
-        subnet,
-        code: "duplicate-mac",
-        reason: `VtepMAC ${peer.mac} belongs to ${macs.get(peer.mac)}`,
-      });
-    } else {
-      ids.set(peer.id, subnet);
-      macs.set(peer.mac, subnet);
+    const why = peer instanceof Refused ? peer : claimed(peer, ids, macs);
+    if (why !== undefined) {
+      refused.push({ subnet: printable(lease.subnet), code: why.code, reason: why.reason });
+    } else if (!(peer instanceof Refused)) {
+      ids.set(peer.id, lease.subnet);
+      macs.set(peer.mac, lease.subnet);
       peers.push(peer);
     }
   }
   return { peers, refused };
+}
+
+/** Whether somebody before has the peer's subnet address or its MAC. */
+function claimed(
+  peer: VxlanPeer,
+  ids: ReadonlyMap<number, string>,
+  macs: ReadonlyMap<string, string>,
+): Refused | undefined {
+  const first = ids.get(peer.id);
+  if (first !== undefined) return new Refused("overlap", `${peer.gateway} is leased to ${first}`);
+  const holder = macs.get(peer.mac);
+  if (holder === undefined) return undefined;
+  return new Refused("duplicate-mac", `VtepMAC ${peer.mac} belongs to ${holder}`);
 }
 
 function readPeer(lease: Lease, context: Context): VxlanPeer | Refused {
@@ -104,16 +110,23 @@ function readBackendData(data: Json | undefined, vni: number): string | Refused 
   if (typeof data !== "object" || data === null || Array.isArray(data)) {
     return bad(`BackendData is ${quoted(data ?? null)}, not an object`);
   }
-  const fields = new Map(Object.entries(data).map(([key, value]) => [key.toLowerCase(), value]));
-  const theirs = fields.get("vni") ?? vni;
+  const theirs = field(data, "VNI") ?? vni;
   if (typeof theirs !== "number" || !Number.isInteger(theirs) || theirs < 1 || theirs > MAX_VNI) {
     return bad(`VNI ${quoted(theirs)} is not 1 to ${MAX_VNI}`);
   }
   if (theirs !== vni) return new Refused("vni-mismatch", `its VNI is ${theirs}, this host's is ${vni}`);
-  const text = fields.get("vtepmac");
+  const text = field(data, "VtepMAC");
   if (typeof text !== "string") return bad("VtepMAC is missing");
   const mac = readMac(text);
   return mac ?? bad(`VtepMAC ${quoted(text)} cannot be one station's`);
+}
+
+/** The field under its own name, or else under one that differs in case. */
+function field(data: object, name: string): unknown {
+  const own = Object.getOwnPropertyDescriptor(data, name);
+  if (own) return own.value;
+  const wanted = name.toLowerCase();
+  return Object.entries(data).find(([key]) => key.toLowerCase() === wanted)?.[1];
 }
 
 function readMac(text: string): string | undefined {

@@ -43,7 +43,6 @@ export function drift(desired: Iterable<KernelObject>, actual: Iterable<KernelOb
   const state = new Map<string, ObjectState>();
   const conflicts: Conflict[] = [];
   const attempted = withoutForeign({ wanted, standing, claim, state, conflicts });
-  for (const key of attempted.keys()) state.set(key, "ok");
   const difference = delta(attempted, standing, satisfies);
 
   const make: Change[] = [];
@@ -144,7 +143,7 @@ function withoutForeign(context: {
   claim: (object: KernelObject) => Claim;
   state: Map<string, ObjectState>;
   conflicts: Conflict[];
-}): Map<string, KernelObject> {
+}): ReadonlyMap<string, KernelObject> {
   const { wanted, standing, claim, state, conflicts } = context;
   const blocked = new Set<string>();
   for (const [key, object] of wanted) {
@@ -154,10 +153,15 @@ function withoutForeign(context: {
     blocked.add(key);
     conflicts.push({ code: `foreign-${object.kind}`, wanted: object, found });
   }
+  if (blocked.size === 0) {
+    for (const key of wanted.keys()) state.set(key, "ok");
+    return wanted;
+  }
   const attempted = new Map<string, KernelObject>();
   for (const [key, object] of wanted) {
-    if (dependsOn(object, blocked)) state.set(key, "foreign");
-    else attempted.set(key, object);
+    const foreign = dependsOn(object, blocked);
+    state.set(key, foreign ? "foreign" : "ok");
+    if (!foreign) attempted.set(key, object);
   }
   return attempted;
 }
@@ -173,12 +177,15 @@ function strays(
   },
 ): KernelObject[] {
   const { wanted, standing, links, claim } = context;
-  return found.filter((object) => {
-    if (!remains(object, links) || links.removedLast.has(linkOf(object))) return false;
-    const key = keyOf(object);
-    if (wanted.has(key) && standing.get(key) === object) return false;
-    return claim(object) === "ours";
-  });
+  const kept = new Set<KernelObject>();
+  for (const key of wanted.keys()) {
+    const object = standing.get(key);
+    if (object !== undefined) kept.add(object);
+  }
+  return found.filter((object) =>
+    !kept.has(object) && remains(object, links) && !links.removedLast.has(linkOf(object)) &&
+    claim(object) === "ours"
+  );
 }
 
 /** NUD states in which an entry carries packets; it may age and is confirmed by use. */

@@ -5,7 +5,8 @@ import { type KernelObject, keyOf, sameObject } from "./state.ts";
 
 /**
  * Carries `changes` over into `state` (by `keyOf`), with what the kernel does by itself: a deleted link takes
- * everything on it along, a new MAC its neighbours, a deleted nexthop its routes.
+ * everything on it along, a new MAC its neighbours, a deleted nexthop its routes, and the last IPv4 address of a
+ * link the neighbours and the routes without nexthop object on it.
  */
 export function recordChanges(state: Map<string, KernelObject>, changes: Iterable<Change>): void {
   const withoutNexthop = new Set<string>();
@@ -13,8 +14,8 @@ export function recordChanges(state: Map<string, KernelObject>, changes: Iterabl
     const key = keyOf(object);
     const before = state.get(key);
     if (verb !== "delete") {
+      if (withoutNexthop.delete(key)) drop(state, (other) => nexthopOf(other) === key);
       state.set(key, object);
-      withoutNexthop.delete(key);
       if (object.kind === "link" && before?.kind === "link" && before.mac !== object.mac) {
         drop(state, (other) => other.kind === "neighbour" && other.link === object.name);
       }
@@ -22,12 +23,25 @@ export function recordChanges(state: Map<string, KernelObject>, changes: Iterabl
       state.delete(key);
       drop(state, (other) => linkOf(other) === object.name);
     } else {
-      // Where the kernel held two objects of one key, the other one stays.
-      if (before !== undefined && sameObject(before, object)) state.delete(key);
+      // Of these the kernel may hold several under one key; the other one stays.
+      const several = object.kind === "route" || object.kind === "fdb";
+      if (!several || (before !== undefined && sameObject(before, object))) state.delete(key);
       if (object.kind === "nexthop") withoutNexthop.add(key);
+      if (before?.kind === "address") dropUnaddressed(state, before.link);
     }
   }
   if (withoutNexthop.size > 0) drop(state, (other) => withoutNexthop.has(nexthopOf(other)));
+}
+
+function dropUnaddressed(state: Map<string, KernelObject>, link: string): void {
+  for (const other of state.values()) {
+    if (other.kind === "address" && other.link === link && !other.address.includes(":")) return;
+  }
+  drop(state, (other) => linkOf(other) === link && (other.kind === "neighbour" || isPlainRoute(other)));
+}
+
+function isPlainRoute(object: KernelObject): boolean {
+  return object.kind === "route" && object.nexthop === 0;
 }
 
 function drop(state: Map<string, KernelObject>, which: (object: KernelObject) => boolean): void {

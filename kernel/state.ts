@@ -150,8 +150,13 @@ function sameValue(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   const x = a as Record<string, unknown>;
   const y = b as Record<string, unknown>;
-  const keys = Object.keys(x);
-  return keys.length === Object.keys(y).length && keys.every((key) => sameValue(x[key], y[key]));
+  let surplus = 0;
+  for (const key in x) {
+    if (!sameValue(x[key], y[key])) return false;
+    surplus++;
+  }
+  for (const _ in y) surplus--;
+  return surplus === 0;
 }
 
 /** One object as a person reads it in a log line or an error: `route 10.5.9.0/24 via 10.5.9.0 dev flan.1`. */

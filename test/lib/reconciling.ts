@@ -30,7 +30,7 @@ export interface Setup {
   readonly kernel: FakeKernel;
   readonly clock: FakeClock;
   readonly log: KeptLog;
-  readonly reconciler: Reconciler;
+  reconciler: Reconciler;
 }
 
 export function setup(kernel = new FakeKernel()): Setup {
