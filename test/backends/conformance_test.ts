@@ -2,8 +2,7 @@
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { FakeKernel, hostStack } from "../lib/fake_kernel.ts";
-import { host, lease, macOf, owner, view } from "../lib/overlay.ts";
-import type { Json } from "../../net/json.ts";
+import { host, owner, seenBy } from "../lib/overlay.ts";
 
 const open = () => {
   const stack = hostStack();
@@ -13,21 +12,13 @@ const open = () => {
   });
 };
 
-const seen = (options: { [key: string]: Json }) => (peers: readonly number[]) =>
-  view(
-    peers.map((n) =>
-      n > 0 ? n : lease(-n, { publicIp: `192.0.2.${100 - n}`, backendData: { VtepMAC: macOf(100 - n) } })
-    ),
-    options,
-  );
-
-backendSuite({ name: "vxlan in memory", backend: vxlan, host: host(), owner, view: seen({}), open });
+backendSuite({ name: "vxlan in memory", backend: vxlan, host: host(), owner, view: seenBy({}), open });
 
 backendSuite({
   name: "vxlan on demand in memory",
   backend: vxlan,
   host: host({ wanted: new Set(["10.5.2.7", "10.5.2.8", "10.5.3.7", "10.5.4.7"]) }),
   owner,
-  view: seen({ Mode: "on-demand" }),
+  view: seenBy({ Mode: "on-demand" }),
   open,
 });

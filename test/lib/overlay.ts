@@ -74,3 +74,10 @@ export function planned(
 ): readonly KernelObject[] {
   return backend.plan(view(peers), host()).objects;
 }
+
+/** The views of the backend suite: host `-n` is host `n` with another endpoint and MAC. */
+export function seenBy(options: { [key: string]: Json }): (peers: readonly number[]) => View {
+  const changed = (n: number) =>
+    lease(n, { publicIp: `192.0.2.${100 + n}`, backendData: { VtepMAC: macOf(100 + n) } });
+  return (peers) => view(peers.map((n) => n > 0 ? n : changed(-n)), options);
+}
