@@ -136,9 +136,8 @@ function otherHeld(wish: string, subnet: string): FlanError {
 }
 
 function duplicateAddress({ subnet, record }: Held, publicIp: string): FlanError {
-  const node = printable(record.node ?? "", 40);
   return failed(
-    `Cannot lease a subnet for ${publicIp}: ${subnet} is held with this address by node ${node}`,
+    `Cannot lease a subnet for ${publicIp}: ${subnet} is held with this address by node ${record.node}`,
     `flan lease release ${subnet} if that host is gone, or another --iface or --public-ip`,
   );
 }
