@@ -73,7 +73,8 @@ export class Agent {
     this.health = new Health(parts.log);
     this.repairs = new Repairs(parts);
     this.#wake = new Wake(parts.clock);
-    this.#keeper = new LeaseKeeper({ ...parts, ...parts.options });
+    const { stateDir, leaseTtl } = parts.options;
+    this.#keeper = new LeaseKeeper({ ...parts, stateDir, leaseTtl });
   }
 
   /** What the agent knows, for `status`. Valid after {@link join}. */

@@ -7,7 +7,7 @@ import type { Json } from "../net/json.ts";
 import type { Clock } from "../net/clock.ts";
 import { check, v } from "../net/schema.ts";
 
-const request = v.strictObject({ op: v.picklist(["status", "settings", "stop"]) });
+const request = v.strictObject({ op: v.picklist(["status", "stop"]) });
 
 export type Request = v.InferOutput<typeof request>;
 

@@ -5,8 +5,8 @@
 import { invalid, messageOf } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
-import { Option } from "./cli.ts";
-import type { AnyCommand } from "./cli.ts";
+import { readJoined } from "../agent/joined.ts";
+import { type AnyCommand, type Flags, Option } from "./cli.ts";
 import { readConfigFile } from "./config_file.ts";
 import { environmentName, kebab, settingKeys, settings } from "./settings.ts";
 import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
@@ -35,11 +35,15 @@ export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = s
   );
 }
 
+/** Settings that a command takes from the host's last `up` where nobody says otherwise. */
+const remembered: readonly SettingKey[] = ["store", "stateDir", "subnetFile", "iface", "publicIp", "mtu"];
+
 /**
- * The settings from a command's parsed flags, the environment and the config file. Throws `invalid` for the
+ * The settings from a command's parsed flags, the environment and the config file; all commands but `up` then
+ * follow what the host has joined with. Throws `invalid` for the
  * first bad value, naming the value and where it stood, and for unknown keys and FLAN_ variables.
  */
-export function loadSettings(flags: Readonly<Record<string, unknown>>): Loaded {
+export function loadSettings(flags: Flags, { followsJoined }: { followsJoined: boolean }): Loaded {
   const named = flags["config"] ?? Deno.env.get("FLAN_CONFIG");
   const file = readConfigFile(named === undefined ? undefined : String(named));
   refuseUnknown(file);
@@ -49,6 +53,13 @@ export function loadSettings(flags: Readonly<Record<string, unknown>>): Loaded {
     const found = find(key, flags, file);
     sources[key] = found?.source ?? "default";
     values[key] = found === undefined ? settings[key].fallback : parse(key, found);
+  }
+  const joined = followsJoined ? readJoined(values["runDir"] as string) : undefined;
+  for (const key of remembered) {
+    const raw = joined?.settings[key];
+    if (raw === undefined || raw === "-" || sources[key] !== "default") continue;
+    values[key] = parse(key, { raw, source: "joined", place: `${key} in joined.json` });
+    sources[key] = "joined";
   }
   return { settings: values as Settings, sources: sources as Record<SettingKey, Source>, file: file?.file };
 }

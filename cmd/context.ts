@@ -20,8 +20,8 @@ export interface Context extends Loaded {
 }
 
 /** Loads the settings and opens the log. Throws `invalid` for a bad setting. */
-export function openContext(flags: Flags): Context {
-  const loaded = loadSettings(flags);
+export function openContext(flags: Flags, options: { followsJoined: boolean }): Context {
+  const loaded = loadSettings(flags, options);
   return { ...loaded, clock: systemClock, log: openLog(loaded.settings) };
 }
 

@@ -2,6 +2,7 @@
 import { requireNetAdmin } from "../agent/capability.ts";
 import { askAgent } from "../agent/control.ts";
 import { readHostState } from "../agent/host_state.ts";
+import { removeJoined } from "../agent/joined.ts";
 import { type AgentLock, lockAgent, lockHolder, makeRunDir, tryLockAgent } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
 import { aliasOf } from "../kernel/state.ts";
@@ -22,7 +23,7 @@ const STOP_MS = 5000;
 
 export function command(run: Runner): AnyCommand {
   const options = [new Option("--keep-lease", "leave the lease in the store, for a host that comes back")];
-  const settings: readonly SettingKey[] = ["store", "stateDir", "runDir", "subnetFile"];
+  const settings: readonly SettingKey[] = ["subnetFile"];
   return leaf(
     {
       name: "down",
@@ -56,10 +57,10 @@ async function runDown({ context, flags }: Call): Promise<number> {
       ...(released === undefined ? [] : [`released ${released}`]),
     ];
     print(done.length === 0 ? "nothing to do" : done.join("\n"));
+    removeJoined(settings.runDir);
     return exit.done;
   } finally {
     lock.release();
-    Deno.removeSync(`${settings.runDir}/agent.lock`);
   }
 }
 

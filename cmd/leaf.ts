@@ -11,10 +11,12 @@ export interface Leaf {
   /** Name as commander writes it (`<key>`, `[subnet]`), and what it is. */
   readonly args?: readonly (readonly [name: string, help: string])[];
   readonly options?: readonly Option[];
-  /** All settings unless given. */
+  /** The settings it takes beside those of every command; all settings unless given. */
   readonly settings?: readonly SettingKey[];
   /** What `-o` accepts, the default first; none for a command that prints no document. */
   readonly formats?: readonly FormatName[];
+  /** Whether it joins a network, and so must not follow what was joined before. */
+  readonly joins?: boolean;
   /** Text after the help: examples and exit codes. */
   readonly after?: string;
 }
@@ -28,14 +30,14 @@ export interface Call {
   readonly args: Arguments;
 }
 
-/** Settings that every command takes: how a person is spoken to. */
-const manners: readonly SettingKey[] = ["logFormat", "quiet", "verbose"];
+/** Settings that every command takes: which host and network is meant, and how a person is spoken to. */
+const common: readonly SettingKey[] = ["store", "stateDir", "runDir", "logFormat", "quiet", "verbose"];
 
 export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<number>): AnyCommand {
   const command: AnyCommand = newCommand(spec.name, spec.summary);
   for (const [name, help] of spec.args ?? []) command.argument(name, help);
   for (const option of spec.options ?? []) command.addOption(option);
-  addSettings(command, spec.settings && [...spec.settings, ...manners]);
+  addSettings(command, spec.settings && [...spec.settings, ...common]);
   const formats = spec.formats ?? ["table"];
   if (spec.formats !== undefined) addOutput(command, formats);
   if (spec.after !== undefined) command.addHelpText("after", `\n${spec.after}`);
@@ -43,7 +45,8 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
     const flags = command.opts() as Flags;
     const format = outputFormat(flags, formats);
     const args = command.processedArgs as unknown as Arguments;
-    return await work({ context: openContext(flags), format, header: flags["header"] === true, flags, args });
+    const context = openContext(flags, { followsJoined: !spec.joins });
+    return await work({ context, format, header: flags["header"] === true, flags, args });
   };
   return command.action(() => run(start()));
 }

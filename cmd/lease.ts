@@ -8,8 +8,7 @@ import type { SettingKey } from "./settings.ts";
 
 const listFormats: readonly FormatName[] = ["table", "wide", "json", "jsonl", "tsv", "value"];
 const formats: readonly FormatName[] = ["table", "json", "env", "value"];
-const reads: readonly SettingKey[] = ["store", "stateDir"];
-const speaksForHost: readonly SettingKey[] = [...reads, "runDir", "iface", "publicIp", "mtu", "leaseTtl"];
+const speaksForHost: readonly SettingKey[] = ["iface", "publicIp", "mtu", "leaseTtl"];
 const subnet = ["[subnet]", "such as 10.244.3.0/24"] as const;
 
 export function command(run: Runner): AnyCommand {
@@ -17,7 +16,7 @@ export function command(run: Runner): AnyCommand {
     {
       name: "list",
       summary: "Every lease of the network, and why one is refused",
-      settings: reads,
+      settings: [],
       formats: listFormats,
     },
     run,
@@ -62,13 +61,13 @@ export function command(run: Runner): AnyCommand {
       summary: "Give this host's subnet back, or that of SUBNET",
       args: [subnet],
       options: [new Option("--force", "also while the lease is in use, or another host's")],
-      settings: [...reads, "runDir"],
+      settings: [],
     },
     run,
     releaseLease,
   );
   const watch = leaf(
-    { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: reads },
+    { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: [] },
     run,
     watchLeases,
   );

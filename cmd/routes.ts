@@ -13,7 +13,7 @@ import { type Call, leaf } from "./leaf.ts";
 import { type Column, print, printJson, printList } from "./output.ts";
 import type { SettingKey } from "./settings.ts";
 
-const settings: readonly SettingKey[] = ["store", "stateDir", "runDir", "iface", "publicIp", "mtu"];
+const settings: readonly SettingKey[] = ["iface", "publicIp", "mtu"];
 
 export function command(run: Runner): AnyCommand {
   const list = leaf(

@@ -1,6 +1,7 @@
 /** A second `up` beside a running agent: fine if it asks for what is running, an error naming the difference if not. */
 import type { Agent } from "../agent/agent.ts";
 import { askAgent } from "../agent/control.ts";
+import { readJoined } from "../agent/joined.ts";
 import { lockHolder } from "../agent/lock.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr, formatIp } from "../net/ip.ts";
@@ -41,8 +42,11 @@ export function effectiveSettings(
 /** Answers for `up` while another agent holds the lock. Throws `invalid` where the settings differ. */
 export async function alreadyRunning(context: Context, format: Format): Promise<number> {
   const { settings, sources, clock } = context;
-  const running = await askAgent(socketOf(settings), "settings", clock);
-  if (running === undefined) {
+  const joined = readJoined(settings.runDir);
+  const status = await askAgent(socketOf(settings), "status", clock) as {
+    lease?: Readonly<Record<string, Json>>;
+  } | undefined;
+  if (joined === undefined || status === undefined) {
     const holder = lockHolder(settings.runDir) ?? "unknown";
     throw new FlanError(
       `Cannot start: an agent (process ${holder}) is just starting or stopping in ${settings.runDir}`,
@@ -53,7 +57,7 @@ export async function alreadyRunning(context: Context, format: Format): Promise<
       },
     );
   }
-  const { pid, settings: theirs } = running as { pid: number; settings: Record<string, string> };
+  const { pid, settings: theirs } = joined;
   for (const key of settingKeys) {
     if (sources[key] === "default" || manners.includes(key)) continue;
     const mine = display(key, settings[key]);
@@ -67,9 +71,6 @@ export async function alreadyRunning(context: Context, format: Format): Promise<
     );
   }
   console.error(`flan: An agent with these settings is running already (process ${pid})`);
-  const status = await askAgent(socketOf(settings), "status", clock) as {
-    lease?: Readonly<Record<string, Json>>;
-  };
-  if (status?.lease) printOwnLease(format, status.lease);
+  if (status.lease) printOwnLease(format, status.lease);
   return exit.done;
 }

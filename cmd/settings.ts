@@ -62,7 +62,7 @@ type Value<S> = S extends { parse: Parser<infer T>; fallback: infer F }
 /** The settings' values as the program uses them. */
 export type Settings = { readonly [K in SettingKey]: Value<(typeof settings)[K]> };
 
-export type Source = "flag" | "environment" | "file" | "default";
+export type Source = "flag" | "environment" | "file" | "joined" | "default";
 
 /** `stateDir` as a flag and a config file key: `state-dir`. */
 export function kebab(key: string): string {

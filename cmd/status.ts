@@ -24,7 +24,7 @@ export function command(run: Runner): AnyCommand {
         new Option("--wait", "wait until the network is ready and well"),
         new Option("--timeout <seconds>", "give up waiting then (default 60)"),
       ],
-      settings: ["runDir"],
+      settings: [],
       formats: ["table", "json", "value"],
       after: "Exits with 3 where no agent runs or something is badly wrong, 6 when the wait timed out.",
     },

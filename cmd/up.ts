@@ -3,6 +3,7 @@ import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { serveControl } from "../agent/control.ts";
 import { findUnderlay } from "../agent/underlay.ts";
+import { writeJoined } from "../agent/joined.ts";
 import { makeRunDir, tryLockAgent } from "../agent/lock.ts";
 import { wireAgent } from "../agent/wire.ts";
 import { ensureNetwork } from "../lease/manager.ts";
@@ -27,6 +28,7 @@ export function command(run: Runner): AnyCommand {
   return leaf(
     {
       name: "up",
+      joins: true,
       summary: "Join the network and keep the kernel in step",
       options: [
         new Option("--once", "configure, print the lease and exit"),
@@ -71,6 +73,10 @@ async function joinAndKeep(
   const signals = listenForSignals();
   try {
     const lease = await wired.agent.join();
+    await writeJoined(settings.runDir, {
+      pid: Deno.pid,
+      settings: effectiveSettings(settings, wired.agent.state),
+    });
     printOwnLease(format, ownLease({ ...wired.agent.state, lease }));
     if (once) return exit.done;
     log.log("info", "Ready", { subnet: lease.subnet, peers: wired.agent.state.view.peers.length });
@@ -134,8 +140,6 @@ function answer(
   { request, stop }: { request: string; stop: () => void },
 ): Json {
   switch (request) {
-    case "settings":
-      return { pid: Deno.pid, settings: effectiveSettings(context.settings, agent.state) };
     case "stop":
       stop();
       return { pid: Deno.pid };

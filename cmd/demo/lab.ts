@@ -1,0 +1,122 @@
+/**
+ * Several hosts on one machine: each a network namespace with an `eth0` of its own, all on one bridge that
+ * stands in a namespace too. Nothing outside these namespaces is touched.
+ */
+import { flanCommand } from "../self.ts";
+import { must, type Outcome, run } from "./shell.ts";
+
+export interface LabHost {
+  /** Name of the network namespace. */
+  readonly namespace: string;
+  /** Address on the underlay. */
+  readonly address: string;
+  /** The settings every flan command on this host needs, as environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly runDir: string;
+  readonly stateDir: string;
+}
+
+/** TEST-NET-1 (RFC 5737): no real network has it. The bridge is the last address. */
+const UNDERLAY = "192.0.2";
+export const MAX_HOSTS = 200;
+
+export class Lab {
+  readonly #name: string;
+  readonly #bridge: string;
+  readonly hosts: LabHost[] = [];
+  /** Everything of the lab on disk: states, logs and the store. */
+  readonly directory: string;
+  readonly store: string;
+
+  constructor(name: string, directory: string) {
+    this.#name = name;
+    this.#bridge = `${name}-net`;
+    this.directory = directory;
+    this.store = `file:${directory}/network.json`;
+  }
+
+  /** Makes the namespaces and wires them up. What was made before a failure is there for {@link remove}. */
+  static async create({ name, hosts }: { name: string; hosts: number }): Promise<Lab> {
+    const lab = new Lab(name, Deno.makeTempDirSync({ prefix: `${name}-` }));
+    try {
+      await must(["ip", "netns", "add", lab.#bridge]);
+      await lab.#ip(lab.#bridge, [
+        "link add br0 type bridge",
+        `address add ${UNDERLAY}.254/24 dev br0`,
+        "link set br0 up",
+        "link set lo up",
+      ]);
+      for (let i = 1; i <= hosts; i++) await lab.#addHost(i);
+      return lab;
+    } catch (error) {
+      await lab.remove();
+      throw error;
+    }
+  }
+
+  async #addHost(number: number): Promise<void> {
+    const namespace = `${this.#name}-${number}`;
+    const address = `${UNDERLAY}.${number}`;
+    const runDir = `${this.directory}/${number}/run`;
+    const stateDir = `${this.directory}/${number}/state`;
+    await must(["ip", "netns", "add", namespace]);
+    this.hosts.push({
+      namespace,
+      address,
+      runDir,
+      stateDir,
+      env: { FLAN_STORE: this.store, FLAN_RUN_DIR: runDir, FLAN_STATE_DIR: stateDir },
+    });
+    await this.#ip(this.#bridge, [
+      `link add p${number} type veth peer name eth0 netns ${namespace}`,
+      `link set p${number} master br0 up`,
+    ]);
+    await this.#ip(namespace, [
+      "link set lo up",
+      `address add ${address}/24 dev eth0`,
+      "link set eth0 up",
+      `route add default via ${UNDERLAY}.254`,
+    ]);
+  }
+
+  /** Runs several `ip` commands in a namespace with one process. */
+  async #ip(namespace: string, lines: readonly string[]): Promise<void> {
+    await must(["sh", "-c", `ip -netns "$0" -batch - <<EOF\n${lines.join("\n")}\nEOF`, namespace]);
+  }
+
+  /** Runs a program on a host. */
+  async on(host: LabHost, argv: readonly string[]): Promise<Outcome> {
+    return await run(this.command(host, argv), host.env);
+  }
+
+  /** Runs flan on a host. */
+  async flan(host: LabHost, args: readonly string[]): Promise<Outcome> {
+    return await this.on(host, flanCommand(args));
+  }
+
+  /** The whole command line that runs a program on a host; its environment is the host's `env`. */
+  command(host: LabHost, argv: readonly string[]): [string, ...string[]] {
+    return ["ip", "netns", "exec", host.namespace, ...argv];
+  }
+
+  /** Ends what still runs in the namespaces and takes everything away. */
+  async remove(): Promise<void> {
+    for (const namespace of [...this.hosts.map((host) => host.namespace), this.#bridge]) {
+      const pids = (await run(["ip", "netns", "pids", namespace])).stdout.split(/\s+/).filter(Boolean).map(
+        Number,
+      );
+      for (const pid of pids) kill(pid);
+      await run(["ip", "netns", "delete", namespace]);
+    }
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+/** It may have ended by itself meanwhile. */
+function kill(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
