@@ -142,17 +142,28 @@ export function isLinkLocal(ip: Ip): boolean {
   return linkLocal.some((cidr) => contains(cidr, ip));
 }
 
+/** By character rather than by pattern: a view of ten thousand leases parses thirty thousand addresses. */
 function parseIpv4(text: string): number {
-  const parts = text.split(".");
-  if (parts.length !== 4) throw bad("address", text, "four octets are needed");
   let value = 0;
-  for (const part of parts) {
-    if (!/^\d{1,3}$/.test(part)) throw bad("address", text, "an octet is not a decimal number");
-    if (part.length > 1 && part[0] === "0") throw bad("address", text, "an octet has a leading zero");
-    if (Number(part) > 255) throw bad("address", text, "an octet is larger than 255");
-    value = value * 256 + Number(part);
+  let octet = 0;
+  let digits = 0;
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit >= 0 && digit <= 9) {
+      if (digits === 1 && octet === 0) throw bad("address", text, "an octet has a leading zero");
+      octet = octet * 10 + digit;
+      if (octet > 255) throw bad("address", text, "an octet is larger than 255");
+      digits++;
+    } else {
+      if (text[i] !== "." || digits === 0) throw bad("address", text, "an octet is not a decimal number");
+      if (++dots > 3) break;
+      value = value * 256 + octet;
+      octet = digits = 0;
+    }
   }
-  return value;
+  if (dots !== 3 || digits === 0) throw bad("address", text, "four octets are needed");
+  return value * 256 + octet;
 }
 
 function parseIpv6(text: string): bigint {

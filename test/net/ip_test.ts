@@ -56,6 +56,22 @@ Deno.test("IPv6 text with zero groups anywhere is canonical and read back", () =
   }));
 });
 
+Deno.test("IPv4 text is accepted exactly when it is four decimal octets without leading zeros", () => {
+  const octet = fc.oneof(
+    fc.nat(299).map(String),
+    fc.constantFrom("", "0", "00", "01", "255", "256", "1000", "a"),
+  );
+  fc.assert(
+    fc.property(fc.array(octet, { minLength: 3, maxLength: 5 }), (octets) => {
+      const good = octets.length === 4 && octets.every((o) => /^(0|[1-9]\d*)$/.test(o) && Number(o) < 256);
+      const text = octets.join(".");
+      if (good) assert.deepEqual([...ipToBytes(parseIp(text))], octets.map(Number));
+      else refuses(() => parseIp(text), /^Cannot parse address "/);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 Deno.test("a prefix is read back from its text, and its host bits are kept beside it", () => {
   fc.assert(fc.property(cidr, (cidr) => {
     assert.deepEqual(parseCidr(formatCidr(cidr)), cidr);
