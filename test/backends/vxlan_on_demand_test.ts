@@ -60,3 +60,12 @@ Deno.test("on-demand: subnets of different lengths are told apart", () => {
   const found = objects.flatMap((object) => object.kind === "neighbour" ? [[object.ip, object.mac]] : []);
   assert.deepEqual(found, [["10.5.11.255", macOf(8)], ["10.5.2.128", macOf(2)]]);
 });
+
+Deno.test("on-demand: where subnets lie in one another the longest prefix answers, as with routes", () => {
+  const leases = [lease(8, { subnet: "10.5.8.0/22" }), lease(9)];
+  for (const peers of [leases, leases.toReversed()]) {
+    const { objects } = vxlan.plan(view(peers, options), host({ wanted: new Set(["10.5.9.1"]) }));
+    const found = objects.flatMap((object) => object.kind === "neighbour" ? [object.mac] : []);
+    assert.deepEqual(found, [macOf(9)]);
+  }
+});

@@ -242,6 +242,12 @@ for (
   });
 }
 
+Deno.test("drift: an on-demand neighbour without our mark gets it", () => {
+  const wanted = actual(neighbour2, { state: "reachable" });
+  const there = actual(neighbour2, { state: "reachable", protocol: 0 });
+  assert.deepEqual(shown(drift(wanted, there, owner).changes), [`replace ${neighbour2}`]);
+});
+
 Deno.test("drift: sysctls are compared by value and never taken back", () => {
   const name = "net/ipv4/neigh/flan.1/app_solicit";
   const wanted: KernelObject = { kind: "sysctl", name, value: "3" };

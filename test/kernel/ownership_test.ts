@@ -114,6 +114,23 @@ for (const [what, change, expected] of routeCases) {
   });
 }
 
+Deno.test("ownership: a route that begins like the network and is wider than it is foreign", () => {
+  const route: Route = {
+    kind: "route",
+    destination: "10.0.0.0/8",
+    metric: 0,
+    link: "",
+    gateway: "",
+    onlink: false,
+    nexthop: 0,
+    type: "unreachable",
+    protocol: 113,
+  };
+  const aligned = { ...owner, network: "10.0.0.0/16" };
+  assert.equal(claim(route, aligned), "foreign");
+  assert.equal(claim({ ...route, destination: "10.0.0.0/16" }, aligned), "ours");
+});
+
 const nexthopCases: readonly [string, Partial<Nexthop>, string][] = [
   ["with our mark on our link", {}, "ours"],
   ["without our mark", { protocol: 0 }, "foreign"],

@@ -267,6 +267,20 @@ Deno.test("a link that cannot be made is the only failure: what would live on it
   assert.equal(kernel.attempted.length, 3);
 });
 
+Deno.test("what cannot be tried because its link is gone is not said to be well", async () => {
+  const { clock, kernel, log, reconciler } = setup();
+  kernel.failNext("add", "ENOBUFS", { kind: "route", times: 3 });
+  await clock.advance((await reconciler.reconcile(planned([2]))).retryIn!);
+  kernel.stack.delete(link);
+  kernel.failNext("add", "EBUSY", { kind: "link", times: 3 });
+  const report = await reconciler.reconcile(planned([2]));
+  assert.deepEqual(report.failures.map(({ error }) => error.errno), ["EBUSY"]);
+  assert.deepEqual(log.lines.map(({ level, fields }) => [level, fields.errno]), [
+    ["warning", "ENOBUFS"],
+    ["warning", "EBUSY"],
+  ]);
+});
+
 for (const verb of ["dump", "apply"] as const) {
   Deno.test(`a whole ${verb} that fails is reported, logged once, and tried again with back-off`, async () => {
     const test = setup();
