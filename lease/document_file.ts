@@ -6,8 +6,8 @@ import { Damage, type Document, EMPTY, formatDocument, MAX_DOCUMENT, parseDocume
 import { reasonOf, removeLeftovers, siblings, writeDurably } from "./durable_file.ts";
 
 /**
- * A restored document begins this far above its backup, plus the number of its leases (each of which may have
- * expired since), so that no revision of the lost document is given out twice.
+ * A restored document begins this far above its backup, so that no revision of the lost document, which was
+ * one write younger, is given out twice. Leases that had expired in it expire, and count, once more.
  */
 const REVISION_GAP = 1024;
 
@@ -69,7 +69,7 @@ async function restore(
       `put a good copy at ${path}, or remove ${aside} to start a new network`,
     );
   }
-  const revision = backup.revision + REVISION_GAP + backup.leases.size;
+  const revision = backup.revision + REVISION_GAP;
   const document = { ...backup, revision };
   await writeDurably(path, formatDocument(document), { mode: 0o644 });
   log.log("warning", `Restored ${path} from its backup: ${why}`, { code: "store-restored", aside, revision });
