@@ -10,13 +10,16 @@ const schema = v.object({
   schema: v.literal("flan.joined/v1"),
   pid: v.number(),
   settings: v.record(v.string(), v.string()),
+  found: v.record(v.string(), v.string()),
 });
 
 export interface Joined {
   /** The process that joined; whether it still runs is the lock's business. */
   readonly pid: number;
-  /** By the settings' names, as a user would write them; what was left open stands as it was found. */
+  /** The settings by name, as a user would write them; "-" for what was left open. */
   readonly settings: Readonly<Record<string, string>>;
+  /** What stood in the place of the settings that were left open. */
+  readonly found: Readonly<Record<string, string>>;
 }
 
 const MAX_BYTES = 64 * 1024;

@@ -56,7 +56,9 @@ export function loadSettings(flags: Flags, { followsJoined }: { followsJoined: b
   }
   const joined = followsJoined ? readJoined(values["runDir"] as string) : undefined;
   for (const key of remembered) {
-    const raw = joined?.settings[key];
+    const given = joined?.settings[key];
+    // Which link was chosen is followed too; the other facts are found again by whoever asks.
+    const raw = given === "-" && key === "iface" ? joined?.found[key] : given;
     if (raw === undefined || raw === "-" || sources[key] !== "default") continue;
     values[key] = parse(key, { raw, source: "joined", place: `${key} in joined.json` });
     sources[key] = "joined";

@@ -2,19 +2,26 @@
 import { FlanError } from "../net/errors.ts";
 import { type Context } from "./context.ts";
 import { exit } from "./exit.ts";
+import { print } from "./output.ts";
 import { flanCommand } from "./self.ts";
 
+/** Ends what the agent prints; everything after it would have nobody who reads. */
+const END = "\0";
+
+/** Tells the waiting `flan up --detach` that the answer is complete and the network works. */
+export function tellReady(): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(END));
+}
+
 /**
- * Starts the same command without `--detach` in a session of its own and hands on what it prints. The agent
- * closes its stdout when the network is ready; if it ends before that, its exit code is ours.
+ * Starts the same command without `--detach` in a session of its own and hands on what it prints until it is
+ * ready. If it ends before that, its complaints and its exit code are ours.
  */
 export async function detach({ settings }: Context, args: readonly string[]): Promise<number> {
   const kept = args.filter((arg) => arg !== "--detach");
   const logFile = settings.logFile ?? `${settings.runDir}/agent.log`;
-  const [program, ...rest] = flanCommand([
-    ...kept,
-    ...(settings.logFile === undefined ? ["--log-file", logFile] : []),
-  ]);
+  const log = settings.logFile === undefined ? ["--log-file", logFile] : [];
+  const [program, ...rest] = flanCommand([...kept, "--detached", ...log]);
   const child = new Deno.Command(program, {
     args: rest,
     stdin: "null",
@@ -22,22 +29,30 @@ export async function detach({ settings }: Context, args: readonly string[]): Pr
     stderr: "piped",
     detached: true,
   }).spawn();
-  const complaints = new Response(child.stderr).text();
-  const answer = await new Response(child.stdout).bytes();
-  Deno.stdout.writeSync(answer);
-  if (answer.length > 0) {
+  const answer = await readUntilEnd(child.stdout);
+  if (answer.ready) {
+    print(answer.text.trimEnd());
     console.error(`flan: The agent runs in the background (process ${child.pid}), its log is ${logFile}`);
     return exit.done;
   }
+  const complaints = (await new Response(child.stderr).text()).trimEnd();
   const { code } = await child.status;
-  const text = await complaints;
-  console.error(text.trimEnd());
-  if (code === 0) {
-    throw new FlanError("The agent ended before the network was ready", {
-      op: "detach",
-      code: "failed",
-      hint: `see ${logFile}`,
-    });
+  if (complaints !== "") console.error(complaints);
+  if (code !== exit.done && complaints !== "") return code;
+  throw new FlanError("The agent ended before the network was ready", {
+    op: "detach",
+    code: "failed",
+    hint: `see ${logFile}`,
+  });
+}
+
+async function readUntilEnd(stdout: ReadableStream<Uint8Array>): Promise<{ text: string; ready: boolean }> {
+  let text = "";
+  for await (
+    const part of stdout.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
+  ) {
+    text += part;
+    if (text.endsWith(END)) return { text: text.slice(0, -END.length), ready: true };
   }
-  return code;
+  return { text, ready: false };
 }

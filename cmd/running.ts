@@ -1,7 +1,7 @@
 /** A second `up` beside a running agent: fine if it asks for what is running, an error naming the difference if not. */
 import type { Agent } from "../agent/agent.ts";
 import { askAgent } from "../agent/control.ts";
-import { readJoined } from "../agent/joined.ts";
+import { type Joined, readJoined } from "../agent/joined.ts";
 import { lockHolder } from "../agent/lock.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr, formatIp } from "../net/ip.ts";
@@ -16,11 +16,8 @@ import { kebab, type SettingKey, settingKeys, type Settings } from "./settings.t
 /** Settings that say how a person is spoken to, and not what the network is. */
 const manners: readonly SettingKey[] = ["logFile", "logFormat", "quiet", "verbose", "color"];
 
-/** What the agent runs with: its settings, and what it found where a setting was left open. */
-export function effectiveSettings(
-  settings: Settings,
-  { config, host, backend }: Agent["state"],
-): Record<string, string> {
+/** What this host has joined with: the settings as given, and what was found where one was left open. */
+export function joinedWith(settings: Settings, { config, host, backend }: Agent["state"]): Joined {
   const ip = (value: bigint) => formatIp({ family: config.network.family, value });
   const found: Partial<Record<SettingKey, unknown>> = {
     backend: config.backendType,
@@ -33,10 +30,11 @@ export function effectiveSettings(
     publicIp: host.publicIp,
     mtu: backend.mtu(config, host),
   };
-  return Object.fromEntries(
-    settingKeys.filter((key) => !manners.includes(key))
-      .map((key) => [key, display(key, settings[key] ?? found[key])]),
-  );
+  const shown = (values: Partial<Record<SettingKey, unknown>>) =>
+    Object.fromEntries(
+      settingKeys.filter((key) => !manners.includes(key)).map((key) => [key, display(key, values[key])]),
+    );
+  return { pid: Deno.pid, settings: shown(settings), found: shown(found) };
 }
 
 /** Answers for `up` while another agent holds the lock. Throws `invalid` where the settings differ. */
@@ -57,16 +55,15 @@ export async function alreadyRunning(context: Context, format: Format): Promise<
       },
     );
   }
-  const { pid, settings: theirs } = joined;
+  const { pid } = joined;
   for (const key of settingKeys) {
     if (sources[key] === "default" || manners.includes(key)) continue;
     const mine = display(key, settings[key]);
-    if (mine === theirs[key]) continue;
+    const theirs = joined.settings[key] === "-" ? joined.found[key] : joined.settings[key];
+    if (mine === theirs) continue;
     throw invalid(
       "up",
-      `An agent is running already (process ${pid}) with ${kebab(key)} ${
-        theirs[key]
-      }, but ${mine} is asked for`,
+      `An agent is running already (process ${pid}) with ${kebab(key)} ${theirs}, but ${mine} is asked for`,
       "run flan down first, or leave the setting out",
     );
   }

@@ -13,7 +13,7 @@ import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf, subnetFileOf, withKernel, withStore } from "./context.ts";
-import { detach } from "./detach.ts";
+import { detach, tellReady } from "./detach.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
 import { ownLease, statusOf } from "../agent/status.ts";
@@ -22,7 +22,7 @@ import { requireAgreement, requireOutside, startingConfig } from "./network_sett
 import { type Call, leaf } from "./leaf.ts";
 import type { Format } from "./output.ts";
 import { invalid } from "../net/errors.ts";
-import { alreadyRunning, effectiveSettings } from "./running.ts";
+import { alreadyRunning, joinedWith } from "./running.ts";
 
 export function command(run: Runner): AnyCommand {
   return leaf(
@@ -33,6 +33,7 @@ export function command(run: Runner): AnyCommand {
       options: [
         new Option("--once", "configure, print the lease and exit"),
         new Option("--detach", "return when the network is ready; the agent goes on in the background"),
+        new Option("--detached", "this is the agent that --detach waits for").hideHelp(),
         new Option("--dry-run", "print what would be done and touch nothing").conflicts(["once", "detach"]),
       ],
       formats: ["table", "json", "env", "value", "commands"],
@@ -57,7 +58,11 @@ async function runUp({ context, format, flags }: Call): Promise<number> {
     return await detach(context, Deno.args);
   }
   try {
-    return await joinAndKeep(context, { format, once: flags["once"] === true });
+    return await joinAndKeep(context, {
+      format,
+      once: flags["once"] === true,
+      detached: flags["detached"] === true,
+    });
   } finally {
     lock.release();
   }
@@ -65,7 +70,7 @@ async function runUp({ context, format, flags }: Call): Promise<number> {
 
 async function joinAndKeep(
   context: Context,
-  { format, once }: { format: Format; once: boolean },
+  { format, once, detached }: { format: Format; once: boolean; detached: boolean },
 ): Promise<number> {
   const { settings, clock, log } = context;
   await startNetwork(context);
@@ -73,15 +78,11 @@ async function joinAndKeep(
   const signals = listenForSignals();
   try {
     const lease = await wired.agent.join();
-    await writeJoined(settings.runDir, {
-      pid: Deno.pid,
-      settings: effectiveSettings(settings, wired.agent.state),
-    });
+    await writeJoined(settings.runDir, joinedWith(settings, wired.agent.state));
     printOwnLease(format, ownLease({ ...wired.agent.state, lease }));
     if (once) return exit.done;
     log.log("info", "Ready", { subnet: lease.subnet, peers: wired.agent.state.view.peers.length });
-    // `--detach` waits for the end of stdout; nothing is written to it from here on.
-    Deno.stdout.close();
+    if (detached) tellReady();
     const stopping = new AbortController();
     const control = serveControl(socketOf(settings), {
       clock,
