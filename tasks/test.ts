@@ -1,0 +1,103 @@
+/**
+ * All tests, in parts that need different surroundings, with one closing line: `N passed, N failed, N skipped`.
+ * `deno task test [PART…]` runs some of the parts.
+ */
+
+interface Part {
+  readonly name: string;
+  /** Run before the arguments of `deno`: the place the tests run in. */
+  readonly within: readonly string[];
+  readonly args: readonly string[];
+}
+
+const test = (
+  paths: readonly string[],
+  flags: readonly string[] = [],
+) => ["test", "--quiet", "--allow-all", "--no-check", ...flags, ...paths];
+
+/** Leaks of descriptors and of unfinished calls fail a test where FFI is at work. */
+const sanitized = ["--sanitize-ops", "--sanitize-resources"];
+
+const parts: readonly Part[] = [
+  { name: "format", within: [], args: ["fmt", "--check", "--quiet"] },
+  { name: "lint", within: [], args: ["lint", "--quiet"] },
+  { name: "types", within: [], args: ["check", "--quiet", "."] },
+  { name: "architecture", within: [], args: test(["test/arch_test.ts"]) },
+  {
+    name: "unit",
+    within: [],
+    args: test([
+      "test/net",
+      "test/lib",
+      "test/lease",
+      "test/kernel",
+      "test/backends",
+      "test/agent",
+      "test/cmd",
+    ], ["--parallel"]),
+  },
+  { name: "cli", within: [], args: test(["test/cli"]) },
+  // A namespace of their own: these tests change links and routes in the one they run in.
+  { name: "ffi", within: ["unshare", "--net"], args: test(["test/ffi"], sanitized) },
+  { name: "netns", within: [], args: test(["test/netns"]) },
+];
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Runs one part with its output on the terminal, and counts what `deno test` says at its end. */
+async function run(part: Part): Promise<Count> {
+  console.log(`\n== ${part.name}`);
+  const [program, ...args] = [...part.within, Deno.execPath(), ...part.args] as [string, ...string[]];
+  const child = new Deno.Command(program, {
+    args,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  let text = "";
+  for await (
+    const chunk of child.stdout.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
+  ) {
+    text += chunk;
+    Deno.stdout.writeSync(new TextEncoder().encode(chunk));
+  }
+  const { code } = await child.status;
+  const count = countIn(text);
+  // A part that fails without a count (formatting, types, a crash) is one failure; a check that passes is one test.
+  if (count === undefined) return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  return code !== 0 && count.failed === 0 ? { ...count, failed: 1 } : count;
+}
+
+/** Reads `ok | 5 passed (2 steps) | 0 failed | 1 ignored (69ms)`. */
+function countIn(text: string): Count | undefined {
+  const line = text.split("\n").findLast((one) => /^(ok|FAILED) \| \d+ passed/.test(one));
+  if (line === undefined) return undefined;
+  const number = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(line)?.[1] ?? 0);
+  return { passed: number("passed"), failed: number("failed"), skipped: number("ignored") };
+}
+
+const wanted = Deno.args.length === 0 ? parts : parts.filter((part) => Deno.args.includes(part.name));
+const unknown = Deno.args.filter((name) => !parts.some((part) => part.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `test: no part is called ${unknown.join(", ")}; there are ${parts.map((part) => part.name).join(", ")}`,
+  );
+  Deno.exit(2);
+}
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+const broken: string[] = [];
+for (const part of wanted) {
+  const count = await run(part);
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+  if (count.failed > 0) broken.push(part.name);
+}
+if (broken.length > 0) console.log(`\nfailed in: ${broken.join(", ")}`);
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+Deno.exit(total.failed === 0 ? 0 : 1);
