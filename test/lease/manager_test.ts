@@ -26,10 +26,12 @@ function claim(i: number, more: Partial<Claim> = {}): Claim {
 class FaultyStore extends MemoryStore {
   /** Called after a write has taken effect, when its reply is on the way. */
   afterCreate: (record: LeaseRecord) => void = () => {};
+  attempts = 0;
   beforeUpdate: () => Promise<void> = () => Promise.resolve();
   beforeRemove: () => Promise<void> = () => Promise.resolve();
 
   override async create(lease: NewRecord): Promise<LeaseRecord> {
+    this.attempts++;
     const record = await super.create(lease);
     this.afterCreate(record);
     return record;
@@ -126,14 +128,32 @@ Deno.test("fifty hosts that start at once get fifty subnets", async () => {
     SubnetLen: 30,
     SubnetMin: "10.5.0.0",
   });
-  const running = Promise.all(Array.from({ length: 50 }, (_, i) => {
-    return acquire(new MemoryStore({ clock, shared }), claim(i + 1), tools);
-  }));
+  const stores = Array.from({ length: 50 }, () => new FaultyStore({ clock, shared }));
+  const running = Promise.all(stores.map((store, i) => acquire(store, claim(i + 1), tools)));
   let done = false;
   running.finally(() => done = true);
   for (let i = 0; i < 10_000 && !done; i++) await clock.advance(100);
   const leases = await running;
   assert.equal(new Set(leases.map(({ subnet }) => subnet)).size, 50);
+  const attempts = stores.reduce((sum, store) => sum + store.attempts, 0);
+  assert.ok(attempts < 150, `${attempts} attempts`);
+});
+
+Deno.test("a host that lost a round chooses at random, so that it does not meet the same rival again", async () => {
+  const second = new Set<string>();
+  for (let seed = 1; seed <= 5; seed++) {
+    const clock = new FakeClock({ seed });
+    const store = new FaultyStore({ clock });
+    await ensureNetwork(store, network);
+    const [a, b] = [
+      acquire(store, claim(1), { clock, log: silent }),
+      acquire(store, claim(2), { clock, log: silent }),
+    ];
+    await clock.advance(1000);
+    assert.equal((await a).subnet, "10.5.1.0/24");
+    second.add((await b).subnet);
+  }
+  assert.ok(second.size > 1, [...second].join());
 });
 
 Deno.test("two hosts race for the last subnet: one wins, the other is out of subnets", async () => {
