@@ -65,6 +65,7 @@ async function killAt([suffix, call]: [string, string]): Promise<number> {
     });
     const where = `${call} ${when} on ${suffix || "the document"}: ${output}`;
     if (code === 0) {
+      await Deno.remove(directory, { recursive: true });
       assert.ok(when > 1, `nothing was killed: ${where}`);
       return when - 1;
     }
