@@ -1,0 +1,161 @@
+/** The architecture as a test: who may import whom, which package is used where, and what only one place may do. */
+import assert from "node:assert/strict";
+
+const root = decodeURIComponent(new URL(import.meta.resolve("../")).pathname);
+
+/** What each folder may import, beside itself. The order is the way of the data, upwards. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  net: [],
+  kernel: ["net"],
+  lease: ["net"],
+  backends: ["lease", "kernel", "net"],
+  ffi: ["kernel", "net"],
+  agent: ["lease", "backends", "kernel", "net"],
+  cmd: ["agent", "lease", "backends", "kernel", "ffi", "net"],
+  "main.ts": ["cmd"],
+};
+
+/** Edges that the table above does not allow, each with its reason. */
+const exceptions: Readonly<Record<string, string>> = {
+  "agent/wire.ts → ffi": "it puts the parts together, and is the only file of agent/ that does",
+};
+
+/** The one file that imports each package, so that another package is a change of one file. */
+const packages: Readonly<Record<string, string>> = {
+  "@commander-js/extra-typings": "cmd/cli.ts",
+  "commander": "cmd/cli.ts",
+  "@logtape/logtape": "cmd/log.ts",
+  "js-yaml": "cmd/config_file.ts",
+  "valibot": "net/schema.ts",
+};
+
+interface Module {
+  readonly specifier: string;
+  readonly dependencies?: readonly {
+    readonly specifier: string;
+    readonly code?: { readonly specifier: string };
+    readonly type?: { readonly specifier: string };
+    readonly isDynamic?: boolean;
+  }[];
+}
+
+/** Every local file that `main.ts` reaches, with what it imports: local files by path, packages by name. */
+async function graph(): Promise<Map<string, string[]>> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", `${root}main.ts`] })
+    .output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
+  const local = modules.filter(({ specifier }) => specifier.startsWith(`file://${root}`));
+  return new Map(local.map(({ specifier, dependencies }) => [
+    specifier.slice(`file://${root}`.length),
+    (dependencies ?? []).map((one) => (one.code ?? one.type)?.specifier ?? one.specifier).map(nameOf),
+  ]));
+}
+
+function nameOf(specifier: string): string {
+  if (specifier.startsWith(`file://${root}`)) return specifier.slice(`file://${root}`.length);
+  const npm = /^npm:\/?((?:@[^/]+\/)?[^@/]+)/.exec(specifier);
+  return npm === null ? specifier : `npm ${npm[1]}`;
+}
+
+const folderOf = (file: string) => file.includes("/") ? file.split("/")[0]! : file;
+
+const files = await graph();
+
+Deno.test("the graph of main.ts is whole: every folder of the map is in it", () => {
+  const folders = new Set([...files.keys()].map(folderOf));
+  assert.deepEqual([...folders].sort(), Object.keys(allowed).sort());
+});
+
+Deno.test("no file imports a folder that is above it", () => {
+  const wrong = [...files].flatMap(([file, imports]) =>
+    imports.filter((target) => files.has(target)).map(folderOf)
+      .filter((target) => target !== folderOf(file) && !allowed[folderOf(file)]!.includes(target))
+      .map((target) => `${file} → ${target}`)
+  ).filter((edge) => !(edge in exceptions));
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("every exception is still needed", () => {
+  for (const edge of Object.keys(exceptions)) {
+    const [file, folder] = edge.split(" → ") as [string, string];
+    assert.ok(files.get(file)?.some((target) => folderOf(target) === folder), edge);
+  }
+});
+
+Deno.test("backends never import one another: each is its own file or begins with its name", () => {
+  const nameOfBackend = (file: string) => /^backends\/([a-z]+(?:_gw)?)/.exec(file)?.[1];
+  const shared = ["backend", "registry"];
+  const wrong = [...files].flatMap(([file, imports]) => {
+    const own = nameOfBackend(file);
+    if (own === undefined || shared.includes(own)) return [];
+    return imports.filter((target) => ![undefined, own, ...shared].includes(nameOfBackend(target)))
+      .map((target) => `${file} → ${target}`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("there are no import cycles", () => {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(file), `cycle: ${[...path.slice(path.indexOf(file)), file].join(" → ")}`);
+    if (done.has(file)) return;
+    for (const target of files.get(file) ?? []) if (files.has(target)) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files.keys()) visit(file, []);
+});
+
+Deno.test("each package is imported by one file", () => {
+  const used = [...files].flatMap(([file, imports]) =>
+    imports.filter((name) => name.startsWith("npm ")).map((name) => `${name.slice(4)} in ${file}`)
+  );
+  const expected = Object.entries(packages).map(([name, file]) => `${name} in ${file}`);
+  assert.deepEqual([...new Set(used)].sort(), expected.sort());
+});
+
+/** What only some places may say, and why. */
+const reserved: readonly { pattern: RegExp; places: readonly string[]; reason: string }[] = [
+  {
+    pattern:
+      /\bDate\.now\b|new Date\(\)|\bsetTimeout\b|\bsetInterval\b|\bperformance\.now\b|\bMath\.random\b|\bgetRandomValues\b|\brandomUUID\b|AbortSignal\.timeout/,
+    places: ["agent/clock.ts"],
+    reason: "time and chance come from a Clock, so that the simulator can replace them",
+  },
+  {
+    pattern: /\bDeno\.dlopen\b|\bDeno\.UnsafePointer/,
+    places: ["ffi/"],
+    reason: "unsafe code is fenced in",
+  },
+  {
+    pattern: /\bDeno\.exit\b/,
+    places: ["main.ts", "cmd/demo.ts"],
+    reason: "nothing ends the process but main, and a demo that was interrupted",
+  },
+];
+
+for (const { pattern, places, reason } of reserved) {
+  Deno.test(`only ${places.join(", ")} may say ${pattern.source.split("|")[0]}…: ${reason}`, () => {
+    const wrong = [...files.keys()].filter((file) => !places.some((place) => file.startsWith(place)))
+      .filter((file) => pattern.test(withoutComments(Deno.readTextFileSync(root + file))));
+    assert.deepEqual(wrong, []);
+  });
+}
+
+function withoutComments(source: string): string {
+  return source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+}
+
+Deno.test("no source file is longer than 400 lines, and main.ts stays under 80", () => {
+  const lengths = [...files.keys()].map((file) =>
+    [file, Deno.readTextFileSync(root + file).split("\n").length] as const
+  );
+  assert.deepEqual(lengths.filter(([file, length]) => length > (file === "main.ts" ? 80 : 400)), []);
+});
+
+Deno.test("every top-level folder is on the map, or holds tests, tasks or fixtures", () => {
+  const known = [...Object.keys(allowed), "test", "tasks", "fixtures", "bin"];
+  const found = [...Deno.readDirSync(root)].filter((entry) =>
+    entry.isDirectory && !entry.name.startsWith(".")
+  ).map((entry) => entry.name);
+  assert.deepEqual(found.filter((name) => !known.includes(name) && name !== "node_modules"), []);
+});
