@@ -154,6 +154,8 @@ async function table<T>(requests: NetlinkRequests, query: TableQuery<T>): Promis
       if (query.filter !== undefined) message.putU32(...query.filter);
     },
     visit: (parser, message) => {
+      // linux/rtnetlink.h numbers each kind NEW, DEL, GET.
+      if (message.type !== query.type - 2) return;
       const row = query.decode(parser, message);
       if (row !== undefined) rows.push(row);
     },

@@ -57,14 +57,20 @@ function create(requests: NetlinkRequests, link: Link): Answer {
   if (created.errno !== 0) return created;
   const made = findLink(requests, link.name);
   if (made === undefined) return done;
-  const rest = { alias: link.alias, up: link.up };
-  let finished = configure(requests, made.index, { ...rest, noIpv6Addresses: true });
-  // The kernel may have no IPv6; then there are no IPv6 addresses to suppress either.
-  if (errnoName(finished.errno) === "EAFNOSUPPORT") finished = configure(requests, made.index, rest);
+  const finished = finish(requests, made.index, link);
   if (finished.errno === 0) return done;
   encodeLinkDelete(requests.builder, made.index);
   sendOne(requests);
   return finished;
+}
+
+function finish(requests: NetlinkRequests, index: number, { alias, up }: Link): Answer {
+  const named = configure(requests, index, { alias, noIpv6Addresses: true });
+  // The kernel may have no IPv6; then there are no IPv6 addresses to suppress either.
+  const prepared = errnoName(named.errno) === "EAFNOSUPPORT" ? configure(requests, index, { alias }) : named;
+  if (prepared.errno !== 0 || !up) return prepared;
+  // A request of its own: in one, Linux sets the link up first, and the address is made.
+  return configure(requests, index, { up });
 }
 
 /** Sets what differs, and nothing else: even an unchanged MAC, set again, flushes the neighbours. */

@@ -40,7 +40,12 @@ export class MessageBuilder {
 
   /** Begins a message anew; `family` is the family's own header (`struct rtmsg`, …). */
   start(head: MessageHead, family: Uint8Array<ArrayBuffer>): void {
-    if (this.#freed) throw new Error("The message builder was freed");
+    if (this.#freed) {
+      throw new FlanError("Cannot encode a netlink message: its memory was given back", {
+        op: "ffi.encode",
+        code: "failed",
+      });
+    }
     // struct nlmsghdr { u32 len; u16 type; u16 flags; u32 seq; u32 pid; }, linux/netlink.h. libnl appends at
     // nlmsg_len, so writing it back to the header's own length empties the message.
     this.#view.setUint32(0, NLMSG_HDRLEN, true);

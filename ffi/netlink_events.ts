@@ -24,6 +24,8 @@ const EFD_CLOEXEC = 0o2000000;
 const RECEIVE_BYTES = 64 * 1024;
 const EAGAIN = errnoNumber("EAGAIN")!;
 const ENOBUFS = errnoNumber("ENOBUFS")!;
+/** Datagrams that are read before the reader gets to see what they hold. */
+const MAX_DATAGRAMS = 1000;
 /** So many disturbed waits in a row are a defect, not signals. */
 const MAX_DISTURBED = 1000;
 
@@ -67,8 +69,10 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     try {
       for (let disturbed = 0; disturbed < MAX_DISTURBED;) {
         if (this.#closed || this.#signal.aborted) return;
-        yield* this.#drain();
-        if (this.#closed || this.#signal.aborted) return;
+        for (const event of this.#drain()) {
+          yield event;
+          if (this.#closed || this.#signal.aborted) return;
+        }
         disturbed = await readable(this.#socket.fd, this.#wake) ? 0 : disturbed + 1;
       }
       throw protocolError("wait for kernel events", "poll fails again and again");
@@ -77,24 +81,25 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     }
   }
 
-  /** Everything that is there now. */
-  *#drain(): Generator<KernelEvent> {
-    for (;;) {
-      if (this.#closed || this.#signal.aborted) return;
+  /**
+   * What is there now, decoded before the reader gets the first: it may take its time. However often the
+   * buffer ran over, that is one `overrun`, and it comes last, when what it lost is older than what is read.
+   */
+  #drain(): KernelEvent[] {
+    const events: KernelEvent[] = [];
+    let overrun = false;
+    for (let datagrams = 0; datagrams < MAX_DATAGRAMS; datagrams++) {
       const length = this.#socket.receive(this.#parser.bytes);
-      if (length === -EAGAIN) return;
-      if (length === -ENOBUFS || length > RECEIVE_BYTES) {
-        yield { group: "overrun", action: "new", own: false, port: 0 };
-        continue;
-      }
-      if (length < 0) throw protocolError("receive kernel events", errnoName(-length));
-      for (const event of this.#decode(length)) yield event;
+      if (length === -EAGAIN) break;
+      if (length === -ENOBUFS || length > RECEIVE_BYTES) overrun = true;
+      else if (length < 0) throw protocolError("receive kernel events", errnoName(-length));
+      else this.#decode(length, events);
     }
+    if (overrun) events.push({ group: "overrun", action: "new", own: false, port: 0 });
+    return events;
   }
 
-  /** The events of one datagram, decoded before the reader gets the first: it may take its time. */
-  #decode(length: number): KernelEvent[] {
-    const events: KernelEvent[] = [];
+  #decode(length: number, events: KernelEvent[]): void {
     for (const message of this.#parser.messages(length)) {
       const event = decodeEvent(this.#parser, message, {
         names: this.#names,
@@ -103,7 +108,6 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
       });
       if (event !== undefined) events.push(event);
     }
-    return events;
   }
 
   /** Asks for a dump of the links on this very socket, so that their names are known before they go. */

@@ -1,5 +1,6 @@
 /** {@link Kernel} on Linux, over rtnetlink. */
 import type { Clock } from "../net/clock.ts";
+import { FlanError } from "../net/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Application } from "./apply.ts";
 import { dump } from "./dump.ts";
@@ -26,7 +27,10 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
   // One request at a time: they share a socket, and a dump gives the event loop turns.
   let queue: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T> | T): Promise<T> => {
-    const result = queue.then(work);
+    const result = queue.then(() => {
+      if (!closing.signal.aborted) return work();
+      throw new FlanError("Cannot use the kernel: it was closed", { op: "kernel", code: "failed" });
+    });
     queue = result.catch(() => {});
     return result;
   };

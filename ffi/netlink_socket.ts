@@ -18,6 +18,7 @@ const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
+const EBADF = errnoNumber("EBADF")!;
 const EINTR = errnoNumber("EINTR")!;
 /** How often an interrupted system call is made again before it counts as failed. */
 const RETRIES = 100;
@@ -60,6 +61,7 @@ export class NetlinkSocket {
 
   /** Sends to the kernel, which carries requests out before this returns. */
   send(data: Uint8Array<ArrayBuffer>): number {
+    if (!this.#open) return -EBADF;
     return retried(() => sendto(this.fd, data, { flags: 0, address: this.#kernel }));
   }
 
@@ -68,6 +70,8 @@ export class NetlinkSocket {
    * `-errno` (`EAGAIN`: nothing is there). Datagrams from other processes are dropped.
    */
   receive(buffer: Uint8Array<ArrayBuffer>): number {
+    // The number may be another descriptor's by now.
+    if (!this.#open) return -EBADF;
     const datagram = { flags: MSG_DONTWAIT | MSG_TRUNC, address: this.#sender };
     for (;;) {
       const length = retried(() => recvfrom(this.fd, buffer, datagram));

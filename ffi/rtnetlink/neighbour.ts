@@ -25,6 +25,8 @@ const policy = new Policy({ [NDA_DST]: "bytes", [NDA_LLADDR]: "bytes", [NDA_PROT
 
 const head = new Uint8Array(NDMSG_LENGTH);
 const headView = new DataView(head.buffer);
+const ipScratch = new Uint8Array(4);
+const macScratch = new Uint8Array(6);
 
 /** Fills struct ndmsg { u8 family, pad; u16 pad; s32 ifindex; u16 state; u8 flags, type; }. */
 function ndmsg(family: number, fields: { index: number; state: number; flags: number }): typeof head {
@@ -46,8 +48,8 @@ export function encodeNeighbour(
   entry: Neighbour,
   { message, indexOf }: EncodeContext,
 ): void {
-  const ip = addressBytes(entry.ip);
-  const mac = verb === "delete" || entry.mac === "" ? undefined : macBytes(entry.mac);
+  const ip = addressBytes(entry.ip, ipScratch);
+  const mac = verb === "delete" || entry.mac === "" ? undefined : macBytes(entry.mac, macScratch);
   const family = ip.length === 16 ? AF_INET6 : AF_INET;
   const state = neighbourStates[entry.state];
   message.start(requestOf(verb), ndmsg(family, { index: indexOf(entry.link), state, flags: 0 }));
@@ -62,8 +64,8 @@ export function encodeNeighbour(
  * removes what stands under the MAC, whatever that is by now.
  */
 export function encodeFdb(verb: Change["verb"], entry: FdbEntry, { message, indexOf }: EncodeContext): void {
-  const mac = macBytes(entry.mac);
-  const remote = verb === "delete" || entry.remote === "" ? undefined : addressBytes(entry.remote);
+  const mac = macBytes(entry.mac, macScratch);
+  const remote = verb === "delete" || entry.remote === "" ? undefined : addressBytes(entry.remote, ipScratch);
   const fields = { index: indexOf(entry.link), state: neighbourStates.permanent, flags: NTF_SELF };
   message.start(requestOf(verb), ndmsg(AF_BRIDGE, fields));
   message.put(NDA_LLADDR, mac);

@@ -20,6 +20,9 @@ const NHA_OIF = 5;
 const NHA_GATEWAY = 6;
 const policy = new Policy({ [NHA_ID]: "u32", [NHA_OIF]: "u32", [NHA_GATEWAY]: "bytes" });
 
+const head = new Uint8Array(NHMSG_LENGTH);
+const gatewayScratch = new Uint8Array(4);
+
 /** RTM_NEWNEXTHOP or RTM_DELNEXTHOP. */
 export function encodeNexthop(
   verb: Change["verb"],
@@ -27,13 +30,13 @@ export function encodeNexthop(
   { message, indexOf }: EncodeContext,
 ): void {
   // struct nhmsg { u8 family, scope, protocol, resvd; u32 flags; }; scope is the kernel's to say.
-  const head = new Uint8Array(NHMSG_LENGTH);
+  head.fill(0);
   if (verb === "delete") {
     message.start({ type: RTM_DELNEXTHOP, flags: NLM_F_REQUEST }, head);
     message.putU32(NHA_ID, nexthop.id);
     return;
   }
-  const gateway = addressBytes(nexthop.gateway);
+  const gateway = addressBytes(nexthop.gateway, gatewayScratch);
   head[0] = gateway.length === 16 ? AF_INET6 : AF_INET;
   head[2] = nexthop.protocol;
   head[4] = nexthop.onlink ? RTNH_F_ONLINK : 0;

@@ -43,6 +43,8 @@ export const routePolicy = new Policy({
 });
 
 const head = new Uint8Array(RTMSG_LENGTH);
+const destinationScratch = new Uint8Array(4);
+const gatewayScratch = new Uint8Array(4);
 
 /**
  * Fills struct rtmsg { u8 family, dst_len, src_len, tos, table, protocol, scope, type; u32 flags; } for the
@@ -72,7 +74,7 @@ function rtmsg(
  * of the same key. (With metric 0 the kernel removes the first match of any metric.)
  */
 export function encodeRoute(verb: Change["verb"], route: Route, { message, indexOf }: EncodeContext): void {
-  const { bytes, length } = prefixBytes(route.destination);
+  const { bytes, length } = prefixBytes(route.destination, destinationScratch);
   const family = bytes.length === 16 ? AF_INET6 : AF_INET;
   if (verb === "delete") {
     const head = rtmsg({ ...route, onlink: false }, { family, length }, RT_SCOPE_NOWHERE);
@@ -81,7 +83,7 @@ export function encodeRoute(verb: Change["verb"], route: Route, { message, index
     if (route.metric !== 0) message.putU32(RTA_PRIORITY, route.metric);
     return;
   }
-  const gateway = route.gateway === "" ? undefined : addressBytes(route.gateway);
+  const gateway = route.gateway === "" ? undefined : addressBytes(route.gateway, gatewayScratch);
   const own = route.nexthop === 0;
   const index = own && route.link !== "" ? indexOf(route.link) : 0;
   const scope = own && index !== 0 && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
