@@ -1,0 +1,152 @@
+/** Hosts for tests: the namespaces of a lab, and agents on them as processes in the foreground. */
+import assert from "node:assert/strict";
+import { gatewayOf } from "../../agent/subnet_env.ts";
+import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
+import { flanCommand } from "../../cmd/self.ts";
+import { must } from "../../cmd/demo/shell.ts";
+import { HostProcess } from "./host_process.ts";
+
+/** A host that has joined. */
+export interface Member {
+  readonly host: LabHost;
+  readonly subnet: string;
+  /** The address that stands for a container: the subnet's first, on a bridge. */
+  readonly container: string;
+  /** The agent that runs now. */
+  agent: HostProcess;
+}
+
+export class Hosts {
+  readonly lab: Lab;
+  readonly #processes: HostProcess[] = [];
+
+  constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  /** The host with this number, from 1 on. */
+  at(number: number): LabHost {
+    return this.lab.hosts[number - 1]!;
+  }
+
+  /** Starts a program on a host. It ends with the test. */
+  start(host: LabHost, argv: readonly string[]): HostProcess {
+    const process = new HostProcess(this.lab, host, argv);
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** Starts `flan up` in the foreground; resolves when it is ready. */
+  async up(host: LabHost, args: readonly string[] = []): Promise<HostProcess> {
+    const agent = this.start(host, flanCommand(["up", "--verbose", "-o", "value=subnet", ...args]));
+    await agent.err.line(/ info Ready /);
+    return agent;
+  }
+
+  /** Joins and makes the bridge that a container runtime would make. */
+  async join(host: LabHost, args: readonly string[] = []): Promise<Member> {
+    const agent = await this.up(host, args);
+    const subnet = await agent.out.line(/^\d/);
+    const gateway = gatewayOf(subnet);
+    await this.ip(host, "link add cni0 type bridge", `address add ${gateway} dev cni0`, "link set cni0 up");
+    return { host, subnet, container: gateway.split("/")[0]!, agent };
+  }
+
+  /** The first host starts the network, the others join it; resolves when all agents know all. */
+  async joinAll(args: readonly string[] = []): Promise<Member[]> {
+    const [first, ...others] = this.lab.hosts as [LabHost, ...LabHost[]];
+    const members = [
+      await this.join(first, args),
+      ...await Promise.all(others.map((host) => this.join(host, args))),
+    ];
+    if (!args.includes("Mode=on-demand")) await Promise.all(members.map((one) => this.knows(one, members)));
+    return members;
+  }
+
+  /** Waits until the kernel of `member` has exactly the routes to the others of `members`. */
+  async knows(member: Member, members: readonly Member[]): Promise<void> {
+    const wanted = members.filter((one) => one !== member).map((one) => one.subnet).sort().join();
+    await member.agent.err.until(`routes to ${wanted}`, async () => {
+      const routes = await this.show(member.host, "ip", "route show proto 113");
+      return routes.map((route) => String(route["dst"])).sort().join() === wanted;
+    });
+  }
+
+  /** Runs lines of `ip` on a host, all by one process, and returns its number. */
+  async ip(host: LabHost, ...lines: readonly string[]): Promise<number> {
+    return await this.#batch("ip", host, lines);
+  }
+
+  async bridge(host: LabHost, ...lines: readonly string[]): Promise<number> {
+    return await this.#batch("bridge", host, lines);
+  }
+
+  async #batch(program: string, host: LabHost, lines: readonly string[]): Promise<number> {
+    const child = new Deno.Command(program, {
+      args: ["-netns", host.namespace, "-batch", "-"],
+      stdin: "piped",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`${lines.join("\n")}\n`));
+    await writer.close();
+    const { code, stderr } = await child.output();
+    assert.equal(code, 0, `${program} ${lines.join("; ")}: ${new TextDecoder().decode(stderr)}`);
+    return child.pid;
+  }
+
+  /** What `ip -j` or `bridge -j` shows on a host. */
+  async show(host: LabHost, program: "ip" | "bridge", line: string): Promise<Record<string, unknown>[]> {
+    return JSON.parse(await must([program, "-netns", host.namespace, "-j", ...line.split(" ")]) || "[]");
+  }
+
+  /** Pings until `count` answers came; returns how many were lost. */
+  async lost(from: LabHost, address: string, count = 2): Promise<number> {
+    const argv = ["ping", "-n", "-q", "-c", `${count}`, "-i", "0.02", "-W", "1", address];
+    const { stdout } = await this.lab.on(from, argv);
+    return count - Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
+  }
+
+  /** Insists that every member reaches every other one's container. */
+  async allReach(members: readonly Member[]): Promise<void> {
+    await Promise.all(members.flatMap((from) =>
+      members.filter((to) => to !== from).map(async (to) => {
+        const why = `${from.host.namespace} does not reach ${to.container}`;
+        assert.equal(await this.lost(from.host, to.container), 0, why);
+      })
+    ));
+  }
+
+  /** What `flan status -o json` says, with its exit code. */
+  async status(host: LabHost): Promise<{ code: number; problems: { code: string; subject: string }[] }> {
+    const { code, stdout } = await this.lab.flan(host, ["status", "-o", "json"]);
+    return { code, problems: JSON.parse(stdout).problems };
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.end()));
+    await this.lab.remove();
+  }
+}
+
+/** A test with `count` hosts on one underlay, which are taken away at its end however it ends. */
+export function hostTest(
+  name: string,
+  { lab, hosts: count }: { lab: string; hosts: number },
+  body: (hosts: Hosts, t: Deno.TestContext) => Promise<void>,
+): void {
+  const ignore = Deno.uid() !== 0;
+  Deno.test({
+    name: ignore ? `${name} (needs root)` : name,
+    ignore,
+    fn: async (t) => {
+      const hosts = new Hosts(await Lab.create({ name: `flan-t-${lab}-${Deno.pid}`, hosts: count }));
+      try {
+        await body(hosts, t);
+      } finally {
+        await hosts.remove();
+      }
+    },
+  });
+}

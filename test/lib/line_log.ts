@@ -1,0 +1,73 @@
+/** The lines that a running program has printed so far, and waiting for the ones to come. */
+
+/** Far above anything that is waited for; only a test that fails waits so long. */
+const PATIENCE_MS = 20_000;
+
+export class LineLog {
+  readonly lines: string[] = [];
+  readonly #name: string;
+  #news = Promise.withResolvers<void>();
+  #ended = false;
+  /** Resolves when the program has closed its output. */
+  readonly closed: Promise<void>;
+
+  constructor(name: string, stream: ReadableStream<Uint8Array>) {
+    this.#name = name;
+    this.closed = this.#read(stream);
+  }
+
+  /** The first line from index `from` on that matches. Throws with all lines where none comes. */
+  async line(pattern: RegExp, from = 0): Promise<string> {
+    const limit = AbortSignal.timeout(PATIENCE_MS);
+    for (let i = from;; i++) {
+      while (i >= this.lines.length) await this.#more(limit, String(pattern));
+      if (pattern.test(this.lines[i]!)) return this.lines[i]!;
+    }
+  }
+
+  /** Asks `check` now and after every further line, until it says something else than undefined or false. */
+  async until<T>(what: string, check: () => Promise<T | undefined | false>): Promise<T> {
+    const limit = AbortSignal.timeout(PATIENCE_MS);
+    while (true) {
+      const seen = this.lines.length;
+      const answer = await check();
+      if (answer !== undefined && answer !== false) return answer;
+      while (this.lines.length === seen) await this.#more(limit, what);
+    }
+  }
+
+  /** The lines from index `from` on that match. */
+  matching(pattern: RegExp, from = 0): string[] {
+    return this.lines.slice(from).filter((line) => pattern.test(line));
+  }
+
+  async #more(limit: AbortSignal, what: string): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const expire = () => late.resolve();
+    limit.addEventListener("abort", expire, { once: true });
+    if (!this.#ended) await Promise.race([this.#news.promise, late.promise]);
+    limit.removeEventListener("abort", expire);
+    if (!this.#ended && !limit.aborted) return;
+    const why = this.#ended ? "it ended" : `nothing came for ${PATIENCE_MS} ms`;
+    throw new Error(`${this.#name}: waited for ${what}, and ${why} after:\n${this.lines.join("\n")}`);
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = parts.pop()!;
+      if (parts.length > 0) this.#add(parts);
+    }
+    if (rest !== "") this.lines.push(rest);
+    this.#ended = true;
+    this.#news.resolve();
+  }
+
+  #add(lines: readonly string[]): void {
+    this.lines.push(...lines);
+    this.#news.resolve();
+    this.#news = Promise.withResolvers<void>();
+  }
+}
