@@ -115,15 +115,15 @@ export class Reconciler {
     }
     const { changes: all, conflicts } = progress.last;
     this.#troubles.conflicts(conflicts);
-    progress.open = new Set(
-      [...all.map(({ object }) => object), ...conflicts.map(({ wanted }) => wanted)].map(keyOf),
-    );
     progress.waiting = all.filter((change) => this.#troubles.waits(change));
     progress.failures = [];
     const blocked = new Set(progress.waiting.map(({ object }) => keyOf(object)));
     const changes = all.filter(({ object }) => !dependsOn(object, blocked));
-    if (changes.length === 0) return false;
-    progress.failures = await this.#carryOut(changes, progress);
+    const before = progress.done.length;
+    if (changes.length > 0) progress.failures = await this.#carryOut(changes, progress);
+    const carriedOut = new Set(progress.done.slice(before));
+    const left = all.filter((change) => !carriedOut.has(change)).map(({ object }) => object);
+    progress.open = new Set([...left, ...conflicts.map(({ wanted }) => wanted)].map(keyOf));
     if (progress.failures.length === 0) return false;
     this.#dirty = true;
     return progress.failures.some(({ change }) => !this.#troubles.isFailing(change));
@@ -162,7 +162,6 @@ export class Reconciler {
     for (const change of acknowledged) {
       progress.done.push(change);
       const key = keyOf(change.object);
-      progress.open.delete(key);
       if (change.verb !== "delete" && progress.last?.state.has(key)) progress.last.state.set(key, "ok");
     }
     return failures;

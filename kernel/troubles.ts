@@ -27,6 +27,7 @@ export class Troubles {
 
   /** Whether the change failed lately and is not to be tried yet; another value is tried at once. */
   waits(change: Change): boolean {
+    if (this.#failing.size === 0) return false;
     const key = keyOfChange(change);
     if (!this.#failing.waits(key)) return false;
     const failed = this.#failing.get(key);

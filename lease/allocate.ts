@@ -50,7 +50,7 @@ interface Held {
  */
 export function allocate(request: AllocateRequest): Allocation {
   const { config, snapshot, node, publicIp } = request;
-  const held = heldSubnets(snapshot);
+  const held = heldSubnets(snapshot, (record) => record.node === node || addressIn(record) === publicIp);
   const sameAddress = held.filter(({ lease }) => lease?.publicIp === publicIp);
   const twin = sameAddress.find(({ record }) => record.node !== undefined && record.node !== node);
   if (twin !== undefined) throw duplicateAddress(twin, publicIp);
@@ -86,10 +86,15 @@ function choose(
   return { subnet, how: "free" };
 }
 
-/** Every record whose key names a subnet, by address, so that every reader prefers the same one. */
-function heldSubnets(snapshot: Snapshot): Held[] {
+function addressIn(record: LeaseRecord): string | undefined {
+  const lease = decodeRecord(record);
+  return isRefusal(lease) ? undefined : lease.publicIp;
+}
+
+/** The records that are meant and whose key names a subnet, by address, so that every reader prefers the same one. */
+function heldSubnets(snapshot: Snapshot, isMeant: (record: LeaseRecord) => boolean = () => true): Held[] {
   const held: Held[] = [];
-  for (const record of snapshot.records) {
+  for (const record of snapshot.records.filter(isMeant)) {
     const lease = decodeRecord(record);
     const subnet = subnetOfKey(record.key);
     if (subnet === undefined) continue;

@@ -18,12 +18,23 @@ export function isRefusal(result: Lease | Refusal): result is Refusal {
   return "reason" in result;
 }
 
+/** Records do not change; one that was read stays what it is, and views are made of the same ones again and again. */
+const decoded = new WeakMap<LeaseRecord, Lease | Refusal>();
+
 /**
  * Reads one record. The record's value comes from other hosts: whatever it is, the answer is a lease or a
  * refusal (`bad-key`, `dual-stack`, `bad-value`, `bad-endpoint`, `bad-backend-type`, `bad-backend-data`,
  * `bad-node`), and nothing in either is longer or stranger than a terminal can bear.
  */
 export function decodeRecord(record: LeaseRecord): Lease | Refusal {
+  const known = decoded.get(record);
+  if (known !== undefined) return known;
+  const result = decode(record);
+  decoded.set(record, result);
+  return result;
+}
+
+function decode(record: LeaseRecord): Lease | Refusal {
   let subnet: string;
   try {
     subnet = keySubnet(record.key);

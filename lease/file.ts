@@ -5,7 +5,7 @@ import type { Json } from "../net/json.ts";
 import type { Logger } from "../net/log.ts";
 import { type Changed, configured, created, removed, snapshotOf, updated } from "./change.ts";
 import { Damage, type Document } from "./document.ts";
-import { openDocument, readDocument, saveDocument } from "./document_file.ts";
+import { DocumentCache, openDocument, readDocument, saveDocument } from "./document_file.ts";
 import { directoryOf, reasonOf } from "./durable_file.ts";
 import { FileLock } from "./file_lock.ts";
 import { fileBell } from "./file_bell.ts";
@@ -28,6 +28,7 @@ export class FileStore implements Store {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #lock: FileLock;
+  readonly #cache = new DocumentCache();
 
   /** `path` is checked by {@link openStore}; its directory is made by the first write. */
   constructor(path: string, { clock, log }: FileStoreOptions) {
@@ -40,7 +41,7 @@ export class FileStore implements Store {
 
   async read(): Promise<Snapshot> {
     try {
-      return snapshotOf(await readDocument(this.#path), this.#clock.now());
+      return snapshotOf(await readDocument(this.#path, this.#cache), this.#clock.now());
     } catch (error) {
       throw this.#readError(error);
     }
@@ -54,7 +55,7 @@ export class FileStore implements Store {
     let quiet = false;
     const read = async (): Promise<Snapshot | undefined> => {
       try {
-        const snapshot = snapshotOf(await readDocument(this.#path), this.#clock.now());
+        const snapshot = snapshotOf(await readDocument(this.#path, this.#cache), this.#clock.now());
         quiet = false;
         return snapshot;
       } catch (error) {
@@ -91,7 +92,8 @@ export class FileStore implements Store {
     await this.#makeDirectory();
     try {
       return await this.#lock.hold(async () => {
-        const before = await openDocument(this.#path, { clock: this.#clock, log: this.#log });
+        const tools = { clock: this.#clock, log: this.#log, cache: this.#cache };
+        const before = await openDocument(this.#path, tools);
         const { document, result } = change(before, this.#clock.now());
         await saveDocument(this.#path, document);
         return result;

@@ -11,6 +11,8 @@ import {
   formatIp,
   type Ip,
   lastAddress,
+  overlaps,
+  parseCidr,
   parseIp,
   parsePrefix,
   size,
@@ -103,9 +105,28 @@ export function newNetworkConfig(wanted: NewNetwork): Json {
     ...(wanted.subnetMax === undefined ? {} : { SubnetMax: wanted.subnetMax }),
     Backend: wanted.backend,
   };
-  parseNetworkConfig(value);
+  requireUnicast(parseNetworkConfig(value));
   return value;
 }
+
+/**
+ * Refuses a network that holds addresses which no host can have, or which mean something else on every host.
+ * Only for networks that are started or changed: flannel takes such a config, and hosts that share it must too.
+ */
+export function requireUnicast({ network }: Pick<NetworkConfig, "network">): void {
+  const taken = special.find(([range]) => overlaps(network, parseCidr(range)));
+  if (taken === undefined) return;
+  throw bad(`Network is ${formatCidr(network)}: it overlaps ${taken[0]}, ${taken[1]}`);
+}
+
+/** RFC 6890, and RFC 1112 for class E. */
+const special = [
+  ["0.0.0.0/8", "which stands for this host"],
+  ["127.0.0.0/8", "which is loopback"],
+  ["169.254.0.0/16", "which is link-local"],
+  ["224.0.0.0/4", "which is multicast"],
+  ["240.0.0.0/4", "which is reserved"],
+] as const;
 
 /** How many subnets may be leased. */
 export function subnetCount(config: NetworkConfig): number {

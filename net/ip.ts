@@ -69,8 +69,7 @@ export function cidrOf(ip: Ip, length: number): Cidr {
 
 /** The netmask of `length` bits as a number. */
 export function mask(family: Family, length: number): bigint {
-  const width = BigInt(bits(family));
-  return ((1n << BigInt(length)) - 1n) << (width - BigInt(length));
+  return masks[family][length]!;
 }
 
 /** How many addresses the prefix holds. */
@@ -215,6 +214,16 @@ function formatIpv6(value: bigint): string {
 
 function bad(what: string, text: string, why: string): Error {
   return invalid("net.ip", `Cannot parse ${what} ${quoted(text)}: ${why}`);
+}
+
+/** Every netmask by its length: prefixes are masked for each lease again and again. */
+const masks: Readonly<Record<Family, readonly bigint[]>> = { 4: netmasks(32), 6: netmasks(128) };
+
+function netmasks(width: number): readonly bigint[] {
+  return Array.from(
+    { length: width + 1 },
+    (_, length) => ((1n << BigInt(length)) - 1n) << BigInt(width - length),
+  );
 }
 
 const neverHosts = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::1/128", "ff00::/8"].map(parseCidr);
