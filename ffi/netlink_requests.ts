@@ -47,17 +47,22 @@ export interface DumpQuery {
   readonly visit: Visit;
 }
 
+/** The socket as requests use it; see {@link NetlinkSocket}. */
+export type Datagrams = Pick<NetlinkSocket, "port" | "send" | "receive" | "close">;
+
+const openSocket = (): Datagrams => new NetlinkSocket({ receiveBuffer: RECEIVE_BUFFER, groups: [] });
+
 export class NetlinkRequests {
   /** Builds the messages of this socket, one at a time. */
   readonly builder = new MessageBuilder();
-  readonly #socket: NetlinkSocket;
+  readonly #socket: Datagrams;
   readonly #parser = new MessageParser(RECEIVE_BYTES);
   readonly #clock: Clock;
   #sequence = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, socket: Datagrams = openSocket()) {
     this.#clock = clock;
-    this.#socket = new NetlinkSocket({ receiveBuffer: RECEIVE_BUFFER, groups: [] });
+    this.#socket = socket;
   }
 
   get port(): number {

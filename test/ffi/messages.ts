@@ -2,7 +2,7 @@
 import { MessageBuilder } from "../../ffi/message_builder.ts";
 import { MessageParser } from "../../ffi/message_parser.ts";
 import { encodeAddress } from "../../ffi/rtnetlink/address.ts";
-import type { EncodeContext } from "../../ffi/rtnetlink/context.ts";
+import type { EncodeContext, NameOf } from "../../ffi/rtnetlink/context.ts";
 import { encodeLinkCreate } from "../../ffi/rtnetlink/link.ts";
 import { encodeFdb, encodeNeighbour } from "../../ffi/rtnetlink/neighbour.ts";
 import { encodeNexthop } from "../../ffi/rtnetlink/nexthop.ts";
@@ -17,7 +17,7 @@ import type { KernelObject } from "../../kernel/state.ts";
 
 /** Index and name of the only two links there are. */
 export const links: ReadonlyMap<number, string> = new Map([[3, "flan.7"], [2, "under0"]]);
-export const nameOf = (index: number): string | undefined => links.get(index);
+export const nameOf: NameOf = (index) => links.get(index);
 
 function indexOf(name: string): number {
   for (const [index, known] of links) if (known === name) return index;
@@ -56,17 +56,21 @@ export function encodeWith(context: EncodeContext, object: KernelObject, verb: C
 }
 
 /** What each decoder makes of the messages in `bytes`; whatever they are, nothing may crash or throw. */
-export function decodedAll(parser: MessageParser, bytes: Uint8Array): (KernelObject | undefined)[] {
+export function decodedAll(
+  parser: MessageParser,
+  bytes: Uint8Array,
+  name: NameOf = nameOf,
+): (KernelObject | undefined)[] {
   parser.bytes.set(bytes);
   const objects: (KernelObject | undefined)[] = [];
   for (const message of parser.messages(bytes.length)) {
     const link = decodeLink(parser, message);
-    objects.push(link && namedLink(link, nameOf));
-    objects.push(decodeAddress(parser, message, nameOf));
-    objects.push(decodeNexthop(parser, message, nameOf));
-    objects.push(decodeNeighbour(parser, message, nameOf));
-    objects.push(decodeFdb(parser, message, nameOf));
-    objects.push(decodeRoute(parser, message, nameOf));
+    objects.push(link && namedLink(link, name));
+    objects.push(decodeAddress(parser, message, name));
+    objects.push(decodeNexthop(parser, message, name));
+    objects.push(decodeNeighbour(parser, message, name));
+    objects.push(decodeFdb(parser, message, name));
+    objects.push(decodeRoute(parser, message, name));
   }
   return objects;
 }
