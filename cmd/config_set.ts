@@ -1,8 +1,9 @@
 /** `flan config set`: one value of the network config, by compare-and-swap. */
 import { backendFor } from "../backends/registry.ts";
-import { parseNetworkConfig } from "../lease/network.ts";
+import { parseNetworkConfig, requireUnicast } from "../lease/network.ts";
 import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
+import { sameCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { noNetwork, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
@@ -17,6 +18,7 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
     if (snapshot.config === undefined) throw noNetwork(store.url);
     const changed = withValue(snapshot.config.value, { path: key.split("."), value: jsonOrText(value), key });
     const config = parseNetworkConfig(changed);
+    if (!sameCidr(config.network, parseNetworkConfig(snapshot.config.value).network)) requireUnicast(config);
     if (config.unknownKeys.length > 0) {
       throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
     }
