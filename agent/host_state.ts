@@ -46,7 +46,7 @@ export function readHostState(stateDir: string): HostState | undefined {
     if (error instanceof FlanError) throw error;
     throw new FlanError(`Cannot read ${file}: ${messageOf(error)}`, {
       op: "host.state",
-      code: "not-permitted",
+      code: error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed",
       cause: error,
     });
   }

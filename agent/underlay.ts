@@ -1,5 +1,5 @@
 /** Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. */
-import { FlanError, invalid } from "../net/errors.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { formatIp, isHostAddress, isLinkLocal, parseIp, parsePrefix } from "../net/ip.ts";
 import { quoted } from "../net/text.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -62,7 +62,7 @@ function candidatesOf(objects: readonly KernelObject[]) {
 
 async function fitting(kernel: Kernel, candidates: Candidates, wish: string): Promise<Underlay | undefined> {
   if (wish.startsWith("can-reach:")) {
-    const target = formatIp(parseIp(wish.slice("can-reach:".length)));
+    const target = reachable(wish.slice("can-reach:".length));
     const answer = await kernel.routeGet(target).catch((error) => {
       if (error instanceof FlanError && error.code === "kernel") return undefined;
       throw error;
@@ -77,11 +77,23 @@ async function fitting(kernel: Kernel, candidates: Candidates, wish: string): Pr
   return candidates.named(wish) ?? candidates.withAddress(wish);
 }
 
+function reachable(address: string): string {
+  try {
+    return formatIp(parseIp(address));
+  } catch (error) {
+    const reason = messageOf(error).replace(/^Cannot parse address .*?: /, "");
+    throw invalid("underlay", `Cannot use --iface ${quoted(`can-reach:${address}`)}: ${reason}`);
+  }
+}
+
 function compile(pattern: string): RegExp {
   try {
     return new RegExp(pattern);
   } catch {
-    throw invalid("underlay", `Cannot use --iface regex:${pattern}: it is not a regular expression`);
+    throw invalid(
+      "underlay",
+      `Cannot use --iface ${quoted(`regex:${pattern}`)}: it is not a regular expression`,
+    );
   }
 }
 
