@@ -36,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
       "after",
       "\nEvery command has its own --help. Exit codes: 0 done, 1 failed, 2 usage, 3 no,\n4 store unreachable, 5 not permitted or unsupported, 6 timed out.",
     );
-  const wanted = args.find((arg) => !arg.startsWith("-"));
+  const wanted = args.find((arg) => !arg.startsWith("-") && arg !== "help");
   for (const entry of commands) {
     const known = entry.name === wanted ? await entry.load() : undefined;
     program.addCommand(
@@ -45,7 +45,7 @@ export async function main(args: readonly string[]): Promise<number> {
     );
   }
   try {
-    await program.parseAsync(args.length === 0 ? ["--help"] : [...args], { from: "user" });
+    await program.parseAsync(asHelp(args) ?? [...args], { from: "user" });
     return await code;
   } catch (error) {
     const shown = error instanceof CommanderError ? usageError(error) : error;
@@ -54,6 +54,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (text !== "") console.error(text);
     return exitCode(shown);
   }
+}
+
+/** `flan`, `flan help` and `flan help lease get` are what people try first. */
+function asHelp(args: readonly string[]): string[] | undefined {
+  if (args.length === 0) return ["--help"];
+  return args[0] === "help" ? [...args.slice(1), "--help"] : undefined;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

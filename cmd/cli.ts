@@ -5,6 +5,8 @@
 import { Command, Option } from "commander";
 import { CommanderError } from "commander-core";
 import { FlanError, invalid } from "../net/errors.ts";
+import { didYouMean } from "../net/suggest.ts";
+import { quoted } from "../net/text.ts";
 
 export { Command, CommanderError, Option };
 
@@ -35,13 +37,39 @@ export function newCommand<N extends string>(name: N, summary: string): Command 
   return command;
 }
 
+/**
+ * A command that groups others. Without a name of one, the first of them runs: `flan routes -o json` is `flan
+ * routes list -o json`. A word that names none is refused here, because the first would take it for an argument.
+ */
+export function newGroup(
+  { name, summary }: { name: string; summary: string },
+  children: readonly AnyCommand[],
+): AnyCommand {
+  const names = children.map((child) => child.name());
+  const group: AnyCommand = newCommand(name, summary);
+  children.forEach((child, i) => group.addCommand(child, { isDefault: i === 0 }));
+  group.addHelpText(
+    "after",
+    `\nWithout a command it is ${name} ${names[0]}; every command has its own --help.`,
+  );
+  return group.hook("preSubcommand", () => {
+    const [word = "-"] = group.args as readonly string[];
+    if (word.startsWith("-") || names.includes(word)) return;
+    throw new FlanError(`Unknown command ${quoted(word)} of flan ${name}`, {
+      op: "cli",
+      code: "invalid",
+      hint: didYouMean(word, names) ?? `one of ${names.join(", ")}`,
+    });
+  });
+}
+
 /** A flag's value as a whole number within a range. Throws `invalid` with flag and value. */
 export function integerFlag(flag: string, text: string, range: { min: number; max: number }): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
   if (!(value >= range.min && value <= range.max)) {
     throw invalid(
       "cli",
-      `Cannot use ${flag} ${text}: a whole number from ${range.min} to ${range.max} is needed`,
+      `Cannot use ${flag} ${quoted(text)}: a whole number from ${range.min} to ${range.max} is needed`,
     );
   }
   return value;
@@ -54,7 +82,9 @@ export function integerFlag(flag: string, text: string, range: { min: number; ma
 export function usageError(error: CommanderError): FlanError | undefined {
   if (error.exitCode === 0) return undefined;
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const sentence = first.charAt(0).toUpperCase() + first.slice(1);
+  const sentence = (first.charAt(0).toUpperCase() + first.slice(1))
+    .replace(/^(Too many arguments) for '(.*?)'\. .*? but got \d+: (.*)\.$/, "$1 for flan $2: $3")
+    .replace(/^(Option '.*?') argument missing$/, "$1 needs a value");
   const hint = rest.join(" ").replace(/^\((.*)\)$/, "$1").trim();
   return new FlanError(sentence, { op: "cli", code: "invalid", hint: hint || undefined });
 }

@@ -1,24 +1,18 @@
 /** `flan completions`: a script for the shell, generated from the command table. */
 import { invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
-import type { AnyCommand, CommandEntry, Runner } from "./cli.ts";
+import { quoted } from "../net/text.ts";
+import { type AnyCommand, type CommandEntry, newCommand, type Runner } from "./cli.ts";
 import { type CompletionNode, completionScript, shells } from "./completion_scripts.ts";
 import { exit } from "./exit.ts";
-import { leaf } from "./leaf.ts";
 import { print } from "./output.ts";
 
 export function command(run: Runner, table: readonly CommandEntry[]): AnyCommand {
-  return leaf(
-    {
-      name: "completions",
-      summary: "Completions for bash, zsh or fish",
-      args: [["<shell>", shells.join(", ")]],
-      settings: [],
-      after: "Example:\n  source <(flan completions bash)",
-    },
-    run,
-    ({ args: [shell = ""] }) => printScript(shell, table),
-  );
+  // Takes no settings: a shell that starts must get its completions even where a setting is wrong.
+  return newCommand("completions", "Completions for bash, zsh or fish")
+    .argument("<shell>", shells.join(", "))
+    .addHelpText("after", "\nExample:\n  source <(flan completions bash)")
+    .action((shell) => run(printScript(shell, table)));
 }
 
 async function printScript(shell: string, table: readonly CommandEntry[]): Promise<number> {
@@ -26,7 +20,7 @@ async function printScript(shell: string, table: readonly CommandEntry[]): Promi
   if (known === undefined) {
     throw invalid(
       "completions",
-      `Cannot complete for shell ${JSON.stringify(shell)}: one of ${shells.join(", ")} is needed`,
+      `Cannot complete for shell ${quoted(shell)}: one of ${shells.join(", ")} is needed`,
       didYouMean(shell, shells),
     );
   }

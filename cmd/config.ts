@@ -3,6 +3,8 @@
  * source. Every subcommand gets its settings here.
  */
 import { invalid, messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { isBounded } from "../lease/go_json.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { readJoined } from "../agent/joined.ts";
@@ -40,8 +42,8 @@ const remembered: readonly SettingKey[] = ["store", "stateDir", "subnetFile", "i
 
 /**
  * The settings from a command's parsed flags, the environment and the config file; all commands but `up` then
- * follow what the host has joined with. Throws `invalid` for the
- * first bad value, naming the value and where it stood, and for unknown keys and FLAN_ variables.
+ * follow what the host has joined with. Throws `invalid` for the first bad value, naming the value and where
+ * it stood, and for unknown keys and FLAN_ variables.
  */
 export function loadSettings(flags: Flags, { followsJoined }: { followsJoined: boolean }): Loaded {
   const named = flags["config"] ?? Deno.env.get("FLAN_CONFIG");
@@ -107,9 +109,16 @@ function parse(key: SettingKey, found: Found): unknown {
   try {
     return settings[key].parse(found.raw);
   } catch (error) {
-    const shown = typeof found.raw === "string" ? quoted(found.raw) : quoted(JSON.stringify(found.raw));
-    throw invalid("config", `Cannot use ${found.place} ${shown}: ${messageOf(error)}`);
+    throw invalid("config", `Cannot use ${found.place} ${shown(found.raw)}: ${messageOf(error)}`);
   }
+}
+
+/** A value as it was given. YAML's aliases can make a small file hold an endless value, so the size comes first. */
+function shown(raw: unknown): string {
+  const value = Array.isArray(raw) && raw.length === 1 ? raw[0] : raw;
+  if (typeof value !== "object" || value === null) return quoted(value);
+  if (isBounded(value as Json, { limit: 200, depth: 4 })) return quoted(value);
+  return Array.isArray(value) ? "(a list)" : "(a mapping)";
 }
 
 /** A mistyped key or variable is an error: silently ignoring it would run with another value than was meant. */

@@ -1,16 +1,19 @@
 /** `flan config`: this host's settings, and the network config in the store. */
 import { startingConfig } from "./network_settings.ts";
 import { backendFor } from "../backends/registry.ts";
+import { reasonOf } from "../lease/durable_file.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
-import { invalid, messageOf } from "../net/errors.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
-import { type AnyCommand, newCommand, Option, type Runner } from "./cli.ts";
+import { quoted } from "../net/text.ts";
+import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
 import { display } from "./config.ts";
 import { noNetwork, withStore } from "./context.ts";
 import { setValue } from "./config_set.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { print, printList } from "./output.ts";
+import { readTextFile } from "./text_file.ts";
 import { kebab, type SettingKey, settingKeys } from "./settings.ts";
 
 export function command(run: Runner): AnyCommand {
@@ -53,10 +56,15 @@ export function command(run: Runner): AnyCommand {
     run,
     setValue,
   );
-  const config = newCommand("config", "Show and check the settings, and the network config in the store");
-  config.addCommand(shown, { isDefault: true });
-  for (const child of [check, got, set]) config.addCommand(child);
-  return config;
+  return newGroup({
+    name: "config",
+    summary: "Show and check the settings, and the network config in the store",
+  }, [
+    shown,
+    check,
+    got,
+    set,
+  ]);
 }
 
 function show({ context, format, header }: Call): Promise<number> {
@@ -112,14 +120,11 @@ function inPlace<T>(where: string, work: () => T): T {
   }
 }
 
-const MAX_BYTES = 1 << 20;
-
 function readJson(file: string): Json {
   try {
-    if (Deno.statSync(file).size > MAX_BYTES) throw new TypeError(`it is larger than ${MAX_BYTES} bytes`);
-    return JSON.parse(Deno.readTextFileSync(file)) as Json;
+    return JSON.parse(readTextFile(file)) as Json;
   } catch (error) {
-    throw invalid("config.check", `Cannot read network config ${file}: ${messageOf(error)}`);
+    throw invalid("config.check", `Cannot read network config ${file}: ${reasonOf(error)}`);
   }
 }
 
@@ -142,9 +147,9 @@ async function get({ context, args: [key] }: Call): Promise<number> {
     value = name === undefined ? undefined : fields[name];
   }
   if (value === undefined) {
-    throw invalid(
-      "config.get",
-      `Cannot show ${key}: the network config in ${context.settings.store} does not set it`,
+    throw new FlanError(
+      `Cannot show ${quoted(key)}: the network config in ${context.settings.store} does not set it`,
+      { op: "config.get", code: "no" },
     );
   }
   print(typeof value === "object" ? JSON.stringify(value) : String(value));

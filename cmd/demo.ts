@@ -16,6 +16,7 @@ export function command(run: Runner): AnyCommand {
       name: "demo",
       summary: "Several hosts as network namespaces on this machine, joined, shown and taken away",
       joins: true,
+      anywhere: true,
       options: [
         new Option("--hosts <number>", `2 to ${MAX_HOSTS} hosts (default 3)`),
         new Option("--keep", "leave the hosts running, and say how to look at them"),
@@ -139,7 +140,7 @@ async function leaveAll(lab: Lab): Promise<void> {
 
 /** Ctrl-C leaves nothing behind. */
 function removeOnInterrupt(lab: Lab): { close(): void } {
-  const signals = { SIGINT: 130, SIGTERM: 143 } as const;
+  const signals = { SIGINT: exit.interrupted, SIGTERM: exit.terminated } as const;
   const handlers = Object.entries(signals).map(([name, code]) => {
     const handler = () => void lab.remove().finally(() => Deno.exit(code));
     Deno.addSignalListener(name as Deno.Signal, handler);

@@ -12,14 +12,21 @@ import { allocate } from "../lease/allocate.ts";
 import type { Lease } from "../lease/lease.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
 import { makeView } from "../lease/view.ts";
+import { invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { type Context, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { requireAgreement, requireOutside, startingConfig } from "./network_settings.ts";
-import { type Format, print, printJson } from "./output.ts";
+import { type Format, print, printJson, valueOf } from "./output.ts";
 
 export async function dryRun(context: Context, format: Format): Promise<number> {
+  if (format.kind === "env") {
+    throw invalid(
+      "cli",
+      `Cannot print format "env" with --dry-run: table, json, commands or value=FIELD is needed`,
+    );
+  }
   const { settings, sources } = context;
   return await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
@@ -81,6 +88,7 @@ function show(format: Format, { summary, plan, actual, owner }: Shown): void {
       refused: plan.refused as unknown as Json,
     });
   }
+  if (format.kind === "value") return print(valueOf(summary, format.field));
   if (format.kind === "commands") return commands.length > 0 ? print(commands.join("\n")) : undefined;
   const lines = [
     `network  ${summary["network"]}${summary["startsNetwork"] ? " (would be started)" : ""} in ${

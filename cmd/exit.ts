@@ -3,7 +3,7 @@ import { FlanError, KernelError } from "../net/errors.ts";
 import type { ErrorCode } from "../net/errors.ts";
 import { printable } from "../net/text.ts";
 
-/** PRODUCT promise: these do not change. 130 and 143 stand for SIGINT and SIGTERM. */
+/** These do not change. The last three are what a shell makes of SIGINT, SIGPIPE and SIGTERM: 128 + number. */
 export const exit = {
   done: 0,
   failed: 1,
@@ -12,6 +12,9 @@ export const exit = {
   store: 4,
   unsupported: 5,
   timeout: 6,
+  interrupted: 130,
+  brokenPipe: 141,
+  terminated: 143,
 } as const;
 
 const codes: Record<ErrorCode, number> = {
@@ -28,10 +31,14 @@ const codes: Record<ErrorCode, number> = {
 };
 
 export function exitCode(error: unknown): number {
+  if (error instanceof Deno.errors.BrokenPipe) return exit.brokenPipe;
   return error instanceof FlanError ? codes[error.code] : exit.failed;
 }
 
-/** What a person reads of an error: one sentence, a hint where there is one; a defect of flan shows its stack. */
+/**
+ * What a person reads of an error: one sentence, a hint where there is one; a defect of flan shows its stack.
+ * Nothing for a closed pipe: whoever says `flan routes | head -1` wants no more.
+ */
 export function explain(error: unknown): string {
   if (error instanceof FlanError) {
     const hint = error.hint === undefined ? "" : `\nhint: ${printable(error.hint, 400)}`;

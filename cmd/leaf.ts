@@ -17,6 +17,8 @@ export interface Leaf {
   readonly formats?: readonly FormatName[];
   /** Whether it joins a network, and so must not follow what was joined before. */
   readonly joins?: boolean;
+  /** Whether it is about this host and its network; otherwise it takes none of the settings that say which. */
+  readonly anywhere?: boolean;
   /** Text after the help: examples and exit codes. */
   readonly after?: string;
 }
@@ -37,7 +39,7 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
   const command: AnyCommand = newCommand(spec.name, spec.summary);
   for (const [name, help] of spec.args ?? []) command.argument(name, help);
   for (const option of spec.options ?? []) command.addOption(option);
-  addSettings(command, spec.settings && [...spec.settings, ...common]);
+  addSettings(command, spec.settings && [...spec.settings, ...(spec.anywhere ? [] : common)]);
   const formats = spec.formats ?? ["table"];
   if (spec.formats !== undefined) addOutput(command, formats);
   if (spec.after !== undefined) command.addHelpText("after", `\n${spec.after}`);

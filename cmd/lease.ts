@@ -1,5 +1,5 @@
 /** `flan lease`: who owns which subnet. */
-import { type AnyCommand, newCommand, Option, type Runner } from "./cli.ts";
+import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
 import { leaf } from "./leaf.ts";
 import { acquireLease, releaseLease, renewLease } from "./lease_change.ts";
 import { getLease, listLeases, watchLeases } from "./lease_show.ts";
@@ -8,7 +8,8 @@ import type { SettingKey } from "./settings.ts";
 
 const listFormats: readonly FormatName[] = ["table", "wide", "json", "jsonl", "tsv", "value"];
 const formats: readonly FormatName[] = ["table", "json", "env", "value"];
-const speaksForHost: readonly SettingKey[] = ["iface", "publicIp", "mtu", "leaseTtl"];
+const speaksForHost: readonly SettingKey[] = ["iface", "publicIp", "mtu"];
+const holdsLease: readonly SettingKey[] = [...speaksForHost, "leaseTtl"];
 const subnet = ["[subnet]", "such as 10.244.3.0/24"] as const;
 
 export function command(run: Runner): AnyCommand {
@@ -38,7 +39,7 @@ export function command(run: Runner): AnyCommand {
       name: "acquire",
       summary: "Take a lease for this host, without touching its kernel",
       options: [new Option("--subnet <cidr>", "the subnet to wish for")],
-      settings: speaksForHost,
+      settings: holdsLease,
       formats,
       after: "Example:\n  SUBNET=$(flan lease acquire -o value=subnet)",
     },
@@ -49,7 +50,7 @@ export function command(run: Runner): AnyCommand {
     {
       name: "renew",
       summary: "Let this host's lease live for another --lease-ttl",
-      settings: speaksForHost,
+      settings: holdsLease,
       formats,
     },
     run,
@@ -71,8 +72,6 @@ export function command(run: Runner): AnyCommand {
     run,
     watchLeases,
   );
-  const lease = newCommand("lease", "Show and change who owns which subnet");
-  lease.addCommand(list, { isDefault: true });
-  for (const child of [get, acquire, renew, release, watch]) lease.addCommand(child);
-  return lease;
+  const summary = "Show and change who owns which subnet";
+  return newGroup({ name: "lease", summary }, [list, get, acquire, renew, release, watch]);
 }

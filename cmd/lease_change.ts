@@ -6,18 +6,19 @@ import { claimOf } from "../agent/keeper.ts";
 import { ownLease } from "../agent/status.ts";
 import { acquire, release, renew } from "../lease/manager.ts";
 import { FlanError, invalid } from "../net/errors.ts";
-import { formatCidr, parseCidr } from "../net/ip.ts";
 import { readNetwork, socketOf, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { leasesOf } from "./lease_show.ts";
 import type { Call } from "./leaf.ts";
 import { print } from "./output.ts";
-import { printOwnLease } from "./own_lease.ts";
+import { printOwnLease, requireField } from "./own_lease.ts";
+import { subnetArgument } from "./subnet_argument.ts";
 
 export async function acquireLease({ context, format, flags }: Call): Promise<number> {
+  requireField(format);
   const wish = flags["subnet"] as string | undefined;
   const { settings, clock } = context;
-  const subnet = wish === undefined ? undefined : formatCidr(parseCidr(wish));
+  const subnet = wish === undefined ? undefined : subnetArgument("--subnet", wish);
   const { node, previous } = await ensureHostState(settings.stateDir, clock);
   await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
@@ -36,6 +37,7 @@ export async function acquireLease({ context, format, flags }: Call): Promise<nu
 }
 
 export async function renewLease({ context, format }: Call): Promise<number> {
+  requireField(format);
   const { settings } = context;
   const node = readHostState(settings.stateDir)?.node;
   await withStore(context, async (store) => {
@@ -55,7 +57,7 @@ export async function renewLease({ context, format }: Call): Promise<number> {
 export async function releaseLease({ context, flags, args: [subnet] }: Call): Promise<number> {
   const force = flags["force"] === true;
   const { settings, clock } = context;
-  const wanted = subnet === undefined ? undefined : formatCidr(parseCidr(subnet));
+  const wanted = subnet === undefined ? undefined : subnetArgument("subnet", subnet);
   const node = readHostState(settings.stateDir)?.node;
   return await withStore(context, async (store) => {
     const network = await readNetwork(store);

@@ -5,13 +5,14 @@ import { observeHost } from "../agent/host.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import { type Snapshot } from "../lease/store.ts";
 import { makeView } from "../lease/view.ts";
-import { FlanError } from "../net/errors.ts";
-import { formatCidr, parseCidr } from "../net/ip.ts";
+import { FlanError, invalid } from "../net/errors.ts";
+import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { readNetwork, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
 import { type Column, print, printList } from "./output.ts";
+import { subnetArgument } from "./subnet_argument.ts";
 import { printOwnLease } from "./own_lease.ts";
 
 type Item = { lease: Lease; refusal?: undefined } | { lease?: undefined; refusal: Refusal };
@@ -84,7 +85,7 @@ export function remaining(expires: number | undefined, now: number): string {
 
 export async function getLease({ context, format, args: [subnet] }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
-  const wanted = subnet === undefined ? undefined : formatCidr(parseCidr(subnet));
+  const wanted = subnet === undefined ? undefined : subnetArgument("subnet", subnet);
   const network = await withStore(context, readNetwork);
   const item = leasesOf(network, node).find(({ lease }) =>
     lease &&
@@ -95,6 +96,9 @@ export async function getLease({ context, format, args: [subnet] }: Call): Promi
     throw new FlanError(`${what} in ${context.settings.store}`, { op: "lease.get", code: "no" });
   }
   if (wanted !== undefined && item.lease.node !== node) {
+    if (format.kind === "env") {
+      throw invalid("lease.get", `Cannot print format "env": lease ${wanted} is not this host's`);
+    }
     printOwnLease(format, {
       ...leaseDocument(item.lease, node),
       network: formatCidr(network.config.network),
@@ -116,8 +120,13 @@ export async function getLease({ context, format, args: [subnet] }: Call): Promi
 export async function watchLeases({ context }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
   const ended = new AbortController();
-  const end = () => ended.abort();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, end);
+  let code: number = exit.done;
+  const end = (by: number) => {
+    code = by;
+    ended.abort();
+  };
+  Deno.addSignalListener("SIGINT", () => end(exit.interrupted));
+  Deno.addSignalListener("SIGTERM", () => end(exit.terminated));
   await withStore(context, async (store) => {
     const network = await readNetwork(store);
     let before = new Map<string, string>();
@@ -137,7 +146,7 @@ export async function watchLeases({ context }: Call): Promise<number> {
     show(network.snapshot);
     for await (const snapshot of store.watch(network.snapshot.revision, ended.signal)) show(snapshot);
   });
-  return 130;
+  return code;
 }
 
 function event(kind: "added" | "changed" | "removed", lease: Json): void {

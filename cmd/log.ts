@@ -1,15 +1,15 @@
 /** The log of flan on stderr or in a file. The only file that imports LogTape. */
 import { configureSync, getLogger, jsonLinesFormatter } from "logtape";
 import type { LogRecord } from "logtape";
+import { reasonOf } from "../lease/durable_file.ts";
+import { invalid } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { printable } from "../net/text.ts";
 import type { Settings } from "./settings.ts";
 
-/** Opens the log as the settings ask. Throws where the log file cannot be opened. */
+/** Opens the log as the settings ask. Throws `invalid` where the log file cannot be opened. */
 export function openLog(settings: Pick<Settings, "logFile" | "logFormat" | "quiet" | "verbose">): Logger {
-  const file = settings.logFile === undefined
-    ? undefined
-    : Deno.openSync(settings.logFile, { create: true, append: true, write: true });
+  const file = settings.logFile === undefined ? undefined : openFile(settings.logFile);
   const format = settings.logFormat === "json" ? jsonLinesFormatter : line;
   configureSync({
     reset: true,
@@ -32,6 +32,18 @@ export function openLog(settings: Pick<Settings, "logFile" | "logFormat" | "quie
       else logger[level](text, fields);
     },
   };
+}
+
+function openFile(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { create: true, append: true, write: true });
+  } catch (error) {
+    throw invalid(
+      "log",
+      `Cannot open log file ${path}: ${reasonOf(error)}`,
+      "name another one with --log-file",
+    );
+  }
 }
 
 /** `2026-01-02T03:04:05.678Z warning message code=foreign-route`. */

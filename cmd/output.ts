@@ -5,7 +5,7 @@
 import { invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { didYouMean } from "../net/suggest.ts";
-import { printable } from "../net/text.ts";
+import { printable, quoted } from "../net/text.ts";
 import { Option } from "./cli.ts";
 import type { AnyCommand } from "./cli.ts";
 
@@ -18,10 +18,11 @@ export type FormatName = Format["kind"];
 /** Gives `command` the flags `-o` and `--json`; `kinds` are the formats it can print, the first by default. */
 export function addOutput(command: AnyCommand, kinds: readonly FormatName[]): AnyCommand {
   const names = kinds.map((kind) => kind === "value" ? "value=FIELD" : kind).join(", ");
-  return command
-    .addOption(new Option("-o, --output <format>", `${names} (default ${kinds[0]})`))
-    .addOption(new Option("--json", "the same as -o json"))
-    .addOption(new Option("--header", "with -o tsv: print a line of column names first"));
+  command
+    .addOption(new Option("-o, --output <format>", `how to print: ${names} (default ${kinds[0]})`))
+    .addOption(new Option("--json", "the same as -o json"));
+  if (!kinds.includes("tsv")) return command;
+  return command.addOption(new Option("--header", "with -o tsv: print a line of column names first"));
 }
 
 /** The format that the flags ask for. Throws `invalid` for one that the command cannot print. */
@@ -32,14 +33,14 @@ export function outputFormat(flags: Readonly<Record<string, unknown>>, kinds: re
     const names = kinds.map((known) => known === "value" ? "value=FIELD" : known);
     throw invalid(
       "cli",
-      `Cannot print format "${printable(wanted, 40)}": one of ${names.join(", ")} is needed`,
-      didYouMean(kind, kinds),
+      `Cannot print format ${quoted(wanted)}: one of ${names.join(", ")} is needed`,
+      kinds.includes(kind as FormatName) ? undefined : didYouMean(kind, kinds),
     );
   }
   return kind === "value" ? { kind, field: field! } : { kind: kind as Exclude<FormatName, "value"> };
 }
 
-/** Writes all of `text` and a newline to stdout. A closed pipe (`flan routes | head -1`) ends quietly. */
+/** Writes all of `text` and a newline to stdout. Throws BrokenPipe where nobody reads any more. */
 export function print(text: string): void {
   let rest: Uint8Array = new TextEncoder().encode(`${text}\n`);
   while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
@@ -58,7 +59,7 @@ export interface Column<T> {
 }
 
 export interface Listing<T> {
-  /** Singular name of the schema: `lease`, `route`. */
+  /** Name of the schema: `leases`, `routes`. */
   readonly schema: string;
   readonly items: readonly T[];
   readonly columns: readonly Column<T>[];
@@ -106,7 +107,7 @@ export function valueOf(document: Readonly<Record<string, Json | undefined>>, fi
     const known = Object.keys(document);
     throw invalid(
       "cli",
-      `Cannot print field "${printable(field, 40)}": the fields are ${known.join(", ")}`,
+      `Cannot print field ${quoted(field)}: the fields are ${known.join(", ")}`,
       didYouMean(field, known),
     );
   }
@@ -120,14 +121,16 @@ export function table(names: readonly string[], rows: readonly (readonly string[
   const widths = names.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
-  return [line(names), ...rows.map(line)].map(fitTerminal).join("\n");
+  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0;
+  return [line(names), ...rows.map(line)].map((one) => fit(one, columns)).join("\n");
 }
 
-/** Cuts a line only where it would wrap on a terminal; in a pipe nothing is ever cut. */
-function fitTerminal(line: string): string {
-  if (!Deno.stdout.isTerminal()) return line;
-  const { columns } = Deno.consoleSize();
-  return line.length > columns ? `${line.slice(0, columns - 1)}>` : line;
+/**
+ * Cuts a line where it would wrap on a terminal of so many columns. 0 stands for a pipe, in which nothing is
+ * ever cut, and for a terminal that does not say how wide it is.
+ */
+export function fit(line: string, columns: number): string {
+  return columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}>` : line;
 }
 
 function printTsv<T>({ items, tsv }: Listing<T>, header: boolean): void {

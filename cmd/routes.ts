@@ -1,5 +1,5 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
-import { type AnyCommand, newCommand, type Runner } from "./cli.ts";
+import { type AnyCommand, newGroup, type Runner } from "./cli.ts";
 import { describe } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
 import { toCommands } from "../kernel/commands.ts";
@@ -36,10 +36,8 @@ export function command(run: Runner): AnyCommand {
     run,
     diffRoutes,
   );
-  const routes = newCommand("routes", "How every peer is reached, and whether the kernel agrees");
-  routes.addCommand(list, { isDefault: true });
-  routes.addCommand(diff);
-  return routes;
+  const summary = "How every peer is reached, and whether the kernel agrees";
+  return newGroup({ name: "routes", summary }, [list, diff]);
 }
 
 /** One line of `routes`: a peer, this host itself, or a lease that cannot be used. */

@@ -14,7 +14,7 @@ import { printOwnLease } from "./own_lease.ts";
 import { kebab, type SettingKey, settingKeys, type Settings } from "./settings.ts";
 
 /** Settings that say how a person is spoken to, and not what the network is. */
-const manners: readonly SettingKey[] = ["logFile", "logFormat", "quiet", "verbose", "color"];
+const manners: readonly SettingKey[] = ["logFile", "logFormat", "quiet", "verbose"];
 
 /** What this host has joined with: the settings as given, and what was found where one was left open. */
 export function joinedWith(settings: Settings, { config, host, backend }: Agent["state"]): Joined {

@@ -15,6 +15,14 @@ export const text: Parser<string> = (raw) => {
   return raw;
 };
 
+/** The URL of a store. Whether there is such a kind of store is for `lease/open.ts` to say. */
+export const store: Parser<string> = (raw) => {
+  const value = text(raw);
+  // Every later command must mean the same file, wherever it is typed.
+  if (/^file:(?!\/)/i.test(value)) throw new TypeError("an absolute path is needed after file:");
+  return value;
+};
+
 export const path: Parser<string> = (raw) => {
   const value = text(raw);
   if (!value.startsWith("/") || value.includes("\0")) throw new TypeError("an absolute path is needed");
@@ -55,7 +63,7 @@ export function integer(min: number, max: number): Parser<number> {
 /** Seconds from `90`, `90s`, `15m`, `24h` or `7d`; at least `min`, at most ten years. */
 export function duration(min: number): Parser<number> {
   return (raw) => {
-    const match = /^(\d{1,9})(s|m|h|d)?$/.exec(String(raw));
+    const match = /^(\d{1,9})(s|m|h|d)?$/.exec(typeof raw === "number" ? String(raw) : text(raw));
     const unit = { s: 1, m: 60, h: 3600, d: 86400 }[match?.[2] ?? "s"] ?? 1;
     const seconds = match ? Number(match[1]) * unit : NaN;
     if (!(seconds >= min && seconds <= 315_360_000)) {
@@ -68,7 +76,7 @@ export function duration(min: number): Parser<number> {
 export function oneOf<const T extends string>(...values: readonly T[]): Parser<T> {
   return (raw) => {
     if (values.includes(raw as T)) return raw as T;
-    const guess = didYouMean(String(raw), values);
+    const guess = typeof raw === "string" ? didYouMean(raw, values) : undefined;
     throw new TypeError(`one of ${values.join(", ")} is needed${guess === undefined ? "" : `; ${guess}`}`);
   };
 }

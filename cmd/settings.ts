@@ -24,7 +24,7 @@ function setting<T>(parse: Parser<T>, argument: string, help: string, fallback?:
 
 /** The order is that of help and of `config show`. */
 export const settings = {
-  store: setting(type.text, "<url>", "where the leases live", "file:/var/lib/flan/network.json"),
+  store: setting(type.store, "<url>", "where the leases live", "file:/var/lib/flan/network.json"),
   backend: setting(type.text, "<type>", "data plane of the network; vxlan where none was started yet"),
   backendOption: setting(
     type.options,
@@ -50,7 +50,6 @@ export const settings = {
   logFormat: setting(type.oneOf("text", "json"), "<format>", "text or json", "text"),
   quiet: setting(type.flag, "", "say only warnings and errors", false),
   verbose: setting(type.flag, "", "say more", false),
-  color: setting(type.oneOf("auto", "always", "never"), "<when>", "auto, always or never", "auto"),
 };
 
 export type SettingKey = keyof typeof settings;

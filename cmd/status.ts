@@ -26,7 +26,8 @@ export function command(run: Runner): AnyCommand {
       ],
       settings: [],
       formats: ["table", "json", "value"],
-      after: "Exits with 3 where no agent runs or something is badly wrong, 6 when the wait timed out.",
+      after:
+        "Exits with 3 where no agent runs or something is badly wrong, and with 6 when\nthe wait timed out.",
     },
     run,
     runStatus,
@@ -36,8 +37,17 @@ export function command(run: Runner): AnyCommand {
 async function runStatus({ context, format, flags }: Call): Promise<number> {
   const seconds = integerFlag("--timeout", String(flags["timeout"] ?? 60), { min: 0, max: 86_400 });
   const status = flags["wait"] === true ? await waitUntilWell(context, seconds) : await ask(context);
+  if (status === undefined && format.kind === "value") throw notRunning(context);
   show(format, status);
   return status === undefined || !isWell(status) ? exit.no : exit.done;
+}
+
+function notRunning({ settings }: Context): FlanError {
+  return new FlanError(`No agent runs in ${settings.runDir}`, {
+    op: "status",
+    code: "no",
+    hint: "flan up --detach starts one",
+  });
 }
 
 async function ask({ settings, clock }: Context): Promise<Status | undefined> {
@@ -71,7 +81,8 @@ function show(format: Format, status: Status | undefined): void {
   if (format.kind === "value") {
     return print(valueOf(document as Readonly<Record<string, Json>>, format.field));
   }
-  print(status === undefined ? "agent   not running\nhint: flan up --detach starts one" : screen(status));
+  print(status === undefined ? "agent   not running" : screen(status));
+  if (status === undefined) console.error("hint: flan up --detach starts one");
 }
 
 function screen(status: Status): string {

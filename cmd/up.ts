@@ -17,7 +17,7 @@ import { detach, tellReady } from "./detach.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
 import { ownLease, statusOf } from "../agent/status.ts";
-import { printOwnLease } from "./own_lease.ts";
+import { printOwnLease, requireField } from "./own_lease.ts";
 import { requireAgreement, requireOutside, startingConfig } from "./network_settings.ts";
 import { type Call, leaf } from "./leaf.ts";
 import type { Format } from "./output.ts";
@@ -31,7 +31,7 @@ export function command(run: Runner): AnyCommand {
       joins: true,
       summary: "Join the network and keep the kernel in step",
       options: [
-        new Option("--once", "configure, print the lease and exit"),
+        new Option("--once", "configure, print the lease and exit").conflicts("detach"),
         new Option("--detach", "return when the network is ready; the agent goes on in the background"),
         new Option("--detached", "this is the agent that --detach waits for").hideHelp(),
         new Option("--dry-run", "print what would be done and touch nothing").conflicts(["once", "detach"]),
@@ -47,8 +47,9 @@ export function command(run: Runner): AnyCommand {
 async function runUp({ context, format, flags }: Call): Promise<number> {
   if (flags["dryRun"] === true) return await dryRun(context, format);
   if (format.kind === "commands") {
-    throw invalid("cli", "Cannot print format commands: it goes with --dry-run only");
+    throw invalid("cli", 'Cannot print format "commands": it goes with --dry-run only');
   }
+  requireField(format);
   requireNetAdmin("set up the network");
   makeRunDir(context.settings.runDir);
   const lock = tryLockAgent(context.settings.runDir);
@@ -152,7 +153,7 @@ function answer(
 /** SIGINT and SIGTERM end the agent and leave the network as it is; so does a `stop` over the socket. */
 function listenForSignals() {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const handlers = { SIGINT: () => stop(130), SIGTERM: () => stop(143) };
+  const handlers = { SIGINT: () => stop(exit.interrupted), SIGTERM: () => stop(exit.terminated) };
   for (const [name, handler] of Object.entries(handlers)) {
     Deno.addSignalListener(name as Deno.Signal, handler);
   }

@@ -1,0 +1,14 @@
+/** A subnet that a person typed as an argument or as the value of a flag. */
+import { invalid, messageOf } from "../net/errors.ts";
+import { formatCidr, parseCidr } from "../net/ip.ts";
+import { quoted } from "../net/text.ts";
+
+/** The canonical text of the subnet. Throws `invalid` naming `place` (`--subnet`), the value and the reason. */
+export function subnetArgument(place: string, text: string): string {
+  try {
+    return formatCidr(parseCidr(text));
+  } catch (error) {
+    const reason = messageOf(error).replace(/^Cannot parse \w+ .*?: /, "");
+    throw invalid("cli", `Cannot use ${place} ${quoted(text)}: ${reason}`);
+  }
+}
