@@ -7,7 +7,8 @@ import { type Matrix, type Member, reachability, startServers, throughput } from
 import { Lab, type LabHost, MAX_HOSTS } from "./demo/lab.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
-import { print, table } from "./output.ts";
+import { allReached, matrixText, throughputText } from "./demo/report.ts";
+import { print } from "./output.ts";
 import { mainFile } from "./self.ts";
 
 export function command(run: Runner): AnyCommand {
@@ -42,13 +43,13 @@ async function runDemo({ context, flags }: Call): Promise<number> {
     progress(`flan up ${up.join(" ")}   on every host`);
     const members = await joinAll(lab, up);
     await startServers(lab, members);
-    const matrix = await show(lab, members);
+    const matrix = await show(lab, members, interrupted.signal);
     kept = flags["keep"] === true;
     if (kept) tellHow(lab, members);
     return allReached(matrix) ? exit.done : exit.no;
   } finally {
     interrupted.close();
-    if (!kept) {
+    if (!kept && !interrupted.signal.aborted) {
       progress("taking everything away");
       await leaveAll(lab);
       await lab.remove();
@@ -80,55 +81,22 @@ async function joinAll(lab: Lab, up: readonly string[]): Promise<Member[]> {
   return [await join(first), ...await Promise.all(others.map(join))];
 }
 
-async function show(lab: Lab, members: readonly Member[]): Promise<Matrix> {
-  const first = members[0]!;
-  // What the last host has written reaches the others by the store; wait until the first agrees.
-  await lab.flan(first, ["status", "--wait", "--timeout", "10"]);
-  print(`\n$ flan lease list\n${(await lab.flan(first, ["lease", "list"])).stdout.trimEnd()}`);
-  print(
-    `\n$ flan routes                    # on the first host\n${
-      (await lab.flan(first, ["routes"])).stdout.trimEnd()
-    }`,
+/** Shows what there is and checks it; says nothing more once the demo was interrupted. */
+async function show(lab: Lab, members: readonly Member[], interrupted: AbortSignal): Promise<Matrix> {
+  const say = (text: string) => interrupted.aborted || print(text);
+  const [first, second] = members as [Member, Member];
+  // Every host learns of the others from the store; wait until the kernels have them all.
+  const peers = ["--peers", String(members.length - 1)];
+  await Promise.all(
+    members.map((member) => lab.flan(member, ["status", "--wait", "--timeout", "20", ...peers])),
   );
+  say(`\n$ flan lease list\n${(await lab.flan(first, ["lease", "list"])).stdout}`);
+  say(`$ flan routes                    # on the first host\n${(await lab.flan(first, ["routes"])).stdout}`);
   const matrix = await reachability(lab, members);
-  const names = members.map((member) => member.subnet);
-  const cells = matrix.map((
-    row,
-    i,
-  ) => [
-    names[i]!,
-    ...row.map((cell) =>
-      cell === undefined
-        ? "-"
-        : cell.rtt === undefined
-        ? "LOST"
-        : cell.tcp
-        ? `${cell.rtt}ms`
-        : `${cell.rtt}ms NO-TCP`
-    ),
-  ]);
-  print(
-    `\nreachability, container to container (ping round trip; TCP checked with its source address)\n${
-      table(["FROM \\ TO", ...names], cells)
-    }`,
-  );
-  const { overlay, underlay } = await throughput(lab, [members[0]!, members[1]!]);
-  print(
-    `\nthroughput, one TCP stream: ${gigabits(overlay)} Gbit/s through the overlay, ${
-      gigabits(underlay)
-    } Gbit/s on the bare underlay (${Math.round(100 * overlay / underlay)} %)\n`,
-  );
+  say("reachability, container to container (ping round trip; TCP checked with its source address)");
+  say(matrixText(members, matrix));
+  say(`\nthroughput, one TCP stream: ${throughputText(await throughput(lab, [first, second]))}\n`);
   return matrix;
-}
-
-function gigabits(bytesPerSecond: number): string {
-  return (bytesPerSecond * 8 / 1e9).toFixed(1);
-}
-
-function allReached(matrix: Matrix): boolean {
-  return matrix.every((row) =>
-    row.every((cell) => cell === undefined || (cell.rtt !== undefined && cell.tcp))
-  );
 }
 
 async function leaveAll(lab: Lab): Promise<void> {
@@ -139,14 +107,18 @@ async function leaveAll(lab: Lab): Promise<void> {
 }
 
 /** Ctrl-C leaves nothing behind. */
-function removeOnInterrupt(lab: Lab): { close(): void } {
+function removeOnInterrupt(lab: Lab): { signal: AbortSignal; close(): void } {
+  const interruption = new AbortController();
   const signals = { SIGINT: exit.interrupted, SIGTERM: exit.terminated } as const;
   const handlers = Object.entries(signals).map(([name, code]) => {
-    const handler = () => void lab.remove().finally(() => Deno.exit(code));
+    const handler = () => {
+      interruption.abort();
+      void lab.remove().finally(() => Deno.exit(code));
+    };
     Deno.addSignalListener(name as Deno.Signal, handler);
     return () => Deno.removeSignalListener(name as Deno.Signal, handler);
   });
-  return { close: () => handlers.forEach((remove) => remove()) };
+  return { signal: interruption.signal, close: () => handlers.forEach((remove) => remove()) };
 }
 
 function tellHow(lab: Lab, members: readonly Member[]): void {

@@ -22,6 +22,7 @@ export function command(run: Runner): AnyCommand {
       summary: "Lease, store, peers, drift and health of this host",
       options: [
         new Option("--wait", "wait until the network is ready and well"),
+        new Option("--peers <number>", "with --wait: and until so many peers are reached (default 0)"),
         new Option("--timeout <seconds>", "give up waiting then (default 60)"),
       ],
       settings: [],
@@ -36,7 +37,10 @@ export function command(run: Runner): AnyCommand {
 
 async function runStatus({ context, format, flags }: Call): Promise<number> {
   const seconds = integerFlag("--timeout", String(flags["timeout"] ?? 60), { min: 0, max: 86_400 });
-  const status = flags["wait"] === true ? await waitUntilWell(context, seconds) : await ask(context);
+  const peers = integerFlag("--peers", String(flags["peers"] ?? 0), { min: 0, max: 1_000_000 });
+  const status = flags["wait"] === true
+    ? await waitUntilWell(context, { seconds, peers })
+    : await ask(context);
   if (status === undefined && format.kind === "value") throw notRunning(context);
   show(format, status);
   return status === undefined || !isWell(status) ? exit.no : exit.done;
@@ -54,14 +58,18 @@ async function ask({ settings, clock }: Context): Promise<Status | undefined> {
   return await askAgent(socketOf(settings), "status", clock) as Status | undefined;
 }
 
-async function waitUntilWell(context: Context, seconds: number): Promise<Status> {
+async function waitUntilWell(
+  context: Context,
+  { seconds, peers }: { seconds: number; peers: number },
+): Promise<Status> {
   const { clock } = context;
   const deadline = clock.monotonic() + seconds * 1000;
   while (true) {
     const status = await ask(context);
-    if (status !== undefined && isWell(status)) return status;
+    if (status !== undefined && isWell(status) && status.peers.planned >= peers) return status;
     if (clock.monotonic() >= deadline) {
-      const why = status === undefined ? "no agent runs" : status.problems.map((one) => one.code).join(", ");
+      const codes = status?.problems.map((one) => one.code).join(", ") || `${status?.peers.planned} peers`;
+      const why = status === undefined ? "no agent runs" : codes;
       throw new FlanError(`The network is not ready after ${seconds} s: ${why}`, {
         op: "status",
         code: "timeout",
