@@ -95,7 +95,11 @@ async function show(lab: Lab, members: readonly Member[], interrupted: AbortSign
   const matrix = await reachability(lab, members);
   say("reachability, container to container (ping round trip; TCP checked with its source address)");
   say(matrixText(members, matrix));
-  say(`\nthroughput, one TCP stream: ${throughputText(await throughput(lab, [first, second]))}\n`);
+  say(
+    `\nthroughput, one TCP stream of the demo's own sender: ${
+      throughputText(await throughput(lab, [first, second]))
+    }\n`,
+  );
   return matrix;
 }
 
