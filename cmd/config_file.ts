@@ -1,5 +1,5 @@
 /** The config file, YAML or JSON. The only file that imports js-yaml. */
-import { load } from "yaml";
+import { loadAll } from "yaml";
 import { reasonOf } from "../lease/durable_file.ts";
 import { invalid, messageOf } from "../net/errors.ts";
 import { quoted } from "../net/text.ts";
@@ -36,7 +36,10 @@ function parse(text: string, file: string): Map<string, unknown> {
   try {
     if (file.endsWith(".json")) JSON.parse(text);
     // JSON is YAML too, and the YAML parser does not let the second of two equal keys win unseen.
-    value = load(text);
+    const documents = loadAll(text);
+    if (documents.length > 1) throw new TypeError(`it holds ${documents.length} documents, one is needed`);
+    // A file of comments only holds none.
+    value = documents[0];
   } catch (error) {
     const first = messageOf(error).split("\n")[0]!;
     throw invalid("config.file", `Cannot parse config file ${file}: ${first}`);
