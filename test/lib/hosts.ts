@@ -101,6 +101,13 @@ export class Hosts {
     return JSON.parse(await must([program, "-netns", host.namespace, "-j", ...line.split(" ")]) || "[]");
   }
 
+  /** Turns IPv6 off, where its duplicate address detection would change the namespace at its own time. */
+  async withoutIpv6(host: LabHost): Promise<void> {
+    const off = ["all", "default"].map((which) => `net.ipv6.conf.${which}.disable_ipv6=1`);
+    const { code, stderr } = await this.lab.on(host, ["sysctl", "--quiet", "--write", ...off]);
+    assert.equal(code, 0, stderr);
+  }
+
   /** Pings until `count` answers came; returns how many were lost. */
   async lost(from: LabHost, address: string, count = 2): Promise<number> {
     const argv = ["ping", "-n", "-q", "-c", `${count}`, "-i", "0.02", "-W", "1", address];

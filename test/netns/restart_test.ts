@@ -1,0 +1,89 @@
+/** The network outlives its agent: however it ends, no packet is lost, and the next one changes nothing. */
+import assert from "node:assert/strict";
+import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { KernelMonitor } from "../lib/kernel_monitor.ts";
+import { namespaceState } from "../lib/namespace_state.ts";
+
+/** Packets go both ways between the two while `body` runs; resolves to what was sent and what came back. */
+async function underTraffic(
+  hosts: Hosts,
+  [from, to]: readonly [Member, Member],
+  body: () => Promise<void>,
+): Promise<{ sent: number; received: number }> {
+  const flood = hosts.start(from.host, ["ping", "-n", "-i", "0.01", "-W", "2", to.container]);
+  await flood.out.line(/icmp_seq=3 /);
+  await body();
+  const seen = flood.out.lines.length;
+  await flood.out.line(/icmp_seq=/, seen + 10);
+  await flood.end("SIGINT");
+  const summary = flood.out.matching(/packets transmitted/)[0] ?? "";
+  const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(summary) ?? [];
+  return { sent: Number(sent), received: Number(received) };
+}
+
+for (const [signal, how] of [["SIGKILL", "kill -9"], ["SIGTERM", "SIGTERM"]] as const) {
+  hostTest(
+    `after ${how} traffic flows on, and the next agent adopts everything as it is`,
+    { lab: `restart-${signal}`, hosts: 2 },
+    async (hosts, t) => {
+      await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
+      const members = await hosts.joinAll() as [Member, Member];
+      const [victim] = members;
+      const monitor = await KernelMonitor.start(hosts, victim.host);
+      const before = await namespaceState(victim.host);
+      let subnet = "";
+
+      await t.step("no packet is lost while it ends and starts again", async () => {
+        const { sent, received } = await underTraffic(hosts, members, async () => {
+          const status = await victim.agent.end(signal);
+          assert.equal(status.code, signal === "SIGTERM" ? 143 : 137);
+          victim.agent = await hosts.up(victim.host);
+          subnet = await victim.agent.out.line(/^\d/);
+        });
+        assert.ok(sent >= 20, `${sent} sent`);
+        assert.equal(received, sent);
+      });
+
+      await t.step("the subnet, the MAC, the device and all else are the same", async () => {
+        assert.equal(subnet, victim.subnet);
+        assert.deepEqual(await namespaceState(victim.host), before);
+      });
+
+      await t.step("nothing of flan's was changed meanwhile", async () => {
+        const ours = (await monitor.heard()).filter((line) => /flan\.1|proto 113/.test(line));
+        assert.deepEqual(ours, []);
+      });
+
+      await t.step("the new agent repairs as the old one did", async () => {
+        const mark = victim.agent.err.lines.length;
+        await hosts.ip(victim.host, `route delete ${members[1].subnet}`);
+        await victim.agent.err.line(/Repaired route/, mark);
+        assert.match((await monitor.heard()).join("\n"), /flan\.1/, "the monitor hears what is done");
+      });
+    },
+  );
+}
+
+hostTest(
+  "a peer that left while the agent was dead is forgotten at its start",
+  { lab: "stale", hosts: 3 },
+  async (hosts) => {
+    const members = await hosts.joinAll() as [Member, Member, Member];
+    const [victim, gone, stays] = members;
+    await victim.agent.end("SIGKILL");
+    assert.equal((await hosts.lab.flan(gone.host, ["down"])).code, 0);
+    await hosts.knows(stays, [victim, stays]);
+
+    victim.agent = await hosts.up(victim.host);
+
+    const shown = JSON.stringify([
+      await hosts.show(victim.host, "ip", "route show"),
+      await hosts.show(victim.host, "ip", "neighbour show dev flan.1"),
+      await hosts.show(victim.host, "ip", "nexthop show"),
+      await hosts.show(victim.host, "bridge", "fdb show dev flan.1"),
+    ]);
+    const gateway = gone.subnet.split("/")[0]!;
+    assert.ok(!shown.includes(gateway) && !shown.includes(`"${gone.host.address}"`), shown);
+    await hosts.allReach([victim, stays]);
+  },
+);
