@@ -3,7 +3,7 @@
  * there is to do is found by comparing, never by following events.
  */
 import type { Clock } from "../net/clock.ts";
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError } from "../net/errors.ts";
 import type { Kernel, KernelEvent } from "../kernel/kernel.ts";
 import type { Snapshot, Store } from "../lease/store.ts";
 
@@ -57,16 +57,4 @@ export async function followKernel(
   { signal, seen }: { signal: AbortSignal; seen: (event: KernelEvent) => void },
 ): Promise<void> {
   for await (const event of kernel.events(signal)) if (!event.own) seen(event);
-}
-
-/** Who did it, as far as the kernel tells: `ip[812]`, the kernel itself, or a process that has gone since. */
-export function culprit(event: KernelEvent): string {
-  if (event.port === 0) return "the kernel";
-  try {
-    return `${Deno.readTextFileSync(`/proc/${event.port}/comm`).trim()}[${event.port}]`;
-  } catch (error) {
-    // The port number is the process id of most programs, but any number may be chosen; it may be gone too.
-    if (error instanceof Deno.errors.NotFound) return `process ${event.port}`;
-    return `process ${event.port} (${messageOf(error)})`;
-  }
 }

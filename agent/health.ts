@@ -28,12 +28,23 @@ export const healthCodes = {
 
 export type HealthCode = keyof typeof healthCodes;
 
-export interface Problem {
+/** A problem as whoever finds it tells it. */
+export interface Found {
   readonly code: HealthCode;
-  readonly severity: Severity;
   /** What it concerns: a subnet, a link, a file. */
   readonly subject: string;
   readonly message: string;
+}
+
+/** Everything that is known now under `codes`. */
+export interface Judgement {
+  readonly codes: readonly HealthCode[];
+  readonly found: readonly Found[];
+}
+
+export interface Problem extends Found {
+  readonly severity: Severity;
+  /** Milliseconds since 1970. */
   readonly since: number;
 }
 
@@ -54,42 +65,31 @@ export class Health {
   /**
    * Replaces everything known under `codes` with `found`. A problem that was there before keeps its `since`.
    */
-  set(
-    codes: readonly HealthCode[],
-    found: readonly { code: HealthCode; subject: string; message: string }[],
-    now: number,
-  ): void {
-    const keep = new Set(found.map((one) => `${one.code} ${one.subject}`));
-    for (const [key, problem] of this.#problems) {
-      if (!codes.includes(problem.code) || keep.has(key)) continue;
-      this.#problems.delete(key);
-      this.#log.log("info", `Well again: ${problem.message}`, {
-        code: problem.code,
-        subject: problem.subject,
-      });
-    }
+  set(codes: readonly HealthCode[], found: readonly Found[], now: number): void {
+    const before = new Map(this.#problems);
+    const keep = new Set(found.map(keyOf));
+    const over = [...before.values()].filter((one) => codes.includes(one.code) && !keep.has(keyOf(one)));
+    for (const one of over) this.#problems.delete(keyOf(one));
     for (const { code, subject, message } of found) {
-      const key = `${code} ${subject}`;
-      const before = this.#problems.get(key);
-      if (before === undefined) this.#log.log("warning", message, { code, subject });
-      this.#problems.set(key, {
-        code,
-        severity: healthCodes[code],
-        subject,
-        message,
-        since: before?.since ?? now,
-      });
+      const key = keyOf({ code, subject });
+      const since = before.get(key)?.since ?? now;
+      this.#problems.set(key, { code, severity: healthCodes[code], subject, message, since });
     }
+    this.#write("info", "Well again: ", over);
+    this.#write("warning", "", found.filter((one) => !before.has(keyOf(one))));
   }
 
   /** Adds one problem to what is known under its code. */
-  raise(code: HealthCode, { subject, message }: { subject: string; message: string }, now: number): void {
-    const others = this.list().filter((one) => one.code === code && one.subject !== subject);
-    this.set([code], [...others, { code, subject, message }], now);
+  raise(found: Found, now: number): void {
+    const others = this.list().filter(({ code, subject }) =>
+      code === found.code && subject !== found.subject
+    );
+    this.set([found.code], [...others, found], now);
   }
 
   has(code: HealthCode): boolean {
-    return this.list().some((problem) => problem.code === code);
+    for (const problem of this.#problems.values()) if (problem.code === code) return true;
+    return false;
   }
 
   /** Sorted: high first, then by code and subject. */
@@ -98,4 +98,17 @@ export class Health {
       `${problem.severity === "high" ? 0 : 1} ${problem.code} ${problem.subject}`;
     return [...this.#problems.values()].sort((a, b) => order(a) < order(b) ? -1 : 1);
   }
+
+  /** One line for each code, with the number of further ones: a thousand routes may fail for one reason. */
+  #write(level: "warning" | "info", prefix: string, problems: readonly Found[]): void {
+    for (const [first, ...others] of Map.groupBy(problems, ({ code }) => code).values()) {
+      const { code, subject, message } = first!;
+      const more = others.length === 0 ? "" : `, and ${others.length} more`;
+      this.#log.log(level, `${prefix}${message}${more}`, { code, subject });
+    }
+  }
+}
+
+function keyOf({ code, subject }: { code: HealthCode; subject: string }): string {
+  return `${code} ${subject}`;
 }

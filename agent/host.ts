@@ -15,7 +15,7 @@ export interface HostOptions {
   readonly stateDir: string;
 }
 
-export interface Network {
+interface Network {
   readonly config: NetworkConfig;
   readonly backend: Backend;
 }
@@ -26,9 +26,11 @@ export async function describeHost(
   { config, backend, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
 ): Promise<Host> {
   const device = backend.device(config);
-  const existing = await macInKernel(kernel, device);
-  const mac = device === "" ? "" : await ensureMac(options.stateDir, { device, existing, clock });
-  return { ...await facts(kernel, options), node, mac };
+  const found = await facts(kernel, options);
+  if (device === "") return { ...found, node, mac: "" };
+  const mac = readHostState(options.stateDir)?.macs[device] ??
+    await ensureMac(options.stateDir, { device, existing: await macInKernel(kernel, device), clock });
+  return { ...found, node, mac };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Change, KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { describe, type KernelObject, keyOf, sameObject } from "../kernel/state.ts";
 import type { Plan } from "../backends/backend.ts";
+import { Suspects } from "./suspects.ts";
 
 export interface Repair {
   /** Milliseconds since 1970. */
@@ -15,12 +16,13 @@ export interface Repair {
 
 /** More would only repeat what the first ones say. */
 const MAX_NAMED = 3;
-const MAX_SUSPECTS = 3;
 
 export class Repairs {
   #count = 0;
   #last: Repair | undefined;
-  readonly #suspects = new Set<string>();
+  readonly #suspects = new Suspects();
+  /** Keys of what the last report left undone: doing it later is no repair. */
+  #undone: ReadonlySet<string> = new Set();
   readonly #parts: { clock: Clock; log: Logger };
 
   constructor(parts: { clock: Clock; log: Logger }) {
@@ -36,22 +38,24 @@ export class Repairs {
     return this.#last;
   }
 
-  /** Notes who did something that concerns us, for the line that says what was repaired. */
-  suspect(event: KernelEvent, by: string): void {
-    if (this.#suspects.size >= MAX_SUSPECTS) return;
-    const what = [event.group, event.subject, event.link && `dev ${event.link}`].filter(Boolean).join(" ");
-    this.#suspects.add(event.group === "overrun" ? "events were lost" : `${what} ${verb(event)} by ${by}`);
+  /** Notes an event that concerns us, for the line that says what was repaired. `device` is our link. */
+  suspect(event: KernelEvent, device: string): void {
+    this.#suspects.note(event, device);
   }
 
   /** Tells repairs from changes of the plan: what stands in both plans alike was put back. */
   judge({ report, before, after }: { report: Report; before: Plan | undefined; after: Plan }): void {
+    const undone = this.#undone;
+    const refused = [...report.failures, ...report.waiting].map(({ change }) => change.object);
+    this.#undone = new Set([...refused, ...report.conflicts.map(({ wanted }) => wanted)].map(keyOf));
     if (!report.resynced) return;
-    const cause = [...this.#suspects].join(", ") || "found by looking";
-    this.#suspects.clear();
+    const cause = this.#suspects.take();
     if (before === undefined || report.done.length === 0) return;
     const old = byKey(before.objects);
     const now = byKey(after.objects);
-    const repaired = report.done.filter((change) => isRepair(change, old, now));
+    const repaired = report.done.filter((change) =>
+      !undone.has(keyOf(change.object)) && isRepair(change, old, now)
+    );
     if (repaired.length === 0) return;
     const named = repaired.slice(0, MAX_NAMED).map((change) => describe(change.object)).join(", ");
     const what = repaired.length > MAX_NAMED ? `${named} and ${repaired.length - MAX_NAMED} more` : named;
@@ -73,8 +77,4 @@ function isRepair(
 
 function byKey(objects: readonly KernelObject[]): Map<string, KernelObject> {
   return new Map(objects.map((object) => [keyOf(object), object]));
-}
-
-function verb({ action }: KernelEvent): string {
-  return action === "delete" ? "deleted" : "changed";
 }

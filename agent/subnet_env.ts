@@ -2,12 +2,24 @@
  * `subnet.env`: what CNI plugins and Docker read. Keys, order and form are flannel's; it is written last,
  * when the network works, and taken away first.
  */
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError } from "../net/errors.ts";
 import { type Cidr, formatCidr, formatIp, parseCidr } from "../net/ip.ts";
-import { writeDurably } from "../lease/durable_file.ts";
+import type { Backend, Host } from "../backends/backend.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import { directoryOf, reasonOf, writeDurably } from "../lease/durable_file.ts";
 
 /** Where flannel's consumers look. */
 export const FLANNEL_FILE = "/run/flannel/subnet.env";
+
+/** No such file holds more; a larger one is somebody else's. */
+const MAX_BYTES = 4096;
+
+export interface SubnetFiles {
+  readonly subnetFile: string;
+  /** flannel's own place for it where that is served too, or undefined. */
+  readonly sharedSubnetFile: string | undefined;
+}
 
 export interface SubnetEnv {
   readonly network: Cidr;
@@ -34,41 +46,66 @@ export function formatSubnetEnv(env: SubnetEnv): string {
 }
 
 /**
- * Writes `file`, and flannel's own place too where `shared` says so and nobody else owns it. What is there is
- * ours if it says what we wrote last (our own file still does) or what we write now. Resolves to whether
- * anything changed. Throws FlanError naming the file.
+ * Writes `file`, and `shared` (flannel's own place) too where that is given and nobody else owns it. What is
+ * there is ours if it says what we wrote last (our own file still does) or what we write now. Resolves to
+ * whether `file` changed. Throws FlanError naming the file.
  */
 export async function writeSubnetEnv(
   file: string,
   text: string,
-  { shared }: { shared: boolean },
+  { shared }: { shared: string | undefined },
 ): Promise<boolean> {
   const before = readIfAny(file);
-  if (shared && file !== FLANNEL_FILE) {
-    const there = readIfAny(FLANNEL_FILE);
-    if (there !== text && (there === undefined || there === before)) await replace(FLANNEL_FILE, text);
+  if (shared !== undefined && shared !== file) {
+    const there = readIfAny(shared);
+    const ours = there === undefined || (there !== FOREIGN && there === before);
+    if (ours && there !== text) await replace(shared, text);
   }
   if (before === text) return false;
   await replace(file, text);
   return true;
 }
 
+/**
+ * Lets the files say what this host has now; while it has no subnet there is none that names one. Throws
+ * FlanError, also where the underlay leaves the overlay no usable MTU.
+ */
+export async function publishSubnetEnv(
+  { subnetFile, sharedSubnetFile: shared }: SubnetFiles,
+  { own, host, config, backend }: {
+    own: Lease | undefined;
+    host: Host;
+    config: NetworkConfig;
+    backend: Backend;
+  },
+): Promise<void> {
+  if (own === undefined) {
+    removeSubnetEnv(subnetFile, { shared });
+    return;
+  }
+  const mtu = backend.mtu(config, host);
+  const text = formatSubnetEnv({ network: config.network, subnet: own.subnet, mtu, ipMasq: false });
+  await writeSubnetEnv(subnetFile, text, { shared });
+}
+
 /** Takes away what {@link writeSubnetEnv} wrote. Resolves to the files that were removed. */
-export function removeSubnetEnv(file: string, { shared }: { shared: boolean }): string[] {
+export function removeSubnetEnv(file: string, { shared }: { shared: string | undefined }): string[] {
   const ours = readIfAny(file);
-  if (ours === undefined) return [];
-  const files = shared && file !== FLANNEL_FILE && readIfAny(FLANNEL_FILE) === ours
-    ? [FLANNEL_FILE, file]
+  if (ours === undefined || ours === FOREIGN) return [];
+  const files = shared !== undefined && shared !== file && readIfAny(shared) === ours
+    ? [shared, file]
     : [file];
   for (const one of files) Deno.removeSync(one);
   return files;
 }
 
-function readIfAny(file: string): string | undefined {
+/** Stands for what is no such file at all: a link somebody else laid, a directory, something huge. */
+const FOREIGN = Symbol("foreign");
+
+function readIfAny(file: string): string | typeof FOREIGN | undefined {
   try {
     const info = Deno.lstatSync(file);
-    // Never through a link somebody else laid, and never more than such a file can hold.
-    return info.isFile && info.size <= 4096 ? Deno.readTextFileSync(file) : "";
+    return info.isFile && info.size <= MAX_BYTES ? Deno.readTextFileSync(file) : FOREIGN;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -76,13 +113,15 @@ function readIfAny(file: string): string | undefined {
 }
 
 async function replace(file: string, text: string): Promise<void> {
+  const directory = directoryOf(file);
   try {
-    await writeDurably(file, text, { mode: 0o644 });
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw new FlanError(`Cannot write ${file}: ${messageOf(error)}`, {
+    throw new FlanError(`Cannot write ${file}: ${reasonOf(error)}`, {
       op: "subnet.env",
       code: "failed",
       cause: error,
     });
   }
+  await writeDurably(file, text, { mode: 0o644 });
 }

@@ -1,5 +1,6 @@
 /** What every subcommand starts from: the settings, the clock and the log, and doors to the store and the kernel. */
 import { systemClock } from "../agent/clock.ts";
+import { FLANNEL_FILE } from "../agent/subnet_env.ts";
 import type { Backend } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -71,11 +72,15 @@ export function noNetwork(url: string): FlanError {
 }
 
 /** subnet.env's place; flannel's own place is served too by the one agent in the default run directory. */
-export function subnetFileOf(settings: Settings): { subnetFile: string; sharedSubnetFile: boolean } {
+export function subnetFileOf(
+  settings: Settings,
+): { subnetFile: string; sharedSubnetFile: string | undefined } {
   const subnetFile = settings.subnetFile ?? `${settings.runDir}/subnet.env`;
   return {
     subnetFile,
-    sharedSubnetFile: settings.subnetFile === undefined && settings.runDir === "/run/flan",
+    sharedSubnetFile: settings.subnetFile === undefined && settings.runDir === "/run/flan"
+      ? FLANNEL_FILE
+      : undefined,
   };
 }
 

@@ -15,6 +15,8 @@ export interface Owner {
   readonly links: readonly string[];
   /** The overlay, as `10.5.0.0/16`. Where it is not known, no address is ours for itself. */
   readonly network?: string;
+  /** Subnets that this host had in former networks; what is left of them on our links is ours too. */
+  readonly former?: readonly string[];
 }
 
 /**
@@ -34,6 +36,8 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
     if (isOurLink(object, owner, wanted)) ours.add(object.name);
   }
   const network = owner.network === undefined ? undefined : parseCidr(owner.network);
+  const networks = [network, ...(owner.former ?? []).map((subnet) => parseCidr(subnet))]
+    .filter((one) => one !== undefined);
   const adrift = (link: string, subject: string) => !existing.has(link) && inside(network, subject);
 
   return (object) => {
@@ -41,7 +45,7 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
       case "link":
         return ours.has(object.name) ? "ours" : "foreign";
       case "address":
-        return ours.has(object.link) ? claimAddress(object.address, network) : "foreign";
+        return ours.has(object.link) ? claimAddress(object.address, networks) : "foreign";
       case "fdb":
         return ours.has(object.link) ? "ours" : "foreign";
       case "neighbour":
@@ -69,11 +73,11 @@ function marked(object: { readonly protocol: number }): boolean {
   return object.protocol === ROUTE_PROTOCOL;
 }
 
-function claimAddress(address: string, network: Cidr | undefined): Claim {
+function claimAddress(address: string, networks: readonly Cidr[]): Claim {
   const { ip, cidr } = parsePrefix(address);
   if (cidr.family === 6 && isLinkLocal(ip)) return "kernel";
   const single = cidr.length === (cidr.family === 4 ? 32 : 128);
-  return single && network !== undefined && contains(network, ip) ? "ours" : "foreign";
+  return single && networks.some((network) => contains(network, ip)) ? "ours" : "foreign";
 }
 
 /**

@@ -19,11 +19,13 @@ export interface Report {
   readonly conflicts: readonly Conflict[];
   /** What the kernel refused and was not mended by looking again. */
   readonly failures: readonly Failure[];
+  /** What failed in an earlier call and is not tried again yet. */
+  readonly waiting: readonly Failure[];
   /** How each desired object stands now, by `keyOf`; empty while the kernel could not be read. */
   readonly state: ReadonlyMap<string, ObjectState>;
   /** Whether the kernel was read. */
   readonly resynced: boolean;
-  /** Why a whole call (the dump, the batch) failed, where one did. */
+  /** Why a whole call (the dump, the batch) failed, where one did; kept until one succeeds. */
   readonly error?: unknown;
   /** Milliseconds until something that failed should be tried again; undefined where nothing fails. */
   readonly retryIn?: number;
@@ -39,7 +41,6 @@ interface Progress {
   open: Set<string>;
   last: Drift | undefined;
   resynced: boolean;
-  error?: unknown;
 }
 
 /**
@@ -85,7 +86,6 @@ export class Reconciler {
       } catch (error) {
         this.#dirty = true;
         this.#troubles.callFailed(error);
-        progress.error = error;
       }
     }
     return this.#report(progress);
@@ -168,14 +168,15 @@ export class Reconciler {
   }
 
   #report(progress: Progress): Report {
-    const retryIn = this.#troubles.retryIn;
+    const { retryIn, callError } = this.#troubles;
     return {
       done: progress.done,
       conflicts: progress.last?.conflicts ?? [],
       failures: progress.failures,
+      waiting: this.#troubles.lastFailures(progress.waiting),
       state: progress.last?.state ?? new Map(),
       resynced: progress.resynced,
-      ...(progress.error === undefined ? {} : { error: progress.error }),
+      ...(callError === undefined ? {} : { error: callError }),
       ...(retryIn === undefined ? {} : { retryIn }),
     };
   }

@@ -5,7 +5,7 @@ import type { Fields, Logger } from "../net/log.ts";
 import { Backoff } from "./backoff.ts";
 import type { Conflict } from "./drift.ts";
 import type { Change, Failure } from "./kernel.ts";
-import { describe, type KernelObject, keyOf, sameObject } from "./state.ts";
+import { describe, keyOf, sameObject } from "./state.ts";
 
 interface Line {
   readonly message: string;
@@ -17,7 +17,8 @@ const CALL = "kernel";
 
 export class Troubles {
   readonly #log: Logger;
-  readonly #failing: Backoff<KernelObject | undefined>;
+  readonly #failing: Backoff<Failure | undefined>;
+  #callError: unknown;
   readonly #conflicts = new Map<string, string>();
 
   constructor(options: { clock: Clock; log: Logger }) {
@@ -31,12 +32,22 @@ export class Troubles {
     const key = keyOfChange(change);
     if (!this.#failing.waits(key)) return false;
     const failed = this.#failing.get(key);
-    return failed !== undefined && sameObject(failed, change.object);
+    return failed !== undefined && sameObject(failed.change.object, change.object);
   }
 
   /** Whether the last whole call failed and the next is not to be tried yet. */
   get callWaits(): boolean {
     return this.#failing.waits(CALL);
+  }
+
+  /** Why the last whole call failed, until one succeeds. */
+  get callError(): unknown {
+    return this.#callError;
+  }
+
+  /** How each of these changes failed when it was tried last. */
+  lastFailures(changes: readonly Change[]): Failure[] {
+    return changes.map((change) => this.#failing.get(keyOfChange(change))).filter((one) => one !== undefined);
   }
 
   isFailing(change: Change): boolean {
@@ -45,6 +56,7 @@ export class Troubles {
 
   /** A whole call (the dump, the batch) failed. */
   callFailed(error: unknown): void {
+    this.#callError = error;
     if (this.#failing.failed(CALL, undefined)) {
       this.#log.log("error", messageOf(error), { code: "kernel", errno: errnoOf(error) });
     }
@@ -53,6 +65,7 @@ export class Troubles {
   callSucceeded(): void {
     if (!this.#failing.keys().includes(CALL)) return;
     this.#failing.forget(CALL);
+    this.#callError = undefined;
     this.#log.log("info", "The kernel answers again", { code: "kernel" });
   }
 
@@ -67,9 +80,10 @@ export class Troubles {
   ): void {
     const keep = new Set(rest.waiting.map(keyOfChange)).add(CALL);
     const begun: Line[] = [];
-    for (const { change, error } of failures) {
+    for (const failure of failures) {
+      const { change, error } = failure;
       keep.add(keyOfChange(change));
-      if (this.#failing.failed(keyOfChange(change), change.object)) {
+      if (this.#failing.failed(keyOfChange(change), failure)) {
         const fields = { code: "kernel", errno: error.errno, kind: change.object.kind };
         begun.push({ message: error.message, fields });
       }
@@ -77,7 +91,7 @@ export class Troubles {
     const over: Line[] = [];
     for (const key of this.#failing.keys()) {
       if (keep.has(key)) continue;
-      const object = this.#failing.forget(key);
+      const object = this.#failing.forget(key)?.change.object;
       if (object === undefined || rest.open.has(keyOf(object))) continue;
       over.push({
         message: `As planned again: ${describe(object)}`,

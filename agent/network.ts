@@ -1,0 +1,35 @@
+/** The network as the store's config says, understood: who carries it, and what of it this host ignores. */
+import { FlanError } from "../net/errors.ts";
+import type { Backend } from "../backends/backend.ts";
+import { backendFor } from "../backends/registry.ts";
+import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
+import type { Snapshot } from "../lease/store.ts";
+import type { Found } from "./health.ts";
+
+export interface Network {
+  readonly config: NetworkConfig;
+  readonly backend: Backend;
+  /** The name of the backend's device, "" where it makes none. */
+  readonly device: string;
+  readonly ignored: readonly Found[];
+}
+
+/** Throws `store` where the store holds no network, and `invalid` where this version cannot serve it. */
+export function networkIn({ config: stored }: Snapshot, url: string): Network {
+  if (stored === undefined) {
+    throw new FlanError(`The store ${url} holds no network`, {
+      op: "agent.join",
+      code: "store",
+      hint: "flan up --network 10.244.0.0/16 starts one",
+    });
+  }
+  const config = parseNetworkConfig(stored.value);
+  const backend = backendFor(config.backendType);
+  const unknown = config.unknownKeys.map((key) => ({
+    subject: key,
+    message: `The network config has an unknown key ${key}`,
+  }));
+  const unused = backend.check(config).map((message) => ({ subject: message, message }));
+  const ignored = [...unknown, ...unused].map((one) => ({ code: "option-ignored" as const, ...one }));
+  return { config, backend, device: backend.device(config), ignored };
+}

@@ -1,0 +1,69 @@
+/** The network that this host is in, and the reconciler that keeps the kernel to it; both change with the config. */
+import type { Clock } from "../net/clock.ts";
+import { formatCidr } from "../net/ip.ts";
+import { silent } from "../net/log.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Owner } from "../kernel/ownership.ts";
+import { Reconciler } from "../kernel/reconcile.ts";
+import { aliasOf } from "../kernel/state.ts";
+import type { Snapshot } from "../lease/store.ts";
+import { type Network, networkIn } from "./network.ts";
+
+export interface OverlayParts {
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly node: string;
+}
+
+export class Overlay {
+  #network!: Network;
+  #reconciler!: Reconciler;
+  /** The config that was adopted or refused last. */
+  #text: string | undefined;
+  /** Subnets that this host had. Their addresses may be left on our link when the network is another one. */
+  readonly #former = new Set<string>();
+  readonly #parts: OverlayParts;
+
+  constructor(parts: OverlayParts) {
+    this.#parts = parts;
+  }
+
+  /** Valid after {@link adopt}. */
+  get network(): Network {
+    return this.#network;
+  }
+
+  get reconciler(): Reconciler {
+    return this.#reconciler;
+  }
+
+  /** Remembers a subnet of this host, so that what is left of it is known as ours in whatever network. */
+  hadSubnet(subnet: string): void {
+    this.#former.add(subnet);
+  }
+
+  /** Whether the snapshot's config is another than the one adopted, or refused, last. */
+  differs(snapshot: Snapshot): boolean {
+    return textOf(snapshot) !== this.#text;
+  }
+
+  /** Goes over to the snapshot's network; throws what {@link networkIn} does, and then the old one stays. */
+  adopt(snapshot: Snapshot, url: string): void {
+    this.#text = textOf(snapshot);
+    const network = networkIn(snapshot, url);
+    const { kernel, clock, node } = this.#parts;
+    const owner: Owner = {
+      alias: aliasOf(node),
+      links: [network.device],
+      network: formatCidr(network.config.network),
+      former: [...this.#former],
+    };
+    this.#network = network;
+    // What it would log is health to the agent, and logged as such.
+    this.#reconciler = new Reconciler(kernel, { owner, clock, log: silent });
+  }
+}
+
+function textOf({ config }: Snapshot): string | undefined {
+  return config === undefined ? undefined : JSON.stringify(config.value);
+}

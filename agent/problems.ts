@@ -1,0 +1,75 @@
+/** What a reconcile's report means to the host's health, and to the join. Pure. */
+import { FlanError, messageOf } from "../net/errors.ts";
+import type { Plan } from "../backends/backend.ts";
+import type { Conflict } from "../kernel/drift.ts";
+import type { Report } from "../kernel/reconcile.ts";
+import { describe } from "../kernel/state.ts";
+import type { View } from "../lease/view.ts";
+import { foreignCodes, type Found, type Judgement } from "./health.ts";
+import type { Kept } from "./keeper.ts";
+
+/** What the kernel and the leases are like. Codes that a report tells nothing about are not among its codes. */
+export function judgeReport({ report, view, plan }: { report: Report; view: View; plan: Plan }): Judgement {
+  const refused = [...view.refused, ...plan.refused].map((one): Found => ({
+    code: "lease-refused",
+    subject: one.subnet,
+    message: `Lease ${one.subnet} is refused (${one.code}): ${one.reason}`,
+  }));
+  if (report.error !== undefined) {
+    // The kernel was not seen: what stood in the way before may do so still.
+    const silent: Found = { code: "kernel-refuses", subject: "kernel", message: messageOf(report.error) };
+    return { codes: ["lease-refused", "kernel-refuses"], found: [...refused, silent] };
+  }
+  const conflicts = report.conflicts.map((one): Found => ({
+    code: one.code,
+    subject: describe(one.wanted),
+    message: conflictMessage(one),
+  }));
+  const failures = [...report.failures, ...report.waiting].map(({ change, error }): Found => ({
+    code: "kernel-refuses",
+    subject: describe(change.object),
+    message: error.message,
+  }));
+  return {
+    codes: ["lease-refused", "kernel-refuses", ...foreignCodes],
+    found: [...refused, ...conflicts, ...failures],
+  };
+}
+
+/** What became of the own lease. */
+export function judgeLease({ own, lost, error }: Kept): Judgement {
+  const found: Found[] = [];
+  if (lost !== undefined) {
+    const now = own === undefined ? "this host has none now" : `this host has ${own.subnet} now`;
+    found.push({
+      code: "lease-lost",
+      subject: lost.subnet,
+      message: `Lease ${lost.subnet} was lost, ${now}`,
+    });
+  }
+  if (error !== undefined) {
+    found.push({ code: "lease-not-renewed", subject: own?.subnet ?? "none", message: messageOf(error) });
+  }
+  return { codes: ["lease-lost", "lease-not-renewed"], found };
+}
+
+/**
+ * Throws what keeps a host from joining: a kernel that refuses, or somebody else's object in the place of this
+ * host's own link or address. What stands in one peer's way does not.
+ */
+export function requireJoined(report: Report): void {
+  if (report.error !== undefined) throw report.error;
+  const [failure] = report.failures;
+  if (failure !== undefined) throw failure.error;
+  const conflict = report.conflicts.find(({ wanted }) => wanted.kind === "link" || wanted.kind === "address");
+  if (conflict === undefined) return;
+  throw new FlanError(`Cannot join the network: ${conflictMessage(conflict)}`, {
+    op: "agent.join",
+    code: "failed",
+    hint: "remove or rename it, and start again",
+  });
+}
+
+function conflictMessage({ wanted, found }: Conflict): string {
+  return `${describe(found)} is not flan's and stands in the way of ${describe(wanted)}`;
+}

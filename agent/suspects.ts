@@ -1,0 +1,64 @@
+/** Who may have done what has to be repaired: a few of the events that led to it, the most telling ones. */
+import { messageOf } from "../net/errors.ts";
+import type { KernelEvent } from "../kernel/kernel.ts";
+import { ROUTE_PROTOCOL } from "../kernel/state.ts";
+
+/** More would only repeat what the first ones say. */
+const MOST = 3;
+
+export class Suspects {
+  #rank = Infinity;
+  readonly #named = new Set<string>();
+
+  /** Notes an event; only those of the most telling kind that came are kept. `device` is our link. */
+  note(event: KernelEvent, device: string): void {
+    const rank = rankOf(event, device);
+    if (rank > this.#rank || (rank === this.#rank && this.#named.size >= MOST)) return;
+    if (rank < this.#rank) this.#named.clear();
+    this.#rank = rank;
+    this.#named.add(sentence(event));
+  }
+
+  /** One clause for the log, and a clean slate. */
+  take(): string {
+    const cause = [...this.#named].join(", ") || "found by looking";
+    this.#named.clear();
+    this.#rank = Infinity;
+    return cause;
+  }
+}
+
+/**
+ * Lower tells more. A change of one link makes the kernel announce others (the underlay's when a tunnel on it
+ * goes) and remove what hangs on it, so these consequences count least.
+ */
+function rankOf(event: KernelEvent, device: string): number {
+  const ours = event.link === device || event.protocol === ROUTE_PROTOCOL;
+  if (event.port !== 0) return ours ? 0 : 2;
+  if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : 4;
+  return event.group === "overrun" ? 6 : ours ? 5 : 6;
+}
+
+function sentence(event: KernelEvent): string {
+  const { group, subject, link } = event;
+  if (group === "overrun") return "events were lost";
+  const name = group === "link" ? link : [subject, link && `dev ${link}`].filter(Boolean).join(" ");
+  const done = `${group} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
+  const by = culprit(event);
+  return by === undefined ? done : `${done} by ${by}`;
+}
+
+/**
+ * Who did it, as far as the kernel tells: `ip[812]`, or `process 812` where it has gone since. Linux does not
+ * tell for links: RTM_NEWLINK and RTM_DELLINK carry no port, whoever caused them (measured on 6.18).
+ */
+export function culprit({ group, port }: KernelEvent): string | undefined {
+  if (port === 0) return group === "link" ? undefined : "the kernel";
+  try {
+    return `${Deno.readTextFileSync(`/proc/${port}/comm`).trim()}[${port}]`;
+  } catch (error) {
+    // The port number is the process id of most programs, but any number may be chosen; it may be gone too.
+    if (error instanceof Deno.errors.NotFound) return `process ${port}`;
+    return `process ${port} (${messageOf(error)})`;
+  }
+}
