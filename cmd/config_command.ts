@@ -99,7 +99,10 @@ async function checkAll({ context, args: [file] }: Call): Promise<number> {
     ? readJson(file)
     : await withStore(context, async (store) => (await store.read()).config?.value);
   const where = file ?? context.settings.store;
-  const config = inPlace(where, () => parseNetworkConfig(value ?? startingConfig(context, [])));
+  const config = inPlace(
+    where,
+    () => parseNetworkConfig(value === undefined ? startingConfig(context, []) : value),
+  );
   const notes = inPlace(where, () => backendFor(config.backendType).check(config));
   for (const key of config.unknownKeys) console.error(`flan: ${where} has an unknown key ${key}`);
   for (const note of notes) console.error(`flan: ${note}`);
