@@ -1,0 +1,178 @@
+/** What belongs to others stays as it is: it is reported while it is in the way, and `down` leaves no trace. */
+import assert from "node:assert/strict";
+import type { LabHost } from "../../cmd/demo/lab.ts";
+import { must } from "../../cmd/demo/shell.ts";
+import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { namespaceState } from "../lib/namespace_state.ts";
+
+/** An administrator's things that are in nobody's way. */
+async function administrate(hosts: Hosts, host: LabHost): Promise<void> {
+  await hosts.ip(
+    host,
+    "link add vx9 type vxlan id 9 dev eth0 local 192.0.2.1 dstport 4789",
+    "address add 198.51.100.1/24 dev vx9",
+    "link set vx9 up",
+    "route add 10.99.0.0/16 via 192.0.2.77 proto static",
+    "route add 10.244.0.0/16 via 192.0.2.78 table 100",
+    "rule add from 10.99.0.0/16 lookup 100",
+    "neighbour add 192.0.2.77 lladdr 02:00:00:00:00:01 dev eth0",
+    "nexthop add id 7 via 192.0.2.79 dev eth0",
+  );
+  await hosts.bridge(host, "fdb append 00:00:00:00:00:00 dst 192.0.2.80 dev vx9");
+  const rules =
+    "table inet admin { chain input { type filter hook input priority 0; tcp dport 22 accept; }; }";
+  await must(["ip", "netns", "exec", host.namespace, "nft", rules]);
+}
+
+/** Waits until every IPv6 address has passed duplicate address detection. */
+async function settled(hosts: Hosts, host: LabHost): Promise<void> {
+  const monitor = hosts.start(host, ["ip", "monitor", "address"]);
+  // An address whose end of detection is an event that comes for certain, and after the others'.
+  await hosts.ip(host, "address add 2001:db8::1/64 dev eth0");
+  await monitor.out.until("an address that is not tentative", async () => {
+    const shown = await hosts.show(host, "ip", "-6 address show");
+    return !JSON.stringify(shown).includes('"tentative"');
+  });
+  await monitor.end();
+}
+
+hostTest("after down the namespace is what it was before up", { lab: "down", hosts: 2 }, async (hosts) => {
+  const [first] = hosts.lab.hosts as [LabHost];
+  await administrate(hosts, first);
+  await settled(hosts, first);
+  const before = await namespaceState(first);
+
+  const other = await hosts.join(hosts.at(2));
+  const agent = await hosts.up(first);
+  assert.equal(await hosts.lost(first, other.container), 0);
+  assert.notDeepEqual(await namespaceState(first), before);
+  const { code, stdout, stderr } = await hosts.lab.flan(first, ["down"]);
+
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /stopped the agent.*\nremoved \S+subnet\.env\nremoved link flan\.1\n.*\n?released lease 10\.244\./,
+  );
+  assert.equal((await agent.ended()).code, 0);
+  assert.deepEqual(await namespaceState(first), before);
+});
+
+/** Something of an administrator's in the way of what flan wants. */
+interface Obstacle {
+  readonly name: string;
+  readonly put: (peer: Member) => string;
+  readonly removed: (peer: Member) => string;
+  readonly code: string;
+}
+
+const gatewayOf = (peer: Member) => peer.subnet.split("/")[0]!;
+const obstacles: readonly Obstacle[] = [
+  {
+    name: "a route to a peer's subnet",
+    put: (peer) => `route replace ${peer.subnet} via 192.0.2.77 proto static`,
+    removed: (peer) => `route delete ${peer.subnet} via 192.0.2.77`,
+    code: "foreign-route",
+  },
+  {
+    name: "a neighbour in the place of a peer's",
+    put: (peer) =>
+      `neighbour replace ${gatewayOf(peer)} lladdr 02:00:00:00:00:05 nud permanent proto static dev flan.1`,
+    removed: (peer) => `neighbour delete ${gatewayOf(peer)} dev flan.1`,
+    code: "foreign-neighbour",
+  },
+];
+
+hostTest("what stands in the way is left, reported, and replaced when it is gone", {
+  lab: "foreign",
+  hosts: 2,
+}, async (hosts, t) => {
+  await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
+  const members = await hosts.joinAll() as [Member, Member];
+  const [victim, peer] = members;
+  const log = victim.agent.err;
+  await administrate(hosts, victim.host);
+  const foreign = async () => {
+    const { routes, neighbours, links, nft } = await namespaceState(victim.host);
+    const others = [...routes, ...neighbours].filter((row) => row["protocol"] !== "113");
+    return { others, links: links.filter((row) => row["ifname"] !== "flan.1"), nft };
+  };
+
+  for (const { name, put, removed, code } of obstacles) {
+    await t.step(name, async () => {
+      const clear = await foreign();
+      const mark = log.lines.length;
+      await hosts.ip(victim.host, put(peer));
+      const theirs = await foreign();
+      await log.line(new RegExp(`warning .* is not flan's and stands in the way of .* code=${code} `), mark);
+
+      const reported = await hosts.status(victim.host);
+      assert.equal(reported.code, 3);
+      assert.deepEqual(reported.problems.map((one) => one.code), [code]);
+      assert.deepEqual(await foreign(), theirs, "the administrator's object is still there");
+
+      await hosts.ip(victim.host, removed(peer));
+      await log.line(new RegExp(`Well again: .* code=${code} `), mark);
+      assert.deepEqual(await hosts.status(victim.host), { code: 0, problems: [] });
+      assert.deepEqual(await foreign(), clear);
+      await hosts.allReach(members);
+    });
+  }
+});
+
+const theirDevice = ["link add flan.1 type vxlan id 9 dev eth0 dstport 4789", "link set flan.1 up"];
+
+hostTest("up refuses to start on a device of somebody else", { lab: "device", hosts: 1 }, async (hosts) => {
+  const [host] = hosts.lab.hosts as [LabHost];
+  await hosts.withoutIpv6(host);
+  await hosts.ip(host, ...theirDevice);
+  const before = await namespaceState(host);
+
+  const { code, stderr } = await hosts.lab.flan(host, ["up", "--once"]);
+
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot join the network: link flan\.1 is not flan's.*\nhint: remove or rename it/);
+  assert.deepEqual(await namespaceState(host), before);
+  await hosts.ip(host, "link delete flan.1");
+  assert.equal((await hosts.lab.flan(host, ["up", "--once"])).code, 0);
+});
+
+hostTest("a device that somebody puts in the place of flan's is left, and reported", {
+  lab: "usurped",
+  hosts: 1,
+}, async (hosts) => {
+  const [host] = hosts.lab.hosts as [LabHost];
+  await hosts.withoutIpv6(host);
+  const agent = await hosts.up(host);
+  const mark = agent.err.lines.length;
+  // While it stands still it cannot be quicker than the administrator.
+  Deno.kill(agent.pid, "SIGSTOP");
+  await hosts.ip(host, "link delete flan.1", ...theirDevice);
+  const theirs = await namespaceState(host);
+  Deno.kill(agent.pid, "SIGCONT");
+  await agent.err.line(/code=foreign-link/, mark);
+
+  const { code, problems } = await hosts.status(host);
+  assert.equal(code, 3);
+  assert.deepEqual(problems.map((one) => one.code), ["foreign-link"]);
+  assert.deepEqual(await namespaceState(host), theirs);
+  await hosts.ip(host, "link delete flan.1");
+  await agent.err.line(/Well again/, mark);
+  assert.deepEqual(await hosts.status(host), { code: 0, problems: [] });
+});
+
+hostTest("default routes and what else lies beside the overlay survive an agent's repairs", {
+  lab: "beside",
+  hosts: 2,
+}, async (hosts) => {
+  await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
+  const [victim, peer] = await hosts.joinAll() as [Member, Member];
+  await administrate(hosts, victim.host);
+  const before = await namespaceState(victim.host, { indexes: false });
+  const mark = victim.agent.err.lines.length;
+
+  await hosts.ip(victim.host, "link delete flan.1");
+  await victim.agent.err.line(/Repaired link/, mark);
+
+  assert.deepEqual(await namespaceState(victim.host, { indexes: false }), before);
+  await hosts.allReach([victim, peer]);
+});
