@@ -122,6 +122,18 @@ Deno.test("events: the links that exist already are not announced", () =>
     });
   }));
 
+Deno.test("events: what goes with a deleted link is announced with the link's name", () =>
+  withSystem(async (system, kernel) => {
+    // A link that is up would announce itself once more, as down, before it goes.
+    await succeed(kernel, add({ ...device(system), up: false }), add(address));
+    await listening(kernel, async (events) => {
+      await ip(`link delete ${DEVICE}`);
+      // By now the kernel does not know the number any more.
+      const event = await until(events, (event) => event.group === "address");
+      assert.deepEqual([event.action, event.link, event.subject], ["delete", DEVICE, address.address]);
+    });
+  }));
+
 Deno.test("events: routes of other tables are no events", () =>
   withSystem(async (system, kernel) => {
     await succeed(kernel, add(device(system)));
