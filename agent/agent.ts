@@ -244,15 +244,14 @@ export class Agent {
       searching: this.health.has("underlay-missing") || this.health.has("foreign-link"),
     });
     if (reason === undefined) return;
+    this.#overlay.reconciler.note(event);
     const asked = event.group === "neighbour" ? event.subject : undefined;
     if (reason === "wanted" && asked !== undefined) {
       this.#wanted.add(asked);
-      this.#overlay.reconciler.note(event);
       return this.#wake.because("wanted");
     }
     if (asked !== undefined && event.action === "delete" && this.#wanted.forget(asked) && event.port === 0) {
       // The kernel gave up an entry that nobody uses; what it says is all there is to know.
-      this.#overlay.reconciler.note(event);
       return this.#wake.because("wanted");
     }
     this.repairs.suspect(event, device);

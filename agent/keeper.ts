@@ -89,7 +89,11 @@ export class LeaseKeeper {
       taken = !known || !covers(config.network, parseCidr(this.#own!.subnet));
       if (taken) await this.acquire(claim, before?.subnet);
       else if (this.#due() || announcement(claim) !== this.#announced) {
-        this.#hold(await renew(this.#parts.store, this.#own!, claim), claim);
+        const renewed = await renew(this.#parts.store, this.#own!, claim).catch(unlessConflict);
+        // It ended, or was taken, before any snapshot said so: the clock was set, or the store was away.
+        taken = renewed === undefined;
+        if (renewed === undefined) await this.acquire(claim, before?.subnet);
+        else this.#hold(renewed, claim);
       }
       this.#succeeded();
     } catch (error) {
@@ -166,6 +170,10 @@ export class LeaseKeeper {
     const wait = Math.min(RETRY_MS.first * 2 ** (this.#failures - 1), RETRY_MS.most);
     this.#retryAt = now + wait / 2 + this.#parts.clock.random(Math.ceil(wait / 2));
   }
+}
+
+function unlessConflict(error: unknown): undefined {
+  if (!(error instanceof FlanError && error.code === "conflict")) throw error;
 }
 
 /** Whether the store could be asked, and said no. */

@@ -147,7 +147,7 @@ function networkOf(store: Store, snapshot: Snapshot) {
   if (snapshot.config !== undefined) return parseNetworkConfig(snapshot.config.value);
   throw new FlanError(`Cannot lease a subnet from ${store.url}: no network was started there`, {
     op: "lease.acquire",
-    code: "failed",
+    code: "store",
     hint: "flan up --network 10.244.0.0/16",
   });
 }

@@ -97,7 +97,7 @@ Deno.test("a lease says what the claim says", async () => {
 Deno.test("without a network there is no lease", async () => {
   const clock = new FakeClock();
   const store = new MemoryStore({ clock });
-  const error = await fails(acquire(store, claim(1), { clock, log: silent }), "failed");
+  const error = await fails(acquire(store, claim(1), { clock, log: silent }), "store");
   assert.match(error.message, /no network was started there$/);
 });
 
