@@ -113,7 +113,8 @@ export class TestHost {
   readonly options: AgentOptions;
   agent!: Agent;
   readonly #network: TestNetwork;
-  readonly #clock: CountingClock;
+  /** The network's clock; a sleep on it counts as rest of this host. */
+  readonly clock: CountingClock;
   #state!: HostState;
   #stop = new AbortController();
   #running: Promise<void> | undefined;
@@ -124,7 +125,7 @@ export class TestHost {
     options: Partial<AgentOptions>;
   }) {
     this.#network = network;
-    this.#clock = new CountingClock(network.clock);
+    this.clock = new CountingClock(network.clock);
     this.kernel = kernel;
     this.store = new FlakyStore(network);
     this.options = {
@@ -153,7 +154,7 @@ export class TestHost {
 
   /** Whether nothing but time can make this host do anything. */
   get quiet(): boolean {
-    return this.#running === undefined || this.#clock.sleeping > (this.store.away ? 1 : 0);
+    return this.#running === undefined || this.clock.sleeping > (this.store.away ? 1 : 0);
   }
 
   /** Lines of the log with this code. */
@@ -178,9 +179,9 @@ export class TestHost {
   }
 
   async join(): Promise<Lease> {
-    this.#state = await ensureHostState(this.options.stateDir, this.#clock);
-    const { store, kernel, log, options } = this;
-    this.agent = new Agent({ store, kernel, clock: this.#clock, log, node: this.node, options });
+    this.#state = await ensureHostState(this.options.stateDir, this.clock);
+    const { store, kernel, clock, log, options } = this;
+    this.agent = new Agent({ store, kernel, clock, log, node: this.node, options });
     return await this.agent.join();
   }
 

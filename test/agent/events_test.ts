@@ -1,0 +1,195 @@
+/** The agent and what others do to the kernel: repaired, told once, and at a bounded price. */
+import assert from "node:assert/strict";
+import { describe, type KernelObject, type Link, type Neighbour, type Route } from "../../kernel/state.ts";
+import { defaultRoute, type TestHost, TestNetwork, vxlanNetwork } from "../lib/agents.ts";
+
+const kinds = ["link", "address", "nexthop", "fdb", "neighbour", "route"] as const;
+
+function planned(host: TestHost, kind: KernelObject["kind"]): KernelObject {
+  return host.agent.state.plan.objects.find((object) => object.kind === kind)!;
+}
+
+Deno.test("own changes wake nobody", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const { dump, apply } = { ...host.kernel.calls };
+  await network.peer(2);
+  await network.clock.advance(2000);
+  assert.deepEqual([host.kernel.calls.dump - dump, host.kernel.calls.apply - apply], [0, 1]);
+});
+
+for (const kind of kinds) {
+  Deno.test(`a ${kind} that somebody deletes is put back, and that is said once with who did it`, async () => {
+    await using network = await TestNetwork.start();
+    await network.peer(2);
+    const host = await network.joined(1);
+    const before = host.keys();
+    const object = planned(host, kind);
+    // A port that is no process id: the process has gone.
+    host.kernel.stack.delete(object, kind === "link" ? 0 : 4_000_000_000);
+    await network.clock.advance(1000);
+    assert.deepEqual(host.keys(), before);
+    const [line, ...others] = host.log.lines.filter(({ fields }) => fields["code"] === "repaired");
+    assert.ok(line !== undefined && others.length === 0, host.log.messages.join("\n"));
+    assert.match(line.message, /^Repaired /);
+    if (kind !== "link" && kind !== "nexthop") {
+      assert.ok(line.message.includes(describe(object)), line.message);
+    }
+    const by = kind === "link" ? "link flan.1 deleted" : "deleted by process 4000000000";
+    assert.ok(String(line.fields["cause"]).includes(by), String(line.fields["cause"]));
+    assert.equal(host.agent.repairs.last?.cause, line.fields["cause"]);
+    assert.ok(host.agent.repairs.count >= 1);
+    await network.clock.advance(60_000);
+    assert.equal(host.lines("repaired").length, 1);
+    assert.deepEqual(host.codes, []);
+  });
+}
+
+Deno.test("what goes missing without an event is found by looking", async () => {
+  await using network = await TestNetwork.start();
+  const peer = await network.peer(2);
+  const host = await network.joined(1);
+  host.kernel.stack.objects.delete(`route ${peer.subnet} metric 0`);
+  await network.clock.advance(31_000);
+  assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
+  assert.equal(host.agent.repairs.last?.cause, "found by looking");
+});
+
+Deno.test("events that do not concern the network cost nothing", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const { stack } = host.kernel;
+  const calls = host.kernel.callCount;
+  const other: Link = { ...stack.link("eth0")!, name: "docker0", type: "bridge" };
+  const neighbour: Neighbour = {
+    kind: "neighbour",
+    link: "eth0",
+    ip: "192.0.2.9",
+    mac: "02:00:00:00:00:09",
+    state: "reachable",
+    protocol: 0,
+  };
+  const route: Route = { ...defaultRoute, destination: "172.16.0.0/12", link: "docker0", gateway: "" };
+  for (const object of [other, neighbour, route]) stack.add(object, 77);
+  for (const object of [route, neighbour, other]) stack.delete(object, 77);
+  await network.clock.advance(1000);
+  assert.equal(host.kernel.callCount, calls);
+});
+
+Deno.test("lost events are a reason to look at everything", async () => {
+  await using network = await TestNetwork.start();
+  const peer = await network.peer(2);
+  const host = await network.joined(1);
+  host.kernel.stack.objects.delete(`route ${peer.subnet} metric 0`);
+  host.kernel.stack.overrun();
+  await network.clock.advance(1000);
+  assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
+  assert.equal(host.agent.repairs.last?.cause, "events were lost");
+});
+
+Deno.test("somebody who flushes ten times a second busies the agent for a tenth of the time at most", async () => {
+  await using network = await TestNetwork.start();
+  const peer = await network.peer(2);
+  const host = await network.joined(1);
+  const { kernel } = host;
+  const { dump } = kernel;
+  let busy = 0;
+  kernel.dump = async (request) => {
+    await host.clock.sleep(20);
+    busy += 20;
+    return await dump.call(kernel, request);
+  };
+  for (let i = 0; i < 600; i++) {
+    for (const object of host.agent.state.plan.objects) {
+      if (object.kind === "route") kernel.stack.delete(object, 77);
+    }
+    await network.clock.advance(100);
+  }
+  assert.ok(busy <= 60_000 * 0.12 && busy >= 60_000 * 0.02, `busy for ${busy} ms of a minute`);
+  await network.clock.advance(5000);
+  assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
+});
+
+Deno.test("a kernel that refuses a peer's route is a health code until it is made, said once at each end", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  host.kernel.failNext("add", "ENOBUFS", { kind: "route", times: 12 });
+  const peer = await network.peer(2);
+  assert.deepEqual(host.codes, ["kernel-refuses"]);
+  // Other things happen while the route waits for its next attempt.
+  await network.peer(3);
+  await network.peer(4);
+  await network.clock.advance(3000);
+  await network.remove("10.5.4.0/24");
+  await network.clock.turn();
+  for (let i = 0; i < 120 && host.codes.length > 0; i++) await network.clock.advance(5000);
+  assert.ok(host.keys("route").includes(`route ${peer.subnet} metric 0`));
+  assert.deepEqual(host.codes, []);
+  const subject = host.log.lines.filter(({ fields }) =>
+    fields["code"] === "kernel-refuses" && String(fields["subject"]).includes(peer.subnet)
+  );
+  assert.deepEqual(subject.map(({ message }) => message.startsWith("Well again")), [false, true]);
+  assert.deepEqual(host.lines("repaired"), [], "making it late is no repair");
+});
+
+Deno.test("a kernel that does not answer at all is a health code until it does", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  host.kernel.failNext("apply", "ENOBUFS", { times: 4 });
+  const peer = await network.peer(2);
+  assert.deepEqual(host.codes, ["kernel-refuses"]);
+  assert.equal(host.agent.health.list()[0]?.subject, "kernel");
+  await network.peer(3);
+  assert.deepEqual(host.codes, ["kernel-refuses"], "waiting is not well");
+  await network.clock.advance(5 * 60_000);
+  assert.deepEqual(host.codes, []);
+  assert.ok(host.keys("route").includes(`route ${peer.subnet} metric 0`));
+  assert.equal(host.lines("kernel-refuses").length, 2);
+});
+
+Deno.test("a conflict that was seen is not forgotten because the kernel cannot be read for a while", async () => {
+  await using network = await TestNetwork.start();
+  const peer = await network.peer(2);
+  const host = network.host(1);
+  host.kernel.stack.add({ ...defaultRoute, destination: peer.subnet });
+  await host.join();
+  await host.run();
+  assert.deepEqual(host.codes, ["foreign-route"]);
+  host.kernel.failNext("dump", "ENOBUFS", { times: 1000 });
+  await network.clock.advance(60_000);
+  assert.ok(host.codes.includes("foreign-route") && host.codes.includes("kernel-refuses"), host.codes.join());
+  host.kernel.heal();
+  await network.clock.advance(120_000);
+  assert.deepEqual(host.codes, ["foreign-route"]);
+  assert.equal(host.lines("foreign-route").length, 1);
+});
+
+const onDemand = { ...vxlanNetwork, Backend: { Type: "vxlan", Mode: "on-demand" } };
+
+Deno.test("on demand: an address that the kernel asks for is answered without a look, and forgotten with it", async () => {
+  await using network = await TestNetwork.start(onDemand);
+  const peer = await network.peer(2);
+  const host = await network.joined(1);
+  const { dump } = { ...host.kernel.calls };
+  const ip = peer.subnet.replace("0/24", "9");
+  host.kernel.stack.ask("flan.1", ip);
+  await network.clock.turn();
+  const key = `neighbour ${ip} dev flan.1`;
+  const answered = host.kernel.stack.objects.get(key) as Neighbour;
+  assert.equal(answered.mac, "0e:00:00:00:00:02");
+  assert.deepEqual(host.keys("fdb"), ["fdb 0e:00:00:00:00:02 dev flan.1"]);
+  host.kernel.stack.delete(answered);
+  await network.clock.turn();
+  assert.deepEqual([host.keys("neighbour"), host.keys("fdb")], [[], []]);
+  assert.equal(host.kernel.calls.dump, dump);
+  assert.deepEqual(host.lines("repaired"), []);
+});
+
+Deno.test("on demand: an address of nobody is left unanswered", async () => {
+  await using network = await TestNetwork.start(onDemand);
+  const host = await network.joined(1);
+  host.kernel.stack.ask("flan.1", "10.5.200.9");
+  await network.clock.turn();
+  const entry = host.kernel.stack.objects.get("neighbour 10.5.200.9 dev flan.1") as Neighbour;
+  assert.equal(entry.mac, "");
+});
