@@ -1,6 +1,6 @@
 /** The choice of this host's subnet: a pure function of the store's contents. */
 import { FlanError, invalid } from "../net/errors.ts";
-import { type Cidr, compareCidr, formatCidr, overlaps, parseCidr } from "../net/ip.ts";
+import { type Cidr, compareCidr, covers, formatCidr, overlaps, parseCidr } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 import { decodeRecord, isRefusal } from "./decode.ts";
 import { candidates, isFree, subnetOfKey } from "./free_subnets.ts";
@@ -74,10 +74,10 @@ function choose(
   wish: string | undefined,
 ): Pick<Allocation, "subnet" | "how"> {
   if (wish !== undefined) {
-    if (!isFree(wish, snapshot)) throw wishTaken(wish, snapshot);
+    if (!isFree(wish, { config, snapshot })) throw wishTaken(wish, { config, snapshot });
     return { subnet: wish, how: "wish" };
   }
-  if (previous !== undefined && fitsConfig(config, previous) && isFree(previous, snapshot)) {
+  if (previous !== undefined && fitsConfig(config, previous) && isFree(previous, { config, snapshot })) {
     return { subnet: previous, how: "previous" };
   }
   const free = candidates(config, snapshot);
@@ -125,9 +125,14 @@ function wished(config: NetworkConfig, wish: string): string {
   );
 }
 
-function wishTaken(wish: string, snapshot: Snapshot): FlanError {
+function wishTaken(
+  wish: string,
+  { config, snapshot }: Pick<AllocateRequest, "config" | "snapshot">,
+): FlanError {
   const cidr = parseCidr(wish);
-  const other = heldSubnets(snapshot).find((held) => overlaps(held.cidr, cidr));
+  const other = heldSubnets(snapshot).find((held) =>
+    overlaps(held.cidr, cidr) && !covers(held.cidr, config.network)
+  );
   const holder = other === undefined ? "another lease" : holderOf(other);
   return failed(`Cannot lease ${wish}: it is held by ${holder}`, "flan lease list");
 }

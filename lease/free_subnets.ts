@@ -1,5 +1,5 @@
 /** Which subnets of a network are free, without listing them all: a /8 of /30s holds four million. */
-import { parseCidr } from "../net/ip.ts";
+import { lastAddress, parseCidr } from "../net/ip.ts";
 import { keySubnet } from "./key.ts";
 import { isSubnetOf, type NetworkConfig } from "./network.ts";
 import type { PastLease, Snapshot } from "./store.ts";
@@ -12,10 +12,13 @@ interface Range {
   readonly last: number;
 }
 
-/** Whether no live record of the snapshot, usable or not, overlaps the subnet. */
-export function isFree(subnet: string, snapshot: Snapshot): boolean {
+/** Whether no live record of the snapshot, usable or not, holds any of the subnet. */
+export function isFree(
+  subnet: string,
+  { config, snapshot }: { config: NetworkConfig; snapshot: Snapshot },
+): boolean {
   const { first, last } = rangeOf(subnet);
-  return taken(snapshot.records).every((range) => range.last < first || range.first > last);
+  return taken(config, snapshot.records).every((range) => range.last < first || range.first > last);
 }
 
 /**
@@ -23,8 +26,8 @@ export function isFree(subnet: string, snapshot: Snapshot): boolean {
  * released, or else expired, longest ago first; or else merely free now.
  */
 export function candidates(config: NetworkConfig, snapshot: Snapshot): string[] {
-  const live = merged(taken(snapshot.records));
-  const unused = gaps(config, merged([...live, ...taken(snapshot.past)]));
+  const live = merged(taken(config, snapshot.records));
+  const unused = gaps(config, merged([...live, ...taken(config, snapshot.past)]));
   if (unused.length > 0) return unused;
   for (const how of ["released", "expired"] as const) {
     const former = formerly(config, { past: snapshot.past.filter((lease) => lease.how === how), live });
@@ -70,9 +73,14 @@ function gaps(config: NetworkConfig, occupied: readonly Range[]): string[] {
   return found;
 }
 
-/** The ranges of the keys that name a subnet. */
-function taken(items: readonly { readonly key: string }[]): Range[] {
-  return items.map(({ key }) => subnetOfKey(key)).filter((subnet) => subnet !== undefined).map(rangeOf);
+/**
+ * The ranges of the keys that name a subnet. One that covers the whole network is nobody's subnet (every view
+ * refuses it as `covers-network`); if it counted, a single such key would keep all hosts out.
+ */
+function taken(config: NetworkConfig, items: readonly { readonly key: string }[]): Range[] {
+  const whole = { first: Number(config.network.address), last: Number(lastAddress(config.network)) };
+  return items.map(({ key }) => subnetOfKey(key)).filter((subnet) => subnet !== undefined).map(rangeOf)
+    .filter(({ first, last }) => first > whole.first || last < whole.last);
 }
 
 function merged(ranges: readonly Range[]): Range[] {

@@ -4,7 +4,7 @@ import { allocate, type AllocateRequest } from "../../lease/allocate.ts";
 import { isSubnetOf, parseNetworkConfig } from "../../lease/network.ts";
 import type { LeaseRecord, PastLease } from "../../lease/store.ts";
 import { FlanError } from "../../net/errors.ts";
-import { overlaps, parseCidr } from "../../net/ip.ts";
+import { covers, overlaps, parseCidr } from "../../net/ip.ts";
 import type { Json } from "../../net/json.ts";
 
 const sixteen = { Network: "10.5.0.0/24", SubnetLen: 28, SubnetMin: "10.5.0.0" };
@@ -159,7 +159,6 @@ Deno.test("a full network is out of subnets, with their number", () => {
   const { code, message } = refusal({ network: sixteen, records });
   assert.equal(code, "out-of-subnets");
   assert.equal(message, "Cannot lease a subnet of 10.5.0.0/24: out of subnets, all 16 /28 are taken");
-  assert.equal(refusal({ network: sixteen, records: [record("0.0.0.0-0")] }).code, "out-of-subnets");
 });
 
 Deno.test("what cannot be read as a key blocks nothing, and what can does, whatever its value", () => {
@@ -187,7 +186,8 @@ Deno.test("a free subnet fits the config and overlaps nothing that is held, or t
       return record(`10.5.${address >> 8}.${address & 255}-${length}`);
     });
     const free = Array.from({ length: 16 }, (_, i) => `10.5.0.${i * 16}/28`).filter((subnet) =>
-      !records.some(({ key }) => overlaps(parseCidr(subnet), parseCidr(key.replace("-", "/"))))
+      !records.map(({ key }) => parseCidr(key.replace("-", "/")))
+        .some((other) => overlaps(parseCidr(subnet), other) && !covers(other, config.network))
     );
     const situation = { network: sixteen, records, pick: (count: number) => seed % count };
     if (free.length === 0) assert.equal(refusal(situation).code, "out-of-subnets");
@@ -211,4 +211,17 @@ Deno.test("four million subnets are not listed to find one", () => {
     choose({ network: { Network: "10.0.0.0/8", SubnetLen: 30 }, records }).subnet,
     "10.255.255.252/30",
   );
+});
+
+Deno.test("a lease that covers the whole network holds none of it: one bad key must not keep everybody out", () => {
+  const covering = ["0.0.0.0-0", "10.0.0.0-8", "10.5.0.0-16"].map((key) => record(key));
+  assert.equal(choose({ records: covering }).subnet, "10.5.1.0/24");
+  assert.equal(choose({ records: covering, wish: "10.5.9.0/24" }).how, "wish");
+  assert.equal(choose({ records: covering, previous: "10.5.9.0/24" }).how, "previous");
+  const past = [{ key: "0.0.0.0-0", how: "expired", ended: 1 } as const];
+  assert.equal(choose({ records: covering, past }).subnet, "10.5.1.0/24");
+  // Half of the network is a lease like any other, however large.
+  assert.equal(choose({ records: [record("10.5.0.0-17")] }).subnet, "10.5.128.0/24");
+  const error = refusal({ records: [...covering, record("10.5.9.0-24")], wish: "10.5.9.0/24" });
+  assert.match(error.message, /held by the lease 10\.5\.9\.0\/24 of/);
 });
