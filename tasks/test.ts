@@ -36,6 +36,7 @@ const parts: readonly Part[] = [
       "test/cmd",
     ], ["--parallel"]),
   },
+  { name: "sim", within: [], args: test(["test/sim"]) },
   { name: "cli", within: [], args: test(["test/cli"]) },
   // A namespace of their own: these tests change links and routes in the one they run in.
   { name: "ffi", within: ["unshare", "--net"], args: test(["test/ffi"], sanitized) },
