@@ -31,7 +31,7 @@ function bash(commands: readonly CompletionNode[]): string {
   ]);
   return [
     "_flan() {",
-    '  local words current="${COMP_WORDS[COMP_CWORD]}" first="" second="" word i',
+    '  local words="" current="${COMP_WORDS[COMP_CWORD]}" first="" second="" word i',
     "  for ((i = 1; i < COMP_CWORD; i++)); do",
     '    word="${COMP_WORDS[i]}"',
     "    [[ $word == -* ]] && continue",

@@ -31,11 +31,13 @@ async function printScript(shell: string, table: readonly CommandEntry[]): Promi
   return exit.done;
 }
 
+/** A group takes the flags of its first command, which is what it does where no other is named. */
 function describe(command: AnyCommand): CompletionNode {
+  const children = command.commands.map((child) => describe(child as AnyCommand));
   return {
     name: command.name(),
     summary: command.summary(),
-    flags: [
+    flags: children[0]?.flags ?? [
       ...command.options.map((option) => ({
         name: option.long ?? option.short ?? "",
         summary: option.description,
@@ -43,6 +45,6 @@ function describe(command: AnyCommand): CompletionNode {
       })),
       { name: "--help", summary: "show help", takesValue: false },
     ],
-    children: command.commands.map((child) => describe(child as AnyCommand)),
+    children,
   };
 }

@@ -1,9 +1,11 @@
 /** `flan config set`: one value of the network config, by compare-and-swap. */
 import { backendFor } from "../backends/registry.ts";
-import { parseNetworkConfig, requireUnicast } from "../lease/network.ts";
+import type { Lease } from "../lease/lease.ts";
+import { isSubnetOf, type NetworkConfig, parseNetworkConfig, requireUnicast } from "../lease/network.ts";
+import type { Snapshot } from "../lease/store.ts";
 import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
-import { sameCidr } from "../net/ip.ts";
+import { parseCidr, sameCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { noNetwork, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
@@ -23,17 +25,12 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
       throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
     }
     const notes = backendFor(config.backendType).check(config);
-    const before = makeView(snapshot, {
-      node: "",
-      network: parseNetworkConfig(snapshot.config.value),
-    });
-    const after = makeView(snapshot, { node: "", network: config });
-    const shut = before.peers.filter((lease) => !after.peers.some((kept) => kept.subnet === lease.subnet));
-    if (shut.length > 0 && !force) {
+    const lost = lostLeases(snapshot, { before: parseNetworkConfig(snapshot.config.value), after: config });
+    if (lost[0] !== undefined && !force) {
       throw invalid(
         "config.set",
-        `Cannot set ${key} to ${value}: ${shut.length} leases would be shut out, the first is ${
-          shut[0]!.subnet
+        `Cannot set ${key} to ${value}: ${lost.length} leases would no longer fit, the first is ${
+          lost[0].subnet
         }`,
         "add --force if these hosts may take other subnets",
       );
@@ -43,6 +40,17 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
     print(JSON.stringify(changed, null, 2));
     return exit.done;
   });
+}
+
+/** Leases that are good and would be refused, or that their hosts would have to give up for another length. */
+function lostLeases(
+  snapshot: Snapshot,
+  { before, after }: { before: NetworkConfig; after: NetworkConfig },
+): readonly Lease[] {
+  const { peers } = makeView(snapshot, { node: "", network: before });
+  const kept = new Set(makeView(snapshot, { node: "", network: after }).peers.map((lease) => lease.subnet));
+  const fits = (config: NetworkConfig, lease: Lease) => isSubnetOf(config, parseCidr(lease.subnet));
+  return peers.filter((lease) => !kept.has(lease.subnet) || (fits(before, lease) && !fits(after, lease)));
 }
 
 function jsonOrText(value: string): Json {

@@ -9,7 +9,7 @@ import { drift } from "../kernel/drift.ts";
 import { aliasOf } from "../kernel/state.ts";
 import { describe, type KernelObject } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
-import type { Lease } from "../lease/lease.ts";
+import type { Lease, Refusal } from "../lease/lease.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
 import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
@@ -60,7 +60,8 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
         device,
         mtu: backend.mtu(config, host),
       };
-      show(format, { summary, plan, actual, owner });
+      const refused = [...view.refused, ...plan.refused];
+      show(format, { summary, plan, refused, actual, owner });
       return exit.done;
     }));
 }
@@ -68,11 +69,12 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
 interface Shown {
   readonly summary: { readonly [key: string]: string | number | boolean };
   readonly plan: Plan;
+  readonly refused: readonly Refusal[];
   readonly actual: readonly KernelObject[];
   readonly owner: Parameters<typeof drift>[2];
 }
 
-function show(format: Format, { summary, plan, actual, owner }: Shown): void {
+function show(format: Format, { summary, plan, refused, actual, owner }: Shown): void {
   const { changes, conflicts } = drift(plan.objects, actual, owner);
   const commands = toCommands(changes);
   const inTheWay = conflicts.map((one) => ({
@@ -85,7 +87,7 @@ function show(format: Format, { summary, plan, actual, owner }: Shown): void {
       ...summary,
       commands: commands as Json,
       conflicts: inTheWay as unknown as Json,
-      refused: plan.refused as unknown as Json,
+      refused: refused as unknown as Json,
     });
   }
   if (format.kind === "value") return print(valueOf(summary, format.field));
@@ -96,7 +98,8 @@ function show(format: Format, { summary, plan, actual, owner }: Shown): void {
     }`,
     `lease    ${summary["subnet"]}`,
     `device   ${summary["device"]} mtu ${summary["mtu"]}`,
-    `peers    ${plan.peers.length}, ${plan.refused.length} refused`,
+    `peers    ${plan.peers.length}, ${refused.length} refused`,
+    ...refused.map((one) => `refused  ${one.subnet} ${one.code}: ${one.reason}`),
     ...inTheWay.map((one) => `conflict ${one.code}: ${one.found} stands in the way of ${one.wanted}`),
     commands.length === 0 ? "changes  none" : `changes  ${changes.length}`,
     ...commands.map((line) => `  ${line}`),

@@ -35,7 +35,8 @@ const compareText = new Intl.Collator("en", { numeric: true }).compare;
 export async function listLeases({ context, format, header }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
   const network = await withStore(context, readNetwork);
-  const left = (item: Item) => remaining(item.lease?.expires, context.clock.now());
+  const now = context.clock.now();
+  const left = ({ lease }: Item) => lease && remaining(lease.expires, now);
   const mac = ({ lease }: Item) => {
     const data = lease?.backendData;
     return typeof data === "object" && data !== null && "VtepMAC" in data

@@ -99,8 +99,11 @@ function worst(states: readonly string[]): string {
 async function listRoutes({ context, format, header }: Call): Promise<number> {
   const observation = await observe(context);
   if (format.kind === "commands") {
-    // What the kernel should contain, whatever it does contain.
-    const wanted = observation.plan.objects.map((object): Change => ({ verb: "replace", object }));
+    // From nothing to what the kernel should contain. Only a link must be made before it can be set.
+    const wanted = observation.plan.objects.map((object): Change => ({
+      verb: object.kind === "link" ? "add" : "replace",
+      object,
+    }));
     const commands = toCommands(wanted);
     if (commands.length > 0) print(commands.join("\n"));
     return exit.done;

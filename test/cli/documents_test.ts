@@ -1,0 +1,123 @@
+/** What scripts read does not change: every JSON and TSV document of one host's life, against golden files. */
+import assert from "node:assert/strict";
+import { assertGolden, assertGoldenJson, hidden } from "./golden.ts";
+import { Namespace, namespaceMissing } from "./namespace.ts";
+import { fixturePath, type Said, Sandbox } from "./sandbox.ts";
+
+const ignore = namespaceMissing !== undefined;
+
+/** A host that knows who it is, and a network with four leases, one of them bad. */
+function host(label: string) {
+  const namespace = new Namespace(label);
+  const sandbox = new Sandbox(namespace);
+  Deno.copyFileSync(fixturePath("json/v1/network.json"), sandbox.store);
+  sandbox.write("state/host.json", Deno.readTextFileSync(fixturePath("json/v1/host.json")));
+  const hide = { [sandbox.dir]: "<dir>" };
+  const ok = async (args: readonly string[], code = 0): Promise<Said> => {
+    const said = await sandbox.flan(args);
+    assert.equal(said.code, code, said.stderr);
+    return said;
+  };
+  return {
+    namespace,
+    sandbox,
+    ok,
+    json: async (name: string, args: readonly string[], code = 0) =>
+      assertGoldenJson(name, (await ok(args, code)).stdout, hide),
+    text: async (path: string, args: readonly string[], code = 0) =>
+      assertGolden(path, withoutTimes(hidden((await ok(args, code)).stdout, hide))),
+    [Symbol.dispose]() {
+      namespace[Symbol.dispose]();
+      sandbox[Symbol.dispose]();
+    },
+  };
+}
+
+/** Own lease's end, and how long something lasts: the columns that follow move with it. */
+function withoutTimes(text: string): string {
+  return text.replaceAll(/\b\d+h\d\dm +/g, "<left> ").replaceAll(/\b17\d{8}\b|\b1[89]\d{8}\b/g, "<epoch>");
+}
+
+Deno.test({
+  name: "documents before joining: dry run, leases, routes, drift, settings, status",
+  ignore,
+  async fn() {
+    using one = host("before");
+    const before = one.sandbox.list();
+    await one.json("up-dry-run", ["up", "--dry-run", "-o", "json"]);
+    await one.text("text/up-dry-run-commands.txt", ["up", "--dry-run", "-o", "commands"]);
+    await one.text("text/up-dry-run.txt", ["up", "--dry-run"]);
+    await one.json("lease-list", ["lease", "list", "--json"]);
+    await one.json("lease-list-lines", ["lease", "list", "-o", "jsonl"]);
+    await one.text("tsv/v1/lease-list.tsv", ["lease", "list", "-o", "tsv", "--header"]);
+    await one.text("text/lease-list.txt", ["lease"]);
+    await one.json("lease-get-peer", ["lease", "get", "10.5.2.0/24", "--json"]);
+    await one.json("status-none", ["status", "--json"], 3);
+    await one.json("config-show", ["config", "show", "--json", "--mtu", "1400"]);
+    await one.text("tsv/v1/config-show.tsv", ["config", "-o", "tsv", "--header", "--mtu", "1400"]);
+    await one.json("config-get", ["config", "get"]);
+    assert.equal((await one.ok(["config", "get", "backend.type"])).stdout, "vxlan\n");
+    assert.deepEqual(one.sandbox.list(), before, "nothing was written");
+  },
+});
+
+Deno.test({
+  name: "documents of a host that has joined: own lease, routes, drift and its repair",
+  ignore,
+  async fn() {
+    using one = host("joined");
+    await one.json("up-once", ["up", "--once", "--json"]);
+    await one.json("lease-get", ["lease", "get", "--json"]);
+    await one.text("text/lease-get-env.txt", ["lease", "get", "-o", "env"]);
+    await one.json("routes", ["routes", "--json"]);
+    await one.text("tsv/v1/routes.tsv", ["routes", "-o", "tsv", "--header"]);
+    await one.text("text/routes.txt", ["routes"]);
+    await one.text("text/routes-commands.txt", ["routes", "-o", "commands"]);
+    await one.json("routes-diff-clean", ["routes", "diff", "--json"]);
+    one.namespace.ip("route del 10.5.3.0/24");
+    one.namespace.ip("route add 10.5.3.0/24 via 192.0.2.254");
+    one.namespace.ip("route del 10.5.2.0/24");
+    await one.json("routes-diff", ["routes", "diff", "--json"], 3);
+    await one.text("text/routes-diff.txt", ["routes", "diff"], 3);
+    await one.text("text/down.txt", ["down"]);
+    assert.equal((await one.ok(["down"])).stdout, "nothing to do\n");
+  },
+});
+
+Deno.test({
+  name: "documents beside an agent: status, a second up, events of leases",
+  ignore,
+  async fn() {
+    using one = host("agent");
+    await one.ok(["up", "--detach"]);
+    await one.json("status", ["status", "--wait", "--json"]);
+    await one.json("up-again", ["up", "--json"]);
+    const watch = one.sandbox.command(["lease", "watch"]).spawn();
+    const lines = watch.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const events = await untilLines(lines, 4);
+    await one.ok(["lease", "release", "10.5.3.0/24", "--force"]);
+    const all = events + await untilLines(lines, 1);
+    assertGoldenJson("lease-events", all);
+    watch.kill("SIGINT");
+    await lines.cancel();
+    assert.equal((await watch.stderr.text()).trim(), "");
+    assert.equal((await watch.status).code, 130);
+    const refused = await one.sandbox.flan(["up", "--mtu", "1300"]);
+    assert.match(
+      refused.stderr,
+      /^flan: An agent is running already \(process \d+\) with mtu 1450, but 1300 is/,
+    );
+    assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+    await one.ok(["down"]);
+  },
+});
+
+async function untilLines(reader: ReadableStreamDefaultReader<string>, count: number): Promise<string> {
+  let text = "";
+  while (text.split("\n").length <= count) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`it ended after ${JSON.stringify(text)}`);
+    text += value;
+  }
+  return text;
+}

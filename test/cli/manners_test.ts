@@ -1,0 +1,149 @@
+/** How flan behaves in a pipe, under a signal, and where the answer is no. */
+import assert from "node:assert/strict";
+import { fixturePath, Sandbox } from "./sandbox.ts";
+
+function withNetwork(): Sandbox {
+  const sandbox = new Sandbox();
+  Deno.copyFileSync(fixturePath("json/v1/network.json"), sandbox.store);
+  return sandbox;
+}
+
+/** Reads one line and closes the pipe, like `head -1`. */
+async function head(command: Deno.Command): Promise<{ line: string; stderr: string; code: number }> {
+  const child = command.spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    text += part.value;
+    if (text.includes("\n")) break;
+  }
+  await reader.cancel();
+  const stderr = await child.stderr.text();
+  return { line: text.split("\n")[0]!, stderr, code: (await child.status).code };
+}
+
+Deno.test("a pipe that is closed ends flan like any other program, without a word", async () => {
+  using sandbox = withNetwork();
+  // Larger than any pipe holds, so that the write is still going on when its reader leaves.
+  const network = JSON.parse(Deno.readTextFileSync(sandbox.store));
+  const [lease] = Object.values(network.leases);
+  for (let i = 0; i < 4000; i++) {
+    network.leases[`10.5.${128 + (i >> 6)}.${(i & 63) << 2}-30`] = { ...lease as object, node: `node-${i}` };
+  }
+  Deno.writeTextFileSync(sandbox.store, JSON.stringify(network));
+  const { line, stderr, code } = await head(sandbox.command(["lease", "list", "-o", "tsv", "--header"]));
+  assert.match(line, /^subnet\tpublic-ip\t/);
+  assert.equal(stderr, "");
+  assert.equal(code, 141);
+});
+
+for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`lease watch ends at ${signal} with ${expected} and says nothing`, async () => {
+    using sandbox = withNetwork();
+    const child = sandbox.command(["lease", "watch"]).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; text.split("\n").length <= 3; text += (await reader.read()).value);
+    child.kill(signal);
+    assert.equal((await reader.read()).done, true);
+    assert.equal(await child.stderr.text(), "");
+    assert.equal((await child.status).code, expected);
+  });
+}
+
+const answers: [args: string[], code: number, stderr: RegExp][] = [
+  [["lease", "get"], 3, /^flan: This host has no lease in file:\S+network\.json\n$/],
+  [["lease", "renew"], 3, /^flan: This host has no lease in/],
+  [["lease", "release"], 3, /^flan: This host has no lease in/],
+  [["lease", "get", "10.5.77.0/24"], 3, /^flan: Nobody has lease 10\.5\.77\.0\/24 in/],
+  [["lease", "release", "10.5.77.0/24"], 3, /^flan: Cannot release 10\.5\.77\.0\/24: nobody has that lease/],
+  [
+    ["lease", "release", "10.5.2.0/24"],
+    2,
+    /it belongs to node 22222222222222bb at 192\.0\.2\.2\nhint: add --force/,
+  ],
+  [
+    ["lease", "get", "10.5.2.0/24", "-o", "env"],
+    2,
+    /Cannot print format "env": lease 10\.5\.2\.0\/24 is not this/,
+  ],
+  [
+    ["lease", "get", "10.5.2.0/24", "-o", "value=nope"],
+    2,
+    /Cannot print field "nope": the fields are subnet/,
+  ],
+  [["config", "get", "Backend.VNI"], 3, /^flan: Cannot show "Backend\.VNI": the network config in/],
+  [["config", "set", "Network", "127.0.0.0/8"], 2, /Network is 127\.0\.0\.0\/8: it overlaps 127\.0\.0\.0\/8/],
+  [
+    ["config", "set", "SubnetLne", "24"],
+    2,
+    /^flan: Cannot set SubnetLne: flannel's network config has no such key/,
+  ],
+  [
+    ["config", "set", "SubnetLen", "25"],
+    2,
+    /^flan: Cannot set SubnetLen to 25: 3 leases would no longer fit, the first is 10\.5\.2\.0\/24\n/,
+  ],
+  [["config", "set", "Backend.VNI", "0"], 2, /VNI is 0 but 1 to 16777215 is needed/],
+  [["config", "set", "__proto__.x", "1"], 2, /^flan: Cannot set __proto__\.x: a key such as SubnetLen/],
+  [
+    ["status", "-o", "value=drift"],
+    3,
+    /^flan: No agent runs in \S+\/run\nhint: flan up --detach starts one\n$/,
+  ],
+  [["status", "--wait", "--timeout", "0"], 6, /^flan: The network is not ready after 0 s: no agent runs\n$/],
+];
+
+for (const [args, code, stderr] of answers) {
+  Deno.test(`flan ${args.join(" ")} answers with ${code} and leaves the store alone`, async () => {
+    using sandbox = withNetwork();
+    const before = Deno.readTextFileSync(sandbox.store);
+    const said = await sandbox.flan(args);
+    assert.match(said.stderr, stderr);
+    assert.deepEqual([said.code, said.stdout], [code, ""]);
+    assert.equal(Deno.readTextFileSync(sandbox.store), before);
+  });
+}
+
+Deno.test("where no network was started, the answer is 4 with what starts one", async () => {
+  using sandbox = new Sandbox();
+  const { code, stdout, stderr } = await sandbox.flan(["lease", "list"]);
+  assert.match(
+    stderr,
+    /^flan: Cannot find a network in file:\S+: none was started there\nhint: flan up starts one/,
+  );
+  assert.deepEqual([code, stdout], [4, ""]);
+});
+
+Deno.test("status without an agent says so on stdout, gives advice on stderr, and answers no", async () => {
+  using sandbox = new Sandbox();
+  const { code, stdout, stderr } = await sandbox.flan(["status"]);
+  assert.deepEqual([code, stdout, stderr], [
+    3,
+    "agent   not running\n",
+    "hint: flan up --detach starts one\n",
+  ]);
+});
+
+Deno.test("config set changes one value and prints the whole; config get reads it in any spelling", async () => {
+  using sandbox = withNetwork();
+  const set = await sandbox.flan(["config", "set", "backend.port", "4789"]);
+  assert.deepEqual(JSON.parse(set.stdout), {
+    Network: "10.5.0.0/16",
+    Backend: { Type: "vxlan", port: 4789 },
+  });
+  assert.equal((await sandbox.flan(["config", "get", "BACKEND.PORT"])).stdout, "4789\n");
+});
+
+Deno.test("config check reads a network config that flannel takes, also one that must not be started", async () => {
+  using sandbox = new Sandbox();
+  const file = sandbox.write("net-conf.json", '{"Network": "0.0.0.0/0", "Backend": {"Type": "vxlan"}}');
+  const { code, stdout } = await sandbox.flan(["config", "check", file]);
+  assert.deepEqual([code, stdout], [0, `the settings and the network config in ${file} are valid\n`]);
+});
+
+Deno.test("config check refuses a network config of null instead of taking it for none", async () => {
+  using sandbox = new Sandbox();
+  const { code, stderr } = await sandbox.flan(["config", "check", sandbox.write("null.json", "null")]);
+  assert.match(stderr, /null is not a JSON object/);
+  assert.equal(code, 2);
+});
