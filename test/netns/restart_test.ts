@@ -1,25 +1,9 @@
 /** The network outlives its agent: however it ends, no packet is lost, and the next one changes nothing. */
 import assert from "node:assert/strict";
-import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { hostTest, type Member } from "../lib/hosts.ts";
 import { KernelMonitor } from "../lib/kernel_monitor.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
-
-/** Packets go both ways between the two while `body` runs; resolves to what was sent and what came back. */
-async function underTraffic(
-  hosts: Hosts,
-  [from, to]: readonly [Member, Member],
-  body: () => Promise<void>,
-): Promise<{ sent: number; received: number }> {
-  const flood = hosts.start(from.host, ["ping", "-n", "-i", "0.01", "-W", "2", to.container]);
-  await flood.out.line(/icmp_seq=3 /);
-  await body();
-  const seen = flood.out.lines.length;
-  await flood.out.line(/icmp_seq=/, seen + 10);
-  await flood.end("SIGINT");
-  const summary = flood.out.matching(/packets transmitted/)[0] ?? "";
-  const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(summary) ?? [];
-  return { sent: Number(sent), received: Number(received) };
-}
+import { underTraffic } from "../lib/traffic.ts";
 
 for (const [signal, how] of [["SIGKILL", "kill -9"], ["SIGTERM", "SIGTERM"]] as const) {
   hostTest(
@@ -34,12 +18,16 @@ for (const [signal, how] of [["SIGKILL", "kill -9"], ["SIGTERM", "SIGTERM"]] as 
       let subnet = "";
 
       await t.step("no packet is lost while it ends and starts again", async () => {
-        const { sent, received } = await underTraffic(hosts, members, async () => {
-          const status = await victim.agent.end(signal);
-          assert.equal(status.code, signal === "SIGTERM" ? 143 : 137);
-          victim.agent = await hosts.up(victim.host);
-          subnet = await victim.agent.out.line(/^\d/);
-        });
+        const { sent, received } = await underTraffic(
+          hosts,
+          { from: victim.host, to: members[1].container },
+          async () => {
+            const status = await victim.agent.end(signal);
+            assert.equal(status.code, signal === "SIGTERM" ? 143 : 137);
+            victim.agent = await hosts.up(victim.host);
+            subnet = await victim.agent.out.line(/^\d/);
+          },
+        );
         assert.ok(sent >= 20, `${sent} sent`);
         assert.equal(received, sent);
       });
