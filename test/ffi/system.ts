@@ -41,6 +41,9 @@ export async function openSystem(): Promise<KernelSystem> {
   await privateNamespace();
   await ip("link set lo up");
   await ip("link add under0 type veth peer name under1");
+  // Without link-local addresses, whose announcements would come in the middle of a test.
+  await ip("link set under0 addrgenmode none");
+  await ip("link set under1 addrgenmode none");
   await ip("address add 192.0.2.1/24 dev under0");
   await ip("link set under0 up");
   await ip("link set under1 up");
