@@ -62,7 +62,7 @@ function jsonOrText(value: string): Json {
 }
 
 /** A copy of `document` with the value at `path`; field names match without regard to case, as flannel reads them. */
-function withValue(
+export function withValue(
   document: Json,
   { path, value, key }: { path: readonly string[]; value: Json; key: string },
 ): Json {

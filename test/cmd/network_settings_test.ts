@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { withValue } from "../../cmd/config_set.ts";
+import { requireAgreement, requireOutside, startingConfig } from "../../cmd/network_settings.ts";
+import type { Settings, Source } from "../../cmd/settings.ts";
+import type { Route } from "../../kernel/state.ts";
+import { parseNetworkConfig } from "../../lease/network.ts";
+import type { Json } from "../../net/json.ts";
+
+const network = { Network: "10.5.0.0/16", SubnetLen: 24, Backend: { Type: "vxlan", VNI: 7 } };
+
+function given(settings: Partial<Settings>) {
+  const sources = new Proxy({}, { get: (): Source => "flag" });
+  return { settings: settings as Settings, sources: sources as Record<keyof Settings, Source> };
+}
+
+function route(destination: string, protocol = 3): Route {
+  const rest = { metric: 0, link: "eth0", gateway: "", onlink: false, nexthop: 0, type: "unicast" };
+  return { kind: "route", destination, protocol, ...rest };
+}
+
+const agrees: Partial<Settings>[] = [
+  {},
+  { network: "10.5.0.0/16" },
+  { backend: "VXLAN" },
+  { subnetLen: 24, subnetMin: "10.5.1.0", subnetMax: "10.5.255.0" },
+  { backendOption: { vni: 7 } },
+];
+
+for (const settings of agrees) {
+  Deno.test(`joining a network agrees with ${JSON.stringify(settings)}`, () => {
+    requireAgreement(given(settings), parseNetworkConfig(network), "file:/n.json");
+  });
+}
+
+const differs: [Partial<Settings>, string][] = [
+  [{ network: "10.6.0.0/16" }, "network is 10.6.0.0/16 here (flag) but 10.5.0.0/16 there"],
+  [{ backend: "udp" }, "backend is udp here (flag) but vxlan there"],
+  [{ subnetLen: 25 }, "subnet-len is 25 here (flag) but 24 there"],
+  [{ subnetMin: "10.5.2.0" }, "subnet-min is 10.5.2.0 here (flag) but 10.5.1.0 there"],
+  [{ subnetMax: "10.5.9.0" }, "subnet-max is 10.5.9.0 here (flag) but 10.5.255.0 there"],
+  [{ backendOption: { VNI: 8 } }, "backend option VNI is 8 here (flag) but 7 there"],
+  [{ backendOption: { Port: 1 } }, "backend option Port is 1 here (flag) but not set there"],
+];
+
+for (const [settings, says] of differs) {
+  Deno.test(`joining a network with ${JSON.stringify(settings)} is refused with both values`, () => {
+    const join = () => requireAgreement(given(settings), parseNetworkConfig(network), "file:/n.json");
+    assert.throws(join, { message: `Cannot join the network in file:/n.json: ${says}` });
+  });
+}
+
+Deno.test("a new network is the first default that overlaps nothing this host routes", () => {
+  const start = (...routes: Route[]) => (startingConfig(given({}), routes) as { Network: string }).Network;
+  assert.equal(start(), "10.244.0.0/16");
+  assert.equal(start(route("0.0.0.0/0"), route("192.168.1.0/24")), "10.244.0.0/16");
+  assert.equal(start(route("10.244.7.0/24")), "10.213.0.0/16");
+  assert.equal(start(route("10.0.0.0/8")), "172.29.0.0/16");
+  // What flan made itself on an earlier run is no obstacle.
+  assert.equal(start(route("10.244.7.0/24", 113)), "10.244.0.0/16");
+  const address = { kind: "address", link: "eth0", address: "10.244.3.4/24" } as const;
+  assert.equal((startingConfig(given({}), [address]) as { Network: string }).Network, "10.213.0.0/16");
+  const all = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map((one) => route(one));
+  assert.throws(
+    () => start(...all),
+    /^FlanError: Cannot choose a network: 10\.244\.0\.0\/16, .* all overlap/,
+  );
+});
+
+Deno.test("a new network says what the settings say", () => {
+  const settings = { network: "10.9.0.0/16", subnetLen: 25, backend: "vxlan", backendOption: { VNI: 7 } };
+  assert.deepEqual(startingConfig(given(settings), []), {
+    Network: "10.9.0.0/16",
+    SubnetLen: 25,
+    Backend: { Type: "vxlan", VNI: 7 },
+  });
+});
+
+const taken = [
+  "0.0.0.0/0",
+  "0.0.0.0/1",
+  "128.0.0.0/1",
+  "127.5.0.0/16",
+  "169.254.0.0/16",
+  "224.0.0.0/4",
+  "250.0.0.0/8",
+];
+for (const text of taken) {
+  Deno.test(`a network of ${text} is not started, but read where flannel has it`, () => {
+    const start = () => startingConfig(given({ network: text }), []);
+    assert.throws(start, /^FlanError: Cannot use the network config: Network is .*: it overlaps .*, which /);
+    parseNetworkConfig({ Network: text });
+  });
+}
+
+Deno.test("networks beside those ranges are started", () => {
+  for (const text of ["1.0.0.0/8", "126.0.0.0/8", "169.253.0.0/16", "100.64.0.0/10", "223.0.0.0/8"]) {
+    startingConfig(given({ network: text }), []);
+  }
+});
+
+Deno.test("a network that holds the host's own address is not joined", () => {
+  const config = parseNetworkConfig(network);
+  requireOutside(config, { link: "eth0", address: "10.6.0.1" });
+  const inside = () => requireOutside(config, { link: "eth0", address: "10.5.77.1" });
+  assert.throws(inside, {
+    message: "Cannot join network 10.5.0.0/16: it holds this host's own address 10.5.77.1 on eth0",
+  });
+});
+
+Deno.test("config set finds a key in any spelling, and makes one that is missing", () => {
+  const set = (path: string, value: Json) => withValue(network, { path: path.split("."), value, key: path });
+  assert.deepEqual(set("subnetlen", 25), { ...network, SubnetLen: 25 });
+  assert.deepEqual(set("backend.vni", 8), { ...network, Backend: { Type: "vxlan", VNI: 8 } });
+  assert.deepEqual(set("Backend.Port", 1), { ...network, Backend: { Type: "vxlan", VNI: 7, Port: 1 } });
+  assert.deepEqual(set("New.Key", 1), { ...network, New: { Key: 1 } });
+  assert.equal(network.SubnetLen, 24, "the document itself is left as it was");
+});
+
+for (const path of ["", ".", "Backend.", "a b", "__proto__", "Network.x", "Backend.Type.x", "x".repeat(41)]) {
+  Deno.test(`config set refuses the key ${JSON.stringify(path.slice(0, 20))}`, () => {
+    const set = () => withValue(network, { path: path.split("."), value: 1, key: path });
+    assert.throws(set, /^FlanError: Cannot set .*: a key such as SubnetLen or Backend\.VNI is needed$/);
+  });
+}

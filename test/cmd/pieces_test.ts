@@ -1,0 +1,129 @@
+/** Small pure parts of the commands. */
+import assert from "node:assert/strict";
+import { CommanderError, integerFlag, newCommand, newGroup, usageError } from "../../cmd/cli.ts";
+import { type CompletionNode, completionScript } from "../../cmd/completion_scripts.ts";
+import { remaining } from "../../cmd/lease_show.ts";
+import { subnetArgument } from "../../cmd/subnet_argument.ts";
+import { MAX_BYTES, readTextFile } from "../../cmd/text_file.ts";
+import { didYouMean } from "../../net/suggest.ts";
+
+Deno.test("how long a lease lives yet, in two units at most", () => {
+  const shown = [59, 60, 3599, 3600, 86_399, 604_800].map((left) => remaining(left * 1000, 0));
+  assert.deepEqual(shown, ["59s", "1m", "59m", "1h00m", "23h59m", "168h00m"]);
+  assert.equal(remaining(999, 0), "0s");
+  assert.equal(remaining(0, 5000), "0s");
+  assert.equal(remaining(undefined, 0), "reserved");
+});
+
+Deno.test("a subnet is said canonically, or refused with its place", () => {
+  assert.equal(subnetArgument("subnet", "10.5.1.0/24"), "10.5.1.0/24");
+  const bad = () => subnetArgument("--subnet", "10.5.1.7/24");
+  assert.throws(bad, {
+    message: 'Cannot use --subnet "10.5.1.7/24": host bits are set, 10.5.1.0/24 is meant',
+  });
+});
+
+Deno.test("a number in a flag is whole and within its range", () => {
+  const range = { min: 2, max: 200 };
+  assert.deepEqual(["2", "200"].map((text) => integerFlag("--hosts", text, range)), [2, 200]);
+  for (const text of ["1", "201", "", "2.0", "0x10", " 3", "-3", "99999999999"]) {
+    assert.throws(
+      () => integerFlag("--hosts", text, range),
+      /Cannot use --hosts ".*": a whole number from 2 to 200/,
+    );
+  }
+});
+
+Deno.test("the parser's errors become sentences, its suggestions hints, and help none", () => {
+  const made = (message: string) => usageError(new CommanderError(1, "x", message))!;
+  const unknown = made("error: unknown option '--bakend'\n(Did you mean --backend?)");
+  assert.deepEqual([unknown.message, unknown.hint], ["Unknown option '--bakend'", "Did you mean --backend?"]);
+  const many = made("error: too many arguments for 'up'. Expected 0 arguments but got 2: a, b.");
+  assert.deepEqual([many.message, many.hint, many.code], [
+    "Too many arguments for flan up: a, b",
+    undefined,
+    "invalid",
+  ]);
+  assert.equal(
+    made("error: option '--mtu <bytes>' argument missing").message,
+    "Option '--mtu <bytes>' needs a value",
+  );
+  assert.equal(usageError(new CommanderError(0, "commander.help", "(outputHelp)")), undefined);
+});
+
+Deno.test("a group runs the command that is named, or its first, and refuses a word that names none", async () => {
+  const ran: string[] = [];
+  const children = ["list", "diff"].map((name) =>
+    newCommand(name, name).option("-o, --output <format>").action((flags) =>
+      void ran.push(name + (flags.output ?? ""))
+    )
+  );
+  const group = newGroup({ name: "routes", summary: "x" }, children);
+  for (const args of [[], ["diff"], ["-o", "json"], ["list", "-o", "tsv"]]) {
+    await group.parseAsync(args, { from: "user" });
+  }
+  assert.deepEqual(ran, ["list", "diff", "listjson", "listtsv"]);
+  await assert.rejects(
+    () => group.parseAsync(["dif"], { from: "user" }),
+    (error: Error & { hint?: string }) => {
+      assert.deepEqual([error.message, error.hint], [
+        'Unknown command "dif" of flan routes',
+        "did you mean diff?",
+      ]);
+      return true;
+    },
+  );
+  assert.equal(ran.length, 4);
+});
+
+Deno.test("suggestions: up to a third of the letters, two in the wrong order are one mistake", () => {
+  const words = ["vxlan", "udp", "host-gw", "status"];
+  const hints = ["vxlna", "vxla", "VXLAN", "hostgw", "sttaus", "upd"].map((word) => didYouMean(word, words));
+  const expected = ["vxlan", "vxlan", "vxlan", "host-gw", "status", "udp"].map((word) =>
+    `did you mean ${word}?`
+  );
+  assert.deepEqual(hints, expected);
+  assert.deepEqual(["ipip", "lxvan", "x".repeat(65)].map((word) => didYouMean(word, words)), [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("a text file is read whole up to its limit, and refused beyond it or where it is no text", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    Deno.writeTextFileSync(file, "ü".repeat(MAX_BYTES / 2));
+    assert.equal(readTextFile(file).length, MAX_BYTES / 2);
+    Deno.writeTextFileSync(file, "x", { append: true });
+    assert.throws(() => readTextFile(file), {
+      name: "TypeError",
+      message: `it is larger than ${MAX_BYTES} bytes`,
+    });
+    Deno.writeFileSync(file, new Uint8Array([0x61, 0xff]));
+    assert.throws(() => readTextFile(file), { name: "TypeError", message: "it is not UTF-8 text" });
+    // A device says that it is empty, and never ends.
+    assert.throws(() => readTextFile("/dev/zero"), { message: `it is larger than ${MAX_BYTES} bytes` });
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+const leaf = (name: string, flags: string[] = []): CompletionNode => ({
+  name,
+  summary: `it's ${name}: so`,
+  flags: flags.map((flag) => ({ name: flag, summary: "a 'flag'", takesValue: flag === "--store" })),
+  children: [],
+});
+const nodes = [leaf("up", ["--store", "-q"]), { ...leaf("lease"), children: [leaf("get", ["--json"])] }];
+
+Deno.test("completions quote what the shell would read, and name every command and flag", () => {
+  const [bash, zsh, fish] = (["bash", "zsh", "fish"] as const).map((shell) => completionScript(shell, nodes));
+  assert.match(bash!, /"up "\*\) words="--store -q" ;;/);
+  assert.match(bash!, /"lease get"\) words="--json" ;;/);
+  assert.match(zsh!, /'up:it'\\''s up: so'/);
+  assert.match(zsh!, /'lease get'\) entries=\('--json:a '\\''flag'\\'''\) ;;/);
+  assert.match(fish!, /-a up -d 'it\\'s up: so'/);
+  assert.match(fish!, /-l store -d 'a \\'flag\\'' -r$/m);
+  assert.match(fish!, /-s q -d 'a \\'flag\\''$/m);
+});
