@@ -154,10 +154,3 @@ Deno.test("a state directory that is a file is a failure, and not a matter of pe
   assert.match(stderr, /^flan: Cannot read \S+network\.json\/host\.json: Not a directory/);
   assert.equal(code, 1);
 });
-
-Deno.test("a dry run counts the leases that are refused, also those that only the view refuses", async () => {
-  using sandbox = withNetwork();
-  const { stdout } = await sandbox.flan(["up", "--dry-run", "--public-ip", "192.0.2.1", "--json"]);
-  const refused = JSON.parse(stdout).refused as { subnet: string; code: string }[];
-  assert.deepEqual(refused.map((one) => [one.subnet, one.code]), [["10.5.5.0/24", "bad-endpoint"]]);
-});
