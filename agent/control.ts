@@ -34,8 +34,12 @@ export function serveControl(
   return accept(listener, async (conn) => {
     const deadline = new AbortController();
     clock.sleep(PATIENCE_MS, deadline.signal).then(() => closeQuietly(conn));
+    // Whoever has not asked by the time the agent stops does not hold it up; who has gets the answer.
+    const hangUp = () => closeQuietly(conn);
+    signal.addEventListener("abort", hangUp, { once: true });
     try {
       const line = await readLine(conn, MAX_REQUEST);
+      signal.removeEventListener("abort", hangUp);
       const result = await answer(check(request, JSON.parse(line), "the request")).then(
         (value): Json => ({ ok: value }),
         (error): Json => ({ error: messageOf(error) }),
@@ -45,6 +49,7 @@ export function serveControl(
       // A client that sends nonsense, says nothing or goes away is its own problem.
     } finally {
       deadline.abort();
+      signal.removeEventListener("abort", hangUp);
       closeQuietly(conn);
     }
   }).finally(() => removeIfAny(path));

@@ -108,7 +108,7 @@ function readIfAny(file: string): string | typeof FOREIGN | undefined {
     return info.isFile && info.size <= MAX_BYTES ? Deno.readTextFileSync(file) : FOREIGN;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    throw failed("read", file, error);
   }
 }
 
@@ -117,11 +117,15 @@ async function replace(file: string, text: string): Promise<void> {
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw new FlanError(`Cannot write ${file}: ${reasonOf(error)}`, {
-      op: "subnet.env",
-      code: "failed",
-      cause: error,
-    });
+    throw failed("write", file, error);
   }
   await writeDurably(file, text, { mode: 0o644 });
+}
+
+function failed(verb: string, file: string, error: unknown): FlanError {
+  return new FlanError(`Cannot ${verb} ${file}: ${reasonOf(error)}`, {
+    op: "subnet.env",
+    code: "failed",
+    cause: error,
+  });
 }

@@ -162,3 +162,13 @@ Deno.test("ownership: an FDB entry is ours by living on our link", () => {
 Deno.test("ownership: a sysctl is never a stray, because nobody knows what it was", () => {
   assert.equal(claim({ kind: "sysctl", name: "net/ipv4/neigh/flan.1/app_solicit", value: "3" }), "kernel");
 });
+
+Deno.test("ownership: an address of a subnet that this host had in another network is ours on our link only", () => {
+  const address = { kind: "address", link: "flan.1", address: "10.77.3.0/32" } as const;
+  assert.equal(claim(address), "foreign");
+  const moved = { ...owner, former: ["10.77.3.0/24"] };
+  assert.equal(claim(address, moved), "ours");
+  assert.equal(claim({ ...address, link: "eth0" }, moved), "foreign");
+  assert.equal(claim({ ...address, address: "10.77.4.0/32" }, moved), "foreign");
+  assert.equal(claim({ ...address, address: "10.77.3.1/24" }, moved), "foreign", "a bridge's, not flan's");
+});

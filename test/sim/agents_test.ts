@@ -59,9 +59,8 @@ class Simulation {
 
   async peerJoins(): Promise<void> {
     const n = this.#peer++;
-    const octet = n % 150 + 100;
     this.story.push(`peer ${n} joins`);
-    await this.network.peer(n, { publicIp: `198.51.${n >> 8}.${octet}` });
+    await this.network.peer(n, { publicIp: `198.51.${n >> 7}.${n % 128 + 1}` });
   }
 
   async peerLeaves(): Promise<void> {

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { askAgent, type Request, serveControl } from "../../agent/control.ts";
+import { FakeClock } from "../lib/fake_clock.ts";
+
+async function serving(
+  work: (parts: { path: string; clock: FakeClock; stop: () => void; asked: string[] }) => Promise<void>,
+  answer: (request: Request) => Promise<{ answered: string }> = (request) =>
+    Promise.resolve({ answered: request.op }),
+): Promise<void> {
+  const dir = Deno.makeTempDirSync({ prefix: "flan-control-" });
+  const path = `${dir}/agent.sock`;
+  const clock = new FakeClock();
+  const stopping = new AbortController();
+  const asked: string[] = [];
+  // What a killed agent leaves: a socket file that nobody listens on.
+  Deno.writeTextFileSync(path, "");
+  const served = serveControl(path, {
+    clock,
+    signal: stopping.signal,
+    answer: (request) => {
+      asked.push(request.op);
+      return answer(request);
+    },
+  });
+  try {
+    await work({ path, clock, stop: () => stopping.abort(), asked });
+  } finally {
+    stopping.abort();
+    await served;
+    assert.throws(() => Deno.statSync(path), Deno.errors.NotFound, "the socket file goes with the agent");
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+/** Sends bytes as they are and reads what comes until the agent hangs up. */
+async function send(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const conn = await Deno.connect({ transport: "unix", path });
+  try {
+    if (bytes.length > 0) await conn.write(bytes);
+    return await new Response(conn.readable).text();
+  } catch (error) {
+    // A hang-up with unread bytes is a reset.
+    if (error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe) return "";
+    throw error;
+  }
+}
+
+Deno.test("control: a request is answered, in place of a dead agent's socket", async () => {
+  await serving(async ({ path, clock }) => {
+    assert.deepEqual(await askAgent(path, "status", clock), { answered: "status" });
+    assert.deepEqual(await askAgent(path, "stop", clock), { answered: "stop" });
+    assert.equal(Deno.statSync(path).mode! & 0o777, 0o660);
+  });
+});
+
+Deno.test("control: where nobody listens there is no answer, and no error", async () => {
+  const clock = new FakeClock();
+  const dir = Deno.makeTempDirSync();
+  assert.equal(await askAgent(`${dir}/none.sock`, "status", clock), undefined);
+  Deno.listen({ transport: "unix", path: `${dir}/dead.sock` }).close();
+  assert.equal(await askAgent(`${dir}/dead.sock`, "status", clock), undefined);
+  Deno.removeSync(dir, { recursive: true });
+});
+
+Deno.test("control: garbage, unknown requests and floods are hung up on, and others are served", async () => {
+  const text = (value: string) => new TextEncoder().encode(value);
+  const hostile = [
+    text("hello\n"),
+    text("null\n"),
+    text('{"op":"rm"}\n'),
+    text('{"op":"status","more":1}\n'),
+    text('{"__proto__":{"op":"status"}}\n'),
+    Uint8Array.of(0xff, 0xfe, 0x0a),
+    text("x".repeat(1 << 20)),
+    text(`{"op":"status"${" ".repeat(2000)}}\n`),
+  ];
+  await serving(async ({ path, clock, asked }) => {
+    for (const bytes of hostile) assert.equal(await send(path, bytes), "");
+    assert.deepEqual(asked, []);
+    assert.deepEqual(await askAgent(path, "status", clock), { answered: "status" });
+  });
+});
+
+Deno.test("control: an answer that cannot be given is an error in the agent's words", async () => {
+  await serving(async ({ path, clock }) => {
+    await assert.rejects(askAgent(path, "status", clock), {
+      code: "failed",
+      message: `The agent at ${path} refused: not now`,
+    });
+  }, () => Promise.reject(new Error("not now")));
+});
+
+Deno.test("control: a client that says nothing is hung up on after a while", async () => {
+  await serving(async ({ path, clock }) => {
+    const silent = send(path, new Uint8Array());
+    await clock.untilSleeping();
+    await clock.advance(5000);
+    assert.equal(await silent, "");
+  });
+});
+
+Deno.test("control: a client that says nothing does not hold up an agent that stops", async () => {
+  await serving(async ({ path, clock, stop }) => {
+    const silent = send(path, new Uint8Array());
+    await clock.untilSleeping();
+    stop();
+    assert.equal(await silent, "");
+  });
+});
+
+Deno.test("control: an agent that does not answer is a timeout", async () => {
+  const late = Promise.withResolvers<{ answered: string }>();
+  await serving(async ({ path, clock }) => {
+    const asking = askAgent(path, "status", new FakeClock());
+    const impatient = new FakeClock();
+    const timedOut = assert.rejects(askAgent(path, "status", impatient), { code: "timeout" });
+    await clock.untilSleeping(2);
+    await impatient.advance(10_000);
+    await timedOut;
+    late.resolve({ answered: "late" });
+    assert.deepEqual(await asking, { answered: "late" });
+  }, () => late.promise);
+});
+
+Deno.test("control: of a hundred clients at once, 64 are served and the others hung up on", async () => {
+  const all = Promise.withResolvers<{ answered: string }>();
+  await serving(async ({ path, asked }) => {
+    const request = new TextEncoder().encode('{"op":"status"}\n');
+    const clients = Array.from({ length: 100 }, () => send(path, request));
+    let refused = 0;
+    for (const client of clients) client.then((text) => refused += text === "" ? 1 : 0);
+    while (asked.length + refused < 100) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([asked.length, refused], [64, 36]);
+    all.resolve({ answered: "all" });
+    const answers = await Promise.all(clients);
+    assert.equal(answers.filter((text) => text === '{"ok":{"answered":"all"}}\n').length, 64);
+  }, () => all.promise);
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { ensureHostState, ensureMac, readHostState, rememberSubnet } from "../../agent/host_state.ts";
+import { readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
+import { lockHolder, makeRunDir, tryLockAgent } from "../../agent/lock.ts";
+import { FlanError } from "../../net/errors.ts";
+import { FakeClock } from "../lib/fake_clock.ts";
+
+async function inDirectory(work: (dir: string) => Promise<void> | void): Promise<void> {
+  const dir = Deno.makeTempDirSync({ prefix: "flan-state-" });
+  try {
+    await work(dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+const clock = new FakeClock();
+const device = "flan.1";
+
+Deno.test("host state: an identity is made once and kept, also by many at once", async () => {
+  await inDirectory(async (dir) => {
+    assert.equal(readHostState(dir), undefined);
+    const all = await Promise.all(Array.from({ length: 10 }, () => ensureHostState(dir, clock)));
+    assert.equal(new Set(all.map(({ node }) => node)).size, 1);
+    assert.match(all[0]!.node, /^[0-9a-f]{16}$/);
+    assert.deepEqual(readHostState(dir), all[0]);
+  });
+});
+
+Deno.test("host state: two processes make one identity", async () => {
+  await inDirectory(async (dir) => {
+    const script = `
+      import { ensureHostState } from "${new URL("../../agent/host_state.ts", import.meta.url)}";
+      import { systemClock } from "${new URL("../../agent/clock.ts", import.meta.url)}";
+      console.log((await ensureHostState(Deno.args[0], systemClock)).node);`;
+    Deno.writeTextFileSync(`${dir}/make.ts`, script);
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const args = ["run", "-A", "-q", "--config", config, `${dir}/make.ts`, `${dir}/state`];
+    const outputs = await Promise.all([1, 2, 3].map(async () => {
+      const { stdout } = await new Deno.Command(Deno.execPath(), { args, stderr: "inherit" }).output();
+      return new TextDecoder().decode(stdout).trim();
+    }));
+    assert.deepEqual(outputs, Array(3).fill(readHostState(`${dir}/state`)?.node));
+  });
+});
+
+Deno.test("host state: a device's MAC is kept; one found in the kernel is taken up", async () => {
+  await inDirectory(async (dir) => {
+    await assert.rejects(ensureMac(dir, { device, existing: undefined, clock }), { code: "invalid" });
+    await ensureHostState(dir, clock);
+    const made = await ensureMac(dir, { device, existing: undefined, clock });
+    assert.equal(parseInt(made.slice(0, 2), 16) & 3, 2, "local and unicast");
+    assert.equal(await ensureMac(dir, { device, existing: "02:00:00:00:00:09", clock }), made);
+    const found = await ensureMac(dir, { device: "flan.2", existing: "02:00:00:00:00:09", clock });
+    assert.equal(found, "02:00:00:00:00:09");
+    await rememberSubnet(dir, "10.5.3.0/24");
+    assert.deepEqual(readHostState(dir)?.macs, { [device]: made, "flan.2": found });
+    assert.equal(readHostState(dir)?.previous, "10.5.3.0/24");
+  });
+});
+
+Deno.test("host state: a damaged file is an error that names it, and is never replaced", async () => {
+  await inDirectory(async (dir) => {
+    const file = `${dir}/host.json`;
+    const good = { schema: "flan.host/v1", node: "0123456789abcdef", macs: {} };
+    const damaged = ["", "{", "null", "[]", "x".repeat(70_000)].concat(
+      [{ schema: "flan.host/v2" }, { node: "../../etc" }, { macs: { a: "ff" } }, { previous: "10.5.0.1/24" }]
+        .map((change) => JSON.stringify({ ...good, ...change })),
+    );
+    for (const text of damaged) {
+      Deno.writeTextFileSync(file, text);
+      const names = (error: unknown) => {
+        assert.ok(error instanceof FlanError && error.code === "invalid", `${text.slice(0, 80)}: ${error}`);
+        return error.hint!.includes(file);
+      };
+      assert.throws(() => readHostState(dir), names);
+      await assert.rejects(ensureHostState(dir, clock), names);
+      assert.equal(Deno.readTextFileSync(file), text);
+    }
+    Deno.writeTextFileSync(file, JSON.stringify(good));
+    assert.equal(readHostState(dir)?.node, good.node);
+  });
+});
+
+Deno.test("joined: what was written is read, nothing is undefined, and damage is an error with a remedy", async () => {
+  await inDirectory(async (dir) => {
+    assert.equal(readJoined(dir), undefined);
+    const joined = { pid: 7, settings: { backend: "vxlan" }, found: { iface: "eth0" } };
+    await writeJoined(dir, joined);
+    const { pid, settings, found } = readJoined(dir)!;
+    assert.deepEqual({ pid, settings, found }, joined);
+    for (const text of ["", "[]", '{"schema":"flan.joined/v9"}', " ".repeat(70_000)]) {
+      Deno.writeTextFileSync(`${dir}/joined.json`, text);
+      assert.throws(() => readJoined(dir), { code: "invalid", hint: /remove .*joined\.json/ });
+    }
+    removeJoined(dir);
+    removeJoined(dir);
+    assert.equal(readJoined(dir), undefined);
+  });
+});
+
+Deno.test("lock: held by one process at a time, named, and free when its holder dies", async () => {
+  await inDirectory(async (dir) => {
+    const runDir = `${dir}/a/run`;
+    makeRunDir(runDir);
+    assert.equal(lockHolder(runDir), undefined);
+    const script = `
+      import { tryLockAgent } from "${new URL("../../agent/lock.ts", import.meta.url)}";
+      console.log(tryLockAgent(Deno.args[0]) === undefined ? "busy" : "held");
+      await Deno.stdin.read(new Uint8Array(1));`;
+    Deno.writeTextFileSync(`${dir}/hold.ts`, script);
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const holder = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "-q", "--config", config, `${dir}/hold.ts`, runDir],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = holder.stdout.getReader();
+    assert.equal(new TextDecoder().decode((await reader.read()).value), "held\n");
+    assert.equal(tryLockAgent(runDir), undefined);
+    assert.equal(lockHolder(runDir), holder.pid);
+    holder.kill("SIGKILL");
+    await holder.status;
+    await reader.cancel();
+    await holder.stdin.abort();
+    const lock = tryLockAgent(runDir);
+    assert.ok(lock !== undefined, "a dead holder holds nothing");
+    assert.equal(lockHolder(runDir), Deno.pid);
+    lock.release();
+  });
+});
+
+Deno.test("lock: a run directory that cannot be made is an error that names it", async () => {
+  await inDirectory((dir) => {
+    Deno.writeTextFileSync(`${dir}/file`, "");
+    assert.throws(() => makeRunDir(`${dir}/file/run`), { code: "failed", message: /file\/run/ });
+  });
+});

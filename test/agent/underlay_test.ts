@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { findUnderlay } from "../../agent/underlay.ts";
+import type { KernelObject, Link, Route } from "../../kernel/state.ts";
+import { FakeKernel } from "../lib/fake_kernel.ts";
+import { FakeStack } from "../lib/fake_stack.ts";
+import { defaultRoute } from "../lib/agents.ts";
+
+const plain: Link = { kind: "link", name: "lo", type: "", alias: "", mac: "", mtu: 65536, up: true };
+const link = (name: string, change: Partial<Link> = {}): Link => ({ ...plain, name, mtu: 1500, ...change });
+const address = (on: string, text: string): KernelObject => ({ kind: "address", link: on, address: text });
+const route = (change: Partial<Route>): Route => ({ ...defaultRoute, ...change });
+
+/** eth0 and eth1 with an address each, a link-local one before the better, a loopback and a tunnel of flan's. */
+function host(...more: KernelObject[]): FakeKernel {
+  const stack = new FakeStack();
+  const objects = [
+    plain,
+    address("lo", "127.0.0.1/8"),
+    link("eth0"),
+    address("eth0", "169.254.7.7/16"),
+    address("eth0", "192.0.2.1/24"),
+    link("eth1", { mtu: 9000 }),
+    address("eth1", "198.51.100.1/24"),
+    address("eth1", "fd00::1/64"),
+    link("flan.1", { alias: "flan 0123" }),
+    address("flan.1", "10.5.1.0/32"),
+    ...more,
+  ];
+  for (const object of objects) assert.equal(stack.add(object), undefined);
+  return new FakeKernel(stack);
+}
+
+async function chosen(kernel: FakeKernel, ...wishes: string[]): Promise<string> {
+  const { link, address } = await findUnderlay(kernel, { wishes, publicIp: undefined });
+  return `${link} ${address}`;
+}
+
+Deno.test("underlay: the default route with the lowest metric decides, and global addresses come first", async () => {
+  const zero = route({ link: "eth0", metric: 100 });
+  const one = route({ link: "eth1", metric: 50, gateway: "198.51.100.254" });
+  assert.equal(await chosen(host(zero)), "eth0 192.0.2.1");
+  assert.equal(await chosen(host(zero, one)), "eth1 198.51.100.1");
+  assert.equal((await findUnderlay(host(one), { wishes: [], publicIp: undefined })).mtu, 9000);
+});
+
+Deno.test("underlay: a default route over a link without an IPv4 address, or over flan's own, does not count", async () => {
+  const bare = link("eth2");
+  const over = (name: string, metric: number) => route({ link: name, metric, gateway: "" });
+  assert.equal(
+    await chosen(host(bare, over("eth2", 0), over("flan.1", 1), over("eth1", 2))),
+    "eth1 198.51.100.1",
+  );
+});
+
+Deno.test("underlay: the link that carries the public address is chosen where nothing was wished for", async () => {
+  const kernel = host(route({ link: "eth0" }));
+  const options = { wishes: [], publicIp: "198.51.100.1" };
+  assert.equal((await findUnderlay(kernel, options)).link, "eth1");
+  assert.equal((await findUnderlay(kernel, { ...options, publicIp: "203.0.113.9" })).link, "eth0");
+});
+
+const wishes: readonly [readonly string[], string][] = [
+  [["eth1"], "eth1 198.51.100.1"],
+  [["198.51.100.1"], "eth1 198.51.100.1"],
+  [["169.254.7.7"], "eth0 169.254.7.7"],
+  [["eth9", "eth1"], "eth1 198.51.100.1"],
+  [["regex:^198\\."], "eth1 198.51.100.1"],
+  [["regex:^eth"], "eth0 192.0.2.1"],
+  [["regex:1$", "eth1"], "eth0 192.0.2.1"],
+  [["can-reach:198.51.100.77"], "eth1 198.51.100.1"],
+  [["can-reach:203.0.113.1", "eth0"], "eth0 192.0.2.1"],
+];
+
+for (const [wish, expected] of wishes) {
+  Deno.test(`underlay: --iface ${wish.join(" --iface ")} is ${expected}`, async () => {
+    assert.equal(await chosen(host(), ...wish), expected);
+  });
+}
+
+Deno.test("underlay: where nothing fits, the error lists what there is", async () => {
+  const known = "eth0 \\(192\\.0\\.2\\.1\\), eth1 \\(198\\.51\\.100\\.1\\), eth0 \\(169\\.254\\.7\\.7\\)";
+  await assert.rejects(chosen(host()), {
+    code: "invalid",
+    message: new RegExp(`there is no default route; .*: ${known}`),
+  });
+  await assert.rejects(chosen(host(), "wlan0", "flan.1"), {
+    code: "invalid",
+    message: new RegExp(`wlan0, flan\\.1 fits no link .*: ${known}`),
+  });
+});
+
+Deno.test("underlay: a wish that cannot be understood is an error that shows it", async () => {
+  await assert.rejects(chosen(host(), "regex:("), { code: "invalid", message: /regex:\(/ });
+  await assert.rejects(chosen(host(), "can-reach:010.0.0.1"), { code: "invalid", message: /010\.0\.0\.1/ });
+});
