@@ -44,6 +44,8 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
   readonly #parser = new MessageParser(RECEIVE_BYTES);
   readonly #names = new LinkNames();
   readonly #signal: AbortSignal;
+  /** What came while the links were read. */
+  readonly #early: readonly KernelEvent[];
   #iterating = false;
   #closed = false;
 
@@ -59,7 +61,13 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
       this.#socket.close();
       throw protocolError("wait for kernel events", errnoName(-this.#wake));
     }
-    this.#askForLinks();
+    try {
+      this.#askForLinks();
+      this.#early = this.#drain();
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
     signal.addEventListener("abort", this.#stop);
     if (signal.aborted) this.#stop();
   }
@@ -67,13 +75,16 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
   async *[Symbol.asyncIterator](): AsyncGenerator<KernelEvent, void, undefined> {
     this.#iterating = true;
     try {
+      let events = this.#early;
       for (let disturbed = 0; disturbed < MAX_DISTURBED;) {
         if (this.#closed || this.#signal.aborted) return;
-        for (const event of this.#drain()) {
+        for (const event of events) {
           yield event;
           if (this.#closed || this.#signal.aborted) return;
         }
         disturbed = await readable(this.#socket.fd, this.#wake) ? 0 : disturbed + 1;
+        if (this.#closed || this.#signal.aborted) return;
+        events = this.#drain();
       }
       throw protocolError("wait for kernel events", "poll fails again and again");
     } finally {
@@ -110,7 +121,10 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     }
   }
 
-  /** Asks for a dump of the links on this very socket, so that their names are known before they go. */
+  /**
+   * Asks for a dump of the links on this very socket, so that their names are known before they go. The
+   * kernel writes most of it only while it is read, so it must be read at once.
+   */
   #askForLinks(): void {
     const builder = new MessageBuilder();
     try {
