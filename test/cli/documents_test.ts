@@ -5,6 +5,7 @@ import { Namespace, namespaceMissing } from "./namespace.ts";
 import { fixturePath, type Said, Sandbox } from "./sandbox.ts";
 
 const ignore = namespaceMissing !== undefined;
+const reason = ignore ? ` (${namespaceMissing})` : "";
 
 /** A host that knows who it is, and a network with four leases, one of them bad. */
 function host(label: string) {
@@ -39,7 +40,7 @@ function withoutTimes(text: string): string {
 }
 
 Deno.test({
-  name: "documents before joining: dry run, leases, routes, drift, settings, status",
+  name: `documents before joining: dry run, leases, routes, drift, settings, status${reason}`,
   ignore,
   async fn() {
     using one = host("before");
@@ -62,7 +63,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "documents of a host that has joined: own lease, routes, drift and its repair",
+  name: `documents of a host that has joined: own lease, routes, drift and its repair${reason}`,
   ignore,
   async fn() {
     using one = host("joined");
@@ -85,7 +86,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "documents beside an agent: status, a second up, events of leases",
+  name: `documents beside an agent: status, a second up, events of leases${reason}`,
   ignore,
   async fn() {
     using one = host("agent");

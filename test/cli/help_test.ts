@@ -106,7 +106,7 @@ Deno.test({
 
 for (const shell of ["zsh", "fish"]) {
   Deno.test({
-    name: `${shell} takes its completions without a complaint`,
+    name: `${shell} takes its completions without a complaint${installed(shell) ? "" : ` (needs ${shell})`}`,
     ignore: !installed(shell),
     async fn() {
       using sandbox = new Sandbox();

@@ -88,7 +88,9 @@ Deno.test("lease list shows every good lease and refuses each bad one alone, in 
 });
 
 Deno.test({
-  name: "routes reaches the peers of every good lease and refuses what its backend cannot use",
+  name: `routes reaches every good lease's peer and refuses the others${
+    namespaceMissing ? ` (${namespaceMissing})` : ""
+  }`,
   ignore: namespaceMissing !== undefined,
   async fn() {
     using namespace = new Namespace("hostile");
