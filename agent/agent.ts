@@ -3,7 +3,7 @@
  * kernel or of the clock, and runs the same plan → diff → apply again.
  */
 import type { Clock } from "../net/clock.ts";
-import { messageOf } from "../net/errors.ts";
+import { type FlanError, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import type { Kernel, KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
@@ -119,6 +119,7 @@ export class Agent {
         signal: stop,
         seen: (snapshot) => this.#seenSnapshot(snapshot),
         lost: (error) => this.#problem("store-unreachable", store.url, messageOf(error)),
+        damaged: (error) => this.#seenDamage(error),
       }),
       followKernel(kernel, { signal: stop, seen: (event) => this.#seenEvent(event) }),
       // A feed never ends by itself; if one breaks, the agent must not go on deaf.
@@ -232,6 +233,14 @@ export class Agent {
     this.#snapshot = snapshot;
     if (this.health.has("store-unreachable")) this.#keeper.hasten();
     this.#solved("store-unreachable");
+    this.#wake.because("store");
+  }
+
+  #seenDamage(error: FlanError | undefined): void {
+    if (error === undefined) return this.#solved("store-unreachable");
+    this.#problem("store-unreachable", this.#parts.store.url, error.message);
+    // Only a writer mends a store, and nobody else may write for hours.
+    this.#keeper.renewNow();
     this.#wake.because("store");
   }
 

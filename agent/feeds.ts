@@ -15,19 +15,21 @@ const RETRY_MS = { first: 500, most: 30_000 };
  */
 export async function followStore(
   store: Store,
-  { from, clock, signal, seen, lost }: {
+  { from, clock, signal, seen, lost, damaged }: {
     from: number;
     clock: Clock;
     signal: AbortSignal;
     seen: (snapshot: Snapshot) => void;
     lost: (error: unknown) => void;
+    /** The store holds nothing that can be used, or, without an error, holds it again. */
+    damaged: (error: FlanError | undefined) => void;
   },
 ): Promise<void> {
   let revision = from;
   let wait = RETRY_MS.first;
   while (!signal.aborted) {
     try {
-      for await (const snapshot of store.watch(revision, signal)) {
+      for await (const snapshot of store.watch(revision, signal, { troubled: damaged })) {
         revision = snapshot.revision;
         wait = RETRY_MS.first;
         seen(snapshot);

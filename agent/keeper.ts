@@ -111,6 +111,11 @@ export class LeaseKeeper {
     this.#retryAt = 0;
   }
 
+  /** Lets the next {@link keep} renew the lease, due or not; a reservation has nothing to renew. */
+  renewNow(): void {
+    this.#renewBy = -Infinity;
+  }
+
   /** Milliseconds until {@link keep} has something to do. */
   nextIn(): number {
     const { clock, leaseTtl } = this.#parts;

@@ -9,7 +9,7 @@ import { DocumentCache, openDocument, readDocument, saveDocument } from "./docum
 import { directoryOf, reasonOf } from "./durable_file.ts";
 import { FileLock } from "./file_lock.ts";
 import { fileBell } from "./file_bell.ts";
-import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./store.ts";
+import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig, WatchOptions } from "./store.ts";
 import { watchSnapshots } from "./watch.ts";
 
 export interface FileStoreOptions {
@@ -47,7 +47,11 @@ export class FileStore implements Store {
     }
   }
 
-  async *watch(from: number, signal: AbortSignal): AsyncGenerator<Snapshot> {
+  async *watch(
+    from: number,
+    signal: AbortSignal,
+    { troubled = (error) => this.#logDamage(error) }: WatchOptions = {},
+  ): AsyncGenerator<Snapshot> {
     if (signal.aborted) return;
     await this.#makeDirectory();
     // Armed before the first read, so that no change falls between the two.
@@ -56,11 +60,12 @@ export class FileStore implements Store {
     const read = async (): Promise<Snapshot | undefined> => {
       try {
         const snapshot = snapshotOf(await readDocument(this.#path, this.#cache), this.#clock.now());
+        if (quiet) troubled(undefined);
         quiet = false;
         return snapshot;
       } catch (error) {
         if (!(error instanceof Damage)) throw this.#readError(error);
-        if (!quiet) this.#log.log("warning", this.#readError(error).message, { code: "store-damaged" });
+        if (!quiet) troubled(this.#readError(error));
         quiet = true;
         return undefined;
       }
@@ -115,6 +120,10 @@ export class FileStore implements Store {
       const message = `Cannot make directory ${directory}: ${reasonOf(error)}`;
       throw new FlanError(message, { op: "store.open", code: "store", cause: error });
     }
+  }
+
+  #logDamage(error: FlanError | undefined): void {
+    if (error !== undefined) this.#log.log("warning", error.message, { code: "store-damaged" });
   }
 
   #readError(error: unknown): FlanError {

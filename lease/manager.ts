@@ -38,7 +38,8 @@ export async function ensureNetwork(
   store: Store,
   wanted: Json,
 ): Promise<{ config: StoredConfig; started: boolean }> {
-  const found = (await store.read()).config;
+  // A damaged store is mended by whoever writes next; one that is away fails the write as well.
+  const found = (await store.read().catch(unlessStore))?.config;
   if (found !== undefined) return { config: found, started: false };
   parseNetworkConfig(wanted);
   try {
@@ -176,6 +177,10 @@ function leaseOf(record: LeaseRecord): Lease {
 function lost(lease: Lease, record: LeaseRecord | undefined): FlanError {
   const why = record === undefined ? "it is gone" : `it is held by ${record.node ?? "a flannel host"} now`;
   return new FlanError(`Cannot renew ${lease.subnet}: ${why}`, { op: "lease.renew", code: "conflict" });
+}
+
+function unlessStore(error: unknown): undefined {
+  if (!(error instanceof FlanError && error.code === "store")) throw error;
 }
 
 function isConflict(error: unknown): boolean {

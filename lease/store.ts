@@ -6,6 +6,7 @@
  * a bad record neither hides nor removes another. Every write is a compare-and-swap. A TTL is a hint, a
  * revision is the truth.
  */
+import type { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 
 export interface Store {
@@ -20,7 +21,7 @@ export interface Store {
    * aborts; then it ends without an error. Snapshots may be skipped, never reordered. A lease that expires
    * makes a snapshot too. Throws `store` when the store is lost; the caller reads again and watches anew.
    */
-  watch(from: number, signal: AbortSignal): AsyncIterable<Snapshot>;
+  watch(from: number, signal: AbortSignal, options?: WatchOptions): AsyncIterable<Snapshot>;
 
   /** Writes a new lease. Throws `conflict` where `lease.key` exists. Returns its record. */
   create(lease: NewRecord): Promise<LeaseRecord>;
@@ -36,6 +37,14 @@ export interface Store {
 
   /** Gives descriptors back. Nothing in the store changes. */
   close(): void;
+}
+
+export interface WatchOptions {
+  /**
+   * Called with an error when the contents cannot be used for now and the watch goes on waiting for good ones,
+   * and with undefined when they can be used again. Without it such a store is logged.
+   */
+  readonly troubled?: (error: FlanError | undefined) => void;
 }
 
 export interface Snapshot {
