@@ -164,7 +164,7 @@ Deno.test("feeds: a defect of the store ends the feed, and is no outage", async 
   }
   const { signal } = new AbortController();
   const never = () => assert.fail("nothing to tell");
-  const options = { from: 0, clock, signal, seen: never, lost: never, well: never };
+  const options = { from: 0, clock, signal, seen: never, lost: never, damaged: never };
   await assert.rejects(followStore(new Defective({ clock }), options), TypeError);
 });
 
