@@ -40,7 +40,7 @@ const parts: readonly Part[] = [
   { name: "cli", within: [], args: test(["test/cli"], ["--parallel"]) },
   // A namespace of their own: these tests change links and routes in the one they run in.
   { name: "ffi", within: ["unshare", "--net"], args: test(["test/ffi"], sanitized) },
-  { name: "netns", within: [], args: test(["test/netns"]) },
+  { name: "netns", within: [], args: test(["test/netns"], ["--parallel"]) },
 ];
 
 interface Count {
