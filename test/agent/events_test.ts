@@ -95,8 +95,8 @@ Deno.test("somebody who flushes ten times a second busies the agent for a tenth 
   const { dump } = kernel;
   let busy = 0;
   kernel.dump = async (request) => {
-    await host.clock.sleep(20);
-    busy += 20;
+    await host.clock.sleep(80);
+    busy += 80;
     return await dump.call(kernel, request);
   };
   for (let i = 0; i < 600; i++) {

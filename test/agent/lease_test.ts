@@ -136,9 +136,24 @@ Deno.test("store away past the lease's end: nothing is given up, and it is taken
   assert.deepEqual(host.lines("lease-not-renewed").length, 1, "said once, through all attempts");
   assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
   host.store.away = false;
-  await network.clock.advance(MINUTE / 2);
-  assert.equal((await network.record(subnet!))?.node, host.node);
+  while (host.codes.includes("store-unreachable")) await network.clock.advance(100);
+  assert.equal((await network.record(subnet!))?.node, host.node, "at once, and not at the next attempt");
   assert.deepEqual([host.subnet, host.codes], [subnet, []]);
+});
+
+Deno.test("store away when the lease is due: whatever else happens, the next attempt waits for its time", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  host.store.away = true;
+  await network.clock.advance(TTL * 1000 - MINUTE);
+  assert.ok(host.codes.includes("lease-not-renewed"));
+  const before = host.store.updates;
+  assert.ok(before > 5 && before < 60, `${before} attempts in twenty minutes`);
+  for (let i = 0; i < 50; i++) {
+    host.kernel.stack.overrun();
+    await network.clock.advance(10);
+  }
+  assert.ok(host.store.updates - before <= 1, `${host.store.updates - before} attempts in half a second`);
 });
 
 Deno.test("store restored from an old copy: the lease is written again", async () => {

@@ -99,6 +99,7 @@ Deno.test("suspects: our link's deletion tells more than the underlay's change t
     "flan.1",
   );
   suspects.note(event({ action: "delete", link: "flan.1" }), "flan.1");
+  suspects.note(event({ link: "eth0" }), "flan.1");
   assert.equal(suspects.take(), "link flan.1 deleted");
   assert.equal(suspects.take(), "found by looking");
 });

@@ -56,6 +56,8 @@ class CountingClock implements Clock {
 /** A memory store that can be out of reach, for its readers, writers and watchers alike. */
 export class FlakyStore extends MemoryStore {
   reads = 0;
+  /** Attempts to change a lease. */
+  updates = 0;
   #gone: AbortController | undefined;
   #broken = new AbortController();
 
@@ -86,6 +88,7 @@ export class FlakyStore extends MemoryStore {
   }
 
   override update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
+    this.updates++;
     return this.#reach(() => super.update(lease, expected));
   }
 
