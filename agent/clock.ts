@@ -23,6 +23,7 @@ export const systemClock: Clock = {
     return new Promise((resolve) => {
       port1.onmessage = () => {
         port1.close();
+        port2.close();
         resolve();
       };
       port2.postMessage(0);
