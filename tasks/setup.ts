@@ -15,13 +15,14 @@ interface Need {
 const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
   run: [
     { library: "libnl-3.so.200", package: "libnl-3-200", why: "speaks netlink" },
-    { library: "libnl-route-3.so.200", package: "libnl-route-3-200", why: "speaks rtnetlink" },
     { program: "ip", package: "iproute2", why: "makes the demo's namespaces" },
     { program: "ping", package: "iputils-ping", why: "checks reachability" },
   ],
   test: [
     { program: "strace", package: "strace", why: "kills flan at every system call" },
     { program: "nft", package: "nftables", why: "plays the administrator's firewall" },
+    { program: "zsh", package: "zsh", why: "loads the completions" },
+    { program: "fish", package: "fish", why: "loads the completions" },
     { program: "setpriv", package: "util-linux", why: "runs flan without root" },
   ],
   bench: [{ program: "iperf3", package: "iperf3", why: "measures throughput" }],

@@ -32,6 +32,7 @@ const parts: readonly Part[] = [
       "test/lease",
       "test/kernel",
       "test/backends",
+      "--ignore=test/backends/conformance_linux_test.ts",
       "test/agent",
       "test/cmd",
     ], ["--parallel"]),
@@ -39,9 +40,21 @@ const parts: readonly Part[] = [
   { name: "sim", within: [], args: test(["test/sim"]) },
   { name: "cli", within: [], args: test(["test/cli"], ["--parallel"]) },
   // A namespace of their own: these tests change links and routes in the one they run in.
-  { name: "ffi", within: ["unshare", "--net"], args: test(["test/ffi"], sanitized) },
+  {
+    name: "ffi",
+    within: ["unshare", "--net"],
+    args: test(["test/ffi", "test/backends/conformance_linux_test.ts"], sanitized),
+  },
+  {
+    name: "gc",
+    within: ["unshare", "--net"],
+    args: test(["test/ffi/memory_test.ts"], [...sanitized, "--v8-flags=--expose-gc"]),
+  },
   { name: "netns", within: [], args: test(["test/netns"], ["--parallel"]) },
 ];
+
+/** A part that hangs is a failure, and must not keep the others from being told. */
+const PATIENCE_MS = 240_000;
 
 interface Count {
   passed: number;
@@ -59,6 +72,7 @@ async function run(part: Part): Promise<Count> {
     stdout: "piped",
     stderr: "inherit",
     env: { NO_COLOR: "1" },
+    signal: AbortSignal.timeout(PATIENCE_MS),
   }).spawn();
   let text = "";
   for await (
