@@ -2,50 +2,25 @@
  * The long-running part of `flan up`, and the only endless loop: it waits for a change of the store, of the
  * kernel or of the clock, and runs the same plan → diff → apply again.
  */
-import type { Clock } from "../net/clock.ts";
 import { type FlanError, messageOf } from "../net/errors.ts";
-import type { Logger } from "../net/log.ts";
-import type { Kernel, KernelEvent } from "../kernel/kernel.ts";
+import type { KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { Snapshot, Store } from "../lease/store.ts";
+import type { Snapshot } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { followKernel, followStore } from "./feeds.ts";
-import { reasonOf } from "./concerns.ts";
+import { Inbox, type Reason } from "./inbox.ts";
+import type { AgentParts } from "./parts.ts";
+import { Pace, RESYNC_MS } from "./pace.ts";
 import { Health, type HealthCode, type Judgement } from "./health.ts";
-import { describeHost, type HostOptions } from "./host.ts";
+import { describeHost } from "./host.ts";
 import { readHostState } from "./host_state.ts";
 import { claimOf, LeaseKeeper } from "./keeper.ts";
 import { Overlay } from "./overlay.ts";
 import { judgeLease, judgeReport, requireJoined } from "./problems.ts";
-import { publishSubnetEnv, type SubnetFiles } from "./subnet_env.ts";
-import { Wake } from "./wake.ts";
-import { Wanted } from "./wanted.ts";
+import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
-
-/** Looked at even when nothing says so: not everything that goes missing announces itself. */
-const RESYNC_MS = 30_000;
-/** A look may take a tenth of the time, so that somebody who flushes in a loop cannot busy us; … */
-const RESYNC_SHARE = 10;
-/** … but damage is never left for longer than this. */
-const LONGEST_PAUSE_MS = 1000;
-
-export interface AgentOptions extends HostOptions, SubnetFiles {
-  /** Seconds. */
-  readonly leaseTtl: number;
-}
-
-export interface AgentParts {
-  readonly store: Store;
-  readonly kernel: Kernel;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly node: string;
-  readonly options: AgentOptions;
-}
-
-type Reason = "store" | "kernel" | "host" | "wanted" | "stop";
 
 export class Agent {
   readonly health: Health;
@@ -53,20 +28,20 @@ export class Agent {
   readonly #parts: AgentParts;
   readonly #keeper: LeaseKeeper;
   readonly #overlay: Overlay;
-  readonly #wake: Wake<Reason>;
-  readonly #wanted = new Wanted();
+  readonly #inbox: Inbox;
+  readonly #pace: Pace;
   #snapshot!: Snapshot;
   #host!: Host;
   #view!: View;
   #plan!: Plan;
   #report!: Report;
-  #nextResync = 0;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
     this.health = new Health(parts.log);
     this.repairs = new Repairs(parts);
-    this.#wake = new Wake(parts.clock);
+    this.#inbox = new Inbox(parts.clock);
+    this.#pace = new Pace(parts.clock);
     const { stateDir, leaseTtl } = parts.options;
     this.#overlay = new Overlay(parts);
     this.#keeper = new LeaseKeeper({ ...parts, stateDir, leaseTtl });
@@ -111,7 +86,7 @@ export class Agent {
     const { store, kernel, clock } = this.#parts;
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
-    stop.addEventListener("abort", () => this.#wake.because("stop"), { once: true });
+    stop.addEventListener("abort", () => this.#inbox.wake.because("stop"), { once: true });
     const feeds = Promise.all([
       followStore(store, {
         from: this.#snapshot.revision,
@@ -127,7 +102,7 @@ export class Agent {
     feeds.catch(() => {}); // awaited below
     try {
       // Whatever happened between the join and the subscription.
-      this.#wake.because("host");
+      this.#inbox.wake.because("host");
       while (!stop.aborted) {
         const reasons = await this.#wait(stop);
         if (!stop.aborted) await this.#step(reasons);
@@ -139,12 +114,11 @@ export class Agent {
   }
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
-    const { clock } = this.#parts;
-    const reasons = await this.#wake.wait(
+    const reasons = await this.#inbox.wake.wait(
       Math.min(this.#keeper.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS),
     );
     if (reasons.size === 0) return new Set<Reason>(["host"]);
-    if (looks(reasons)) await clock.sleep(this.#nextResync - clock.monotonic(), stop);
+    if (looks(reasons)) await this.#pace.turn(stop);
     return reasons;
   }
 
@@ -157,10 +131,7 @@ export class Agent {
     const { config } = this.#overlay.network;
     this.#judge(judgeLease(await this.#keeper.keep(this.#snapshot, { claim: this.#claim(), config })));
     await this.#reconcile({ resync: looks(reasons) });
-    if (this.#report.resynced) {
-      const pause = RESYNC_SHARE * (clock.monotonic() - begun);
-      this.#nextResync = clock.monotonic() + Math.min(pause, LONGEST_PAUSE_MS);
-    }
+    if (this.#report.resynced) this.#pace.looked(begun);
     await this.#publish().then(
       () => this.#solved("subnet-file"),
       (failed) => this.#problem("subnet-file", options.subnetFile, messageOf(failed)),
@@ -173,7 +144,7 @@ export class Agent {
     if (own !== undefined) this.#overlay.hadSubnet(own.subnet);
     this.#view = { ...makeView(this.#snapshot, { node: this.#host.node, network: config }), own };
     const before = this.#plan;
-    this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#wanted.addresses });
+    this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
     this.repairs.judge({ report: this.#report, before, after: this.#plan });
     this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan }));
@@ -233,7 +204,7 @@ export class Agent {
     this.#snapshot = snapshot;
     if (this.health.has("store-unreachable")) this.#keeper.hasten();
     this.#solved("store-unreachable");
-    this.#wake.because("store");
+    this.#inbox.wake.because("store");
   }
 
   #seenDamage(error: FlanError | undefined): void {
@@ -241,12 +212,12 @@ export class Agent {
     this.#problem("store-unreachable", this.#parts.store.url, error.message);
     // Only a writer mends a store, and nobody else may write for hours.
     this.#keeper.renewNow();
-    this.#wake.because("store");
+    this.#inbox.wake.because("store");
   }
 
   #seenEvent(event: KernelEvent): void {
     const { device, config } = this.#overlay.network;
-    const reason = reasonOf(event, {
+    const reason = this.#inbox.take(event, {
       device,
       underlay: this.#host.underlay.link,
       network: config.network,
@@ -254,25 +225,11 @@ export class Agent {
     });
     if (reason === undefined) return;
     this.#overlay.reconciler.note(event);
-    const asked = event.group === "neighbour" ? event.subject : undefined;
-    if (reason === "wanted" && asked !== undefined) {
-      this.#wanted.add(asked);
-      return this.#wake.because("wanted");
-    }
-    if (asked !== undefined && event.action === "delete" && this.#wanted.forget(asked) && event.port === 0) {
-      // The kernel gave up an entry that nobody uses; what it says is all there is to know.
-      return this.#wake.because("wanted");
-    }
-    this.repairs.suspect(event, device);
-    this.#wake.because(reason);
+    if (reason !== "wanted") this.repairs.suspect(event, device);
   }
 
   async #publish(): Promise<void> {
-    await publishSubnetEnv(this.#parts.options, {
-      ...this.#overlay.network,
-      own: this.#keeper.own,
-      host: this.#host,
-    });
+    await publishSubnetEnv(this.#parts.options, this.state);
   }
 
   #judge({ codes, found }: Judgement): void {

@@ -3,8 +3,9 @@ import { openKernel } from "../ffi/netlink_kernel.ts";
 import { openStore } from "../lease/open.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
-import { Agent, type AgentOptions } from "./agent.ts";
+import { Agent } from "./agent.ts";
 import { ensureHostState } from "./host_state.ts";
+import type { AgentOptions } from "./parts.ts";
 
 export interface Wired {
   readonly agent: Agent;

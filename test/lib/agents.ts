@@ -1,6 +1,7 @@
 /** Agents in one process: a memory store they share, a kernel in memory for each, and one clock that stands still. */
-import { Agent, type AgentOptions } from "../../agent/agent.ts";
+import { Agent } from "../../agent/agent.ts";
 import { ensureHostState, type HostState } from "../../agent/host_state.ts";
+import type { AgentOptions } from "../../agent/parts.ts";
 import { type KernelObject, keyOf, type Route } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { acquire, type Claim, ensureNetwork } from "../../lease/manager.ts";

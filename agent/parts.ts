@@ -1,0 +1,22 @@
+/** What an agent is made of; `wire.ts` puts the real parts together, tests bring their own. */
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Store } from "../lease/store.ts";
+import type { Clock } from "../net/clock.ts";
+import type { Logger } from "../net/log.ts";
+import type { HostOptions } from "./host.ts";
+import type { SubnetFiles } from "./subnet_env.ts";
+
+export interface AgentOptions extends HostOptions, SubnetFiles {
+  /** Seconds. */
+  readonly leaseTtl: number;
+}
+
+export interface AgentParts {
+  readonly store: Store;
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** This host's identity, which must be in the state directory. */
+  readonly node: string;
+  readonly options: AgentOptions;
+}
