@@ -6,6 +6,9 @@ import { ROUTE_PROTOCOL } from "../kernel/state.ts";
 /** More would only repeat what the first ones say. */
 const MOST = 3;
 
+/** The rank of another link's change: a reason to look, and often heard before what it goes along with. */
+const OTHER_LINK = 4;
+
 export class Suspects {
   #rank = Infinity;
   readonly #named = new Set<string>();
@@ -21,7 +24,9 @@ export class Suspects {
 
   /** One clause for the log, and a clean slate. */
   take(): string {
-    const cause = [...this.#named].join(", ") || "found by looking";
+    const named = [...this.#named].join(", ");
+    const beside = this.#rank === OTHER_LINK;
+    const cause = named === "" ? "found by looking" : beside ? `found by looking, after ${named}` : named;
     this.#named.clear();
     this.#rank = Infinity;
     return cause;
@@ -35,7 +40,7 @@ export class Suspects {
 function rankOf(event: KernelEvent, device: string): number {
   const ours = event.link === device || event.protocol === ROUTE_PROTOCOL;
   if (event.port !== 0) return ours ? 0 : 2;
-  if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : 4;
+  if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
   return event.group === "overrun" ? 6 : ours ? 5 : 6;
 }
 

@@ -100,8 +100,8 @@ hostTest("what somebody takes away or changes is repaired", { lab: "repair", hos
       const elapsed = Math.round(performance.now() - start);
       console.log(`    ${elapsed} ms: ${line.replace(/^\S+ /, "")}`);
       assert.match(line, repaired);
-      const by = nameless ? "flan\\.1 (changed|deleted)" : `\[${pid}\]|process ${pid}\b`;
-      assert.match(line, new RegExp(`cause=".*(${by})`));
+      const by = nameless ? "(flan\\.1 (changed|deleted)|found by looking)" : `(\\[|process )${pid}\\b`;
+      assert.match(line, new RegExp(`cause=".*${by}`));
       assert.deepEqual(await namespaceState(victim.host, { indexes: false }), before);
       assert.ok(elapsed < PROMISE, `repaired after ${elapsed} ms`);
       await hosts.allReach(members);
