@@ -195,6 +195,7 @@ hostTest("a new underlay address or MTU of a host is followed by it and its peer
       "route add default via 192.0.2.254",
     );
     await remotesAre(hosts, from, ["192.0.2.33", third.host.address]);
+    await remotesAre(hosts, third, ["192.0.2.33", from.host.address]);
     await moved.agent.err.until(
       "the device's address",
       async () => (await vxlanOf(hosts, moved.host).catch(() => undefined))?.local === "192.0.2.33",
