@@ -74,6 +74,12 @@ const obstacles: readonly Obstacle[] = [
     code: "foreign-route",
   },
   {
+    name: "a route to a peer's subnet over flan's own device",
+    put: (peer) => `route replace ${peer.subnet} dev flan.1 proto static`,
+    removed: (peer) => `route delete ${peer.subnet} dev flan.1`,
+    code: "foreign-route",
+  },
+  {
     name: "a neighbour in the place of a peer's",
     put: (peer) =>
       `neighbour replace ${gatewayOf(peer)} lladdr 02:00:00:00:00:05 nud permanent proto static dev flan.1`,
