@@ -2,9 +2,9 @@
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type Link, LINK_ALIAS } from "../kernel/state.ts";
-import type { Backend, Host } from "../backends/backend.ts";
-import type { NetworkConfig } from "../lease/network.ts";
+import type { Host } from "../backends/backend.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
+import type { Network } from "./network.ts";
 import { findUnderlay } from "./underlay.ts";
 
 /** The settings of `up` that shape the host; the names are those of the flags. */
@@ -15,17 +15,11 @@ export interface HostOptions {
   readonly stateDir: string;
 }
 
-interface Network {
-  readonly config: NetworkConfig;
-  readonly backend: Backend;
-}
-
 /** Gathers the facts, and gives the device a MAC if it has none yet. `node` must be in the state directory. */
 export async function describeHost(
   kernel: Kernel,
-  { config, backend, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
+  { device, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
 ): Promise<Host> {
-  const device = backend.device(config);
   const found = await facts(kernel, options);
   if (device === "") return { ...found, node, mac: "" };
   const mac = readHostState(options.stateDir)?.macs[device] ??
@@ -39,9 +33,8 @@ export async function describeHost(
  */
 export async function observeHost(
   kernel: Kernel,
-  { config, backend, options }: Network & { options: HostOptions },
+  { device, options }: Network & { options: HostOptions },
 ): Promise<Host> {
-  const device = backend.device(config);
   const state = readHostState(options.stateDir);
   const mac = state?.macs[device] ?? await macInKernel(kernel, device) ?? "02:00:00:00:00:00";
   return { ...await facts(kernel, options), node: state?.node ?? "none", mac };

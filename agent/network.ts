@@ -4,6 +4,9 @@ import type { Backend } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import type { Snapshot } from "../lease/store.ts";
+import { formatCidr } from "../net/ip.ts";
+import type { Owner } from "../kernel/ownership.ts";
+import { aliasOf } from "../kernel/state.ts";
 import type { Found } from "./health.ts";
 
 export interface Network {
@@ -14,15 +17,25 @@ export interface Network {
   readonly ignored: readonly Found[];
 }
 
+export function noNetwork(url: string): FlanError {
+  return new FlanError(`Cannot find a network in ${url}: none was started there`, {
+    op: "network.read",
+    code: "store",
+    hint: "flan up starts one, or name another store with --store",
+  });
+}
+
+/** Whose the objects of this host are. `former` are subnets it had, whose addresses may be left on its link. */
+export function ownerOf(
+  { config, device }: Network,
+  { node, former }: { node: string; former: readonly string[] },
+): Owner {
+  return { alias: aliasOf(node), links: [device], network: formatCidr(config.network), former };
+}
+
 /** Throws `store` where the store holds no network, and `invalid` where this version cannot serve it. */
 export function networkIn({ config: stored }: Snapshot, url: string): Network {
-  if (stored === undefined) {
-    throw new FlanError(`The store ${url} holds no network`, {
-      op: "agent.join",
-      code: "store",
-      hint: "flan up --network 10.244.0.0/16 starts one",
-    });
-  }
+  if (stored === undefined) throw noNetwork(url);
   const config = parseNetworkConfig(stored.value);
   const backend = backendFor(config.backendType);
   const unknown = config.unknownKeys.map((key) => ({

@@ -1,13 +1,10 @@
 /** The network that this host is in, and the reconciler that keeps the kernel to it; both change with the config. */
 import type { Clock } from "../net/clock.ts";
-import { formatCidr } from "../net/ip.ts";
 import { silent } from "../net/log.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Owner } from "../kernel/ownership.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
-import { aliasOf } from "../kernel/state.ts";
 import type { Snapshot } from "../lease/store.ts";
-import { type Network, networkIn } from "./network.ts";
+import { type Network, networkIn, ownerOf } from "./network.ts";
 
 export interface OverlayParts {
   readonly kernel: Kernel;
@@ -52,12 +49,7 @@ export class Overlay {
     this.#text = textOf(snapshot);
     const network = networkIn(snapshot, url);
     const { kernel, clock, node } = this.#parts;
-    const owner: Owner = {
-      alias: aliasOf(node),
-      links: [network.device],
-      network: formatCidr(network.config.network),
-      former: [...this.#former],
-    };
+    const owner = ownerOf(network, { node, former: [...this.#former] });
     this.#network = network;
     // What it would log is health to the agent, and logged as such.
     this.#reconciler = new Reconciler(kernel, { owner, clock, log: silent });

@@ -1,4 +1,5 @@
 /** `flan config`: this host's settings, and the network config in the store. */
+import { noNetwork } from "../agent/network.ts";
 import { startingConfig } from "./network_settings.ts";
 import { backendFor } from "../backends/registry.ts";
 import { reasonOf } from "../lease/durable_file.ts";
@@ -8,7 +9,7 @@ import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
 import { display } from "./config.ts";
-import { noNetwork, withStore } from "./context.ts";
+import { withStore } from "./context.ts";
 import { setValue } from "./config_set.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";

@@ -1,4 +1,5 @@
 /** `flan config set`: one value of the network config, by compare-and-swap. */
+import { noNetwork } from "../agent/network.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { Lease } from "../lease/lease.ts";
 import { isSubnetOf, type NetworkConfig, parseNetworkConfig, requireUnicast } from "../lease/network.ts";
@@ -7,7 +8,7 @@ import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
 import { parseCidr, sameCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
-import { noNetwork, withStore } from "./context.ts";
+import { withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
 import { print } from "./output.ts";

@@ -1,14 +1,11 @@
 /** What every subcommand starts from: the settings, the clock and the log, and doors to the store and the kernel. */
 import { systemClock } from "../agent/clock.ts";
+import { type Network, networkIn } from "../agent/network.ts";
 import { FLANNEL_FILE } from "../agent/subnet_env.ts";
-import type { Backend } from "../backends/backend.ts";
-import { backendFor } from "../backends/registry.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import { openStore } from "../lease/open.ts";
 import type { Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
-import { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import type { Flags } from "./cli.ts";
 import { type Loaded, loadSettings } from "./config.ts";
@@ -47,28 +44,14 @@ export async function withKernel<T>(context: Context, work: (kernel: Kernel) => 
   }
 }
 
-export interface StoredNetwork {
+export interface StoredNetwork extends Network {
   readonly snapshot: Snapshot;
-  readonly config: NetworkConfig;
-  readonly backend: Backend;
 }
 
 /** The network in the store. Throws FlanError `store` where none was started, `invalid` where it cannot be used. */
 export async function readNetwork(store: Store): Promise<StoredNetwork> {
   const snapshot = await store.read();
-  if (snapshot.config === undefined) throw noNetwork(store.url);
-  const config = parseNetworkConfig(snapshot.config.value);
-  const backend = backendFor(config.backendType);
-  backend.check(config);
-  return { snapshot, config, backend };
-}
-
-export function noNetwork(url: string): FlanError {
-  return new FlanError(`Cannot find a network in ${url}: none was started there`, {
-    op: "network.read",
-    code: "store",
-    hint: "flan up starts one, or name another store with --store",
-  });
+  return { snapshot, ...networkIn(snapshot, store.url) };
 }
 
 /** subnet.env's place; flannel's own place is served too by the one agent in the default run directory. */

@@ -2,22 +2,18 @@
 import { claimOf } from "../agent/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { backendFor } from "../backends/registry.ts";
-import type { Plan } from "../backends/backend.ts";
+import { networkIn } from "../agent/network.ts";
 import { toCommands } from "../kernel/commands.ts";
-import { drift } from "../kernel/drift.ts";
-import { aliasOf } from "../kernel/state.ts";
-import { describe, type KernelObject } from "../kernel/state.ts";
+import { describe } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
-import type { Lease, Refusal } from "../lease/lease.ts";
-import { parseNetworkConfig } from "../lease/network.ts";
-import { makeView } from "../lease/view.ts";
+import type { Lease } from "../lease/lease.ts";
 import { invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { type Context, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { requireAgreement, requireOutside, startingConfig } from "./network_settings.ts";
+import { compare, type Observation } from "./observe.ts";
 import { type Format, print, printJson, valueOf } from "./output.ts";
 
 export async function dryRun(context: Context, format: Format): Promise<number> {
@@ -33,49 +29,34 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
       const snapshot = await store.read();
       const there = await kernel.dump({ links: [], sysctls: [] });
       const started = snapshot.config === undefined;
-      const config = parseNetworkConfig(snapshot.config?.value ?? startingConfig(context, there));
-      if (!started) requireAgreement({ settings, sources }, config, store.url);
-      const backend = backendFor(config.backendType);
-      backend.check(config);
-      const host = await observeHost(kernel, { config, backend, options: settings });
-      requireOutside(config, host.underlay);
-      const claim = claimOf(host, { config, backend, ttl: settings.leaseTtl });
-      const previous = readHostState(settings.stateDir)?.previous;
-      const found = allocate({ ...claim, config, snapshot, ...(previous === undefined ? {} : { previous }) });
-      const lease: Lease = { ...claim, subnet: found.subnet, expires: undefined, revision: 0 };
-      const view = {
-        ...makeView(snapshot, { node: host.node, network: config }),
-        own: lease,
-      };
-      const plan = backend.plan(view, host);
-      const device = backend.device(config);
-      const sysctls = plan.objects.filter((o) => o.kind === "sysctl").map((o) => o.name);
-      const actual = await kernel.dump({ links: [device], sysctls });
-      const owner = { alias: aliasOf(host.node), links: [device], network: formatCidr(config.network) };
+      const config = snapshot.config ?? { value: startingConfig(context, there), revision: 0 };
+      const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
+      if (!started) requireAgreement({ settings, sources }, network.config, store.url);
+      const host = await observeHost(kernel, { ...network, options: settings });
+      requireOutside(network.config, host.underlay);
+      const claim = claimOf(host, { ...network, ttl: settings.leaseTtl });
+      const { previous } = readHostState(settings.stateDir) ?? {};
+      const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });
+      const own: Lease = { ...claim, subnet, expires: undefined, revision: 0 };
+      const observed = await compare(kernel, { network, host, stateDir: settings.stateDir, own });
       const summary = {
         store: store.url,
         startsNetwork: started,
-        network: formatCidr(config.network),
-        subnet: lease.subnet,
-        device,
-        mtu: backend.mtu(config, host),
+        network: formatCidr(network.config.network),
+        subnet,
+        device: network.device,
+        mtu: network.backend.mtu(network.config, host),
       };
-      const refused = [...view.refused, ...plan.refused];
-      show(format, { summary, plan, refused, actual, owner });
+      show(format, { summary, observed });
       return exit.done;
     }));
 }
 
-interface Shown {
-  readonly summary: { readonly [key: string]: string | number | boolean };
-  readonly plan: Plan;
-  readonly refused: readonly Refusal[];
-  readonly actual: readonly KernelObject[];
-  readonly owner: Parameters<typeof drift>[2];
-}
+type Summary = Readonly<Record<string, string | number | boolean>>;
 
-function show(format: Format, { summary, plan, refused, actual, owner }: Shown): void {
-  const { changes, conflicts } = drift(plan.objects, actual, owner);
+function show(format: Format, { summary, observed }: { summary: Summary; observed: Observation }): void {
+  const { plan, view, drift: { changes, conflicts } } = observed;
+  const refused = [...view.refused, ...plan.refused];
   const commands = toCommands(changes);
   const inTheWay = conflicts.map((one) => ({
     code: one.code,

@@ -1,12 +1,13 @@
-/** The plan of this host and what the kernel has of it, read and not touched: for `routes` and its parts. */
+/** The plan of this host and what the kernel has of it, read and not touched: for `routes` and for `--dry-run`. */
 import { observeHost } from "../agent/host.ts";
-import type { Plan } from "../backends/backend.ts";
+import { readHostState } from "../agent/host_state.ts";
+import { ownerOf } from "../agent/network.ts";
+import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
-import type { Owner } from "../kernel/ownership.ts";
-import { aliasOf } from "../kernel/state.ts";
-import type { View } from "../lease/view.ts";
-import { makeView } from "../lease/view.ts";
-import { formatCidr } from "../net/ip.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import type { Lease } from "../lease/lease.ts";
+import { makeView, type View } from "../lease/view.ts";
 import { type Context, readNetwork, type StoredNetwork, withKernel, withStore } from "./context.ts";
 
 export interface Observation extends StoredNetwork {
@@ -21,18 +22,32 @@ export async function observe(context: Context): Promise<Observation> {
   return await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
       const network = await readNetwork(store);
-      const { config, backend, snapshot } = network;
       const host = await observeHost(kernel, { ...network, options: context.settings });
-      const view = makeView(snapshot, { node: host.node, network: config });
-      const plan = backend.plan(view, host);
-      const device = backend.device(config);
-      const sysctls = plan.objects.flatMap((object) => object.kind === "sysctl" ? [object.name] : []);
-      const actual = await kernel.dump({ links: [device], sysctls });
-      const owner: Owner = {
-        alias: aliasOf(host.node),
-        links: [device],
-        network: formatCidr(config.network),
-      };
-      return { ...network, node: host.node, view, plan, drift: drift(plan.objects, actual, owner) };
+      return await compare(kernel, { network, host, stateDir: context.settings.stateDir });
     }));
+}
+
+/** Holds the kernel against the plan for `host`. `own` is the lease it would have, where it has none yet. */
+export async function compare(
+  kernel: Kernel,
+  { network, host, stateDir, own }: { network: StoredNetwork; host: Host; stateDir: string; own?: Lease },
+): Promise<Observation> {
+  const { config, backend, device, snapshot } = network;
+  const found = makeView(snapshot, { node: host.node, network: config });
+  const view = { ...found, own: own ?? found.own };
+  const seen = await kernel.dump({ links: [device], sysctls: [] });
+  const plan = backend.plan(view, { ...host, wanted: askedFor(seen, device) });
+  const sysctls = plan.objects.flatMap((object) => object.kind === "sysctl" ? [object.name] : []);
+  const actual = sysctls.length === 0 ? seen : await kernel.dump({ links: [device], sysctls });
+  const previous = readHostState(stateDir)?.previous;
+  const owner = ownerOf(network, { node: host.node, former: previous === undefined ? [] : [previous] });
+  return { ...network, node: host.node, view, plan, drift: drift(plan.objects, actual, owner) };
+}
+
+/** The addresses that the agent answered for (on-demand mode): what was asked for stands in the kernel only. */
+function askedFor(objects: readonly KernelObject[], device: string): ReadonlySet<string> {
+  const answered = objects.filter((object) =>
+    object.kind === "neighbour" && object.link === device && object.protocol === ROUTE_PROTOCOL
+  );
+  return new Set(answered.map((object) => object.kind === "neighbour" ? object.ip : ""));
 }

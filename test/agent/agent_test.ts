@@ -101,7 +101,7 @@ Deno.test("join: a store without a network is an error with a hint", async () =>
   network.shared.document = { ...network.shared.document, config: undefined };
   await assert.rejects(network.host(1).join(), {
     code: "store",
-    message: "The store memory: holds no network",
+    message: "Cannot find a network in memory:: none was started there",
   });
 });
 
