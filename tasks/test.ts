@@ -34,7 +34,7 @@ const parts: readonly Part[] = [
       "test/backends",
       "test/agent",
       "test/cmd",
-    ], ["--parallel", "--ignore=test/backends/conformance_linux_test.ts"]),
+    ], ["--parallel"]),
   },
   { name: "sim", within: [], args: test(["test/sim"]) },
   { name: "cli", within: [], args: test(["test/cli"], ["--parallel"]) },
@@ -42,7 +42,7 @@ const parts: readonly Part[] = [
   {
     name: "ffi",
     within: ["unshare", "--net"],
-    args: test(["test/ffi", "test/backends/conformance_linux_test.ts"], sanitized),
+    args: test(["test/ffi"], sanitized),
   },
   {
     name: "gc",

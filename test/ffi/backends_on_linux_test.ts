@@ -1,7 +1,7 @@
 /** The backends pass the backend suite on Linux itself, in a network namespace of the tests' own. */
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
-import { openSystem, shown } from "../ffi/system.ts";
+import { openSystem, shown } from "./system.ts";
 import { host, owner, seenBy } from "../lib/overlay.ts";
 
 /** Why the suite cannot run here, or undefined. */
