@@ -7,8 +7,9 @@ import type { Clock } from "../net/clock.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { localMac, parseMac } from "../net/mac.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
-import { check, v } from "../net/schema.ts";
+import { v } from "../net/schema.ts";
 import { writeDurably } from "../lease/durable_file.ts";
+import { readOwnDocument } from "./own_document.ts";
 
 export interface HostState {
   /** 16 hex digits, made once. Leases carry it, so that a host keeps its subnet when its address changes. */
@@ -26,8 +27,6 @@ const schema = v.object({
   previous: v.optional(v.string()),
 });
 
-const MAX_BYTES = 64 * 1024;
-
 /**
  * The state of this host, or undefined where it has none yet. Throws `invalid` for a damaged file: making up
  * a new identity would take a second subnet while the first one is still leased.
@@ -35,34 +34,17 @@ const MAX_BYTES = 64 * 1024;
 export function readHostState(stateDir: string): HostState | undefined {
   const file = fileIn(stateDir);
   const hint = `restore ${file}, or delete it to give this host a new identity`;
-  let text: string;
+  const found = readOwnDocument(file, { schema, hint });
+  if (found === undefined) return undefined;
   try {
-    if (Deno.statSync(file).size > MAX_BYTES) {
-      throw invalid("host.state", `Cannot use ${file}: it is larger than ${MAX_BYTES} bytes`, hint);
-    }
-    text = Deno.readTextFileSync(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    if (error instanceof FlanError) throw error;
-    throw new FlanError(`Cannot read ${file}: ${messageOf(error)}`, {
-      op: "host.state",
-      code: error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed",
-      cause: error,
-    });
-  }
-  try {
-    const { node, macs, previous } = check(schema, JSON.parse(text), file);
+    const { node, macs, previous } = found;
     return {
       node,
       macs: Object.fromEntries(Object.entries(macs).map(([link, mac]) => [link, parseMac(mac)])),
       previous: previous === undefined ? undefined : formatCidr(parseCidr(previous)),
     };
   } catch (error) {
-    throw invalid(
-      "host.state",
-      error instanceof SyntaxError ? `Cannot parse ${file}: ${error.message}` : messageOf(error),
-      hint,
-    );
+    throw invalid("host.state", `Cannot use ${file}: ${messageOf(error)}`, hint);
   }
 }
 

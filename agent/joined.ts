@@ -2,9 +2,9 @@
  * `joined.json` in the run directory: the settings this host has joined with, so that `flan routes`, `flan
  * down` and a second `flan up` need not be told again. It outlives the agent, as the network does.
  */
-import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { check, v } from "../net/schema.ts";
+import { v } from "../net/schema.ts";
 import { writeDurably } from "../lease/durable_file.ts";
+import { readOwnDocument } from "./own_document.ts";
 
 const schema = v.object({
   schema: v.literal("flan.joined/v1"),
@@ -22,25 +22,15 @@ export interface Joined {
   readonly found: Readonly<Record<string, string>>;
 }
 
-const MAX_BYTES = 64 * 1024;
-
 export async function writeJoined(runDir: string, joined: Joined): Promise<void> {
   const text = JSON.stringify({ schema: "flan.joined/v1", ...joined }, null, 2);
   await writeDurably(fileIn(runDir), `${text}\n`, { mode: 0o644 });
 }
 
-/** Undefined where this host has not joined. Throws `invalid` for a file that cannot be understood. */
+/** Undefined where this host has not joined. Throws what {@link readOwnDocument} does. */
 export function readJoined(runDir: string): Joined | undefined {
   const file = fileIn(runDir);
-  try {
-    if (Deno.statSync(file).size > MAX_BYTES) throw new TypeError(`it is larger than ${MAX_BYTES} bytes`);
-    return check(schema, JSON.parse(Deno.readTextFileSync(file)), file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    const hint = `remove ${file}; flan up writes it anew`;
-    if (error instanceof FlanError) throw invalid("joined", error.message, hint);
-    throw invalid("joined", `Cannot read ${file}: ${messageOf(error)}`, hint);
-  }
+  return readOwnDocument(file, { schema, hint: `remove ${file}; flan up writes it anew` });
 }
 
 export function removeJoined(runDir: string): void {
