@@ -69,11 +69,11 @@ export class Agent {
   async join(): Promise<Lease> {
     const { store, options } = this.#parts;
     this.#snapshot = await store.read();
-    const previous = readHostState(options.stateDir)?.previous;
-    if (previous !== undefined) this.#overlay.hadSubnet(previous);
+    const state = readHostState(options.stateDir);
+    if (state !== undefined) this.#overlay.recall(state);
     this.#adopt();
     this.#host = await this.#describeHost();
-    const lease = await this.#keeper.acquire(this.#claim(), previous);
+    const lease = await this.#keeper.acquire(this.#claim(), state?.previous);
     this.#snapshot = await store.read();
     await this.#reconcile({ resync: true });
     requireJoined(this.#report);

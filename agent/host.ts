@@ -1,7 +1,7 @@
 /** The facts about this host that a plan is made from, gathered from the kernel, the state and the settings. */
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { type Link, LINK_ALIAS } from "../kernel/state.ts";
+import { aliasOf, type Link, LINK_ALIAS } from "../kernel/state.ts";
 import type { Host } from "../backends/backend.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
 import type { Network } from "./network.ts";
@@ -23,7 +23,11 @@ export async function describeHost(
   const found = await facts(kernel, options);
   if (device === "") return { ...found, node, mac: "" };
   const mac = readHostState(options.stateDir)?.macs[device] ??
-    await ensureMac(options.stateDir, { device, existing: await macInKernel(kernel, device), clock });
+    await ensureMac(options.stateDir, {
+      device,
+      existing: await macInKernel(kernel, { device, node }),
+      clock,
+    });
   return { ...found, node, mac };
 }
 
@@ -36,8 +40,9 @@ export async function observeHost(
   { device, options }: Network & { options: HostOptions },
 ): Promise<Host> {
   const state = readHostState(options.stateDir);
-  const mac = state?.macs[device] ?? await macInKernel(kernel, device) ?? "02:00:00:00:00:00";
-  return { ...await facts(kernel, options), node: state?.node ?? "none", mac };
+  const node = state?.node ?? "none";
+  const mac = state?.macs[device] ?? await macInKernel(kernel, { device, node }) ?? "02:00:00:00:00:00";
+  return { ...await facts(kernel, options), node, mac };
 }
 
 async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "node" | "mac">> {
@@ -46,8 +51,11 @@ async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */
-async function macInKernel(kernel: Kernel, device: string): Promise<string | undefined> {
+async function macInKernel(
+  kernel: Kernel,
+  { device, node }: { device: string; node: string },
+): Promise<string | undefined> {
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const link = objects.find((o): o is Link => o.kind === "link" && o.name === device);
-  return link?.alias.split(" ")[0] === LINK_ALIAS ? link.mac : undefined;
+  return link !== undefined && [LINK_ALIAS, aliasOf(node)].includes(link.alias) ? link.mac : undefined;
 }

@@ -25,12 +25,12 @@ export function noNetwork(url: string): FlanError {
   });
 }
 
-/** Whose the objects of this host are. `former` are subnets it had, whose addresses may be left on its link. */
+/** Whose the objects of this host are; see {@link Owner} for `former` and `macs`. */
 export function ownerOf(
   { config, device }: Network,
-  { node, former }: { node: string; former: readonly string[] },
+  { node, former, macs }: { node: string; former: readonly string[]; macs: readonly string[] },
 ): Owner {
-  return { alias: aliasOf(node), links: [device], network: formatCidr(config.network), former };
+  return { alias: aliasOf(node), links: [device], network: formatCidr(config.network), former, macs };
 }
 
 /** Throws `store` where the store holds no network, and `invalid` where this version cannot serve it. */

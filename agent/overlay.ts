@@ -4,6 +4,7 @@ import { silent } from "../net/log.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Snapshot } from "../lease/store.ts";
+import type { HostState } from "./host_state.ts";
 import { type Network, networkIn, ownerOf } from "./network.ts";
 
 export interface OverlayParts {
@@ -19,6 +20,7 @@ export class Overlay {
   #text: string | undefined;
   /** Subnets that this host had. Their addresses may be left on our link when the network is another one. */
   readonly #former = new Set<string>();
+  #macs: readonly string[] = [];
   readonly #parts: OverlayParts;
 
   constructor(parts: OverlayParts) {
@@ -32,6 +34,12 @@ export class Overlay {
 
   get reconciler(): Reconciler {
     return this.#reconciler;
+  }
+
+  /** Takes in what the state directory kept from former runs. */
+  recall({ previous, macs }: HostState): void {
+    if (previous !== undefined) this.hadSubnet(previous);
+    this.#macs = Object.values(macs);
   }
 
   /** Remembers a subnet of this host, so that what is left of it is known as ours in whatever network. */
@@ -49,7 +57,7 @@ export class Overlay {
     this.#text = textOf(snapshot);
     const network = networkIn(snapshot, url);
     const { kernel, clock, node } = this.#parts;
-    const owner = ownerOf(network, { node, former: [...this.#former] });
+    const owner = ownerOf(network, { node, former: [...this.#former], macs: this.#macs });
     this.#network = network;
     // What it would log is health to the agent, and logged as such.
     this.#reconciler = new Reconciler(kernel, { owner, clock, log: silent });

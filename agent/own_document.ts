@@ -1,13 +1,14 @@
 /** flan's own small JSON documents on this host: read whole and checked, or not at all. */
-import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import { FlanError, invalid } from "../net/errors.ts";
+import { reasonOf } from "../lease/durable_file.ts";
 import { check, type v } from "../net/schema.ts";
 
 /** None of them needs a tenth of this. */
 const MAX_BYTES = 64 * 1024;
 
 /**
- * The document in `file`, or undefined where there is none. Throws `not-permitted` where it may not be read,
- * and `invalid` with `hint` (what to do about a damaged one) where it is not what `schema` says.
+ * The document in `file`, or undefined where there is none. Throws `not-permitted` or `failed` where it cannot
+ * be read, and `invalid` with `hint` (what to do about a damaged one) where it is not what `schema` says.
  */
 export function readOwnDocument<T extends v.GenericSchema>(
   file: string,
@@ -19,16 +20,20 @@ export function readOwnDocument<T extends v.GenericSchema>(
     return check(schema, JSON.parse(Deno.readTextFileSync(file)), file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    if (error instanceof Deno.errors.PermissionDenied) {
-      const message = `Cannot read ${file}: permission denied`;
-      throw new FlanError(message, {
-        op: "own.document",
-        code: "not-permitted",
-        cause: error,
-        hint: "run as root",
-      });
-    }
     if (error instanceof FlanError) throw invalid("own.document", error.message, hint);
-    throw invalid("own.document", `Cannot use ${file}: ${messageOf(error)}`, hint);
+    if (error instanceof TypeError || error instanceof SyntaxError) {
+      throw invalid("own.document", `Cannot use ${file}: ${error.message}`, hint);
+    }
+    throw unreadable(file, error);
   }
+}
+
+function unreadable(file: string, cause: unknown): FlanError {
+  const denied = cause instanceof Deno.errors.PermissionDenied;
+  return new FlanError(`Cannot read ${file}: ${reasonOf(cause)}`, {
+    op: "own.document",
+    code: denied ? "not-permitted" : "failed",
+    cause,
+    hint: denied ? "run as root" : undefined,
+  });
 }

@@ -3,8 +3,9 @@ import { FlanError, messageOf } from "../net/errors.ts";
 import type { Plan } from "../backends/backend.ts";
 import type { Conflict } from "../kernel/drift.ts";
 import type { Report } from "../kernel/reconcile.ts";
-import { describe } from "../kernel/state.ts";
+import { describe, LINK_ALIAS } from "../kernel/state.ts";
 import type { View } from "../lease/view.ts";
+import { printable } from "../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
 import type { Kept } from "./keeper.ts";
 
@@ -71,5 +72,8 @@ export function requireJoined(report: Report): void {
 }
 
 function conflictMessage({ wanted, found }: Conflict): string {
+  if (found.kind === "link" && found.alias.startsWith(`${LINK_ALIAS} `)) {
+    return `${describe(found)} belongs to another flan (its alias is "${printable(found.alias)}")`;
+  }
   return `${describe(found)} is not flan's and stands in the way of ${describe(wanted)}`;
 }

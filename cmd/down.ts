@@ -1,7 +1,7 @@
 /** `flan down`: leave the network, and leave the host as it was before `flan up`. */
 import { requireNetAdmin } from "../agent/capability.ts";
 import { askAgent } from "../agent/control.ts";
-import { readHostState } from "../agent/host_state.ts";
+import { type HostState, readHostState } from "../agent/host_state.ts";
 import { removeJoined } from "../agent/joined.ts";
 import { type AgentLock, lockAgent, lockHolder, makeRunDir, tryLockAgent } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
@@ -44,12 +44,12 @@ async function runDown({ context, flags }: Call): Promise<number> {
   try {
     const { subnetFile, sharedSubnetFile } = subnetFileOf(settings);
     const files = removeSubnetEnv(subnetFile, { shared: sharedSubnetFile });
-    const node = readHostState(settings.stateDir)?.node;
-    const removed = node === undefined ? [] : await removeFromKernel(context, node);
+    const state = readHostState(settings.stateDir);
+    const removed = state === undefined ? [] : await removeFromKernel(context, state);
     // The kernel first: a store that is away must not keep the host from being cleaned.
-    const released = node === undefined || flags["keepLease"] === true
+    const released = state === undefined || flags["keepLease"] === true
       ? undefined
-      : await releaseLease(context, node);
+      : await releaseLease(context, state.node);
     const done = [
       ...stopped,
       ...files.map((file) => `removed ${file}`),
@@ -77,17 +77,20 @@ async function takeLock(context: Context): Promise<{ lock: AgentLock; stopped: s
   const late = new AbortController();
   const patience = clock.sleep(STOP_MS, late.signal).then(() => undefined);
   let lock = await Promise.race([locked, patience]);
-  if (lock === undefined && pid !== undefined) {
-    Deno.kill(pid, "SIGKILL");
+  if (lock === undefined) {
+    // Read again: at first the holder may not have written its number yet.
+    const deaf = lockHolder(settings.runDir);
+    if (deaf !== undefined) Deno.kill(deaf, "SIGKILL");
     lock = await locked;
   }
   late.abort();
-  return { lock: lock ?? await locked, stopped: [`stopped the agent (process ${pid ?? "unknown"})`] };
+  return { lock, stopped: [`stopped the agent (process ${pid ?? "unknown"})`] };
 }
 
-async function removeFromKernel(context: Context, node: string): Promise<string[]> {
+async function removeFromKernel(context: Context, { node, macs }: HostState): Promise<string[]> {
+  const owner = { alias: aliasOf(node), links: [], macs: Object.values(macs) };
   return await withKernel(context, async (kernel) => {
-    const { removed, failures } = await teardown(kernel, { alias: aliasOf(node), links: [] });
+    const { removed, failures } = await teardown(kernel, owner);
     if (failures[0] !== undefined) throw failures[0].error;
     const links = removed.filter((object) => object.kind === "link").map((object) =>
       `removed ${describe(object)}`

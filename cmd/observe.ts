@@ -39,8 +39,9 @@ export async function compare(
   const plan = backend.plan(view, { ...host, wanted: askedFor(seen, device) });
   const sysctls = plan.objects.flatMap((object) => object.kind === "sysctl" ? [object.name] : []);
   const actual = sysctls.length === 0 ? seen : await kernel.dump({ links: [device], sysctls });
-  const previous = readHostState(stateDir)?.previous;
-  const owner = ownerOf(network, { node: host.node, former: previous === undefined ? [] : [previous] });
+  const { previous, macs = {} } = readHostState(stateDir) ?? {};
+  const former = previous === undefined ? [] : [previous];
+  const owner = ownerOf(network, { node: host.node, former, macs: Object.values(macs) });
   return { ...network, node: host.node, view, plan, drift: drift(plan.objects, actual, owner) };
 }
 

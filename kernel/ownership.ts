@@ -11,12 +11,14 @@ import { type KernelObject, type Link, LINK_ALIAS, type Neighbour, ROUTE_PROTOCO
 export interface Owner {
   /** The alias of this host's links: `flan` and the node's identity. */
   readonly alias: string;
-  /** Names of the links that this host wants; one of them that bears any flan's alias is taken over. */
+  /** Names of the links that this host wants; one of them with the bare alias `flan` is taken over. */
   readonly links: readonly string[];
   /** The overlay, as `10.5.0.0/16`. Where it is not known, no address is ours for itself. */
   readonly network?: string;
   /** Subnets that this host had in former networks; what is left of them on our links is ours too. */
   readonly former?: readonly string[];
+  /** MACs that this host keeps for its links. */
+  readonly macs?: readonly string[];
 }
 
 /**
@@ -66,7 +68,11 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
 
 function isOurLink(link: Link, owner: Owner, wanted: ReadonlySet<string>): boolean {
   if (link.alias === owner.alias) return true;
-  return wanted.has(link.name) && (link.alias === LINK_ALIAS || link.alias.startsWith(`${LINK_ALIAS} `));
+  // A link gets its alias a moment after it was made. One that has our MAC, was never up and bears no alias was
+  // being made when its maker was killed.
+  if (link.alias === "" && !link.up && owner.macs?.includes(link.mac)) return true;
+  // Another node's alias is another flan's in this namespace, and a live network may hang on it.
+  return wanted.has(link.name) && link.alias === LINK_ALIAS;
 }
 
 function marked(object: { readonly protocol: number }): boolean {

@@ -82,7 +82,7 @@ const wrongs: readonly [string, Partial<KernelObject>][] = [
   [route2, { type: "blackhole" }],
   ["link flan.1", { mtu: 1400 }],
   ["link flan.1", { up: false }],
-  ["link flan.1", { alias: "flan other" }],
+  ["link flan.1", { alias: "flan" }],
 ];
 
 for (const [key, change] of wrongs) {

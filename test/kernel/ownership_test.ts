@@ -20,20 +20,25 @@ function claim(object: KernelObject, who: Owner = owner): string {
   return claims(who, [ours, foreign, object])(object);
 }
 
+const kept = "be:35:1f:0d:81:8b";
+
 const linkCases: readonly [string, Link, string][] = [
   ["our name and our alias", link("flan.2", "flan 3f2a"), "ours"],
   ["our alias under a name nobody wants", link("renamed", "flan 3f2a"), "ours"],
   ["a wanted name with the bare mark", link("flan.1", "flan"), "ours"],
-  ["a wanted name with another node's alias", link("flan.1", "flan other"), "ours"],
+  ["a wanted name with another node's alias", link("flan.1", "flan other"), "foreign"],
   ["another node's alias under a name nobody wants", link("flan.9", "flan other"), "foreign"],
   ["a wanted name without an alias", link("flan.1", ""), "foreign"],
+  ["our MAC and no alias, that was never up", { ...link("flan.1", ""), mac: kept, up: false }, "ours"],
+  ["our MAC and no alias, that is up", { ...link("flan.1", ""), mac: kept }, "foreign"],
+  ["our MAC and another's alias", { ...link("flan.1", "uplink"), mac: kept, up: false }, "foreign"],
   ["a wanted name with an alias that only begins alike", link("flan.1", "flannel"), "foreign"],
   ["an alias that continues ours", link("flan.9", "flan 3f2a1"), "foreign"],
 ];
 
 for (const [what, object, expected] of linkCases) {
   Deno.test(`ownership: a link with ${what} is ${expected}`, () => {
-    assert.equal(claims(owner, [object])(object), expected);
+    assert.equal(claims({ ...owner, macs: [kept] }, [object])(object), expected);
   });
 }
 
