@@ -17,6 +17,7 @@ import { Health, type HealthCode, type Judgement } from "./health.ts";
 import { describeHost } from "./host.ts";
 import { readHostState } from "./host_state.ts";
 import { claimOf, LeaseKeeper } from "./keeper.ts";
+import { requireOutside } from "./network.ts";
 import { Overlay } from "./overlay.ts";
 import { judgeLease, judgeReport, requireJoined } from "./problems.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
@@ -73,6 +74,7 @@ export class Agent {
     if (state !== undefined) this.#overlay.recall(state);
     this.#adopt();
     this.#host = await this.#describeHost();
+    requireOutside(this.#overlay.network.config, this.#host.underlay);
     const lease = await this.#keeper.acquire(this.#claim(), state?.previous);
     this.#snapshot = await store.read();
     await this.#reconcile({ resync: true });
@@ -142,7 +144,7 @@ export class Agent {
     const { config, backend } = this.#overlay.network;
     const { own } = this.#keeper;
     if (own !== undefined) this.#overlay.hadSubnet(own.subnet);
-    this.#view = { ...makeView(this.#snapshot, { node: this.#host.node, network: config }), own };
+    this.#view = { ...makeView(this.#snapshot, { ...this.#host, network: config }), own };
     const before = this.#plan;
     this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
@@ -169,7 +171,7 @@ export class Agent {
   }
 
   #adopt(): void {
-    this.#overlay.adopt(this.#snapshot, this.#parts.store.url);
+    this.#overlay.adopt(this.#snapshot, { url: this.#parts.store.url, underlay: this.#host?.underlay });
     this.health.set(["option-ignored"], this.#overlay.network.ignored, this.#parts.clock.now());
   }
 

@@ -5,7 +5,7 @@ import { aliasOf, type Link, LINK_ALIAS } from "../kernel/state.ts";
 import type { Host } from "../backends/backend.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
 import type { Network } from "./network.ts";
-import { findUnderlay } from "./underlay.ts";
+import { findUnderlay, localAddresses } from "./underlay.ts";
 
 /** The settings of `up` that shape the host; the names are those of the flags. */
 export interface HostOptions {
@@ -46,8 +46,11 @@ export async function observeHost(
 }
 
 async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "node" | "mac">> {
-  const underlay = await findUnderlay(kernel, { wishes: options.iface ?? [], publicIp: options.publicIp });
-  return { underlay, publicIp: options.publicIp ?? underlay.address, mtu: options.mtu, wanted: new Set() };
+  const { iface: wishes = [], publicIp, mtu } = options;
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
+  const local = localAddresses(objects);
+  return { underlay, local, publicIp: publicIp ?? underlay.address, mtu, wanted: new Set() };
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */

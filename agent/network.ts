@@ -1,10 +1,10 @@
 /** The network as the store's config says, understood: who carries it, and what of it this host ignores. */
-import { FlanError } from "../net/errors.ts";
-import type { Backend } from "../backends/backend.ts";
+import { FlanError, invalid } from "../net/errors.ts";
+import type { Backend, Underlay } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import type { Snapshot } from "../lease/store.ts";
-import { formatCidr } from "../net/ip.ts";
+import { contains, formatCidr, parseIp } from "../net/ip.ts";
 import type { Owner } from "../kernel/ownership.ts";
 import { aliasOf } from "../kernel/state.ts";
 import type { Found } from "./health.ts";
@@ -31,6 +31,22 @@ export function ownerOf(
   { node, former, macs }: { node: string; former: readonly string[]; macs: readonly string[] },
 ): Owner {
   return { alias: aliasOf(node), links: [device], network: formatCidr(config.network), former, macs };
+}
+
+/**
+ * Throws `invalid` for a network that holds the address this host is reached by, or a gateway it needs: their
+ * packets would go into the tunnel, and nobody could reach the host to mend it.
+ */
+export function requireOutside(config: NetworkConfig, { link, address, gateways }: Underlay): void {
+  const holds = (text: string) => contains(config.network, parseIp(text));
+  const gateway = gateways.find(holds);
+  if (!holds(address) && gateway === undefined) return;
+  const held = holds(address) ? `own address ${address} on ${link}` : `gateway ${gateway} on ${link}`;
+  throw invalid(
+    "network",
+    `Cannot join network ${formatCidr(config.network)}: it holds this host's ${held}`,
+    "choose a network that no host's own address or gateway lies in",
+  );
 }
 
 /** Throws `store` where the store holds no network, and `invalid` where this version cannot serve it. */

@@ -3,9 +3,10 @@ import type { Clock } from "../net/clock.ts";
 import { silent } from "../net/log.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
+import type { Underlay } from "../backends/backend.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { HostState } from "./host_state.ts";
-import { type Network, networkIn, ownerOf } from "./network.ts";
+import { type Network, networkIn, ownerOf, requireOutside } from "./network.ts";
 
 export interface OverlayParts {
   readonly kernel: Kernel;
@@ -53,9 +54,10 @@ export class Overlay {
   }
 
   /** Goes over to the snapshot's network; throws what {@link networkIn} does, and then the old one stays. */
-  adopt(snapshot: Snapshot, url: string): void {
+  adopt(snapshot: Snapshot, { url, underlay }: { url: string; underlay: Underlay | undefined }): void {
     this.#text = textOf(snapshot);
     const network = networkIn(snapshot, url);
+    if (underlay !== undefined) requireOutside(network.config, underlay);
     const { kernel, clock, node } = this.#parts;
     const owner = ownerOf(network, { node, former: [...this.#former], macs: this.#macs });
     this.#network = network;

@@ -3,7 +3,7 @@ import { FlanError, messageOf } from "../net/errors.ts";
 import type { Plan } from "../backends/backend.ts";
 import type { Conflict } from "../kernel/drift.ts";
 import type { Report } from "../kernel/reconcile.ts";
-import { describe, LINK_ALIAS } from "../kernel/state.ts";
+import { describe, type KernelObject, LINK_ALIAS } from "../kernel/state.ts";
 import type { View } from "../lease/view.ts";
 import { printable } from "../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
@@ -60,15 +60,20 @@ export function judgeLease({ own, lost, error }: Kept): Judgement {
  */
 export function requireJoined(report: Report): void {
   if (report.error !== undefined) throw report.error;
-  const [failure] = report.failures;
+  const failure = report.failures.find(({ change }) => isOwnPlace(change.object));
   if (failure !== undefined) throw failure.error;
-  const conflict = report.conflicts.find(({ wanted }) => wanted.kind === "link" || wanted.kind === "address");
+  const conflict = report.conflicts.find(({ wanted }) => isOwnPlace(wanted));
   if (conflict === undefined) return;
   throw new FlanError(`Cannot join the network: ${conflictMessage(conflict)}`, {
     op: "agent.join",
     code: "failed",
     hint: "remove or rename it, and start again",
   });
+}
+
+/** Without these there is no network; everything else is one peer's. */
+function isOwnPlace({ kind }: KernelObject): boolean {
+  return kind === "link" || kind === "address" || kind === "sysctl";
 }
 
 function conflictMessage({ wanted, found }: Conflict): string {

@@ -6,6 +6,13 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { type Address, type KernelObject, type Link, LINK_ALIAS, type Route } from "../kernel/state.ts";
 import type { Underlay } from "../backends/backend.ts";
 
+export interface UnderlayWish {
+  /** What a dump of the kernel gave. */
+  readonly objects: readonly KernelObject[];
+  readonly wishes: readonly string[];
+  readonly publicIp: string | undefined;
+}
+
 /**
  * Finds the underlay. `wishes` are tried in order: a link's name, an address that a link carries,
  * `regex:PATTERN` (matched against addresses first, then names) or `can-reach:ADDRESS` (the kernel's route to
@@ -13,10 +20,10 @@ import type { Underlay } from "../backends/backend.ts";
  * lowest metric. Throws `invalid` with what there is to choose from.
  */
 export async function findUnderlay(
-  kernel: Kernel,
-  { wishes, publicIp }: { wishes: readonly string[]; publicIp: string | undefined },
+  kernel: Pick<Kernel, "routeGet">,
+  { objects, wishes, publicIp }: UnderlayWish,
 ): Promise<Underlay> {
-  const candidates = candidatesOf(await kernel.dump({ links: [], sysctls: [] }));
+  const candidates = candidatesOf(objects);
   if (wishes.length > 0) {
     for (const wish of wishes) {
       const found = await fitting(kernel, candidates, wish);
@@ -30,23 +37,47 @@ export async function findUnderlay(
   return found;
 }
 
-type Candidates = ReturnType<typeof candidatesOf>;
+/** The IPv4 addresses of this host on other links than flan's, and the gateways of the routes over those. */
+export function localAddresses(objects: readonly KernelObject[]): readonly string[] {
+  const { addresses, gateways } = surroundings(objects);
+  const own = addresses.map(({ address }) => formatIp(parsePrefix(address).ip));
+  return [...new Set([...own, ...gateways.map(({ gateway }) => gateway)])];
+}
 
-function candidatesOf(objects: readonly KernelObject[]) {
+/** What is not flan's: links by name, their IPv4 addresses, and the routes over them that have a gateway. */
+function surroundings(objects: readonly KernelObject[]) {
   const isOurs = (link: Link) => link.alias === LINK_ALIAS || link.alias.startsWith(`${LINK_ALIAS} `);
   const links = new Map(
     objects.filter((o): o is Link => o.kind === "link" && !isOurs(o)).map((l) => [l.name, l]),
   );
+  const isIpv4 = (text: string) => text !== "" && !text.includes(":");
+  return {
+    links,
+    addresses: objects.filter((o): o is Address =>
+      o.kind === "address" && links.has(o.link) && isIpv4(o.address)
+    ),
+    gateways: objects.filter((o): o is Route => o.kind === "route" && links.has(o.link) && isIpv4(o.gateway)),
+  };
+}
+
+type Candidates = ReturnType<typeof candidatesOf>;
+
+function candidatesOf(objects: readonly KernelObject[]) {
+  const { links, addresses, gateways } = surroundings(objects);
   const routes = objects.filter((o): o is Route =>
     o.kind === "route" && o.destination === "0.0.0.0/0" && links.has(o.link)
   );
-  const carried = objects
-    .filter((o): o is Address => o.kind === "address" && links.has(o.link) && !o.address.includes(":"))
+  const carried = addresses
     .map((o) => ({ link: links.get(o.link)!, ip: parsePrefix(o.address).ip }))
     .filter(({ ip }) => isHostAddress(ip))
     // Global addresses before link-local ones; the kernel's order otherwise.
     .sort((a, b) => Number(isLinkLocal(a.ip)) - Number(isLinkLocal(b.ip)))
-    .map(({ link, ip }): Underlay => ({ link: link.name, address: formatIp(ip), mtu: link.mtu }));
+    .map(({ link, ip }): Underlay => ({
+      link: link.name,
+      address: formatIp(ip),
+      mtu: link.mtu,
+      gateways: [...new Set(gateways.filter((one) => one.link === link.name).map((one) => one.gateway))],
+    }));
   return {
     all: carried,
     named: (name: string) => carried.find((one) => one.link === name),
@@ -60,7 +91,11 @@ function candidatesOf(objects: readonly KernelObject[]) {
   };
 }
 
-async function fitting(kernel: Kernel, candidates: Candidates, wish: string): Promise<Underlay | undefined> {
+async function fitting(
+  kernel: Pick<Kernel, "routeGet">,
+  candidates: Candidates,
+  wish: string,
+): Promise<Underlay | undefined> {
   if (wish.startsWith("can-reach:")) {
     const target = reachable(wish.slice("can-reach:".length));
     const answer = await kernel.routeGet(target).catch((error) => {

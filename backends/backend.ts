@@ -13,6 +13,8 @@ export interface Host {
   /** flan's identity of the host, from the state directory. */
   readonly node: string;
   readonly underlay: Underlay;
+  /** Addresses that this host has on other links than flan's, and gateways on those: no peer may have them. */
+  readonly local: readonly string[];
   /** The address that is announced to peers; differs from the underlay's behind NAT. */
   readonly publicIp: string;
   /** The MAC of the backend's device, kept in the state directory. */
@@ -28,6 +30,8 @@ export interface Underlay {
   readonly link: string;
   readonly address: string;
   readonly mtu: number;
+  /** Gateways of the routes over this link; without them the host is cut off. */
+  readonly gateways: readonly string[];
 }
 
 export interface Backend {

@@ -2,7 +2,7 @@
 import { claimOf } from "../agent/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { networkIn } from "../agent/network.ts";
+import { networkIn, requireOutside } from "../agent/network.ts";
 import { toCommands } from "../kernel/commands.ts";
 import { describe } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
@@ -12,7 +12,7 @@ import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { type Context, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
-import { requireAgreement, requireOutside, startingConfig } from "./network_settings.ts";
+import { requireAgreement, startingConfig } from "./network_settings.ts";
 import { compare, type Observation } from "./observe.ts";
 import { type Format, print, printJson, valueOf } from "./output.ts";
 

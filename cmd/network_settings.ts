@@ -1,7 +1,7 @@
 /** The settings that shape a network: what a new one starts with, and whether an existing one agrees. */
 import { type NetworkConfig, newNetworkConfig } from "../lease/network.ts";
 import { invalid } from "../net/errors.ts";
-import { formatCidr, formatIp, overlaps, parseCidr, parseIp, parsePrefix } from "../net/ip.ts";
+import { formatCidr, formatIp, overlaps, parseCidr, parsePrefix } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
@@ -80,18 +80,4 @@ export function requireAgreement(
       "flan config get shows the network",
     );
   }
-}
-
-/** Refuses a network that holds the address this host is reached by: its peers' packets would go into the tunnel. */
-export function requireOutside(config: NetworkConfig, underlay: { link: string; address: string }): void {
-  const { family, value } = parseIp(underlay.address);
-  const host = { family, address: value, length: 32 };
-  if (!overlaps(config.network, host)) return;
-  throw invalid(
-    "network",
-    `Cannot join network ${
-      formatCidr(config.network)
-    }: it holds this host's own address ${underlay.address} on ${underlay.link}`,
-    "choose a network that no host's own address lies in",
-  );
 }

@@ -33,7 +33,7 @@ export async function compare(
   { network, host, stateDir, own }: { network: StoredNetwork; host: Host; stateDir: string; own?: Lease },
 ): Promise<Observation> {
   const { config, backend, device, snapshot } = network;
-  const found = makeView(snapshot, { node: host.node, network: config });
+  const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
   const seen = await kernel.dump({ links: [device], sysctls: [] });
   const plan = backend.plan(view, { ...host, wanted: askedFor(seen, device) });

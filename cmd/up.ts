@@ -2,6 +2,7 @@
 import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { serveControl } from "../agent/control.ts";
+import { requireOutside } from "../agent/network.ts";
 import { findUnderlay } from "../agent/underlay.ts";
 import { writeJoined } from "../agent/joined.ts";
 import { makeRunDir, tryLockAgent } from "../agent/lock.ts";
@@ -12,13 +13,19 @@ import { backendFor } from "../backends/registry.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
-import { type Context, socketOf, subnetFileOf, withKernel, withStore } from "./context.ts";
+import {
+  type Context,
+  socketOf,
+  subnetFileOf,
+  withKernel,
+  withStore,
+} from "./context.ts";
 import { detach, tellReady } from "./detach.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
 import { ownLease, statusOf } from "../agent/status.ts";
 import { printOwnLease, requireField } from "./own_lease.ts";
-import { requireAgreement, requireOutside, startingConfig } from "./network_settings.ts";
+import { requireAgreement, startingConfig } from "./network_settings.ts";
 import { type Call, leaf } from "./leaf.ts";
 import type { Format } from "./output.ts";
 import { invalid } from "../net/errors.ts";
@@ -31,13 +38,21 @@ export function command(run: Runner): AnyCommand {
       joins: true,
       summary: "Join the network and keep the kernel in step",
       options: [
-        new Option("--once", "configure, print the lease and exit").conflicts("detach"),
-        new Option("--detach", "return when the network is ready; the agent goes on in the background"),
-        new Option("--detached", "this is the agent that --detach waits for").hideHelp(),
-        new Option("--dry-run", "print what would be done and touch nothing").conflicts(["once", "detach"]),
+        new Option("--once", "configure, print the lease and exit").conflicts(
+          "detach",
+        ),
+        new Option(
+          "--detach",
+          "return when the network is ready; the agent goes on in the background",
+        ),
+        new Option("--detached", "this is the agent that --detach waits for")
+          .hideHelp(),
+        new Option("--dry-run", "print what would be done and touch nothing")
+          .conflicts(["once", "detach"]),
       ],
       formats: ["table", "json", "env", "value", "commands"],
-      after: "Examples:\n  flan up --backend vxlan\n  flan up --detach --iface eth1 --network 10.50.0.0/16",
+      after:
+        "Examples:\n  flan up --backend vxlan\n  flan up --detach --iface eth1 --network 10.50.0.0/16",
     },
     run,
     runUp,
@@ -47,7 +62,10 @@ export function command(run: Runner): AnyCommand {
 async function runUp({ context, format, flags }: Call): Promise<number> {
   if (flags["dryRun"] === true) return await dryRun(context, format);
   if (format.kind === "commands") {
-    throw invalid("cli", 'Cannot print format "commands": it goes with --dry-run only');
+    throw invalid(
+      "cli",
+      'Cannot print format "commands": it goes with --dry-run only',
+    );
   }
   requireField(format);
   requireNetAdmin("set up the network");
@@ -71,18 +89,28 @@ async function runUp({ context, format, flags }: Call): Promise<number> {
 
 async function joinAndKeep(
   context: Context,
-  { format, once, detached }: { format: Format; once: boolean; detached: boolean },
+  { format, once, detached }: {
+    format: Format;
+    once: boolean;
+    detached: boolean;
+  },
 ): Promise<number> {
   const { settings, clock, log } = context;
   await startNetwork(context);
-  const wired = await wireAgent({ ...settings, ...subnetFileOf(settings) }, context);
+  const wired = await wireAgent(
+    { ...settings, ...subnetFileOf(settings) },
+    context,
+  );
   const signals = listenForSignals();
   try {
     const lease = await wired.agent.join();
     await writeJoined(settings.runDir, joinedWith(settings, wired.agent.state));
     printOwnLease(format, ownLease({ ...wired.agent.state, lease }));
     if (once) return exit.done;
-    log.log("info", "Ready", { subnet: lease.subnet, peers: wired.agent.state.view.peers.length });
+    log.log("info", "Ready", {
+      subnet: lease.subnet,
+      peers: wired.agent.state.view.peers.length,
+    });
     if (detached) tellReady();
     const stopping = new AbortController();
     const control = serveControl(socketOf(settings), {
@@ -90,14 +118,23 @@ async function joinAndKeep(
       signal: stopping.signal,
       answer: (request) =>
         Promise.resolve(
-          answer(wired.agent, context, { request: request.op, stop: () => signals.stop(exit.done) }),
+          answer(wired.agent, context, {
+            request: request.op,
+            stop: () => signals.stop(exit.done),
+          }),
         ),
     });
     const running = wired.agent.run(stopping.signal);
-    const code = await Promise.race([signals.stopped, running.then(() => exit.failed)]);
+    const code = await Promise.race([
+      signals.stopped,
+      running.then(() => exit.failed),
+    ]);
     stopping.abort();
     await Promise.all([running, control]);
-    log.log("info", "Stopped; the network stays as it is, `flan down` takes it away");
+    log.log(
+      "info",
+      "Stopped; the network stays as it is, `flan down` takes it away",
+    );
     return code;
   } finally {
     signals.close();
@@ -110,12 +147,14 @@ async function startNetwork(context: Context): Promise<void> {
   const { settings, log } = context;
   await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
-      const host = await kernel.dump({ links: [], sysctls: [] });
+      const objects = await kernel.dump({ links: [], sysctls: [] });
+      const { iface: wishes = [], publicIp } = settings;
       const underlay = await findUnderlay(kernel, {
-        wishes: settings.iface ?? [],
-        publicIp: settings.publicIp,
+        objects,
+        wishes,
+        publicIp,
       });
-      const wanted = startingConfig(context, host);
+      const wanted = startingConfig(context, objects);
       // A network that this version cannot serve must not be started either.
       const planned = parseNetworkConfig(wanted);
       backendFor(planned.backendType).check(planned);
@@ -146,14 +185,21 @@ function answer(
       stop();
       return { pid: Deno.pid };
     default:
-      return statusOf(agent, { pid: Deno.pid, store: context.settings.store, now: context.clock.now() });
+      return statusOf(agent, {
+        pid: Deno.pid,
+        store: context.settings.store,
+        now: context.clock.now(),
+      });
   }
 }
 
 /** SIGINT and SIGTERM end the agent and leave the network as it is; so does a `stop` over the socket. */
 function listenForSignals() {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const handlers = { SIGINT: () => stop(exit.interrupted), SIGTERM: () => stop(exit.terminated) };
+  const handlers = {
+    SIGINT: () => stop(exit.interrupted),
+    SIGTERM: () => stop(exit.terminated),
+  };
   for (const [name, handler] of Object.entries(handlers)) {
     Deno.addSignalListener(name as Deno.Signal, handler);
   }

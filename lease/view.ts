@@ -28,7 +28,8 @@ const LONGEST_SUBNET = 30;
 
 /**
  * The view of the host `node`. Refuses, beyond what {@link decodeRecord} does: `bad-length`,
- * `outside-network`, `covers-network`, `bad-endpoint`, `overlap`, and `second-lease` (a host's further lease).
+ * `outside-network`, `covers-network`, `bad-endpoint`, `overlap`, `second-lease` (a host's further lease), and
+ * `covers-host`: it holds one of the `local` addresses, which this host has or needs outside the overlay.
  *
  * Where leases overlap, every host must name the same winner, whichever of them it holds itself. The one with
  * the network's own subnet length wins, because two such leases would share their key and so cannot both
@@ -36,7 +37,7 @@ const LONGEST_SUBNET = 30;
  */
 export function makeView(
   snapshot: Snapshot,
-  { node, network }: { node: string; network: NetworkConfig },
+  { node, network, local = [] }: { node: string; network: NetworkConfig; local?: readonly string[] },
 ): View {
   const refused: Refusal[] = [];
   const candidates: Candidate[] = [];
@@ -59,14 +60,18 @@ export function makeView(
       reason: `this host holds ${own!.subnet} already`,
     });
   }
+  const addresses = local.map((text) => ({ text, value: Number(parseIp(text).value) }));
   const peers: Lease[] = [];
-  for (const { lease } of kept) {
+  for (const { lease, first, last } of kept) {
     if (lease.node === node) continue;
-    const fault = own !== undefined && own.publicIp === lease.publicIp
-      ? `its endpoint ${lease.publicIp} is this host's own`
-      : undefined;
-    if (fault === undefined) peers.push(lease);
-    else refused.push({ subnet: lease.subnet, code: "bad-endpoint", reason: fault });
+    const held = addresses.find(({ value }) => value >= first && value <= last);
+    if (own !== undefined && own.publicIp === lease.publicIp) {
+      const reason = `its endpoint ${lease.publicIp} is this host's own`;
+      refused.push({ subnet: lease.subnet, code: "bad-endpoint", reason });
+    } else if (held !== undefined) {
+      const reason = `it holds ${held.text}, an address or gateway of this host`;
+      refused.push({ subnet: lease.subnet, code: "covers-host", reason });
+    } else peers.push(lease);
   }
   return { network, own, peers, refused };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { findUnderlay } from "../../agent/underlay.ts";
+import type { Underlay } from "../../backends/backend.ts";
+import { findUnderlay, localAddresses } from "../../agent/underlay.ts";
 import type { KernelObject, Link, Route } from "../../kernel/state.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import { FakeStack } from "../lib/fake_stack.ts";
@@ -30,8 +31,17 @@ function host(...more: KernelObject[]): FakeKernel {
   return new FakeKernel(stack);
 }
 
+async function find(
+  kernel: FakeKernel,
+  wishes: readonly string[] = [],
+  publicIp?: string,
+): Promise<Underlay> {
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  return await findUnderlay(kernel, { objects, wishes, publicIp });
+}
+
 async function chosen(kernel: FakeKernel, ...wishes: string[]): Promise<string> {
-  const { link, address } = await findUnderlay(kernel, { wishes, publicIp: undefined });
+  const { link, address } = await find(kernel, wishes);
   return `${link} ${address}`;
 }
 
@@ -40,7 +50,7 @@ Deno.test("underlay: the default route with the lowest metric decides, and globa
   const one = route({ link: "eth1", metric: 50, gateway: "198.51.100.254" });
   assert.equal(await chosen(host(zero)), "eth0 192.0.2.1");
   assert.equal(await chosen(host(zero, one)), "eth1 198.51.100.1");
-  assert.equal((await findUnderlay(host(one), { wishes: [], publicIp: undefined })).mtu, 9000);
+  assert.equal((await find(host(one))).mtu, 9000);
 });
 
 Deno.test("underlay: a default route over a link without an IPv4 address, or over flan's own, does not count", async () => {
@@ -54,9 +64,24 @@ Deno.test("underlay: a default route over a link without an IPv4 address, or ove
 
 Deno.test("underlay: the link that carries the public address is chosen where nothing was wished for", async () => {
   const kernel = host(route({ link: "eth0" }));
-  const options = { wishes: [], publicIp: "198.51.100.1" };
-  assert.equal((await findUnderlay(kernel, options)).link, "eth1");
-  assert.equal((await findUnderlay(kernel, { ...options, publicIp: "203.0.113.9" })).link, "eth0");
+  assert.equal((await find(kernel, [], "198.51.100.1")).link, "eth1");
+  assert.equal((await find(kernel, [], "203.0.113.9")).link, "eth0");
+});
+
+Deno.test("underlay: it comes with the gateways of its own link, each once", async () => {
+  const routes = [
+    route({ link: "eth0", metric: 5, gateway: "192.0.2.254" }),
+    route({ link: "eth0", destination: "203.0.113.0/24", gateway: "192.0.2.254" }),
+    route({ link: "eth1", metric: 9, gateway: "198.51.100.254" }),
+  ];
+  assert.deepEqual((await find(host(...routes))).gateways, ["192.0.2.254"]);
+});
+
+Deno.test("underlay: local addresses are those of all links but flan's, with their gateways", async () => {
+  const kernel = host(route({ link: "eth1", gateway: "198.51.100.254" }), address("eth0", "10.5.7.77/24"));
+  const local = localAddresses(await kernel.dump({ links: [], sysctls: [] }));
+  assert.ok(local.includes("10.5.7.77") && local.includes("198.51.100.254") && local.includes("192.0.2.1"));
+  assert.ok(!local.includes("10.5.1.0"));
 });
 
 const wishes: readonly [readonly string[], string][] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { withValue } from "../../cmd/config_set.ts";
-import { requireAgreement, requireOutside, startingConfig } from "../../cmd/network_settings.ts";
+import { requireAgreement, startingConfig } from "../../cmd/network_settings.ts";
 import type { Settings, Source } from "../../cmd/settings.ts";
 import type { Route } from "../../kernel/state.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
@@ -96,15 +96,6 @@ Deno.test("networks beside those ranges are started", () => {
   for (const text of ["1.0.0.0/8", "126.0.0.0/8", "169.253.0.0/16", "100.64.0.0/10", "223.0.0.0/8"]) {
     startingConfig(given({ network: text }), []);
   }
-});
-
-Deno.test("a network that holds the host's own address is not joined", () => {
-  const config = parseNetworkConfig(network);
-  requireOutside(config, { link: "eth0", address: "10.6.0.1" });
-  const inside = () => requireOutside(config, { link: "eth0", address: "10.5.77.1" });
-  assert.throws(inside, {
-    message: "Cannot join network 10.5.0.0/16: it holds this host's own address 10.5.77.1 on eth0",
-  });
 });
 
 Deno.test("config set finds a key in any spelling, and makes one that is missing", () => {

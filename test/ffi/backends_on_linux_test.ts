@@ -11,7 +11,7 @@ async function missing(): Promise<string | undefined> {
   return links.some(({ ifname }) => ifname !== "lo") ? "needs a namespace of its own: unshare -n" : undefined;
 }
 
-const underlay = { link: "under0", address: "192.0.2.1", mtu: 1500 };
+const underlay = { link: "under0", address: "192.0.2.1", mtu: 1500, gateways: [] };
 const reason = await missing();
 
 if (reason === undefined) {

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { decodeRecord, encodeLease, isRefusal } from "../../lease/decode.ts";
 import { keySubnet, subnetKey } from "../../lease/key.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
-import { sameView } from "../../lease/same_view.ts";
 import type { LeaseRecord, Snapshot } from "../../lease/store.ts";
 import { makeView, type View } from "../../lease/view.ts";
 import { lastAddress, parseCidr } from "../../net/ip.ts";
@@ -171,31 +170,15 @@ Deno.test("accepted leases never overlap, every host accepts the same, and order
   }));
 });
 
-Deno.test("a renewal does not change a view, and anything else does", () => {
-  const before = view([own, peer]);
-  const renewed = [own, peer].map((one) => ({ ...one, revision: one.revision + 20, expires: 2e12 }));
-  assert.ok(sameView(before, view(renewed)));
-  const changes: readonly LeaseRecord[][] = [
-    [own],
-    [peer],
-    [own, { ...peer, value: value("192.168.0.9") }],
-    [own, { ...peer, value: { PublicIP: "192.168.0.8", BackendType: "vxlan", BackendData: { VNI: 1 } } }],
-    [own, { ...peer, value: { PublicIP: "192.168.0.8", BackendType: "host-gw" } }],
-    [own, { ...peer, key: "10.5.9.0-24" }],
-    [own, { ...peer, node: "n" }],
-    [{ ...own, value: value("192.168.0.101") }, peer],
-    [own, peer, record("bad", {})],
-  ];
-  for (const records of changes) assert.ok(!sameView(before, view(records)), JSON.stringify(records));
-  const other = parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vxlan", VNI: 2 } });
-  assert.ok(!sameView(before, { ...before, network: other }));
-});
-
-Deno.test("backend data is compared by value, not by the order of its keys", () => {
-  const data = (text: string) => [own, record("10.5.8.0-24", { value: JSON.parse(text) })];
-  const a = view(data('{"PublicIP":"192.168.0.8","BackendData":{"a":[1,{"b":2}],"c":null}}'));
-  const b = view(data('{"PublicIP":"192.168.0.8","BackendData":{"c":null,"a":[1,{"b":2}]}}'));
-  const c = view(data('{"PublicIP":"192.168.0.8","BackendData":{"c":null,"a":[1,{"b":3}]}}'));
-  assert.ok(sameView(a, b));
-  assert.ok(!sameView(a, c));
+Deno.test("a lease that holds an address of the host is refused, and its own subnet is not", () => {
+  const snapshot: Snapshot = { revision: 3, config: undefined, records: [own, peer], past: [] };
+  const local = ["10.5.100.1", "10.5.8.77", "192.168.0.100"];
+  const { peers, refused, own: mine } = makeView(snapshot, { node: "me", network, local });
+  assert.equal(mine?.subnet, "10.5.100.0/24");
+  assert.deepEqual(peers, []);
+  assert.deepEqual(refused, [{
+    subnet: "10.5.8.0/24",
+    code: "covers-host",
+    reason: "it holds 10.5.8.77, an address or gateway of this host",
+  }]);
 });

@@ -56,7 +56,8 @@ export function view(peers: readonly (number | Lease)[], options?: { [key: strin
 export function host(change: Partial<Host> = {}): Host {
   return {
     node: NODE,
-    underlay: { link: "eth0", address: "192.0.2.1", mtu: 1500 },
+    underlay: { link: "eth0", address: "192.0.2.1", mtu: 1500, gateways: [] },
+    local: [],
     publicIp: "192.0.2.1",
     mac: macOf(1),
     mtu: undefined,

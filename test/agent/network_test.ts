@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { requireOutside } from "../../agent/network.ts";
+import { parseNetworkConfig } from "../../lease/network.ts";
+
+const config = parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vxlan" } });
+const underlay = { link: "eth0", address: "10.6.0.1", mtu: 1500, gateways: ["10.6.0.254"] };
+
+Deno.test("network: one beside the host's own address and gateways is joined", () => {
+  requireOutside(config, underlay);
+});
+
+Deno.test("network: one that holds the host's own address is not joined", () => {
+  assert.throws(() => requireOutside(config, { ...underlay, address: "10.5.77.1" }), {
+    code: "invalid",
+    message: "Cannot join network 10.5.0.0/16: it holds this host's own address 10.5.77.1 on eth0",
+  });
+});
+
+Deno.test("network: one that holds a gateway of the underlay is not joined", () => {
+  assert.throws(() => requireOutside(config, { ...underlay, gateways: ["192.0.2.254", "10.5.0.254"] }), {
+    code: "invalid",
+    message: "Cannot join network 10.5.0.0/16: it holds this host's gateway 10.5.0.254 on eth0",
+  });
+});
