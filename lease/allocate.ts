@@ -43,7 +43,8 @@ interface Held {
 
 /**
  * This host's subnet: its own lease (known by its node id) while the config allows it; the lease of the
- * flannel host that had this address; the wish; the previous subnet; a free one.
+ * flannel host that had this address; the wish; the previous subnet, or the one whose lease of this node expired;
+ * a free one.
  *
  * Throws `failed` where another flan host announces the same address, or holds the wished subnet; `invalid`
  * where the wish does not fit; `out-of-subnets`.
@@ -70,20 +71,28 @@ export function allocate(request: AllocateRequest): Allocation {
 }
 
 function choose(
-  { config, snapshot, previous, pick = () => 0 }: AllocateRequest,
+  { config, snapshot, node, previous, pick = () => 0 }: AllocateRequest,
   wish: string | undefined,
 ): Pick<Allocation, "subnet" | "how"> {
   if (wish !== undefined) {
     if (!isFree(wish, { config, snapshot })) throw wishTaken(wish, { config, snapshot });
     return { subnet: wish, how: "wish" };
   }
-  if (previous !== undefined && fitsConfig(config, previous) && isFree(previous, { config, snapshot })) {
-    return { subnet: previous, how: "previous" };
+  for (const former of [previous, expiredOf(snapshot, node)]) {
+    if (former !== undefined && fitsConfig(config, former) && isFree(former, { config, snapshot })) {
+      return { subnet: former, how: "previous" };
+    }
   }
   const free = candidates(config, snapshot);
   const subnet = free[pick(Math.max(1, free.length))];
   if (subnet === undefined) throw outOfSubnets(config);
   return { subnet, how: "free" };
+}
+
+/** The subnet of the node's lease that expired last. */
+function expiredOf({ past }: Snapshot, node: string): string | undefined {
+  const own = past.filter((lease) => lease.node === node).sort((a, b) => b.ended - a.ended);
+  return own[0] === undefined ? undefined : subnetOfKey(own[0].key);
 }
 
 function addressIn(record: LeaseRecord): string | undefined {

@@ -2,8 +2,10 @@
  * The store's writes as pure functions of a document and a time, shared by every store that keeps a whole
  * document. Each is a compare-and-swap.
  *
- * An expiry counts as one revision, at its moment, although nobody writes it down until the next write. So
- * every reader gives the same revision to the same contents, and a watcher can tell by it that a lease is gone.
+ * An expiry is a judgement of whoever looks, by the clock of its host, and changes neither the document nor its
+ * revision. An expired lease is hidden: readers and writers treat it as gone. But no writer deletes it, because
+ * one host whose clock is wrong would delete everybody's. It stays until its key is leased again, or until
+ * there are very many; its holder can still renew it where clocks disagree, or find it again.
  */
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
@@ -13,6 +15,10 @@ import type { LeaseRecord, NewRecord, PastLease, Snapshot, StoredConfig } from "
 
 /** How many former leases are remembered, the latest first; more would make every write larger for a hint. */
 const MAX_PAST = 20_000;
+/** How many expired leases stay in the document. */
+const MAX_EXPIRED = 20_000;
+/** How many of more than that one write moves to the past: more than it adds, too few for a wrong clock to do harm. */
+const PRUNED_AT_ONCE = 16;
 
 export interface Changed<T> {
   readonly document: Document;
@@ -21,8 +27,15 @@ export interface Changed<T> {
 
 /** What a reader sees at `now` (milliseconds since 1970). */
 export function snapshotOf(document: Document, now: number): Snapshot {
-  const { revision, config, leases, past } = withoutExpired(document, now);
-  return { revision, config, records: sortedByKey(leases), past: sortedByKey(past) };
+  const { revision, config } = document;
+  const records: LeaseRecord[] = [];
+  const past = new Map(document.past);
+  for (const record of document.leases.values()) {
+    const { key, node, expires } = record;
+    if (!isExpired(record, now)) records.push(record);
+    else past.set(key, { key, how: "expired", ended: expires!, ...(node === undefined ? {} : { node }) });
+  }
+  return { revision, config, records: sortedByKey(records), past: sortedByKey([...past.values()]) };
 }
 
 /** When the next of the snapshot's leases expires, milliseconds since 1970, or Infinity. */
@@ -32,12 +45,11 @@ export function nextExpiry(snapshot: Snapshot): number {
 
 /** Adds a lease. Throws `conflict` where its key is held. */
 export function created(document: Document, lease: NewRecord, now: number): Changed<LeaseRecord> {
-  const live = withoutExpired(document, now);
-  const holder = live.leases.get(lease.key);
-  if (holder !== undefined) {
+  const holder = document.leases.get(lease.key);
+  if (holder !== undefined && !isExpired(holder, now)) {
     throw conflict("create", lease.key, `it exists at revision ${holder.revision}`);
   }
-  return stored(live, lease, now);
+  return stored(document, lease, now);
 }
 
 /** Replaces the lease that stands at `expected`. Throws `conflict`. */
@@ -46,9 +58,8 @@ export function updated(
   lease: NewRecord,
   { expected, now }: { expected: number; now: number },
 ): Changed<LeaseRecord> {
-  const live = withoutExpired(document, now);
-  expect(live, lease.key, { expected, verb: "update" });
-  return stored(live, lease, now);
+  expect(document, lease.key, { expected, now, verb: "update" });
+  return stored(document, lease, now);
 }
 
 /** Removes the lease that stands at `expected` and remembers it as released. Throws `conflict`. */
@@ -57,49 +68,50 @@ export function removed(
   key: string,
   { expected, now }: { expected: number; now: number },
 ): Changed<void> {
-  const live = withoutExpired(document, now);
-  expect(live, key, { expected, verb: "remove" });
-  const leases = new Map(live.leases);
+  expect(document, key, { expected, now, verb: "remove" });
+  const leases = new Map(document.leases);
   leases.delete(key);
-  const past = remembered(live.past, [{ key, how: "released", ended: now }]);
-  return { document: { ...live, revision: live.revision + 1, leases, past }, result: undefined };
+  const past = remembered(document.past, [{ key, how: "released", ended: now }]);
+  return { document: { ...document, revision: document.revision + 1, leases, past }, result: undefined };
 }
 
 /** Writes the network config that stands at `expected`, 0 for none. Throws `conflict`. */
 export function configured(
   document: Document,
   value: Json,
-  { expected, now }: { expected: number; now: number },
+  expected: number,
 ): Changed<StoredConfig> {
-  const live = withoutExpired(document, now);
-  const actual = live.config?.revision ?? 0;
+  const actual = document.config?.revision ?? 0;
   if (actual !== expected) throw conflict("write", "config", revisions(actual, expected));
-  const config = { value, revision: live.revision + 1 };
-  return { document: { ...live, revision: config.revision, config }, result: config };
+  const config = { value, revision: document.revision + 1 };
+  return { document: { ...document, revision: config.revision, config }, result: config };
 }
 
-function stored(live: Document, lease: NewRecord, now: number): Changed<LeaseRecord> {
+function stored(document: Document, lease: NewRecord, now: number): Changed<LeaseRecord> {
   const { key, value, node, ttl } = lease;
   const expires = ttl === undefined ? undefined : Math.ceil(now / 1000 + ttl) * 1000;
-  const result: LeaseRecord = { key, value, node, expires, revision: live.revision + 1 };
-  const leases = new Map(live.leases).set(key, result);
-  const past = new Map(live.past);
+  const result: LeaseRecord = { key, value, node, expires, revision: document.revision + 1 };
+  const leases = new Map(document.leases).set(key, result);
+  const past = new Map(document.past);
   past.delete(key);
-  return { document: { ...live, revision: result.revision, leases, past }, result };
+  return { document: pruned({ ...document, revision: result.revision, leases, past }, now), result };
 }
 
-function withoutExpired(document: Document, now: number): Document {
-  const gone = [...document.leases.values()].filter(({ expires }) => expires !== undefined && expires <= now);
-  if (gone.length === 0) return document;
+function isExpired({ expires }: LeaseRecord, now: number): boolean {
+  return expires !== undefined && expires <= now;
+}
+
+/** Moves the longest expired to the past where more are kept than is good. */
+function pruned(document: Document, now: number): Document {
+  if (document.leases.size <= MAX_EXPIRED) return document;
+  const expired = [...document.leases.values()].filter((record) => isExpired(record, now));
+  const surplus = Math.min(expired.length - MAX_EXPIRED, PRUNED_AT_ONCE);
+  if (surplus <= 0) return document;
+  const gone = expired.sort((a, b) => a.expires! - b.expires!).slice(0, surplus);
   const leases = new Map(document.leases);
   for (const { key } of gone) leases.delete(key);
   const ended = gone.map(({ key, expires }): PastLease => ({ key, how: "expired", ended: expires! }));
-  return {
-    revision: document.revision + gone.length,
-    config: document.config,
-    leases,
-    past: remembered(document.past, ended),
-  };
+  return { ...document, leases, past: remembered(document.past, ended) };
 }
 
 function remembered(
@@ -113,10 +125,15 @@ function remembered(
   return new Map(latest.map((lease) => [lease.key, lease]));
 }
 
-function expect(live: Document, key: string, { expected, verb }: { expected: number; verb: string }): void {
-  const actual = live.leases.get(key)?.revision;
-  if (actual === undefined) throw conflict(verb, key, "it does not exist");
-  if (actual !== expected) throw conflict(verb, key, revisions(actual, expected));
+function expect(
+  document: Document,
+  key: string,
+  { expected, now, verb }: { expected: number; now: number; verb: string },
+): void {
+  const record = document.leases.get(key);
+  if (record === undefined) throw conflict(verb, key, "it does not exist");
+  if (isExpired(record, now)) throw conflict(verb, key, "it has expired");
+  if (record.revision !== expected) throw conflict(verb, key, revisions(record.revision, expected));
 }
 
 function revisions(actual: number, expected: number): string {
@@ -128,6 +145,6 @@ function conflict(verb: string, key: string, why: string): FlanError {
   return new FlanError(`Cannot ${verb} ${what}: ${why}`, { op: `store.${verb}`, code: "conflict" });
 }
 
-function sortedByKey<T extends { readonly key: string }>(map: ReadonlyMap<string, T>): T[] {
-  return [...map.values()].sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+function sortedByKey<T extends { readonly key: string }>(items: T[]): T[] {
+  return items.sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }

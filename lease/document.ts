@@ -18,7 +18,7 @@ const MAX_REVISION = 2 ** 52;
 /** The last second of the year 9999. */
 const MAX_SECONDS = 253_402_300_799;
 
-/** The whole store: like a snapshot, but expired leases are still in it until the next write. */
+/** The whole store: like a snapshot, but expired leases are still in it (`change.ts` says why). */
 export interface Document {
   readonly revision: number;
   readonly config: StoredConfig | undefined;

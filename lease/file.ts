@@ -87,7 +87,7 @@ export class FileStore implements Store {
   }
 
   writeConfig(value: Json, expected: number): Promise<StoredConfig> {
-    return this.#write((document, now) => configured(document, value, { expected, now }));
+    return this.#write((document) => configured(document, value, expected));
   }
 
   /** Nothing is held open between calls. */

@@ -9,6 +9,7 @@ import { keySubnet, subnetKey } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { parseNetworkConfig } from "./network.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./store.ts";
+import { warnOfClock } from "./suspect_clock.ts";
 
 /** What a host wants its lease to say. */
 export interface Claim {
@@ -63,6 +64,7 @@ export async function acquire(
 ): Promise<Lease> {
   for (let round = 0;; round++) {
     const snapshot = await store.read();
+    if (round === 0) warnOfClock(snapshot, { node: claim.node, log });
     // In order as long as nobody is in the way, at random once somebody was.
     const pick = round === 0 ? undefined : (count: number) => clock.random(count);
     const choice = allocate({ ...claim, config: networkOf(store, snapshot), snapshot, pick });

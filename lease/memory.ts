@@ -50,7 +50,7 @@ export class MemoryStore implements Store {
   }
 
   writeConfig(value: Json, expected: number): Promise<StoredConfig> {
-    return this.#write((document, now) => configured(document, value, { expected, now }));
+    return this.#write((document) => configured(document, value, expected));
   }
 
   close(): void {}

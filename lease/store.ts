@@ -19,7 +19,7 @@ export interface Store {
   /**
    * Snapshots newer than revision `from`, each whole, from the first that differs from it until `signal`
    * aborts; then it ends without an error. Snapshots may be skipped, never reordered. A lease that expires
-   * makes a snapshot too. Throws `store` when the store is lost; the caller reads again and watches anew.
+   * makes a snapshot too, of the same or a newer revision; the first snapshot may be one that the caller knows. Throws `store` when the store is lost; the caller reads again and watches anew.
    */
   watch(from: number, signal: AbortSignal, options?: WatchOptions): AsyncIterable<Snapshot>;
 
@@ -48,7 +48,7 @@ export interface WatchOptions {
 }
 
 export interface Snapshot {
-  /** Grows with every write; 0 for a store that holds nothing yet. */
+  /** Grows with every write, not necessarily with an expiry; 0 for a store that holds nothing yet. */
   readonly revision: number;
   /** The network config, or undefined where no network was started. */
   readonly config: StoredConfig | undefined;
@@ -91,4 +91,6 @@ export interface PastLease {
   readonly how: "released" | "expired";
   /** Milliseconds since 1970. */
   readonly ended: number;
+  /** flan's identity of the last holder, where the store still knows it. */
+  readonly node?: string;
 }

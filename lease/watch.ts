@@ -48,7 +48,10 @@ export interface Source {
 }
 
 /**
- * Yields snapshots newer than `from` until `signal` aborts. Throws `store` when the revision goes back, which
+ * Yields snapshots newer than `from` until `signal` aborts. Whether something is new is found by comparing with
+ * what was yielded last, not by the revision alone: an expiry has none, and a lease that one clock calls expired
+ * may be alive again at the next look. What the caller knows at `from` cannot be compared; where leases have
+ * expired it may be more than there is now, and the first snapshot is yielded in any case. Throws `store` when the revision goes back, which
  * means that another document was put in place of the watched one.
  */
 export async function* watchSnapshots(
@@ -56,18 +59,30 @@ export async function* watchSnapshots(
   { from, signal }: { from: number; signal: AbortSignal },
 ): AsyncGenerator<Snapshot> {
   let seen = from;
+  let last: Snapshot | undefined;
   while (!signal.aborted) {
     const snapshot = await source.read();
     if (signal.aborted) return;
     if (snapshot !== undefined && snapshot.revision < seen) {
       throw wentBack(source.url, seen, snapshot.revision);
     }
-    if (snapshot !== undefined && snapshot.revision > seen) {
+    if (snapshot !== undefined) {
+      const isNew = last === undefined
+        ? snapshot.revision > seen || snapshot.past.some(({ how }) => how === "expired")
+        : !sameContents(snapshot, last);
       seen = snapshot.revision;
-      yield snapshot;
+      last = snapshot;
+      if (isNew) yield snapshot;
     }
     await pause(source, { until: snapshot === undefined ? Infinity : nextExpiry(snapshot), signal });
   }
+}
+
+function sameContents(a: Snapshot, b: Snapshot): boolean {
+  return a.revision === b.revision && a.records.length === b.records.length &&
+    a.records.every(({ key, revision }, i) =>
+      key === b.records[i]!.key && revision === b.records[i]!.revision
+    );
 }
 
 /** Waits for the bell, the time `until` (milliseconds since 1970) or the signal. */

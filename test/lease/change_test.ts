@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { configured, created, nextExpiry, removed, snapshotOf, updated } from "../../lease/change.ts";
 import { type Document, EMPTY } from "../../lease/document.ts";
-import type { NewRecord, PastLease } from "../../lease/store.ts";
+import type { LeaseRecord, NewRecord, PastLease } from "../../lease/store.ts";
 
 const now = Date.UTC(2026, 0, 1);
 const lease = (key: string, ttl?: number): NewRecord => ({ key, value: {}, node: "n", ttl });
@@ -13,18 +13,24 @@ Deno.test("a change leaves the document it began with as it was", () => {
   created(before, lease("10.5.2.0-24", 60), now);
   updated(before, lease("10.5.1.0-24", 90), { expected: result.revision, now });
   removed(before, "10.5.1.0-24", { expected: result.revision, now });
-  configured(before, {}, { expected: 0, now });
+  configured(before, {}, 0);
   snapshotOf(before, now + 100_000);
   assert.deepEqual(before, copy);
   assert.deepEqual(EMPTY, { revision: 0, config: undefined, leases: new Map(), past: new Map() });
 });
 
-Deno.test("an expiry is the same revision for a reader before the next write and for the writer", () => {
+Deno.test("an expiry hides the lease and leaves the revision as it is, until the next write", () => {
   let document: Document = EMPTY;
   for (const i of [1, 2, 3]) ({ document } = created(document, lease(`10.5.${i}.0-24`, i * 60), now));
-  assert.deepEqual([0, 60, 120, 180].map((s) => snapshotOf(document, now + s * 1000).revision), [3, 4, 5, 6]);
+  assert.deepEqual([0, 60, 120, 180].map((s) => snapshotOf(document, now + s * 1000).revision), [3, 3, 3, 3]);
+  assert.deepEqual([0, 60, 120, 180].map((s) => snapshotOf(document, now + s * 1000).records.length), [
+    3,
+    2,
+    1,
+    0,
+  ]);
   const { result } = created(document, lease("10.5.9.0-24"), now + 120_000);
-  assert.equal(result.revision, 6);
+  assert.equal(result.revision, 4);
 });
 
 Deno.test("the next expiry is the earliest that is still to come", () => {
@@ -55,6 +61,19 @@ Deno.test("the past is bounded, and its oldest entries go first", () => {
   assert.ok(
     after.past.has("10.200.1.0-24") && !after.past.has("10.0.0.0-24") && after.past.has("10.0.1.0-24"),
   );
+});
+
+Deno.test("of very many expired leases a write moves the longest expired to the past, and only a few", () => {
+  const record = (i: number, expires: number): [string, LeaseRecord] => {
+    const key = `10.${i >> 8}.${i & 255}.0-24`;
+    return [key, { key, value: {}, node: "n", expires, revision: 1 }];
+  };
+  const leases = new Map(Array.from({ length: 20_500 }, (_, i) => record(i, now - i)));
+  const { document } = created({ ...EMPTY, revision: 1, leases }, lease("10.200.1.0-24"), now);
+  assert.equal(document.leases.size, 20_485);
+  assert.deepEqual([...document.past.values()].map(({ ended }) => now - ended).sort(), [
+    ...Array.from({ length: 16 }, (_, i) => 20_484 + i),
+  ]);
 });
 
 Deno.test("after any run of changes revisions have only grown, and every key is either leased or past", () => {

@@ -1,0 +1,23 @@
+/** A hint that this host's clock is wrong: seen from a wrong time all leases have expired at once. */
+import type { Logger } from "../net/log.ts";
+import type { Snapshot } from "./store.ts";
+
+/** One host may have gone for good; several that went without a single one left are worth a word. */
+const MANY = 2;
+
+/**
+ * Logs a warning where the leases of at least two other hosts have expired and nobody's is alive. The other
+ * reason for that, a network that was switched off as a whole, is not to be told apart.
+ */
+export function warnOfClock(snapshot: Snapshot, { node, log }: { node: string; log: Logger }): void {
+  if (snapshot.records.some(({ expires }) => expires !== undefined)) return;
+  // Only what the store still holds has a node; what was pruned is from long ago.
+  const expired = snapshot.past.filter((lease) => lease.how === "expired" && lease.node !== undefined);
+  const count = expired.filter((lease) => lease.node !== node).length;
+  if (count < MANY) return;
+  log.log(
+    "warning",
+    `All ${count} leases of other hosts have expired: either they were all away, or this host's clock is wrong`,
+    { code: "clock-suspected", hint: "timedatectl" },
+  );
+}
