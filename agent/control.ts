@@ -2,10 +2,12 @@
  * The control socket: `agent.sock` in the run directory. One request a connection, one line of JSON each way.
  * Requests change nothing but `stop`; whoever may open the socket may ask.
  */
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import type { Clock } from "../net/clock.ts";
+import type { Logger } from "../net/log.ts";
 import { check, v } from "../net/schema.ts";
+import { acceptAll } from "./accept.ts";
 
 const request = v.strictObject({ op: v.picklist(["status", "stop"]) });
 
@@ -14,24 +16,27 @@ export type Request = v.InferOutput<typeof request>;
 /** Requests are tiny; an answer lists every peer at most. */
 const MAX_REQUEST = 1024;
 const MAX_ANSWER = 64 << 20;
-/** Connections beyond this are closed at once, so that a flood of them costs the agent nothing. */
-const MAX_CLIENTS = 64;
 const PATIENCE_MS = 5000;
+/** sockaddr_un.sun_path holds 108 bytes with the NUL that ends it (unix(7)). */
+const MAX_PATH = 107;
 
-/** Serves the socket until `signal` aborts. A stale socket file of a dead agent is replaced. */
+/**
+ * Serves the socket until `signal` aborts; it listens by the time this returns its promise. A stale socket file
+ * of a dead agent is replaced. Throws `invalid` at once where the path is too long, `failed` where nobody can
+ * listen there.
+ */
 export function serveControl(
   path: string,
-  { answer, clock, signal }: {
+  { answer, clock, log, signal }: {
     answer: (request: Request) => Promise<Json>;
     clock: Clock;
+    log: Logger;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  removeIfAny(path);
-  const listener = Deno.listen({ transport: "unix", path });
-  Deno.chmodSync(path, 0o660);
+  const listener = listen(path);
   signal.addEventListener("abort", () => listener.close(), { once: true });
-  return accept(listener, async (conn) => {
+  const serve = async (conn: Deno.Conn) => {
     const deadline = new AbortController();
     clock.sleep(PATIENCE_MS, deadline.signal).then(() => closeQuietly(conn));
     // Whoever has not asked by the time the agent stops does not hold it up; who has gets the answer.
@@ -52,14 +57,42 @@ export function serveControl(
       signal.removeEventListener("abort", hangUp);
       closeQuietly(conn);
     }
-  }).finally(() => removeIfAny(path));
+  };
+  return acceptAll(listener, { serve, clock, log, signal }).finally(() => removeIfAny(path));
+}
+
+function listen(path: string): Deno.Listener {
+  const bytes = new TextEncoder().encode(path).length;
+  if (bytes > MAX_PATH) {
+    throw invalid(
+      "control",
+      `Cannot listen on ${path}: a socket's path has ${MAX_PATH} bytes at most, this one has ${bytes}`,
+      "name a shorter directory with --run-dir",
+    );
+  }
+  try {
+    removeIfAny(path);
+    const listener = Deno.listen({ transport: "unix", path });
+    Deno.chmodSync(path, 0o660);
+    return listener;
+  } catch (error) {
+    throw new FlanError(`Cannot listen on ${path}: ${messageOf(error)}`, {
+      op: "control",
+      code: error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed",
+      cause: error,
+    });
+  }
 }
 
 /**
- * Asks the agent behind `path`. Resolves to undefined where none listens. Throws FlanError `timeout`,
+ * Asks the agent behind `path`. Resolves to undefined where none listens, to null for the status of one that is
+ * still joining. Throws FlanError `timeout`,
  * `not-permitted`, or `failed` with the agent's own words.
  */
-export async function askAgent(path: string, op: Request["op"], clock: Clock): Promise<Json | undefined> {
+export async function askAgent(
+  path: string,
+  { op, clock }: { op: Request["op"]; clock: Clock },
+): Promise<Json | undefined> {
   let conn: Deno.Conn;
   try {
     conn = await Deno.connect({ transport: "unix", path });
@@ -98,19 +131,6 @@ export async function askAgent(path: string, op: Request["op"], clock: Clock): P
   } finally {
     done.abort();
   }
-}
-
-async function accept(listener: Deno.Listener, serve: (conn: Deno.Conn) => Promise<void>): Promise<void> {
-  const open = new Set<Promise<void>>();
-  for await (const conn of listener) {
-    if (open.size >= MAX_CLIENTS) {
-      conn.close();
-      continue;
-    }
-    const serving = serve(conn).finally(() => open.delete(serving));
-    open.add(serving);
-  }
-  await Promise.all(open);
 }
 
 async function readLine(conn: Deno.Conn, limit: number): Promise<string> {

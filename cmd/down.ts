@@ -70,7 +70,7 @@ async function takeLock(context: Context): Promise<{ lock: AgentLock; stopped: s
   const free = tryLockAgent(settings.runDir);
   if (free !== undefined) return { lock: free, stopped: [] };
   const pid = lockHolder(settings.runDir);
-  await askAgent(socketOf(settings), "stop", clock).catch((error) => {
+  await askAgent(socketOf(settings), { op: "stop", clock }).catch((error) => {
     context.log.log("warning", `The agent does not listen: ${messageOf(error)}`, { pid });
   });
   const locked = lockAgent(settings.runDir);

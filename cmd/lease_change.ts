@@ -80,7 +80,7 @@ export async function releaseLease({ context, flags, args: [subnet] }: Call): Pr
         "add --force if that host is gone",
       );
     }
-    if (own && !force && await askAgent(socketOf(settings), "status", clock) !== undefined) {
+    if (own && !force && await askAgent(socketOf(settings), { op: "status", clock }) !== undefined) {
       throw invalid(
         "lease.release",
         `Cannot release ${found.subnet}: this host's agent uses it`,

@@ -41,7 +41,7 @@ export function joinedWith(settings: Settings, { config, host, backend }: Agent[
 export async function alreadyRunning(context: Context, format: Format): Promise<number> {
   const { settings, sources, clock } = context;
   const joined = readJoined(settings.runDir);
-  const status = await askAgent(socketOf(settings), "status", clock) as {
+  const status = await askAgent(socketOf(settings), { op: "status", clock }) as {
     lease?: Readonly<Record<string, Json>>;
   } | undefined;
   if (joined === undefined || status === undefined) {

@@ -15,6 +15,9 @@ const ASK_MS = 100;
 
 type Status = ReturnType<typeof statusOf>;
 
+/** Null where the agent is still joining, undefined where none runs. */
+type Answer = Status | null | undefined;
+
 export function command(run: Runner): AnyCommand {
   return leaf(
     {
@@ -41,21 +44,22 @@ async function runStatus({ context, format, flags }: Call): Promise<number> {
   const status = flags["wait"] === true
     ? await waitUntilWell(context, { seconds, peers })
     : await ask(context);
-  if (status === undefined && format.kind === "value") throw notRunning(context);
+  if (status == null && format.kind === "value") throw noStatus(status, context);
   show(format, status);
-  return status === undefined || !isWell(status) ? exit.no : exit.done;
+  return status == null || !isWell(status) ? exit.no : exit.done;
 }
 
-function notRunning({ settings }: Context): FlanError {
-  return new FlanError(`No agent runs in ${settings.runDir}`, {
-    op: "status",
-    code: "no",
-    hint: "flan up --detach starts one",
-  });
+function noStatus(status: null | undefined, { settings }: Context): FlanError {
+  const joining = status === null;
+  const message = joining
+    ? `The agent in ${settings.runDir} is still joining`
+    : `No agent runs in ${settings.runDir}`;
+  const hint = joining ? "flan status --wait waits for it" : "flan up --detach starts one";
+  return new FlanError(message, { op: "status", code: "no", hint });
 }
 
-async function ask({ settings, clock }: Context): Promise<Status | undefined> {
-  return await askAgent(socketOf(settings), "status", clock) as Status | undefined;
+async function ask({ settings, clock }: Context): Promise<Answer> {
+  return await askAgent(socketOf(settings), { op: "status", clock }) as Answer;
 }
 
 async function waitUntilWell(
@@ -66,10 +70,11 @@ async function waitUntilWell(
   const deadline = clock.monotonic() + seconds * 1000;
   while (true) {
     const status = await ask(context);
-    if (status !== undefined && isWell(status) && status.peers.planned >= peers) return status;
+    if (status != null && isWell(status) && status.peers.planned >= peers) return status;
     if (clock.monotonic() >= deadline) {
       const codes = status?.problems.map((one) => one.code).join(", ") || `${status?.peers.planned} peers`;
-      const why = status === undefined ? "no agent runs" : codes;
+      const missing = status === null ? "the agent is still joining" : "no agent runs";
+      const why = status == null ? missing : codes;
       throw new FlanError(`The network is not ready after ${seconds} s: ${why}`, {
         op: "status",
         code: "timeout",
@@ -83,12 +88,13 @@ function isWell(status: Status): boolean {
   return status.lease !== null && status.problems.every((problem) => problem.severity !== "high");
 }
 
-function show(format: Format, status: Status | undefined): void {
-  const document = status ?? { agent: { running: false } };
+function show(format: Format, status: Answer): void {
+  const document = status ?? { agent: { running: false, ...(status === null ? { joining: true } : {}) } };
   if (format.kind === "json") return printJson("status", document as Readonly<Record<string, Json>>);
   if (format.kind === "value") {
     return print(valueOf(document as Readonly<Record<string, Json>>, format.field));
   }
+  if (status === null) return print("agent   still joining");
   print(status === undefined ? "agent   not running" : screen(status));
   if (status === undefined) console.error("hint: flan up --detach starts one");
 }

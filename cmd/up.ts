@@ -13,13 +13,7 @@ import { backendFor } from "../backends/registry.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
-import {
-  type Context,
-  socketOf,
-  subnetFileOf,
-  withKernel,
-  withStore,
-} from "./context.ts";
+import { type Context, socketOf, subnetFileOf, withKernel, withStore } from "./context.ts";
 import { detach, tellReady } from "./detach.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
@@ -28,7 +22,8 @@ import { printOwnLease, requireField } from "./own_lease.ts";
 import { requireAgreement, startingConfig } from "./network_settings.ts";
 import { type Call, leaf } from "./leaf.ts";
 import type { Format } from "./output.ts";
-import { invalid } from "../net/errors.ts";
+import { listenForSignals, type Signals } from "./signals.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { alreadyRunning, joinedWith } from "./running.ts";
 
 export function command(run: Runner): AnyCommand {
@@ -38,21 +33,13 @@ export function command(run: Runner): AnyCommand {
       joins: true,
       summary: "Join the network and keep the kernel in step",
       options: [
-        new Option("--once", "configure, print the lease and exit").conflicts(
-          "detach",
-        ),
-        new Option(
-          "--detach",
-          "return when the network is ready; the agent goes on in the background",
-        ),
-        new Option("--detached", "this is the agent that --detach waits for")
-          .hideHelp(),
-        new Option("--dry-run", "print what would be done and touch nothing")
-          .conflicts(["once", "detach"]),
+        new Option("--once", "configure, print the lease and exit").conflicts("detach"),
+        new Option("--detach", "return when the network is ready; the agent goes on in the background"),
+        new Option("--detached", "this is the agent that --detach waits for").hideHelp(),
+        new Option("--dry-run", "print what would be done and touch nothing").conflicts(["once", "detach"]),
       ],
       formats: ["table", "json", "env", "value", "commands"],
-      after:
-        "Examples:\n  flan up --backend vxlan\n  flan up --detach --iface eth1 --network 10.50.0.0/16",
+      after: "Examples:\n  flan up --backend vxlan\n  flan up --detach --iface eth1 --network 10.50.0.0/16",
     },
     run,
     runUp,
@@ -62,10 +49,7 @@ export function command(run: Runner): AnyCommand {
 async function runUp({ context, format, flags }: Call): Promise<number> {
   if (flags["dryRun"] === true) return await dryRun(context, format);
   if (format.kind === "commands") {
-    throw invalid(
-      "cli",
-      'Cannot print format "commands": it goes with --dry-run only',
-    );
+    throw invalid("cli", 'Cannot print format "commands": it goes with --dry-run only');
   }
   requireField(format);
   requireNetAdmin("set up the network");
@@ -87,59 +71,80 @@ async function runUp({ context, format, flags }: Call): Promise<number> {
   }
 }
 
-async function joinAndKeep(
-  context: Context,
-  { format, once, detached }: {
-    format: Format;
-    once: boolean;
-    detached: boolean;
-  },
-): Promise<number> {
+interface How {
+  readonly format: Format;
+  readonly once: boolean;
+  readonly detached: boolean;
+}
+
+/** Whatever ends the agent stands in its log too: stderr of a detached one has nobody who reads. */
+async function joinAndKeep(context: Context, how: How): Promise<number> {
   const { settings, clock, log } = context;
-  await startNetwork(context);
-  const wired = await wireAgent(
-    { ...settings, ...subnetFileOf(settings) },
-    context,
-  );
   const signals = listenForSignals();
+  const stopping = new AbortController();
+  let agent: Agent | undefined;
+  let control: Promise<void> = Promise.resolve();
   try {
-    const lease = await wired.agent.join();
-    await writeJoined(settings.runDir, joinedWith(settings, wired.agent.state));
-    printOwnLease(format, ownLease({ ...wired.agent.state, lease }));
-    if (once) return exit.done;
-    log.log("info", "Ready", {
-      subnet: lease.subnet,
-      peers: wired.agent.state.view.peers.length,
-    });
-    if (detached) tellReady();
-    const stopping = new AbortController();
-    const control = serveControl(socketOf(settings), {
-      clock,
-      signal: stopping.signal,
-      answer: (request) =>
-        Promise.resolve(
-          answer(wired.agent, context, {
-            request: request.op,
-            stop: () => signals.stop(exit.done),
-          }),
-        ),
-    });
-    const running = wired.agent.run(stopping.signal);
-    const code = await Promise.race([
-      signals.stopped,
-      running.then(() => exit.failed),
-    ]);
-    stopping.abort();
-    await Promise.all([running, control]);
-    log.log(
-      "info",
-      "Stopped; the network stays as it is, `flan down` takes it away",
-    );
-    return code;
+    // First of all: a host whose agent could not be asked or stopped must not join.
+    if (!how.once) {
+      control = serveControl(socketOf(settings), {
+        clock,
+        log,
+        signal: stopping.signal,
+        answer: ({ op }) => Promise.resolve(answer(agent, context, { op, signals })),
+      });
+      control.catch(() => {}); // awaited below
+    }
+    const early = await Promise.race([startNetwork(context).then(() => undefined), signals.stopped]);
+    if (early !== undefined) return early;
+    const wired = await wireAgent({ ...settings, ...subnetFileOf(settings) }, context);
+    try {
+      const lease = await wired.agent.join();
+      await writeJoined(settings.runDir, joinedWith(settings, wired.agent.state));
+      agent = wired.agent;
+      sayJoined(how, ownLease({ ...wired.agent.state, lease }));
+      if (how.once) return exit.done;
+      log.log("info", "Ready", { subnet: lease.subnet, peers: wired.agent.state.view.peers.length });
+      if (how.detached) bearClosedPipe(tellReady);
+      const running = wired.agent.run(stopping.signal);
+      const ended = Promise.race([running, control]).then(() => exit.failed);
+      const code = await Promise.race([signals.stopped, ended]);
+      stopping.abort();
+      await Promise.all([running, control]);
+      log.log("info", "Stopped; the network stays as it is, `flan down` takes it away");
+      return code;
+    } finally {
+      wired.close();
+    }
+  } catch (error) {
+    if (settings.logFile !== undefined) log.log("error", `The agent ends: ${traceOf(error)}`);
+    throw error;
   } finally {
+    stopping.abort();
     signals.close();
-    wired.close();
+    await control.catch(() => {});
   }
+}
+
+/** The `flan up --detach` that waited may have been interrupted; the network works, and its agent stays. */
+function sayJoined({ format, detached }: How, lease: ReturnType<typeof ownLease>): void {
+  const say = () => printOwnLease(format, lease);
+  if (detached) bearClosedPipe(say);
+  else say();
+}
+
+function bearClosedPipe(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+function traceOf(error: unknown): string {
+  return error instanceof Error && !(error instanceof FlanError)
+    ? error.stack ?? error.message
+    : messageOf(error);
 }
 
 /** Starts the network where the store holds none; otherwise holds the settings against the one that is there. */
@@ -149,11 +154,7 @@ async function startNetwork(context: Context): Promise<void> {
     withKernel(context, async (kernel) => {
       const objects = await kernel.dump({ links: [], sysctls: [] });
       const { iface: wishes = [], publicIp } = settings;
-      const underlay = await findUnderlay(kernel, {
-        objects,
-        wishes,
-        publicIp,
-      });
+      const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
       const wanted = startingConfig(context, objects);
       // A network that this version cannot serve must not be started either.
       const planned = parseNetworkConfig(wanted);
@@ -175,41 +176,19 @@ async function startNetwork(context: Context): Promise<void> {
     }));
 }
 
+/** Null is the status of an agent that is still joining. */
 function answer(
-  agent: Agent,
+  agent: Agent | undefined,
   context: Context,
-  { request, stop }: { request: string; stop: () => void },
+  { op, signals }: { op: string; signals: Signals },
 ): Json {
-  switch (request) {
+  switch (op) {
     case "stop":
-      stop();
+      signals.stop(exit.done);
       return { pid: Deno.pid };
     default:
-      return statusOf(agent, {
-        pid: Deno.pid,
-        store: context.settings.store,
-        now: context.clock.now(),
-      });
+      return agent === undefined
+        ? null
+        : statusOf(agent, { pid: Deno.pid, store: context.settings.store, now: context.clock.now() });
   }
-}
-
-/** SIGINT and SIGTERM end the agent and leave the network as it is; so does a `stop` over the socket. */
-function listenForSignals() {
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const handlers = {
-    SIGINT: () => stop(exit.interrupted),
-    SIGTERM: () => stop(exit.terminated),
-  };
-  for (const [name, handler] of Object.entries(handlers)) {
-    Deno.addSignalListener(name as Deno.Signal, handler);
-  }
-  return {
-    stopped,
-    stop,
-    close() {
-      for (const [name, handler] of Object.entries(handlers)) {
-        Deno.removeSignalListener(name as Deno.Signal, handler);
-      }
-    },
-  };
 }

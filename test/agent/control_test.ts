@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { askAgent, type Request, serveControl } from "../../agent/control.ts";
+import { silent } from "../../net/log.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
 async function serving(
@@ -16,6 +17,7 @@ async function serving(
   Deno.writeTextFileSync(path, "");
   const served = serveControl(path, {
     clock,
+    log: silent,
     signal: stopping.signal,
     answer: (request) => {
       asked.push(request.op);
@@ -47,8 +49,8 @@ async function send(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<strin
 
 Deno.test("control: a request is answered, in place of a dead agent's socket", async () => {
   await serving(async ({ path, clock }) => {
-    assert.deepEqual(await askAgent(path, "status", clock), { answered: "status" });
-    assert.deepEqual(await askAgent(path, "stop", clock), { answered: "stop" });
+    assert.deepEqual(await askAgent(path, { op: "status", clock }), { answered: "status" });
+    assert.deepEqual(await askAgent(path, { op: "stop", clock }), { answered: "stop" });
     assert.equal(Deno.statSync(path).mode! & 0o777, 0o660);
   });
 });
@@ -56,9 +58,9 @@ Deno.test("control: a request is answered, in place of a dead agent's socket", a
 Deno.test("control: where nobody listens there is no answer, and no error", async () => {
   const clock = new FakeClock();
   const dir = Deno.makeTempDirSync();
-  assert.equal(await askAgent(`${dir}/none.sock`, "status", clock), undefined);
+  assert.equal(await askAgent(`${dir}/none.sock`, { op: "status", clock }), undefined);
   Deno.listen({ transport: "unix", path: `${dir}/dead.sock` }).close();
-  assert.equal(await askAgent(`${dir}/dead.sock`, "status", clock), undefined);
+  assert.equal(await askAgent(`${dir}/dead.sock`, { op: "status", clock }), undefined);
   Deno.removeSync(dir, { recursive: true });
 });
 
@@ -77,13 +79,13 @@ Deno.test("control: garbage, unknown requests and floods are hung up on, and oth
   await serving(async ({ path, clock, asked }) => {
     for (const bytes of hostile) assert.equal(await send(path, bytes), "");
     assert.deepEqual(asked, []);
-    assert.deepEqual(await askAgent(path, "status", clock), { answered: "status" });
+    assert.deepEqual(await askAgent(path, { op: "status", clock }), { answered: "status" });
   });
 });
 
 Deno.test("control: an answer that cannot be given is an error in the agent's words", async () => {
   await serving(async ({ path, clock }) => {
-    await assert.rejects(askAgent(path, "status", clock), {
+    await assert.rejects(askAgent(path, { op: "status", clock }), {
       code: "failed",
       message: `The agent at ${path} refused: not now`,
     });
@@ -111,9 +113,9 @@ Deno.test("control: a client that says nothing does not hold up an agent that st
 Deno.test("control: an agent that does not answer is a timeout", async () => {
   const late = Promise.withResolvers<{ answered: string }>();
   await serving(async ({ path, clock }) => {
-    const asking = askAgent(path, "status", new FakeClock());
+    const asking = askAgent(path, { op: "status", clock: new FakeClock() });
     const impatient = new FakeClock();
-    const timedOut = assert.rejects(askAgent(path, "status", impatient), { code: "timeout" });
+    const timedOut = assert.rejects(askAgent(path, { op: "status", clock: impatient }), { code: "timeout" });
     await clock.untilSleeping(2);
     await impatient.advance(10_000);
     await timedOut;
@@ -135,4 +137,14 @@ Deno.test("control: of a hundred clients at once, 64 are served and the others h
     const answers = await Promise.all(clients);
     assert.equal(answers.filter((text) => text === '{"ok":{"answered":"all"}}\n').length, 64);
   }, () => all.promise);
+});
+
+Deno.test("control: a path that no unix socket can have is refused at once, in one sentence", () => {
+  const signal = new AbortController().signal;
+  const parts = { answer: () => Promise.resolve(null), clock: new FakeClock(), log: silent, signal };
+  const path = `/${"r".repeat(107)}`;
+  assert.throws(() => serveControl(path, parts), {
+    code: "invalid",
+    message: `Cannot listen on ${path}: a socket's path has 107 bytes at most, this one has 108`,
+  });
 });
