@@ -10,6 +10,7 @@ export type Severity = "warning" | "high";
 export const healthCodes = {
   "store-unreachable": "warning",
   "lease-lost": "high",
+  "duplicate-node": "high",
   "lease-not-renewed": "warning",
   "lease-refused": "warning",
   "network-config": "warning",

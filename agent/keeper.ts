@@ -41,6 +41,8 @@ export interface Kept {
    * subnet (containers) is cut off until this host has it again.
    */
   readonly lost: Lease | undefined;
+  /** What somebody else with this host's identity says in the lease: a clone of this host, most likely. */
+  readonly rival: Lease | undefined;
   /** Why the lease could not be taken or renewed, until it can. */
   readonly error: unknown;
 }
@@ -53,6 +55,7 @@ export class LeaseKeeper {
   #failures = 0;
   #error: unknown;
   #lost: Lease | undefined;
+  #rival: Lease | undefined;
   #retryAt = 0;
   readonly #parts: KeeperParts;
 
@@ -137,7 +140,10 @@ export class LeaseKeeper {
     if (stored === undefined) return false;
     const another = stored.key !== subnetKey(this.#own.subnet) || stored.revision > this.#own.revision;
     const lease = another ? decodeRecord(stored) : this.#own;
-    if (!isRefusal(lease)) this.#own = lease;
+    if (isRefusal(lease)) return true;
+    // Two that correct each other would only make their peers switch to and fro; it is told, and left.
+    if (another) this.#rival = announcement(lease) === this.#announced ? undefined : lease;
+    this.#own = lease;
     return true;
   }
 
@@ -150,6 +156,7 @@ export class LeaseKeeper {
     const { clock, leaseTtl } = this.#parts;
     this.#own = lease;
     this.#announced = announcement(claim);
+    this.#rival = undefined;
     this.#renewBy = lease.expires === undefined
       ? Infinity
       : clock.monotonic() + leaseTtl * 1000 * (1 - RENEW_AT);
@@ -161,7 +168,7 @@ export class LeaseKeeper {
   }
 
   #kept(): Kept {
-    return { own: this.#own, lost: this.#lost, error: this.#error };
+    return { own: this.#own, lost: this.#lost, rival: this.#rival, error: this.#error };
   }
 
   #succeeded(): void {
@@ -186,6 +193,6 @@ function isAnswer(error: unknown): boolean {
   return error instanceof FlanError && error.code !== "store" && error.code !== "conflict";
 }
 
-function announcement(claim: Claim): string {
-  return JSON.stringify([claim.publicIp, claim.backendType, claim.backendData]);
+function announcement(said: Pick<Lease, "publicIp" | "backendType" | "backendData">): string {
+  return JSON.stringify([said.publicIp, said.backendType, said.backendData]);
 }

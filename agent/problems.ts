@@ -38,7 +38,7 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
 }
 
 /** What became of the own lease. */
-export function judgeLease({ own, lost, error }: Kept): Judgement {
+export function judgeLease({ own, lost, rival, error }: Kept): Judgement {
   const found: Found[] = [];
   if (lost !== undefined) {
     const now = own === undefined ? "this host has none now" : `this host has ${own.subnet} now`;
@@ -48,10 +48,19 @@ export function judgeLease({ own, lost, error }: Kept): Judgement {
       message: `Lease ${lost.subnet} was lost, ${now}`,
     });
   }
+  if (rival !== undefined) {
+    found.push({
+      code: "duplicate-node",
+      subject: rival.subnet,
+      message:
+        `Lease ${rival.subnet} is announced from ${rival.publicIp} by a host with this host's identity; ` +
+        "if one is a clone of the other, it needs a host.json of its own",
+    });
+  }
   if (error !== undefined) {
     found.push({ code: "lease-not-renewed", subject: own?.subnet ?? "none", message: messageOf(error) });
   }
-  return { codes: ["lease-lost", "lease-not-renewed"], found };
+  return { codes: ["lease-lost", "lease-not-renewed", "duplicate-node"], found };
 }
 
 /**

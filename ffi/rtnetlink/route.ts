@@ -120,6 +120,8 @@ export function decodeRoute(
   const destination = parser.data(RTA_DST);
   const table = parser.u32(RTA_TABLE) ?? parser.headU8(message, 4);
   if (size === 0 || table !== RT_TABLE_MAIN) return undefined;
+  // A route for one type of service stands beside ours, with its own place in the kernel's table.
+  if (parser.headU8(message, 3) !== 0) return undefined;
   if (destination !== undefined && destination.length !== size) return undefined;
   const index = parser.u32(RTA_OIF);
   return {

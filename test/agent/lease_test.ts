@@ -55,7 +55,7 @@ Deno.test("lease: taken by another host meanwhile, it is lost: another subnet, n
   await using network = await TestNetwork.start();
   const host = await network.joined(1);
   const subnet = host.subnet!;
-  await usurp(network, subnet, 7);
+  await usurp(network, subnet, { n: 7 });
   await network.clock.turn();
   assert.notEqual(host.subnet, subnet);
   assert.deepEqual(host.codes, ["lease-lost"]);
@@ -77,7 +77,7 @@ Deno.test("lease: lost with no subnet left, nothing is announced and the data pl
   const other = await network.peer(9);
   const host = await network.joined(1);
   const subnet = host.subnet!;
-  await usurp(network, subnet, 7);
+  await usurp(network, subnet, { n: 7 });
   await network.clock.turn();
   assert.equal(host.subnet, undefined);
   assert.deepEqual(host.codes, ["lease-lost", "lease-not-renewed"]);
@@ -188,7 +188,24 @@ Deno.test("store emptied: a network that works is not taken down for it", async 
 });
 
 /** Another host holds the subnet of a lease that was removed, before its former holder sees either. */
-async function usurp(network: TestNetwork, subnet: string, n: number): Promise<void> {
+Deno.test("lease: a clone of this host is told of, not fought, and forgotten when it is gone", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const subnet = host.subnet!;
+  await usurp(network, subnet, { n: 7, node: host.node });
+  await network.clock.turn();
+  assert.deepEqual([host.subnet, host.codes], [subnet, ["duplicate-node"]]);
+  const record = await network.record(subnet);
+  assert.equal((record!.value as { PublicIP: string }).PublicIP, "192.0.2.7", "nothing is corrected");
+  await network.clock.advance(TTL * 1000);
+  assert.deepEqual(host.codes, [], "this host's renewal announces it again");
+});
+
+async function usurp(
+  network: TestNetwork,
+  subnet: string,
+  { n, node = `node-${n}` }: { n: number; node?: string },
+): Promise<void> {
   const key = subnet.replace("/", "-");
   const record = await network.record(subnet);
   const value = {
@@ -196,5 +213,5 @@ async function usurp(network: TestNetwork, subnet: string, n: number): Promise<v
     BackendType: "vxlan",
     BackendData: { VNI: 1, VtepMAC: "0e:00:00:00:00:07" },
   };
-  await network.store.update({ key, value, node: `node-${n}`, ttl: 30 * 24 * 3600 }, record!.revision);
+  await network.store.update({ key, value, node, ttl: 30 * 24 * 3600 }, record!.revision);
 }

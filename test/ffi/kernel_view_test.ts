@@ -190,3 +190,12 @@ function equal(actual: unknown, expected: unknown): boolean {
     return false;
   }
 }
+
+Deno.test("kernel view: an administrator's route for one type of service stands beside ours", () =>
+  withSystem(async (system, kernel) => {
+    await succeed(kernel, add(device(system)), add(address), add(nexthop));
+    await ip(`route add ${route.destination} tos 0x10 dev ${DEVICE}`);
+    const routes = (await kernel.dump({ links: [], sysctls: [] })).filter((o) => o.kind === "route");
+    assert.deepEqual(routes.filter(({ destination }) => destination === route.destination), []);
+    await succeed(kernel, add(route));
+  }));
