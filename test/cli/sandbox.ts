@@ -33,7 +33,7 @@ export class Sandbox implements Disposable {
 
   /** The process, not yet started, with its output in pipes. */
   command(args: readonly string[], { env = {}, within = this.within }: Options = {}): Deno.Command {
-    const run = [Deno.execPath(), "run", "--quiet", "--no-lock", "--allow-all", `${root}main.ts`];
+    const run = [Deno.execPath(), "run", "--quiet", "--allow-all", `${root}main.ts`];
     const [program, ...rest] = [...within, ...run, ...args] as [string, ...string[]];
     return new Deno.Command(program, {
       args: rest,
