@@ -4,13 +4,16 @@ import { FlanError, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import type { Logger } from "../net/log.ts";
 import { type Changed, configured, created, removed, snapshotOf, updated } from "./change.ts";
-import { Damage, type Document } from "./document.ts";
+import { Damage, type Document, EMPTY } from "./document.ts";
 import { DocumentCache, openDocument, readDocument, saveDocument } from "./document_file.ts";
 import { directoryOf, reasonOf } from "./durable_file.ts";
 import { FileLock } from "./file_lock.ts";
 import { fileBell } from "./file_bell.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig, WatchOptions } from "./store.ts";
 import { watchSnapshots } from "./watch.ts";
+
+/** How often a watch looks whether its directory is still the one at the path, milliseconds. */
+const RECHECK = 30_000;
 
 export interface FileStoreOptions {
   readonly clock: Clock;
@@ -30,7 +33,7 @@ export class FileStore implements Store {
   readonly #lock: FileLock;
   readonly #cache = new DocumentCache();
 
-  /** `path` is checked by {@link openStore}; its directory is made by the first write. */
+  /** `path` is checked by {@link openStore}; its directory is made by the write that begins a network. */
   constructor(path: string, { clock, log }: FileStoreOptions) {
     this.url = `file:${path}`;
     this.#path = path;
@@ -53,11 +56,16 @@ export class FileStore implements Store {
     { troubled = (error) => this.#logDamage(error) }: WatchOptions = {},
   ): AsyncGenerator<Snapshot> {
     if (signal.aborted) return;
-    await this.#makeDirectory();
-    // Armed before the first read, so that no change falls between the two.
-    await using watched = await fileBell(this.#path, signal);
+    // Armed before the first read, so that no change falls between the two. A directory that is missing is not
+    // made: it may have been moved, and is to find its place free when it comes back.
+    await using watched = await fileBell(this.#path, signal).catch((error) => {
+      if (!signal.aborted) throw error;
+      return undefined;
+    });
+    if (watched === undefined) return;
     let quiet = false;
     const read = async (): Promise<Snapshot | undefined> => {
+      await watched.check();
       try {
         const snapshot = snapshotOf(await readDocument(this.#path, this.#cache), this.#clock.now());
         if (quiet) troubled(undefined);
@@ -70,12 +78,13 @@ export class FileStore implements Store {
         return undefined;
       }
     };
-    const source = { url: this.url, clock: this.#clock, bell: watched.bell, read };
+    const source = { url: this.url, clock: this.#clock, bell: watched.bell, recheck: RECHECK, read };
     yield* watchSnapshots(source, { from, signal });
   }
 
-  create(lease: NewRecord): Promise<LeaseRecord> {
-    return this.#write((document, now) => created(document, lease, now));
+  async create(lease: NewRecord): Promise<LeaseRecord> {
+    await this.#makeDirectory();
+    return await this.#write((document, now) => created(document, lease, now));
   }
 
   update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
@@ -86,15 +95,17 @@ export class FileStore implements Store {
     return this.#write((document, now) => removed(document, key, { expected, now }));
   }
 
-  writeConfig(value: Json, expected: number): Promise<StoredConfig> {
-    return this.#write((document) => configured(document, value, expected));
+  async writeConfig(value: Json, expected: number): Promise<StoredConfig> {
+    if (expected === 0) await this.#makeDirectory();
+    return await this.#write((document) => configured(document, value, expected));
   }
 
   /** Nothing is held open between calls. */
   close(): void {}
 
   async #write<T>(change: (document: Document, now: number) => Changed<T>): Promise<T> {
-    await this.#makeDirectory();
+    // Nothing stands where there is no directory, and a write that expects something makes none.
+    if (!await isThere(directoryOf(this.#path))) return change(EMPTY, this.#clock.now()).result;
     try {
       return await this.#lock.hold(async () => {
         const tools = { clock: this.#clock, log: this.#log, cache: this.#cache };
@@ -134,5 +145,15 @@ export class FileStore implements Store {
       code: "store",
       cause: error,
     });
+  }
+}
+
+async function isThere(directory: string): Promise<boolean> {
+  try {
+    await Deno.stat(directory);
+    return true;
+  } catch (error) {
+    // Whatever else is wrong with it, the write says so.
+    return !(error instanceof Deno.errors.NotFound);
   }
 }

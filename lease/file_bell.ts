@@ -1,15 +1,24 @@
-/** Rings when a file is replaced, written or removed (inotify on its directory; nothing polls). */
+/** Rings when a file is replaced, written or removed (inotify on its directory). */
 import { FlanError } from "../net/errors.ts";
 import { directoryOf, reasonOf } from "./durable_file.ts";
 import { Bell } from "./watch.ts";
+
+export interface FileBell extends AsyncDisposable {
+  readonly bell: Bell;
+  /**
+   * Throws `store` where the path of the directory leads to another one than is watched: inotify watches an
+   * inode, and hears nothing of what happens in a directory that was put, or mounted, in its place.
+   */
+  check(): Promise<void>;
+}
 
 /**
  * A bell for the file at `path`, armed when this resolves; the directory must exist, the file need not. It
  * fails with `store` when the directory itself goes away. Disposing it gives the inotify descriptor back, as
  * does the signal.
  */
-export async function fileBell(path: string, signal: AbortSignal): Promise<{ bell: Bell } & AsyncDisposable> {
-  const { watcher, directory } = await arm(directoryOf(path));
+export async function fileBell(path: string, signal: AbortSignal): Promise<FileBell> {
+  const { watcher, directory, check } = await arm(directoryOf(path));
   const file = `${directory}/${path.slice(path.lastIndexOf("/") + 1)}`;
   const bell = new Bell();
   const pumping = pump(watcher, { bell, file, directory });
@@ -22,6 +31,7 @@ export async function fileBell(path: string, signal: AbortSignal): Promise<{ bel
   if (signal.aborted) close();
   return {
     bell,
+    check,
     async [Symbol.asyncDispose]() {
       signal.removeEventListener("abort", close);
       close();
@@ -30,10 +40,26 @@ export async function fileBell(path: string, signal: AbortSignal): Promise<{ bel
   };
 }
 
-async function arm(directory: string): Promise<{ watcher: Deno.FsWatcher; directory: string }> {
+async function arm(
+  directory: string,
+): Promise<{ watcher: Deno.FsWatcher; directory: string; check: () => Promise<void> }> {
+  // Looked at before it is watched: what takes its place in between is found by the first check.
+  const watched = await identityOf(directory);
+  const check = async () => {
+    if (await identityOf(directory) !== watched) throw lost(directory, "another directory is in its place");
+  };
   try {
     const real = await Deno.realPath(directory);
-    return { watcher: Deno.watchFs(real, { recursive: false }), directory: real };
+    return { watcher: Deno.watchFs(real, { recursive: false }), directory: real, check };
+  } catch (error) {
+    throw lost(directory, reasonOf(error));
+  }
+}
+
+async function identityOf(directory: string): Promise<string> {
+  try {
+    const { dev, ino } = await Deno.stat(directory);
+    return `${dev} ${ino}`;
   } catch (error) {
     throw lost(directory, reasonOf(error));
   }

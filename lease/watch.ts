@@ -43,6 +43,8 @@ export interface Source {
   readonly clock: Clock;
   /** Rings after every change of what `read` returns, except for expiries. */
   readonly bell: Bell;
+  /** After how many milliseconds without a ring to look all the same; for a bell that can go deaf. */
+  readonly recheck?: number;
   /** The snapshot of this moment, or undefined while there is none that can be used. */
   read(): Promise<Snapshot | undefined>;
 }
@@ -87,12 +89,13 @@ function sameContents(a: Snapshot, b: Snapshot): boolean {
 
 /** Waits for the bell, the time `until` (milliseconds since 1970) or the signal. */
 async function pause(
-  { bell, clock }: Source,
+  { bell, clock, recheck }: Source,
   { until, signal }: { until: number; signal: AbortSignal },
 ): Promise<void> {
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
-  const sleep = until === Infinity ? [] : [clock.sleep(Math.min(until - clock.now(), LONGEST_SLEEP), either)];
+  const length = Math.min(until - clock.now(), recheck ?? (until === Infinity ? Infinity : LONGEST_SLEEP));
+  const sleep = length === Infinity ? [] : [clock.sleep(length, either)];
   try {
     await Promise.race([bell.wait(either), ...sleep]);
   } finally {
