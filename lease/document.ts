@@ -13,8 +13,8 @@ export const SCHEMA = "flan.network/v1";
 /** The largest document that is read or written, in bytes. */
 export const MAX_DOCUMENT = 64 * 1024 * 1024;
 
-/** Revisions end well below 2^53, so that adding to one is always exact. */
-const MAX_REVISION = 2 ** 52;
+/** Revisions end well below 2^53, so that adding to one is always exact. None above is read or written. */
+export const MAX_REVISION = 2 ** 52;
 /** The last second of the year 9999. */
 const MAX_SECONDS = 253_402_300_799;
 

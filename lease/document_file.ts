@@ -2,14 +2,24 @@
 import type { Clock } from "../net/clock.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
-import { Damage, type Document, EMPTY, formatDocument, MAX_DOCUMENT, parseDocument } from "./document.ts";
-import { reasonOf, removeLeftovers, siblings, writeDurably } from "./durable_file.ts";
+import {
+  Damage,
+  type Document,
+  EMPTY,
+  formatDocument,
+  MAX_DOCUMENT,
+  MAX_REVISION,
+  parseDocument,
+} from "./document.ts";
+import { reasonOf, removeLeftovers, writeDurably } from "./durable_file.ts";
 
 /**
  * A restored document begins this far above its backup, so that no revision of the lost document, which was
- * one write younger, is given out twice. Leases that had expired in it expire, and count, once more.
+ * one write younger, is given out twice.
  */
 const REVISION_GAP = 1024;
+/** Why a document that is not there, but has a backup, must be restored. */
+const MISSING = "it is missing";
 
 /**
  * The document that was read last, and of which file. A document is only ever replaced by another file, so
@@ -52,12 +62,18 @@ export async function loadDocument(path: string, cache?: DocumentCache): Promise
 export async function readDocument(path: string, cache: DocumentCache): Promise<Document> {
   const document = await loadDocument(path, cache);
   if (document !== undefined) return document;
-  const aside = await badFiles(path);
-  if (aside.length > 0) throw new Damage(`it was damaged and moved to ${aside.at(-1)}`);
-  return EMPTY;
+  if (!await hasBackup(path)) return EMPTY;
+  // The network may have begun, and been written twice, between the two looks.
+  const begun = await loadDocument(path, cache);
+  if (begun !== undefined) return begun;
+  throw new Damage(`it is missing (to start a new network, remove ${path}.backup, too)`);
 }
 
-/** The document for a writer, who holds the lock: mended where it was damaged. Throws `invalid` or `store`. */
+/**
+ * The document for a writer, who holds the lock: mended where it was damaged, or is missing beside its backup.
+ * Without a backup that can be used nothing is touched and nothing begun: an empty network in the place of the
+ * damaged one would lease the same subnets again. To start anew, remove the document and its backup; what lies
+ * aside as `.bad-TIME` is kept for a person to look at, and counts for nothing. Throws `invalid` or `store`. */
 export async function openDocument(
   path: string,
   tools: { clock: Clock; log: Logger; cache: DocumentCache },
@@ -67,46 +83,58 @@ export async function openDocument(
   try {
     const document = await loadDocument(path, tools.cache);
     if (document !== undefined) return document;
-    const aside = await badFiles(path);
-    if (aside.length === 0) return EMPTY;
-    return await restore(path, { why: "it is missing", aside: aside.at(-1)!, log: tools.log });
+    if (!await hasBackup(path)) return EMPTY;
+    why = MISSING;
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
     why = error.message;
   }
-  const aside = await keepAside(path, tools.clock);
-  return await restore(path, { why, aside, log: tools.log });
+  return await restore(path, why, tools);
 }
 
 /** Writes a changed document, and keeps the one before it as `.backup`. For the holder of the lock. */
 export async function saveDocument(path: string, document: Document): Promise<void> {
-  const text = formatDocument(document);
-  if (text.length > MAX_DOCUMENT) {
-    throw lost(`Cannot write ${path}: it would be larger than ${MAX_DOCUMENT / 2 ** 20} MiB`);
-  }
-  await writeDurably(path, text, { mode: 0o644, beforeRename: () => keepBackup(path) });
+  await writeDurably(path, textOf(path, document), { mode: 0o644, beforeRename: () => keepBackup(path) });
 }
 
-/**
- * Puts the backup in the document's place. The damaged file is kept under the name `aside`, and without a
- * backup nothing else is left: an empty network in its place would lease the same subnets again.
- */
+/** The document's text, which can be read again. Throws `store` where it could not. */
+function textOf(path: string, document: Document): string {
+  const { revision } = document;
+  if (revision > MAX_REVISION) {
+    throw lost(
+      `Cannot write ${path}: its revisions are used up at ${revision - 1}`,
+      `lower "revision" in ${path}`,
+    );
+  }
+  const text = formatDocument(document);
+  if (new TextEncoder().encode(text).length > MAX_DOCUMENT) {
+    throw lost(`Cannot write ${path}: it would be larger than ${MAX_DOCUMENT / 2 ** 20} MiB`);
+  }
+  return text;
+}
+
+/** Puts the backup in the document's place and keeps what was damaged under another name. */
 async function restore(
   path: string,
-  { why, aside, log }: { why: string; aside: string; log: Logger },
+  why: string,
+  { clock, log }: { clock: Clock; log: Logger },
 ): Promise<Document> {
   const backup = await usableBackup(path);
   if (typeof backup === "string") {
-    await removeIfThere(path);
     throw lost(
-      `Cannot use ${path}: ${why}, and ${path}.backup is no help: ${backup}; the damaged file is ${aside}`,
-      `put a good copy at ${path}, or remove ${aside} to start a new network`,
+      `Cannot use ${path}: ${why}, and ${path}.backup is no help: ${backup}`,
+      `put a good copy at ${path}, or remove it and ${path}.backup to start a new network`,
     );
   }
+  const aside = why === MISSING ? undefined : await keepAside(path, clock);
   const revision = backup.revision + REVISION_GAP;
   const document = { ...backup, revision };
-  await writeDurably(path, formatDocument(document), { mode: 0o644 });
-  log.log("warning", `Restored ${path} from its backup: ${why}`, { code: "store-restored", aside, revision });
+  await writeDurably(path, textOf(path, document), { mode: 0o644 });
+  log.log("warning", `Restored ${path} from its backup: ${why}`, {
+    code: "store-restored",
+    ...(aside === undefined ? {} : { aside }),
+    revision,
+  });
   return document;
 }
 
@@ -143,12 +171,13 @@ async function keepBackup(path: string): Promise<void> {
   }
 }
 
-async function badFiles(path: string): Promise<string[]> {
+async function hasBackup(path: string): Promise<boolean> {
   try {
-    return await siblings(path, ".bad-");
+    await Deno.lstat(`${path}.backup`);
+    return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw lost(`Cannot read ${path}.backup: ${reasonOf(error)}`);
   }
 }
 

@@ -23,7 +23,8 @@ export interface FileStoreOptions {
 /**
  * Readers take no lock, because a document is replaced as a whole. Writers hold `PATH.lock` while they read,
  * change and replace it. Beside the document lie its predecessor (`PATH.backup`) and, after damage,
- * what was damaged (`PATH.bad-TIME`).
+ * what was damaged (`PATH.bad-TIME`). A document that is missing while its backup is there counts as damaged:
+ * whoever wants to start anew removes both.
  */
 export class FileStore implements Store {
   readonly url: string;
