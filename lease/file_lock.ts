@@ -18,6 +18,8 @@ export class FileLock {
   /** The one flock call that may be blocked in the thread pool. */
   #attempt: Promise<Deno.FsFile> | undefined;
   #abandoned = false;
+  /** What the attempt has got and nobody has taken yet. */
+  #locked: Deno.FsFile | undefined;
 
   constructor(path: string, clock: Clock) {
     this.#path = path;
@@ -52,7 +54,9 @@ export class FileLock {
     this.#abandoned = false;
     this.#attempt ??= this.#begin();
     try {
-      const file = await Promise.race([this.#attempt, limit]);
+      // The lock may come in the very turn in which the limit ends.
+      const file = await Promise.race([this.#attempt, limit]) ?? this.#locked;
+      this.#locked = undefined;
       if (file === undefined) this.#abandoned = true;
       else this.#attempt = undefined;
       return file;
@@ -78,7 +82,7 @@ export class FileLock {
     if (this.#abandoned) {
       this.#attempt = undefined;
       file.close();
-    }
+    } else this.#locked = file;
     return file;
   }
 

@@ -1,7 +1,7 @@
 /** Real processes, one file. */
 import assert from "node:assert/strict";
 import { FileStore } from "../../lease/file.ts";
-import { LOCK_LIMIT } from "../../lease/file_lock.ts";
+import { FileLock, LOCK_LIMIT } from "../../lease/file_lock.ts";
 import { silent } from "../../net/log.ts";
 import { fails } from "../conformance/store_suite.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
@@ -69,6 +69,32 @@ Deno.test("a lock that comes after the writer gave up is let go of at once", asy
   }
   assert.equal((await acquireInChild(path, 1)).output, "10.5.1.0/24\n");
   assert.equal((await store.read()).revision, 2);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a lock that comes in the turn in which the limit ends is used, and let go of", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "flan-lock-" });
+  const path = `${directory}/network.json`;
+  const clock = new FakeClock();
+  const limit = Promise.withResolvers<void>();
+  clock.sleep = () => limit.promise;
+  const asked = Promise.withResolvers<void>();
+  const granted = Promise.withResolvers<void>();
+  const lock = Deno.FsFile.prototype.lock;
+  Deno.FsFile.prototype.lock = () => {
+    asked.resolve();
+    return granted.promise;
+  };
+  try {
+    const held = new FileLock(`${path}.lock`, clock).hold(() => Promise.resolve(locksOpen(path)));
+    await asked.promise;
+    limit.resolve();
+    granted.resolve();
+    assert.equal(await held, 1);
+    assert.equal(locksOpen(path), 0);
+  } finally {
+    Deno.FsFile.prototype.lock = lock;
+  }
   await Deno.remove(directory, { recursive: true });
 });
 
