@@ -11,6 +11,8 @@ const schema = v.object({
   pid: v.number(),
   settings: v.record(v.string(), v.string()),
   found: v.record(v.string(), v.string()),
+  node: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/))),
+  device: v.optional(v.string()),
 });
 
 export interface Joined {
@@ -20,6 +22,10 @@ export interface Joined {
   readonly settings: Readonly<Record<string, string>>;
   /** What stood in the place of the settings that were left open. */
   readonly found: Readonly<Record<string, string>>;
+  /** This host's identity, for the day on which its state directory is lost. Older documents have none. */
+  readonly node?: string | undefined;
+  /** The name of the backend's device, "" where it makes none. */
+  readonly device?: string | undefined;
 }
 
 export async function writeJoined(runDir: string, joined: Joined): Promise<void> {

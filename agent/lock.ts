@@ -1,4 +1,5 @@
 /** One agent for each run directory: a lock that the kernel drops when its holder dies. */
+import type { Clock } from "../net/clock.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
 
 export interface AgentLock {
@@ -30,11 +31,58 @@ export function tryLockAgent(runDir: string): AgentLock | undefined {
   return { release: () => file.close() };
 }
 
-/** Waits until no agent holds the lock, then takes it. */
-export async function lockAgent(runDir: string): Promise<AgentLock> {
-  const file = await Deno.open(lockFile(runDir), { create: true, read: true, write: true, mode: 0o644 });
-  await file.lock(true);
-  return { release: () => file.close() };
+/** How often a lock that somebody holds is tried again. */
+const TRY_MS = 50;
+
+/** Takes the lock as soon as it is free, or resolves to undefined after `ms` milliseconds. */
+export async function lockAgentWithin(
+  runDir: string,
+  { ms, clock }: { ms: number; clock: Clock },
+): Promise<AgentLock | undefined> {
+  const deadline = clock.monotonic() + ms;
+  while (true) {
+    const lock = tryLockAgent(runDir);
+    if (lock !== undefined || clock.monotonic() >= deadline) return lock;
+    await clock.sleep(TRY_MS);
+  }
+}
+
+/**
+ * The process that certainly holds the lock, or undefined where it cannot be told. A number in the lock file
+ * alone proves nothing: it may be a dead agent's, and another process may bear it by now.
+ */
+export function provenHolder(runDir: string): number | undefined {
+  const file = Deno.statSync(lockFile(runDir));
+  const named = lockHolder(runDir);
+  const candidates = [...lockersOf(file.ino), ...(named === undefined ? [] : [named])];
+  return candidates.find((pid) => pid !== Deno.pid && hasOpen(pid, file));
+}
+
+/** Processes in /proc/locks (proc(5)) that hold a flock on a file with this inode, on whatever device. */
+function lockersOf(inode: number | null): number[] {
+  const lines = readIfAny(() => Deno.readTextFileSync("/proc/locks")) ?? "";
+  return lines.split("\n").flatMap((line) => {
+    const found = /^\d+: FLOCK +\S+ +WRITE +(\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line);
+    const pid = Number(found?.[1]);
+    return found !== null && Number(found[2]) === inode && pid > 1 ? [pid] : [];
+  });
+}
+
+function hasOpen(pid: number, { dev, ino }: Deno.FileInfo): boolean {
+  const names = readIfAny(() => [...Deno.readDirSync(`/proc/${pid}/fd`)].map((entry) => entry.name)) ?? [];
+  return names.some((name) => {
+    const open = readIfAny(() => Deno.statSync(`/proc/${pid}/fd/${name}`));
+    return open !== undefined && open.dev === dev && open.ino === ino;
+  });
+}
+
+/** A process may end while it is looked at, and may be one that we may not look at. */
+function readIfAny<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 /** The process that wrote the lock file last; whether it still runs is the lock's business. */

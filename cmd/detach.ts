@@ -38,6 +38,11 @@ export async function detach({ settings }: Context, args: readonly string[]): Pr
   const complaints = (await new Response(child.stderr).text()).trimEnd();
   const { code } = await child.status;
   if (complaints !== "") console.error(complaints);
+  if (code === exit.done && answer.text !== "") {
+    // Another one has joined meanwhile, and the answer is about that.
+    print(answer.text.trimEnd());
+    return exit.done;
+  }
   if (code !== exit.done && complaints !== "") return code;
   throw new FlanError("The agent ended before the network was ready", {
     op: "detach",

@@ -1,25 +1,20 @@
 /** `flan down`: leave the network, and leave the host as it was before `flan up`. */
 import { requireNetAdmin } from "../agent/capability.ts";
-import { askAgent } from "../agent/control.ts";
-import { type HostState, readHostState } from "../agent/host_state.ts";
-import { removeJoined } from "../agent/joined.ts";
-import { type AgentLock, lockAgent, lockHolder, makeRunDir, tryLockAgent } from "../agent/lock.ts";
+import { readHostState } from "../agent/host_state.ts";
+import { readJoined, removeJoined } from "../agent/joined.ts";
+import { makeRunDir } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
-import { aliasOf } from "../kernel/state.ts";
-import { describe } from "../kernel/state.ts";
-import { teardown } from "../kernel/teardown.ts";
 import { keySubnet } from "../lease/key.ts";
 import { release } from "../lease/manager.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
-import { type Context, socketOf, subnetFileOf, withKernel, withStore } from "./context.ts";
+import { type Context, subnetFileOf, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { print } from "./output.ts";
-import type { SettingKey } from "./settings.ts";
-
-/** An agent that does not stop in this time is killed; the kernel keeps what it made, and we take it away. */
-const STOP_MS = 5000;
+import { removeFromKernel, type Self } from "./remove.ts";
+import type { SettingKey, Settings } from "./settings.ts";
+import { stopAgent } from "./stop_agent.ts";
 
 export function command(run: Runner): AnyCommand {
   const options = [new Option("--keep-lease", "leave the lease in the store, for a host that comes back")];
@@ -39,17 +34,19 @@ export function command(run: Runner): AnyCommand {
 async function runDown({ context, flags }: Call): Promise<number> {
   requireNetAdmin("take the network away");
   const { settings } = context;
+  // What cannot be read must be said while everything still works.
+  formerSelf(context);
   makeRunDir(settings.runDir);
-  const { lock, stopped } = await takeLock(context);
+  const { lock, stopped } = await stopAgent(context);
   try {
+    const self = formerSelf(context);
     const { subnetFile, sharedSubnetFile } = subnetFileOf(settings);
     const files = removeSubnetEnv(subnetFile, { shared: sharedSubnetFile });
-    const state = readHostState(settings.stateDir);
-    const removed = state === undefined ? [] : await removeFromKernel(context, state);
+    const { removed, left } = await withKernel(context, (kernel) => removeFromKernel(kernel, self));
     // The kernel first: a store that is away must not keep the host from being cleaned.
-    const released = state === undefined || flags["keepLease"] === true
+    const released = self === undefined || flags["keepLease"] === true
       ? undefined
-      : await releaseLease(context, state.node);
+      : await releaseLease(context, self.node);
     const done = [
       ...stopped,
       ...files.map((file) => `removed ${file}`),
@@ -57,6 +54,7 @@ async function runDown({ context, flags }: Call): Promise<number> {
       ...(released === undefined ? [] : [`released ${released}`]),
     ];
     print(done.length === 0 ? "nothing to do" : done.join("\n"));
+    if (left.length > 0) throw remains(left, { self, settings });
     removeJoined(settings.runDir);
     return exit.done;
   } finally {
@@ -64,42 +62,31 @@ async function runDown({ context, flags }: Call): Promise<number> {
   }
 }
 
-/** Stops a running agent and takes its lock, so that none starts while we clean up. */
-async function takeLock(context: Context): Promise<{ lock: AgentLock; stopped: string[] }> {
-  const { settings, clock } = context;
-  const free = tryLockAgent(settings.runDir);
-  if (free !== undefined) return { lock: free, stopped: [] };
-  const pid = lockHolder(settings.runDir);
-  await askAgent(socketOf(settings), { op: "stop", clock }).catch((error) => {
-    context.log.log("warning", `The agent does not listen: ${messageOf(error)}`, { pid });
-  });
-  const locked = lockAgent(settings.runDir);
-  const late = new AbortController();
-  const patience = clock.sleep(STOP_MS, late.signal).then(() => undefined);
-  let lock = await Promise.race([locked, patience]);
-  if (lock === undefined) {
-    // Read again: at first the holder may not have written its number yet.
-    const deaf = lockHolder(settings.runDir);
-    if (deaf !== undefined) Deno.kill(deaf, "SIGKILL");
-    lock = await locked;
+/**
+ * Who this host was in the network: as its state directory says or, where that is lost or damaged, as it joined.
+ * Throws what reading them does where neither says it.
+ */
+function formerSelf({ settings, log }: Context): Self | undefined {
+  const { node, device = "" } = readJoined(settings.runDir) ?? {};
+  try {
+    const state = readHostState(settings.stateDir);
+    if (state !== undefined) return { node: state.node, device, macs: state.macs };
+  } catch (error) {
+    if (node === undefined) throw error;
+    log.log("warning", `Going by what this host joined with: ${messageOf(error)}`);
   }
-  late.abort();
-  return { lock, stopped: [`stopped the agent (process ${pid ?? "unknown"})`] };
+  return node === undefined ? undefined : { node, device, macs: {} };
 }
 
-async function removeFromKernel(context: Context, { node, macs }: HostState): Promise<string[]> {
-  const owner = { alias: aliasOf(node), links: [], macs: Object.values(macs) };
-  return await withKernel(context, async (kernel) => {
-    const { removed, failures } = await teardown(kernel, owner);
-    if (failures[0] !== undefined) throw failures[0].error;
-    const links = removed.filter((object) => object.kind === "link").map((object) =>
-      `removed ${describe(object)}`
-    );
-    const others = removed.length - links.length;
-    return others === 0
-      ? links
-      : [...links, `removed ${others} routes, nexthops, neighbours, FDB entries and addresses`];
-  });
+function remains(
+  left: readonly string[],
+  { self, settings }: { self: Self | undefined; settings: Settings },
+): FlanError {
+  const [names, hint] = [left.join(", "), left.map((name) => `ip link delete ${name}`).join("; ")];
+  const why = self === undefined
+    ? `neither ${settings.stateDir}/host.json nor ${settings.runDir}/joined.json is there to say whose it is`
+    : "the alias by which flan knows its own links was taken from it";
+  return new FlanError(`Cannot remove ${names}: ${why}`, { op: "down", code: "failed", hint });
 }
 
 async function releaseLease(context: Context, node: string): Promise<string | undefined> {

@@ -2,7 +2,7 @@
 import type { Agent } from "../agent/agent.ts";
 import { askAgent } from "../agent/control.ts";
 import { type Joined, readJoined } from "../agent/joined.ts";
-import { lockHolder } from "../agent/lock.ts";
+import { type AgentLock, lockHolder, tryLockAgent } from "../agent/lock.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr, formatIp } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
@@ -15,6 +15,10 @@ import { kebab, type SettingKey, settingKeys, type Settings } from "./settings.t
 
 /** Settings that say how a person is spoken to, and not what the network is. */
 const manners: readonly SettingKey[] = ["logFile", "logFormat", "quiet", "verbose"];
+
+/** How long a second `up` waits for the first one to join, and how often it looks. */
+const JOIN_MS = 10_000;
+const ASK_MS = 100;
 
 /** What this host has joined with: the settings as given, and what was found where one was left open. */
 export function joinedWith(settings: Settings, { config, host, backend }: Agent["state"]): Joined {
@@ -34,27 +38,49 @@ export function joinedWith(settings: Settings, { config, host, backend }: Agent[
     Object.fromEntries(
       settingKeys.filter((key) => !manners.includes(key)).map((key) => [key, display(key, values[key])]),
     );
-  return { pid: Deno.pid, settings: shown(settings), found: shown(found) };
+  const [node, device] = [host.node, backend.device(config)];
+  return { pid: Deno.pid, settings: shown(settings), found: shown(found), node, device };
 }
 
-/** Answers for `up` while another agent holds the lock. Throws `invalid` where the settings differ. */
-export async function alreadyRunning(context: Context, format: Format): Promise<number> {
-  const { settings, sources, clock } = context;
-  const joined = readJoined(settings.runDir);
-  const status = await askAgent(socketOf(settings), { op: "status", clock }) as {
-    lease?: Readonly<Record<string, Json>>;
-  } | undefined;
-  if (joined === undefined || status === undefined) {
-    const holder = lockHolder(settings.runDir) ?? "unknown";
-    throw new FlanError(
-      `Cannot start: an agent (process ${holder}) is just starting or stopping in ${settings.runDir}`,
-      {
-        op: "up",
-        code: "failed",
-        hint: "try again in a moment",
-      },
-    );
+/** What a second `up` needs of the status of the first one's agent. */
+interface Running {
+  readonly lease?: Readonly<Record<string, Json>> | null;
+}
+
+/**
+ * Takes the lock, or waits until the agent that holds it has joined and says how it stands. Throws FlanError
+ * where that takes longer than a join does.
+ */
+export async function lockOrRunning(
+  { settings, clock }: Context,
+): Promise<{ lock: AgentLock; running?: undefined } | { lock?: undefined; running: Running }> {
+  const deadline = clock.monotonic() + JOIN_MS;
+  while (true) {
+    const lock = tryLockAgent(settings.runDir);
+    if (lock !== undefined) return { lock };
+    const running = await askAgent(socketOf(settings), { op: "status", clock }) as Running | null | undefined;
+    if (running != null) return { running };
+    if (clock.monotonic() >= deadline) throw startingOrStopping(settings);
+    await clock.sleep(ASK_MS);
   }
+}
+
+function startingOrStopping({ runDir }: Settings): FlanError {
+  return new FlanError(
+    `Cannot start: an agent (process ${
+      lockHolder(runDir) ?? "unknown"
+    }) is just starting or stopping in ${runDir}`,
+    { op: "up", code: "failed", hint: "try again in a moment" },
+  );
+}
+
+/** Answers for `up` beside an agent that runs. Throws `invalid` where the settings differ. */
+export function alreadyRunning(
+  { settings, sources }: Context,
+  { format, running }: { format: Format; running: Running },
+): number {
+  const joined = readJoined(settings.runDir);
+  if (joined === undefined) throw startingOrStopping(settings);
   const { pid } = joined;
   for (const key of settingKeys) {
     if (sources[key] === "default" || manners.includes(key)) continue;
@@ -68,6 +94,6 @@ export async function alreadyRunning(context: Context, format: Format): Promise<
     );
   }
   console.error(`flan: An agent with these settings is running already (process ${pid})`);
-  if (status.lease) printOwnLease(format, status.lease);
+  if (running.lease) printOwnLease(format, running.lease);
   return exit.done;
 }

@@ -5,7 +5,7 @@ import { serveControl } from "../agent/control.ts";
 import { requireOutside } from "../agent/network.ts";
 import { findUnderlay } from "../agent/underlay.ts";
 import { writeJoined } from "../agent/joined.ts";
-import { makeRunDir, tryLockAgent } from "../agent/lock.ts";
+import { makeRunDir } from "../agent/lock.ts";
 import { wireAgent } from "../agent/wire.ts";
 import { ensureNetwork } from "../lease/manager.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
@@ -24,7 +24,7 @@ import { type Call, leaf } from "./leaf.ts";
 import type { Format } from "./output.ts";
 import { listenForSignals, type Signals } from "./signals.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { alreadyRunning, joinedWith } from "./running.ts";
+import { alreadyRunning, joinedWith, lockOrRunning } from "./running.ts";
 
 export function command(run: Runner): AnyCommand {
   return leaf(
@@ -54,8 +54,8 @@ async function runUp({ context, format, flags }: Call): Promise<number> {
   requireField(format);
   requireNetAdmin("set up the network");
   makeRunDir(context.settings.runDir);
-  const lock = tryLockAgent(context.settings.runDir);
-  if (lock === undefined) return await alreadyRunning(context, format);
+  const { lock, running } = await lockOrRunning(context);
+  if (running !== undefined) return alreadyRunning(context, { format, running });
   if (flags["detach"] === true) {
     lock.release();
     return await detach(context, Deno.args);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ensureHostState, ensureMac, readHostState, rememberSubnet } from "../../agent/host_state.ts";
 import { readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
-import { lockHolder, makeRunDir, tryLockAgent } from "../../agent/lock.ts";
+import { lockAgentWithin, lockHolder, makeRunDir, provenHolder, tryLockAgent } from "../../agent/lock.ts";
 import { FlanError } from "../../net/errors.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
@@ -89,6 +89,9 @@ Deno.test("joined: what was written is read, nothing is undefined, and damage is
     await writeJoined(dir, joined);
     const { pid, settings, found } = readJoined(dir)!;
     assert.deepEqual({ pid, settings, found }, joined);
+    await writeJoined(dir, { ...joined, node: "0123456789abcdef", device: "flan.1" });
+    const { node, device } = readJoined(dir)!;
+    assert.deepEqual([node, device], ["0123456789abcdef", "flan.1"]);
     for (const text of ["", "[]", '{"schema":"flan.joined/v9"}', " ".repeat(70_000)]) {
       Deno.writeTextFileSync(`${dir}/joined.json`, text);
       assert.throws(() => readJoined(dir), { code: "invalid", hint: /remove .*joined\.json/ });
@@ -119,14 +122,29 @@ Deno.test("lock: held by one process at a time, named, and free when its holder 
     assert.equal(new TextDecoder().decode((await reader.read()).value), "held\n");
     assert.equal(tryLockAgent(runDir), undefined);
     assert.equal(lockHolder(runDir), holder.pid);
+    assert.equal(provenHolder(runDir), holder.pid);
+    // Somebody's number in the file proves nothing: neither a stranger's nor that of a process that has gone.
+    for (const stranger of [Deno.ppid, 4_194_000]) {
+      Deno.writeTextFileSync(`${runDir}/agent.lock`, `${stranger}\n`);
+      assert.equal(provenHolder(runDir), holder.pid);
+    }
+    Deno.writeTextFileSync(`${runDir}/agent.lock`, `${holder.pid}\n`);
+    const waiting = lockAgentWithin(runDir, { ms: 1000, clock });
+    await clock.advance(1000);
+    assert.equal(await waiting, undefined, "given up");
     holder.kill("SIGKILL");
     await holder.status;
     await reader.cancel();
     await holder.stdin.abort();
     const lock = tryLockAgent(runDir);
     assert.ok(lock !== undefined, "a dead holder holds nothing");
-    assert.equal(lockHolder(runDir), Deno.pid);
+    Deno.writeTextFileSync(`${runDir}/agent.lock`, `${Deno.ppid}\n`);
+    assert.equal(provenHolder(runDir), undefined, "nobody is taken for the holder who has not the file open");
     lock.release();
+    const taken = await lockAgentWithin(runDir, { ms: 0, clock });
+    assert.ok(taken !== undefined, "free again");
+    assert.equal(lockHolder(runDir), Deno.pid);
+    taken.release();
   });
 });
 

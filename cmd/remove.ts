@@ -1,0 +1,61 @@
+/** Takes away what flan made in the kernel, and names what it must leave. */
+import type { Kernel } from "../kernel/kernel.ts";
+import { aliasOf, describe, type KernelObject, type Link, LINK_ALIAS } from "../kernel/state.ts";
+import { teardown } from "../kernel/teardown.ts";
+
+/** Who this host was in the network. */
+export interface Self {
+  readonly node: string;
+  /** The device's name as this host joined, "" where it is not known. */
+  readonly device: string;
+  /** MAC by device name. */
+  readonly macs: Readonly<Record<string, string>>;
+}
+
+export interface Removal {
+  /** What was removed, as lines for a person. */
+  readonly removed: readonly string[];
+  /** Names of links that flan has made and that are not marked as this host's, or not any more. */
+  readonly left: readonly string[];
+}
+
+/** Without `self` nothing can be removed: links of any flan are left, and named. Throws KernelError. */
+export async function removeFromKernel(kernel: Kernel, self: Self | undefined): Promise<Removal> {
+  if (self === undefined) {
+    const links = (await linksOf(kernel)).filter(({ alias }) => isFlans(alias));
+    return { removed: [], left: links.map(({ name }) => name) };
+  }
+  const { removed, failures } = await teardown(kernel, {
+    alias: aliasOf(self.node),
+    links: [],
+    macs: Object.values(self.macs),
+  });
+  if (failures[0] !== undefined) throw failures[0].error;
+  const left = (await linksOf(kernel)).filter((link) => wasOurs(link, self)).map(({ name }) => name);
+  return { removed: linesOf(removed), left };
+}
+
+function linesOf(removed: readonly KernelObject[]): string[] {
+  const links = removed.filter((object) => object.kind === "link").map((object) =>
+    `removed ${describe(object)}`
+  );
+  const others = removed.length - links.length;
+  return others === 0
+    ? links
+    : [...links, `removed ${others} routes, nexthops, neighbours, FDB entries and addresses`];
+}
+
+/** A link with our device's name and MAC that bears nobody's alias: somebody took ours away. */
+function wasOurs({ name, alias, mac }: Link, { device, macs }: Self): boolean {
+  if (isFlans(alias)) return false;
+  const kept = macs[name];
+  return kept === undefined ? name === device : kept === mac;
+}
+
+function isFlans(alias: string): boolean {
+  return alias === LINK_ALIAS || alias.startsWith(`${LINK_ALIAS} `);
+}
+
+async function linksOf(kernel: Kernel): Promise<Link[]> {
+  return (await kernel.dump({ links: [], sysctls: [] })).filter((object) => object.kind === "link");
+}
