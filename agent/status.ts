@@ -4,6 +4,8 @@ import type { Json } from "../net/json.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import type { Backend, Host } from "../backends/backend.ts";
+import type { Report } from "../kernel/reconcile.ts";
+import { keyOf } from "../kernel/state.ts";
 import type { Agent } from "./agent.ts";
 import { gatewayOf } from "./subnet_env.ts";
 
@@ -49,11 +51,18 @@ export function statusOf(agent: Agent, { pid, store, now }: { pid: number; store
     lease: own === undefined ? null : ownLease({ lease: own, config, host, backend }),
     store: { url: store, revision: snapshot.revision, reachable: !agent.health.has("store-unreachable") },
     peers: { planned: plan.peers.length, refused: view.refused.length + plan.refused.length },
-    drift: report.conflicts.length + report.failures.length,
+    drift: driftOf(report),
     repairs: { count: agent.repairs.count, last: lastRepair(agent) },
     problems: problems.map((one) => ({ ...one, since: new Date(one.since).toISOString() })),
     generatedAt: new Date(now).toISOString(),
   } satisfies Record<string, Json>;
+}
+
+/** How many objects are not as planned, whether they wait for another try or not; a kernel that cannot be asked is one. */
+export function driftOf({ conflicts, failures, waiting, error }: Report): number {
+  const refused = [...failures, ...waiting].map(({ change }) => change.object);
+  const apart = new Set([...refused, ...conflicts.map(({ wanted }) => wanted)].map(keyOf));
+  return apart.size + (error === undefined ? 0 : 1);
 }
 
 function lastRepair({ repairs: { last } }: Agent): Json {
