@@ -6,39 +6,34 @@ import { FileStore } from "../../lease/file.ts";
 import { acquire } from "../../lease/manager.ts";
 import { silent } from "../../net/log.ts";
 import { systemClock as clock } from "../../agent/clock.ts";
-import { acquireInChild, injectionMissing } from "../lib/lease_process.ts";
+import { acquireInChild, callsInChild, injectionMissing } from "../lib/lease_process.ts";
 
 const missing = injectionMissing();
 const why = missing === undefined ? "" : ` (skipped: ${missing})`;
 const config = { Network: "10.5.0.0/16", Backend: { Type: "host-gw" } };
 
-/** Every system call of a write that names or uses one of its files: [suffix of the path, call]. */
-const points: [string, string][] = [
-  ["", "openat"],
-  ["", "read"],
-  ["", "close"],
-  [".lock", "openat"],
-  [".lock", "flock"],
-  [".lock", "close"],
-  ["/..", "getdents64"],
-  [".tmp-PID-0", "openat"],
-  [".tmp-PID-0", "chmod"],
-  [".tmp-PID-0", "write"],
-  [".tmp-PID-0", "fsync"],
-  [".tmp-PID-0", "close"],
-  [".tmp-PID-0", "rename"],
-  [".backup", "unlink"],
-  [".backup", "linkat"],
-  ["/..", "openat"],
-  ["/..", "fsync"],
-  ["/..", "close"],
+/** The files that a write uses, by what stands after the document's path; "/.." is the directory. */
+const files = ["", ".lock", ".tmp-PID-0", ".backup", "/.."];
+
+/** What any list of a write's system calls must hold; a shorter one was not made of a write. */
+const certain = [
+  ".lock flock",
+  ".tmp-PID-0 write",
+  ".tmp-PID-0 fsync",
+  ".tmp-PID-0 rename",
+  ".backup linkat",
 ];
 
 Deno.test({
   name: `a kill at any system call of a lease write leaves the old document or the new${why}`,
   ignore: missing !== undefined,
   async fn() {
-    // Two at a time: the processes mostly wait for strace.
+    const points = (await Promise.all(files.map(callsOn))).flat();
+    const named = points.map((point) => point.join(" "));
+    for (const point of certain) {
+      assert.ok(named.includes(point), `${point} is not among ${named.join(", ")}`);
+    }
+    // A few at a time: the processes mostly wait for strace.
     const queue = [...points];
     const kills: number[] = [];
     const sweep = async () => {
@@ -46,19 +41,31 @@ Deno.test({
         kills.push(await killAt(point));
       }
     };
-    await Promise.all([sweep(), sweep()]);
+    await Promise.all(Array.from({ length: 4 }, sweep));
     assert.equal(kills.length, points.length);
   },
 });
+
+/** Every system call of a write that names or uses one of its files: [suffix of the path, call]. */
+async function callsOn(suffix: string): Promise<[string, string][]> {
+  const directory = await newDirectory();
+  const path = `${directory}/network.json`;
+  const calls = await callsInChild(path, 1, tracedPath(path, suffix));
+  await Deno.remove(directory, { recursive: true });
+  return calls.map((call) => [suffix, call]);
+}
+
+function tracedPath(path: string, suffix: string): string {
+  return suffix === "/.." ? path.slice(0, path.lastIndexOf("/")) : path + suffix;
+}
 
 /** Kills the writer at the first, second, … such call until it survives; the number of kills. */
 async function killAt([suffix, call]: [string, string]): Promise<number> {
   for (let when = 1;; when++) {
     const directory = await newDirectory();
     const path = `${directory}/network.json`;
-    const traced = suffix === "/.." ? directory : path + suffix;
     const { code, output } = await acquireInChild(path, 1, {
-      path: traced,
+      path: tracedPath(path, suffix),
       call,
       effect: "signal=KILL",
       when,

@@ -32,15 +32,33 @@ export function injectionMissing(): string | undefined {
 /** Lets host `host` acquire a subnet in a process of its own. */
 export function acquireInChild(path: string, host: number, fault?: Fault): Promise<Result> {
   const args = ["run", "-A", "-q", child, "acquire", path, String(host)];
-  return fault === undefined ? run(Deno.execPath(), args) : run("unshare", [
-    // In a process namespace of its own the child's number, and so its temporary file's name, is known.
-    ...["--pid", "--fork", "--kill-child", "strace", "-f", "-qq", "-o", "/dev/null"],
-    ...[fault.path.replace("PID", "2"), fault.path.replace("PID", "3"), fault.path.replace("PID", "4")]
-      .flatMap((traced) => ["-P", traced]),
-    ...["-e", `trace=${fault.call}`, "-e", `inject=${fault.call}:${fault.effect}:when=${fault.when}`],
+  if (fault === undefined) return run(Deno.execPath(), args);
+  const { call, effect, when } = fault;
+  return run("unshare", [
+    ...straced(fault.path, "/dev/null"),
+    ...["-e", `trace=${call}`, "-e", `inject=${call}:${effect}:when=${when}`],
     Deno.execPath(),
     ...args,
   ]);
+}
+
+/** The names of the system calls on `traced` with which a healthy process acquires a subnet, each once. */
+export async function callsInChild(path: string, host: number, traced: string): Promise<string[]> {
+  const output = `${path}.calls`;
+  const args = ["run", "-A", "-q", child, "acquire", path, String(host)];
+  const result = await run("unshare", [...straced(traced, output), Deno.execPath(), ...args]);
+  if (result.code !== 0) throw new Error(`the child failed: ${result.output}`);
+  const lines = (await Deno.readTextFile(output)).matchAll(/^\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed>)/gm);
+  return [...new Set([...lines].map(([, call]) => call!))];
+}
+
+/** The command that runs another under strace, for the calls on one path. */
+function straced(path: string, output: string): string[] {
+  return [
+    // In a process namespace of its own the child's number, and so its temporary file's name, is known.
+    ...["--pid", "--fork", "--kill-child", "strace", "-f", "-qq", "-o", output],
+    ...["2", "3", "4"].flatMap((pid) => ["-P", path.replace("PID", pid)]),
+  ];
 }
 
 /** A process that holds the writers' lock until it is disposed. */
