@@ -27,7 +27,8 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
       return "host";
     case "link":
     case "address":
-      return onDevice || event.link === undefined || event.link === scope.underlay || scope.searching
+      return onDevice || event.former === scope.device || event.link === undefined ||
+          event.link === scope.underlay || event.former === scope.underlay || scope.searching
         ? "host"
         : undefined;
     case "nexthop":

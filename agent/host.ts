@@ -33,15 +33,15 @@ export async function describeHost(
 
 /**
  * The same without changing anything: for `routes`, `status` and `--dry-run`. A host that has no identity or
- * no MAC yet gets placeholders that no real host can have.
+ * no MAC yet has empty ones: nothing that somebody could repeat by hand on two hosts.
  */
 export async function observeHost(
   kernel: Kernel,
   { device, options }: Network & { options: HostOptions },
 ): Promise<Host> {
   const state = readHostState(options.stateDir);
-  const node = state?.node ?? "none";
-  const mac = state?.macs[device] ?? await macInKernel(kernel, { device, node }) ?? "02:00:00:00:00:00";
+  const node = state?.node ?? "";
+  const mac = state?.macs[device] ?? await macInKernel(kernel, { device, node }) ?? "";
   return { ...await facts(kernel, options), node, mac };
 }
 

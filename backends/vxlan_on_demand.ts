@@ -74,7 +74,7 @@ export function planOnDemand(
       neighbours.push(neighbour);
       keys.push(keyOf(neighbour));
     }
-    return { lease: peer.lease, way: "vxlan", keys };
+    return { lease: peer.lease, way: "on-demand", keys };
   });
   const objects = [base.link, ...sysctls, base.address, ...fdb, ...neighbours, route];
   return { objects, peers: plans, refused: base.refused };

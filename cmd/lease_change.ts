@@ -93,6 +93,7 @@ export async function releaseLease({ context, flags, args: [subnet] }: Call): Pr
   });
 }
 
-function noLease(store: string): FlanError {
+/** For a host that asks about itself and holds no lease. */
+export function noLease(store: string): FlanError {
   return new FlanError(`This host has no lease in ${store}`, { op: "lease", code: "no" });
 }

@@ -7,6 +7,7 @@ import type { Lease, Refusal } from "../lease/lease.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
+import { noLease } from "./lease_change.ts";
 import { remaining } from "./lease_show.ts";
 import { type Observation, observe } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -150,7 +151,8 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
 }
 
 async function diffRoutes({ context, format }: Call): Promise<number> {
-  const { drift } = await observe(context);
+  const { drift, view } = await observe(context);
+  if (view.own === undefined) throw noLease(context.settings.store);
   const changes = drift.changes.map(({ verb, object }) => ({
     change: verb === "add" ? "missing" : verb === "replace" ? "wrong" : "stray",
     object: describe(object),

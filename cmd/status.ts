@@ -1,14 +1,15 @@
 /** `flan status`: one screen about this host, from the agent, or from store and kernel where none runs. */
 import { askAgent } from "../agent/control.ts";
 import type { statusOf } from "../agent/status.ts";
-import { FlanError } from "../net/errors.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
-import { printable } from "../net/text.ts";
+import { printable, quoted } from "../net/text.ts";
 import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Format, print, printJson, valueOf } from "./output.ts";
+import { duration } from "./setting_types.ts";
 
 /** How often `--wait` asks; the agent itself does nothing for it. */
 const ASK_MS = 100;
@@ -26,7 +27,7 @@ export function command(run: Runner): AnyCommand {
       options: [
         new Option("--wait", "wait until the network is ready and well"),
         new Option("--peers <number>", "with --wait: and until so many peers are reached (default 0)"),
-        new Option("--timeout <seconds>", "give up waiting then (default 60)"),
+        new Option("--timeout <duration>", "give up waiting then (default 60s)"),
       ],
       settings: [],
       formats: ["table", "json", "value"],
@@ -39,7 +40,7 @@ export function command(run: Runner): AnyCommand {
 }
 
 async function runStatus({ context, format, flags }: Call): Promise<number> {
-  const seconds = integerFlag("--timeout", String(flags["timeout"] ?? 60), { min: 0, max: 86_400 });
+  const seconds = waitTime(String(flags["timeout"] ?? 60));
   const peers = integerFlag("--peers", String(flags["peers"] ?? 0), { min: 0, max: 1_000_000 });
   const status = flags["wait"] === true
     ? await waitUntilWell(context, { seconds, peers })
@@ -56,6 +57,15 @@ function noStatus(status: null | undefined, { settings }: Context): FlanError {
     : `No agent runs in ${settings.runDir}`;
   const hint = joining ? "flan status --wait waits for it" : "flan up --detach starts one";
   return new FlanError(message, { op: "status", code: "no", hint });
+}
+
+/** Seconds from `60`, `60s` or `5m`. */
+function waitTime(text: string): number {
+  try {
+    return duration(0)(text);
+  } catch (error) {
+    throw invalid("cli", `Cannot use --timeout ${quoted(text)}: ${messageOf(error)}`);
+  }
 }
 
 async function ask({ settings, clock }: Context): Promise<Answer> {

@@ -103,9 +103,15 @@ type Bare = Omit<KernelEvent, "own" | "port">;
 function linkEvent(parser: MessageParser, message: MessageBounds, names: LinkNames): Bare | undefined {
   const link = decodeLink(parser, message);
   if (link === undefined) return undefined;
+  const before = names.of(link.index);
   if (message.type === RTM_NEWLINK) names.set(link.index, link.name);
   else names.delete(link.index);
-  return { group: "link", action: message.type === RTM_NEWLINK ? "new" : "delete", link: link.name };
+  return {
+    group: "link",
+    action: message.type === RTM_NEWLINK ? "new" : "delete",
+    link: link.name,
+    ...(before !== undefined && before !== link.name && { former: before }),
+  };
 }
 
 function neighbourEvent(parser: MessageParser, message: MessageBounds, names: LinkNames): Bare | undefined {

@@ -27,7 +27,6 @@ export function library<const S extends Deno.ForeignLibraryInterface>(
 }
 
 function open<S extends Deno.ForeignLibraryInterface>(init: LibraryInit<S>): Deno.DynamicLibrary<S> {
-  const tried: string[] = [];
   let cause: unknown;
   for (const file of init.files) {
     try {
@@ -35,10 +34,11 @@ function open<S extends Deno.ForeignLibraryInterface>(init: LibraryInit<S>): Den
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
       cause = error;
-      tried.push(`${file} (${messageOf(error)})`);
     }
   }
-  throw new FlanError(`Cannot open library ${init.name}: tried ${tried.join(", ")}`, {
+  // Deno says "Could not open library" twice before the loader's own words.
+  const why = messageOf(cause).replace(/^(Could not open library: )+/, "");
+  throw new FlanError(`Cannot open library ${init.name} (tried ${init.files.join(", ")}): ${why}`, {
     op: "ffi.open",
     code: "unsupported",
     cause,

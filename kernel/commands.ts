@@ -33,7 +33,7 @@ function commandsFor(verb: Verb, object: KernelObject): Words[] {
 
 function linkCommands(verb: Verb, link: Link): Words[] {
   if (verb === "delete") return [["ip", "link", "delete", "dev", link.name]];
-  const common = ["address", link.mac, "mtu", link.mtu];
+  const common = [...(link.mac === "" ? [] : ["address", link.mac]), "mtu", link.mtu];
   const finish: Words[] = [
     // No IPv6 address of its own, which no plan wants; where IPv6 is off this command fails and is not needed.
     ...(verb === "add" ? [["ip", "link", "set", "dev", link.name, "addrgenmode", "none"]] : []),

@@ -63,6 +63,8 @@ export interface KernelEvent {
   readonly port: number;
   /** The link concerned, where the event names one. */
   readonly link?: string;
+  /** The name that the link had until now, where this event renames it. */
+  readonly former?: string;
   /** Destination prefix of a route, address with length, or neighbour's IP. */
   readonly subject?: string;
   /** For routes and neighbours. */

@@ -12,7 +12,7 @@ export const LINK_ALIAS = "flan";
 
 /** The alias that marks the links of one node. */
 export function aliasOf(node: string): string {
-  return `${LINK_ALIAS} ${node}`;
+  return node === "" ? LINK_ALIAS : `${LINK_ALIAS} ${node}`;
 }
 
 export interface Link {

@@ -30,8 +30,8 @@ function probe(args: readonly (string | number)[]): string[] {
 export async function startServers(lab: Lab, members: readonly Member[]): Promise<void> {
   await Promise.all(members.map(async (member) => {
     const [program, ...args] = lab.command(member, probe(["serve", PORT]));
-    const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "inherit" })
-      .spawn();
+    // It may outlive the demo (--keep), and must not hold on to whatever the demo's output goes to.
+    const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
     child.unref();
     await child.stdout.getReader().read();
   }));

@@ -79,6 +79,7 @@ const deeds: readonly Deed[] = [
   link("sets the link down", "link set flan.1 down"),
   link("deletes the link", "link delete flan.1"),
   link("renames the link", "link set flan.1 down", "link set flan.1 name mine", "link set mine up"),
+  link("renames the link while it is up", "link set flan.1 name mine"),
   link("changes the link's MAC", "link set flan.1 address 02:00:00:00:00:77"),
   link("changes the link's MTU", "link set flan.1 mtu 1300"),
 ];
