@@ -9,6 +9,7 @@ import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { allReached, matrixText, throughputText } from "./demo/report.ts";
 import { print } from "./output.ts";
+import { listenForSignals } from "./signals.ts";
 import { mainFile } from "./self.ts";
 
 export function command(run: Runner): AnyCommand {
@@ -34,27 +35,49 @@ async function runDemo({ context, flags }: Call): Promise<number> {
   requireNetAdmin("make network namespaces");
   const backend = context.settings.backend ?? "vxlan";
   const network = context.settings.network;
-  progress(`making ${hosts} hosts as network namespaces`);
-  const lab = await Lab.create({ name: `flan-demo-${Deno.pid}`, hosts });
-  const interrupted = removeOnInterrupt(lab);
+  const name = `flan-demo-${Deno.pid}`;
+  // From here on Ctrl-C leaves nothing behind.
+  const signals = listenForSignals();
+  const ended = new AbortController();
+  let interrupted: number | undefined;
+  signals.stopped.then((code) => interrupted = code);
+  const lab = new Lab(name, Deno.makeTempDirSync({ prefix: `${name}-` }));
+  const up = ["--backend", backend, ...(network === undefined ? [] : ["--network", network])];
+  const work = demonstrate(lab, { hosts, up, ended: ended.signal });
   let kept = false;
   try {
-    const up = ["--backend", backend, ...(network === undefined ? [] : ["--network", network])];
-    progress(`flan up ${up.join(" ")}   on every host`);
-    const members = await joinAll(lab, up);
-    await startServers(lab, members);
-    const matrix = await show(lab, members, interrupted.signal);
+    const outcome = await Promise.race([work, signals.stopped.then(() => undefined)]);
+    if (outcome === undefined) return interrupted!;
     kept = flags["keep"] === true;
-    if (kept) tellHow(lab, members);
-    return allReached(matrix) ? exit.done : exit.no;
+    if (kept) tellHow(lab, outcome.members);
+    return allReached(outcome.matrix) ? exit.done : exit.no;
+  } catch (error) {
+    // What Ctrl-C does to the programs that we wait for is no failure.
+    if (interrupted !== undefined) return interrupted;
+    throw error;
   } finally {
-    interrupted.close();
-    if (!kept && !interrupted.signal.aborted) {
-      progress("taking everything away");
-      await leaveAll(lab);
+    ended.abort();
+    if (!kept) {
+      progress(interrupted === undefined ? "taking everything away" : "interrupted, taking everything away");
+      if (interrupted === undefined) await leaveAll(lab);
+      await lab.halt(work, context.clock);
       await lab.remove();
     }
+    signals.close();
   }
+}
+
+/** Makes the hosts, lets them join and shows them. */
+async function demonstrate(
+  lab: Lab,
+  { hosts, up, ended }: { hosts: number; up: readonly string[]; ended: AbortSignal },
+): Promise<{ members: readonly Member[]; matrix: Matrix }> {
+  progress(`making ${hosts} hosts as network namespaces`);
+  await lab.build(hosts);
+  progress(`flan up ${up.join(" ")}   on every host`);
+  const members = await joinAll(lab, up);
+  await startServers(lab, members);
+  return { members, matrix: await show(lab, members, ended) };
 }
 
 /** The first host starts the network; the others join it at once. */
@@ -108,21 +131,6 @@ async function leaveAll(lab: Lab): Promise<void> {
     const { code, stderr } = await lab.flan(host, ["down"]);
     if (code !== 0) console.error(`flan: ${host.namespace}: ${stderr.trim()}`);
   }));
-}
-
-/** Ctrl-C leaves nothing behind. */
-function removeOnInterrupt(lab: Lab): { signal: AbortSignal; close(): void } {
-  const interruption = new AbortController();
-  const signals = { SIGINT: exit.interrupted, SIGTERM: exit.terminated } as const;
-  const handlers = Object.entries(signals).map(([name, code]) => {
-    const handler = () => {
-      interruption.abort();
-      void lab.remove().finally(() => Deno.exit(code));
-    };
-    Deno.addSignalListener(name as Deno.Signal, handler);
-    return () => Deno.removeSignalListener(name as Deno.Signal, handler);
-  });
-  return { signal: interruption.signal, close: () => handlers.forEach((remove) => remove()) };
 }
 
 function tellHow(lab: Lab, members: readonly Member[]): void {

@@ -2,6 +2,8 @@
  * Several hosts on one machine: each a network namespace with an `eth0` of its own, all on one bridge that
  * stands in a namespace too. Nothing outside these namespaces is touched.
  */
+import type { Clock } from "../../net/clock.ts";
+import { FlanError } from "../../net/errors.ts";
 import { flanCommand } from "../self.ts";
 import { must, type Outcome, run } from "./shell.ts";
 
@@ -23,6 +25,7 @@ export const MAX_HOSTS = 200;
 export class Lab {
   readonly #name: string;
   readonly #bridge: string;
+  #halted = false;
   readonly hosts: LabHost[] = [];
   /** Everything of the lab on disk: states, logs and the store. */
   readonly directory: string;
@@ -35,18 +38,11 @@ export class Lab {
     this.store = `file:${directory}/network.json`;
   }
 
-  /** Makes the namespaces and wires them up. What was made before a failure is there for {@link remove}. */
+  /** A lab that stands. What was made before a failure is taken away again. */
   static async create({ name, hosts }: { name: string; hosts: number }): Promise<Lab> {
     const lab = new Lab(name, Deno.makeTempDirSync({ prefix: `${name}-` }));
     try {
-      await must(["ip", "netns", "add", lab.#bridge]);
-      await lab.#ip(lab.#bridge, [
-        "link add br0 type bridge",
-        `address add ${UNDERLAY}.254/24 dev br0`,
-        "link set br0 up",
-        "link set lo up",
-      ]);
-      for (let i = 1; i <= hosts; i++) await lab.#addHost(i);
+      await lab.build(hosts);
       return lab;
     } catch (error) {
       await lab.remove();
@@ -54,12 +50,25 @@ export class Lab {
     }
   }
 
+  /** Makes the namespaces and wires them up. What was made before a failure is there for {@link remove}. */
+  async build(hosts: number): Promise<void> {
+    await must(["ip", "netns", "add", this.#bridge]);
+    await this.#ip(this.#bridge, [
+      "link add br0 type bridge",
+      `address add ${UNDERLAY}.254/24 dev br0`,
+      "link set br0 up",
+      "link set lo up",
+    ]);
+    for (let i = 1; i <= hosts; i++) await this.#addHost(i);
+  }
+
   async #addHost(number: number): Promise<void> {
     const namespace = `${this.#name}-${number}`;
     const address = `${UNDERLAY}.${number}`;
     const runDir = `${this.directory}/${number}/run`;
     const stateDir = `${this.directory}/${number}/state`;
-    await must(["ip", "netns", "add", namespace]);
+    this.#requireOpen();
+    // Known before it is made: whoever takes the lab away meanwhile must not miss it.
     this.hosts.push({
       namespace,
       address,
@@ -67,6 +76,7 @@ export class Lab {
       stateDir,
       env: { FLAN_STORE: this.store, FLAN_RUN_DIR: runDir, FLAN_STATE_DIR: stateDir },
     });
+    await must(["ip", "netns", "add", namespace]);
     await this.#ip(this.#bridge, [
       `link add p${number} type veth peer name eth0 netns ${namespace}`,
       `link set p${number} master br0 up`,
@@ -86,6 +96,7 @@ export class Lab {
 
   /** Runs a program on a host. */
   async on(host: LabHost, argv: readonly string[]): Promise<Outcome> {
+    this.#requireOpen();
     return await run(this.command(host, argv), host.env);
   }
 
@@ -99,17 +110,35 @@ export class Lab {
     return ["ip", "netns", "exec", host.namespace, ...argv];
   }
 
+  /** Lets no further program start, and ends those that run until `work`, which waits for them, has ended. */
+  async halt(work: Promise<unknown>, clock: Clock): Promise<void> {
+    this.#halted = true;
+    const ended = new AbortController();
+    const end = () => ended.abort();
+    work.then(end, end);
+    while (!ended.signal.aborted) {
+      for (const { namespace } of this.hosts) await endAll(namespace);
+      await clock.sleep(100, ended.signal);
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#halted) throw new FlanError("The lab is being taken away", { op: "demo", code: "failed" });
+  }
+
   /** Ends what still runs in the namespaces and takes everything away. */
   async remove(): Promise<void> {
     for (const namespace of [...this.hosts.map((host) => host.namespace), this.#bridge]) {
-      const pids = (await run(["ip", "netns", "pids", namespace])).stdout.split(/\s+/).filter(Boolean).map(
-        Number,
-      );
-      for (const pid of pids) kill(pid);
+      await endAll(namespace);
       await run(["ip", "netns", "delete", namespace]);
     }
     Deno.removeSync(this.directory, { recursive: true });
   }
+}
+
+async function endAll(namespace: string): Promise<void> {
+  const { stdout } = await run(["ip", "netns", "pids", namespace]);
+  for (const pid of stdout.split(/\s+/).filter(Boolean)) kill(Number(pid));
 }
 
 /** It may have ended by itself meanwhile. */
