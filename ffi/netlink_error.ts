@@ -67,7 +67,15 @@ export function changeError(change: Change, answer: Answer): KernelError {
       hint: "uname -r",
     });
   }
-  return new KernelError(`${what}: ${reasonOf(answer)}`, errno, { op });
+  return new KernelError(`${what}: ${reasonOf(answer)}`, errno, { op, hint: hintFor(change, errno) });
+}
+
+/** Of all that can stand in the way, the one that the kernel's text does not name. */
+function hintFor({ verb, object }: Change, errno: string): string | undefined {
+  if (errno !== "EEXIST" || verb !== "add" || object.kind !== "link" || object.vxlan === undefined) {
+    return undefined;
+  }
+  return `ip -d link show type vxlan shows which device has VNI ${object.vxlan.vni}; remove it, or use another VNI`;
 }
 
 /** The error of a question that the kernel refused; `what` as in `read routes`. */

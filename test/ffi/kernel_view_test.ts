@@ -199,3 +199,16 @@ Deno.test("kernel view: an administrator's route for one type of service stands 
     assert.deepEqual(routes.filter(({ destination }) => destination === route.destination), []);
     await succeed(kernel, add(route));
   }));
+
+Deno.test("kernel view: another device with our VNI is said to be looked for, with the command that shows it", () =>
+  withSystem(async (system, kernel) => {
+    const link = device(system);
+    await ip(
+      `link add theirs type vxlan id ${link.vxlan!.vni} dstport ${link.vxlan!.port} dev ${
+        link.vxlan!.parent
+      }`,
+    );
+    const [failure] = await kernel.apply([add(link)]);
+    assert.equal(failure?.error.errno, "EEXIST");
+    assert.match(failure!.error.hint ?? "", /^ip -d link show type vxlan shows which device has VNI 7;/);
+  }));
