@@ -17,7 +17,8 @@ export interface UnderlayWish {
  * Finds the underlay. `wishes` are tried in order: a link's name, an address that a link carries,
  * `regex:PATTERN` (matched against addresses first, then names) or `can-reach:ADDRESS` (the kernel's route to
  * it). Without wishes it is the link that carries `publicIp`, else the one of the default route with the
- * lowest metric. Throws `invalid` with what there is to choose from.
+ * lowest metric. Throws `invalid` where no wish fits, and `failed` where none was made and none is
+ * found yet, with what there is to choose from.
  */
 export async function findUnderlay(
   kernel: Pick<Kernel, "routeGet">,
@@ -29,11 +30,13 @@ export async function findUnderlay(
       const found = await fitting(kernel, candidates, wish);
       if (found !== undefined) return found;
     }
-    throw none(candidates, `--iface ${wishes.join(", ")} fits no link with an IPv4 address`);
+    const why = `--iface ${wishes.join(", ")} fits no link with an IPv4 address`;
+    throw none(candidates, { why, code: "invalid" });
   }
   const carrying = publicIp === undefined ? undefined : candidates.withAddress(publicIp);
   const found = carrying ?? candidates.ofDefaultRoute();
-  if (found === undefined) throw none(candidates, "there is no default route");
+  // Nothing was asked for that somebody must correct: the network may only not be there yet.
+  if (found === undefined) throw none(candidates, { why: "there is no default route", code: "failed" });
   return found;
 }
 
@@ -132,13 +135,12 @@ function compile(pattern: string): RegExp {
   }
 }
 
-function none(candidates: Candidates, why: string): FlanError {
+function none(candidates: Candidates, { why, code }: { why: string; code: "invalid" | "failed" }): FlanError {
   const known = candidates.all.map((one) => `${one.link} (${one.address})`).join(", ") || "none";
-  return invalid(
-    "underlay",
-    `Cannot choose the underlay interface: ${why}; links with an IPv4 address: ${
-      quoted(known, 400).slice(1, -1)
-    }`,
-    "name one with --iface",
-  );
+  const shown = quoted(known, 400).slice(1, -1);
+  return new FlanError(`Cannot choose the underlay interface: ${why}; links with an IPv4 address: ${shown}`, {
+    op: "underlay",
+    code,
+    hint: "name one with --iface",
+  });
 }
