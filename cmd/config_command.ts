@@ -6,7 +6,7 @@ import { reasonOf } from "../lease/durable_file.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
-import { quoted } from "../net/text.ts";
+import { printable, quoted } from "../net/text.ts";
 import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
 import { display } from "./config.ts";
 import { withStore } from "./context.ts";
@@ -16,6 +16,9 @@ import { type Call, leaf } from "./leaf.ts";
 import { print, printList } from "./output.ts";
 import { readTextFile } from "./text_file.ts";
 import { kebab, type SettingKey, settingKeys } from "./settings.ts";
+
+/** Characters of one text value; the network config has none that is a tenth as long. */
+const MAX_VALUE = 4096;
 
 export function command(run: Runner): AnyCommand {
   const shown = leaf(
@@ -105,8 +108,8 @@ async function checkAll({ context, args: [file] }: Call): Promise<number> {
     () => parseNetworkConfig(value === undefined ? startingConfig(context, []) : value),
   );
   const notes = inPlace(where, () => backendFor(config.backendType).check(config));
-  for (const key of config.unknownKeys) console.error(`flan: ${where} has an unknown key ${key}`);
-  for (const note of notes) console.error(`flan: ${note}`);
+  for (const key of config.unknownKeys) console.error(`flan: ${where} has an unknown key ${printable(key)}`);
+  for (const note of notes) console.error(`flan: ${printable(note, 2000)}`);
   print(
     value === undefined
       ? `the settings are valid; ${where} holds no network yet`
@@ -156,6 +159,6 @@ async function get({ context, args: [key] }: Call): Promise<number> {
       { op: "config.get", code: "no" },
     );
   }
-  print(typeof value === "object" ? JSON.stringify(value) : String(value));
+  print(typeof value === "object" ? JSON.stringify(value) : printable(String(value), MAX_VALUE));
   return exit.done;
 }

@@ -8,6 +8,7 @@ import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
 import { parseCidr, sameCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
+import { printable } from "../net/text.ts";
 import { withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
@@ -37,7 +38,7 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
       );
     }
     await store.writeConfig(changed, snapshot.config.revision);
-    for (const note of notes) console.error(`flan: ${note}`);
+    for (const note of notes) console.error(`flan: ${printable(note, 2000)}`);
     print(JSON.stringify(changed, null, 2));
     return exit.done;
   });

@@ -40,9 +40,14 @@ export function outputFormat(flags: Readonly<Record<string, unknown>>, kinds: re
   return kind === "value" ? { kind, field: field! } : { kind: kind as Exclude<FormatName, "value"> };
 }
 
-/** Writes all of `text` and a newline to stdout. Throws BrokenPipe where nobody reads any more. */
+/**
+ * Writes all of `text` and a newline to stdout. Everything that a terminal would obey, but line ends and tabs,
+ * is written out as `\u001b`: in JSON, where it can only stand in a string, that is the same string. Throws
+ * BrokenPipe where nobody reads any more.
+ */
 export function print(text: string): void {
-  let rest: Uint8Array = new TextEncoder().encode(`${text}\n`);
+  const safe = text.replace(/[^\n\t]+/g, (part) => printable(part, Infinity));
+  let rest: Uint8Array = new TextEncoder().encode(`${safe}\n`);
   while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }
 

@@ -1,5 +1,6 @@
 /** How flan behaves in a pipe, under a signal, and where the answer is no. */
 import assert from "node:assert/strict";
+import { isPrintable } from "../../net/text.ts";
 import { fixturePath, Sandbox } from "./sandbox.ts";
 
 function withNetwork(): Sandbox {
@@ -153,4 +154,17 @@ Deno.test("a state directory that is a file is a failure, and not a matter of pe
   const { code, stderr } = await sandbox.flan(["lease", "get", "--state-dir", sandbox.store]);
   assert.match(stderr, /^flan: Cannot read \S+network\.json\/host\.json: Not a directory/);
   assert.equal(code, 1);
+});
+
+Deno.test("a network config cannot speak to the terminal of who asks for it", async () => {
+  using sandbox = withNetwork();
+  const network = JSON.parse(Deno.readTextFileSync(sandbox.store));
+  network.config.value["K\u001b[2J\u009b"] = "v\u001b[31m\nflan: all is well";
+  Deno.writeTextFileSync(sandbox.store, JSON.stringify(network));
+  const asked = [["config", "get"], ["config", "get", "K\u001b[2J\u009b"], ["config", "check"]];
+  for (const args of asked) {
+    const { stdout, stderr } = await sandbox.flan(args);
+    assert.ok(`${stdout}${stderr}`.split("\n").every(isPrintable), JSON.stringify([stdout, stderr]));
+    assert.doesNotMatch(stdout, /^flan: all is well/m);
+  }
 });

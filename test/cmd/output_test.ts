@@ -1,7 +1,17 @@
 /** What stdout gets, in every format. */
 import assert from "node:assert/strict";
-import { fit, type Format, type Listing, outputFormat, printList, table, valueOf } from "../../cmd/output.ts";
+import {
+  fit,
+  type Format,
+  type Listing,
+  outputFormat,
+  print,
+  printList,
+  table,
+  valueOf,
+} from "../../cmd/output.ts";
 import { FlanError } from "../../net/errors.ts";
+import { isPrintable } from "../../net/text.ts";
 
 interface Thing {
   readonly name: string;
@@ -81,6 +91,20 @@ Deno.test("json: schema first, then what is said of the list, then the items", (
 
 Deno.test("JSON holds no raw control character", () => {
   for (const kind of ["json", "jsonl"] as const) assert.ok(!printed({ kind }).includes("\u001b"));
+});
+
+Deno.test("nothing that a terminal obeys is printed, and in JSON it is still the same text", () => {
+  const name = "a\u009b31m\u202eb\u200b\u2028c\u007f";
+  const { stdout } = capture(() => {
+    print(`x\u001b[2J\r${name}\ty\nz`);
+    printList({ kind: "json" }, listing([{ name, size: 1 }]));
+    print(valueOf({ data: { name } }, "data"));
+  });
+  assert.ok(stdout.split(/[\n\t]/).every(isPrintable), JSON.stringify(stdout));
+  assert.match(stdout, /^x\\u001b\[2J\\u000da\\u009b31m.*\ty\nz\n/);
+  const documents = /(\{\n[^]*\n\})\n(.*)\n$/.exec(stdout)!;
+  assert.equal(JSON.parse(documents[1]!).items[0].name, name);
+  assert.deepEqual(JSON.parse(documents[2]!), { name });
 });
 
 Deno.test("jsonl: one document a line", () => {
