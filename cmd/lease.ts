@@ -13,6 +13,12 @@ const holdsLease: readonly SettingKey[] = [...speaksForHost, "leaseTtl"];
 const subnet = ["[subnet]", "such as 10.244.3.0/24"] as const;
 
 export function command(run: Runner): AnyCommand {
+  const [list, get, watch] = reading(run);
+  const summary = "Show and change who owns which subnet";
+  return newGroup({ name: "lease", summary }, [list, get, ...changing(run), watch]);
+}
+
+function reading(run: Runner): [AnyCommand, AnyCommand, AnyCommand] {
   const list = leaf(
     {
       name: "list",
@@ -34,6 +40,15 @@ export function command(run: Runner): AnyCommand {
     run,
     getLease,
   );
+  const watch = leaf(
+    { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: [] },
+    run,
+    watchLeases,
+  );
+  return [list, get, watch];
+}
+
+function changing(run: Runner): AnyCommand[] {
   const acquire = leaf(
     {
       name: "acquire",
@@ -67,11 +82,5 @@ export function command(run: Runner): AnyCommand {
     run,
     releaseLease,
   );
-  const watch = leaf(
-    { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: [] },
-    run,
-    watchLeases,
-  );
-  const summary = "Show and change who owns which subnet";
-  return newGroup({ name: "lease", summary }, [list, get, acquire, renew, release, watch]);
+  return [acquire, renew, release];
 }
