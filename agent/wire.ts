@@ -1,5 +1,7 @@
 /** Puts the parts of an agent together. The only file of this folder that knows which kernel and which store. */
 import { openKernel } from "../ffi/netlink_kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
@@ -7,24 +9,32 @@ import { Agent } from "./agent.ts";
 import { ensureHostState } from "./host_state.ts";
 import type { AgentOptions } from "./parts.ts";
 
-export interface Wired {
-  readonly agent: Agent;
+/** What an agent stands on: opened once, because a store knows again what it has read before. */
+export interface Ground {
+  readonly store: Store;
+  readonly kernel: Kernel;
   close(): void;
 }
 
-/** Opens the store and the kernel and gives the host an identity. Nothing in the network changes yet. */
-export async function wireAgent(
-  options: AgentOptions & { store: string },
-  { clock, log }: { clock: Clock; log: Logger },
-): Promise<Wired> {
-  const { node } = await ensureHostState(options.stateDir, clock);
-  const store = openStore(options.store, { clock, log });
+/** Opens the store and the kernel. Nothing changes in either. */
+export function openGround(url: string, { clock, log }: { clock: Clock; log: Logger }): Ground {
+  const store = openStore(url, { clock, log });
   const kernel = openKernel({ clock });
   return {
-    agent: new Agent({ store, kernel, clock, log, node, options }),
+    store,
+    kernel,
     close() {
       kernel.close();
       store.close();
     },
   };
+}
+
+/** The agent on its ground, after the host was given an identity. Nothing in the network changes yet. */
+export async function wireAgent(
+  ground: Ground,
+  { options, clock, log }: { options: AgentOptions; clock: Clock; log: Logger },
+): Promise<Agent> {
+  const { node } = await ensureHostState(options.stateDir, clock);
+  return new Agent({ ...ground, clock, log, node, options });
 }

@@ -2,29 +2,23 @@
 import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { serveControl } from "../agent/control.ts";
-import { requireOutside } from "../agent/network.ts";
-import { findUnderlay } from "../agent/underlay.ts";
 import { writeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
-import { wireAgent } from "../agent/wire.ts";
-import { ensureNetwork } from "../lease/manager.ts";
-import { parseNetworkConfig } from "../lease/network.ts";
-import { backendFor } from "../backends/registry.ts";
-import { formatCidr } from "../net/ip.ts";
+import { ownLease, statusOf } from "../agent/status.ts";
+import { openGround, wireAgent } from "../agent/wire.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
-import { type Context, socketOf, subnetFileOf, withKernel, withStore } from "./context.ts";
+import { type Context, socketOf, subnetFileOf } from "./context.ts";
 import { detach, tellReady } from "./detach.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
-import { ownLease, statusOf } from "../agent/status.ts";
-import { printOwnLease, requireField } from "./own_lease.ts";
-import { requireAgreement, startingConfig } from "./network_settings.ts";
 import { type Call, leaf } from "./leaf.ts";
 import type { Format } from "./output.ts";
-import { listenForSignals, type Signals } from "./signals.ts";
-import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import { printOwnLease, requireField } from "./own_lease.ts";
 import { alreadyRunning, joinedWith, lockOrRunning } from "./running.ts";
+import { listenForSignals, type Signals } from "./signals.ts";
+import { startNetwork } from "./start_network.ts";
 
 export function command(run: Runner): AnyCommand {
   return leaf(
@@ -95,18 +89,23 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       });
       control.catch(() => {}); // awaited below
     }
-    const early = await Promise.race([startNetwork(context).then(() => undefined), signals.stopped]);
-    if (early !== undefined) return early;
-    const wired = await wireAgent({ ...settings, ...subnetFileOf(settings) }, context);
+    const ground = openGround(settings.store, context);
     try {
-      const lease = await wired.agent.join();
-      await writeJoined(settings.runDir, joinedWith(settings, wired.agent.state));
-      agent = wired.agent;
-      sayJoined(how, ownLease({ ...wired.agent.state, lease }));
+      const early = await Promise.race([
+        startNetwork(context, ground).then(() => undefined),
+        signals.stopped,
+      ]);
+      if (early !== undefined) return early;
+      const options = { ...settings, ...subnetFileOf(settings) };
+      const joining = await wireAgent(ground, { options, clock, log });
+      const lease = await joining.join();
+      await writeJoined(settings.runDir, joinedWith(settings, joining.state));
+      agent = joining;
+      sayJoined(how, ownLease({ ...agent.state, lease }));
       if (how.once) return exit.done;
-      log.log("info", "Ready", { subnet: lease.subnet, peers: wired.agent.state.view.peers.length });
+      log.log("info", "Ready", { subnet: lease.subnet, peers: agent.state.view.peers.length });
       if (how.detached) bearClosedPipe(tellReady);
-      const running = wired.agent.run(stopping.signal);
+      const running = agent.run(stopping.signal);
       const ended = Promise.race([running, control]).then(() => exit.failed);
       const code = await Promise.race([signals.stopped, ended]);
       stopping.abort();
@@ -114,7 +113,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       log.log("info", "Stopped; the network stays as it is, `flan down` takes it away");
       return code;
     } finally {
-      wired.close();
+      ground.close();
     }
   } catch (error) {
     if (settings.logFile !== undefined) log.log("error", `The agent ends: ${traceOf(error)}`);
@@ -145,35 +144,6 @@ function traceOf(error: unknown): string {
   return error instanceof Error && !(error instanceof FlanError)
     ? error.stack ?? error.message
     : messageOf(error);
-}
-
-/** Starts the network where the store holds none; otherwise holds the settings against the one that is there. */
-async function startNetwork(context: Context): Promise<void> {
-  const { settings, log } = context;
-  await withStore(context, (store) =>
-    withKernel(context, async (kernel) => {
-      const objects = await kernel.dump({ links: [], sysctls: [] });
-      const { iface: wishes = [], publicIp } = settings;
-      const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
-      const wanted = startingConfig(context, objects);
-      // A network that this version cannot serve must not be started either.
-      const planned = parseNetworkConfig(wanted);
-      backendFor(planned.backendType).check(planned);
-      requireOutside(planned, underlay);
-      const { config, started } = await ensureNetwork(store, wanted);
-      const network = parseNetworkConfig(config.value);
-      if (started) {
-        log.log(
-          "info",
-          `Started network ${
-            formatCidr(network.network)
-          } with backend ${network.backendType} in ${store.url}`,
-        );
-        return;
-      }
-      requireAgreement(context, network, store.url);
-      requireOutside(network, underlay);
-    }));
 }
 
 /** Null is the status of an agent that is still joining. */
