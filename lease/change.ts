@@ -71,7 +71,7 @@ export function removed(
   expect(document, key, { expected, now, verb: "remove" });
   const leases = new Map(document.leases);
   leases.delete(key);
-  const past = remembered(document.past, [{ key, how: "released", ended: now }]);
+  const past = remembered(document.past, [{ key, how: "released", ended: Math.floor(now / 1000) * 1000 }]);
   return { document: { ...document, revision: document.revision + 1, leases, past }, result: undefined };
 }
 

@@ -113,6 +113,8 @@ export class FileStore implements Store {
         const before = await openDocument(this.#path, tools);
         const { document, result } = change(before, this.#clock.now());
         await saveDocument(this.#path, document);
+        // What was written is what a read would find, and nobody else writes while the lock is held.
+        this.#cache.set(await Deno.lstat(this.#path), document);
         return result;
       });
     } catch (error) {
