@@ -35,15 +35,24 @@ export async function removeFromKernel(kernel: Kernel, self: Self | undefined): 
   return { removed: linesOf(removed), left };
 }
 
+/** Links by name, everything else as a count of its kind: there may be thousands. */
 function linesOf(removed: readonly KernelObject[]): string[] {
-  const links = removed.filter((object) => object.kind === "link").map((object) =>
-    `removed ${describe(object)}`
-  );
-  const others = removed.length - links.length;
-  return others === 0
-    ? links
-    : [...links, `removed ${others} routes, nexthops, neighbours, FDB entries and addresses`];
+  const links = removed.filter((object) => object.kind === "link");
+  const counts = names.flatMap(([kind, one, many]) => {
+    const count = removed.filter((object) => object.kind === kind).length;
+    return count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
+  });
+  const lines = links.map((link) => `removed ${describe(link)}`);
+  return counts.length === 0 ? lines : [...lines, `removed ${counts.join(", ")}`];
 }
+
+const names: readonly (readonly [kind: KernelObject["kind"], one: string, many: string])[] = [
+  ["route", "route", "routes"],
+  ["neighbour", "neighbour", "neighbours"],
+  ["fdb", "FDB entry", "FDB entries"],
+  ["nexthop", "nexthop", "nexthops"],
+  ["address", "address", "addresses"],
+];
 
 /** A link with our device's name and MAC that bears nobody's alias: somebody took ours away. */
 function wasOurs({ name, alias, mac }: Link, { device, macs }: Self): boolean {
