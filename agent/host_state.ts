@@ -18,6 +18,8 @@ export interface HostState {
   readonly macs: Readonly<Record<string, string>>;
   /** The subnet this host leased last. */
   readonly previous: string | undefined;
+  /** The store that leases it to this host, undefined once it was given back. */
+  readonly leasedIn: string | undefined;
 }
 
 const schema = v.object({
@@ -25,6 +27,7 @@ const schema = v.object({
   node: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   macs: v.record(v.string(), v.string()),
   previous: v.optional(v.string()),
+  leasedIn: v.optional(v.string()),
 });
 
 /**
@@ -37,11 +40,12 @@ export function readHostState(stateDir: string): HostState | undefined {
   const found = readOwnDocument(file, { schema, hint });
   if (found === undefined) return undefined;
   try {
-    const { node, macs, previous } = found;
+    const { node, macs, previous, leasedIn } = found;
     return {
       node,
       macs: Object.fromEntries(Object.entries(macs).map(([link, mac]) => [link, parseMac(mac)])),
       previous: previous === undefined ? undefined : formatCidr(parseCidr(previous)),
+      leasedIn,
     };
   } catch (error) {
     throw invalid("host.state", `Cannot use ${file}: ${messageOf(error)}`, hint);
@@ -54,7 +58,7 @@ export async function ensureHostState(stateDir: string, clock: Clock): Promise<H
     const known = readHostState(stateDir);
     if (known !== undefined) return known;
     const node = Array.from(clock.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return await write(stateDir, { node, macs: {}, previous: undefined });
+    return await write(stateDir, { node, macs: {}, previous: undefined, leasedIn: undefined });
   });
 }
 
@@ -79,13 +83,25 @@ export async function ensureMac(
   });
 }
 
-/** Remembers the subnet, so that it is asked for again after the lease was lost. */
-export async function rememberSubnet(stateDir: string, subnet: string): Promise<void> {
+/** Remembers the subnet, so that it is asked for again after the lease was lost, and the store that leases it. */
+export async function rememberSubnet(
+  stateDir: string,
+  { subnet, store }: { subnet: string; store: string },
+): Promise<void> {
+  await change(stateDir, { previous: subnet, leasedIn: store });
+}
+
+/** Remembers that the subnet was given back: its store may be gone for good reasons from now on. */
+export async function forgetLease(stateDir: string): Promise<void> {
+  await change(stateDir, { leasedIn: undefined });
+}
+
+async function change(stateDir: string, to: Partial<HostState>): Promise<void> {
   await locked(stateDir, async () => {
     const state = readHostState(stateDir);
-    if (state !== undefined && state.previous !== subnet) {
-      await write(stateDir, { ...state, previous: subnet });
-    }
+    if (state === undefined) return;
+    const changed = { ...state, ...to };
+    if (JSON.stringify(changed) !== JSON.stringify(state)) await write(stateDir, changed);
   });
 }
 

@@ -73,7 +73,7 @@ export class LeaseKeeper {
     const wanted = previous === undefined ? claim : { ...claim, previous };
     const lease = await acquire(store, wanted, this.#parts);
     this.#hold(lease, claim);
-    await rememberSubnet(stateDir, lease.subnet);
+    await rememberSubnet(stateDir, { subnet: lease.subnet, store: store.url });
     return lease;
   }
 

@@ -1,6 +1,7 @@
 /** `flan down`: leave the network, and leave the host as it was before `flan up`. */
 import { requireNetAdmin } from "../agent/capability.ts";
-import { readHostState } from "../agent/host_state.ts";
+import { forgetLease, readHostState } from "../agent/host_state.ts";
+import { noNetwork } from "../agent/network.ts";
 import { readJoined, removeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
@@ -46,7 +47,7 @@ async function runDown({ context, flags }: Call): Promise<number> {
     // The kernel first: a store that is away must not keep the host from being cleaned.
     const released = self === undefined || flags["keepLease"] === true
       ? undefined
-      : await releaseLease(context, self.node);
+      : await releaseLease(context, self);
     const done = [
       ...stopped,
       ...files.map((file) => `removed ${file}`),
@@ -70,12 +71,12 @@ function formerSelf({ settings, log }: Context): Self | undefined {
   const { node, device = "" } = readJoined(settings.runDir) ?? {};
   try {
     const state = readHostState(settings.stateDir);
-    if (state !== undefined) return { node: state.node, device, macs: state.macs };
+    if (state !== undefined) return { ...state, device };
   } catch (error) {
     if (node === undefined) throw error;
     log.log("warning", `Going by what this host joined with: ${messageOf(error)}`);
   }
-  return node === undefined ? undefined : { node, device, macs: {} };
+  return node === undefined ? undefined : { node, device, macs: {}, leasedIn: undefined };
 }
 
 function remains(
@@ -89,11 +90,15 @@ function remains(
   return new FlanError(`Cannot remove ${names}: ${why}`, { op: "down", code: "failed", hint });
 }
 
-async function releaseLease(context: Context, node: string): Promise<string | undefined> {
+async function releaseLease(context: Context, { node, leasedIn }: Self): Promise<string | undefined> {
   try {
     return await withStore(context, async (store) => {
       const snapshot = await store.read();
       const own = snapshot.records.find((record) => record.node === node);
+      if (own === undefined && snapshot.config === undefined && leasedIn === store.url) {
+        throw noNetwork(store.url);
+      }
+      if (leasedIn !== undefined) await forgetLease(context.settings.stateDir);
       if (own === undefined) return undefined;
       await release(store, { node });
       return `lease ${keySubnet(own.key)}`;

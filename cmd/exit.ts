@@ -14,6 +14,7 @@ export const exit = {
   timeout: 6,
   interrupted: 130,
   brokenPipe: 141,
+  hungUp: 129,
   terminated: 143,
 } as const;
 

@@ -30,7 +30,7 @@ export async function acquireLease({ context, format, flags }: Call): Promise<nu
         ...(subnet === undefined ? {} : { wish: subnet }),
       };
       const lease = await acquire(store, claim, context);
-      await rememberSubnet(settings.stateDir, lease.subnet);
+      await rememberSubnet(settings.stateDir, { subnet: lease.subnet, store: store.url });
       printOwnLease(format, ownLease({ lease, ...network, host }));
     }));
   return exit.done;

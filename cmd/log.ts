@@ -26,8 +26,9 @@ export function openLog(settings: Pick<Settings, "logFile" | "logFormat" | "quie
   const logger = getLogger(["flan"]);
   return {
     log(level, message, fields) {
-      // LogTape reads braces in a message as placeholders; ours are plain text.
-      const text = printable(message, 2000).replaceAll("{", "{{").replaceAll("}", "}}");
+      // LogTape reads braces as placeholders, but only where a message has an opening one; ours are plain text.
+      const plain = printable(message, 2000);
+      const text = plain.includes("{") ? plain.replaceAll("{", "{{").replaceAll("}", "}}") : plain;
       if (level === "warning") logger.warn(text, fields);
       else logger[level](text, fields);
     },

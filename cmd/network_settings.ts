@@ -4,7 +4,7 @@ import { invalid } from "../net/errors.ts";
 import { formatCidr, formatIp, overlaps, parseCidr, parsePrefix } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
-import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { type KernelObject, LINK_ALIAS, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import type { Loaded } from "./config.ts";
 import { kebab, type SettingKey } from "./settings.ts";
 
@@ -26,8 +26,13 @@ export function startingConfig({ settings }: Pick<Loaded, "settings">, host: rea
 }
 
 function freeNetwork(host: readonly KernelObject[]): string {
+  const flans = new Set(
+    host.flatMap((object) =>
+      object.kind === "link" && object.alias.split(" ")[0] === LINK_ALIAS ? [object.name] : []
+    ),
+  );
   const used = host.flatMap((object) => {
-    if (object.kind === "address") return [object.address];
+    if (object.kind === "address") return flans.has(object.link) ? [] : [object.address];
     return object.kind === "route" && object.protocol !== ROUTE_PROTOCOL ? [object.destination] : [];
   }).map((text) => parsePrefix(text).cidr).filter((cidr) => cidr.length > 0);
   const free = DEFAULT_NETWORKS.find((text) => !used.some((cidr) => overlaps(cidr, parseCidr(text))));

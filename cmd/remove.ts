@@ -10,6 +10,8 @@ export interface Self {
   readonly device: string;
   /** MAC by device name. */
   readonly macs: Readonly<Record<string, string>>;
+  /** The store that leases a subnet to it, where that is known. */
+  readonly leasedIn: string | undefined;
 }
 
 export interface Removal {

@@ -1,4 +1,4 @@
-/** SIGINT and SIGTERM as a promise of the exit code. */
+/** SIGINT, SIGTERM and SIGHUP (a terminal that was closed) as a promise of the exit code. */
 import { exit } from "./exit.ts";
 
 export interface Signals {
@@ -8,10 +8,14 @@ export interface Signals {
   close(): void;
 }
 
-/** From here on neither signal ends the process by itself, until `close`. */
+/** From here on none of the signals ends the process by itself, until `close`. */
 export function listenForSignals(): Signals {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const handlers = { SIGINT: () => stop(exit.interrupted), SIGTERM: () => stop(exit.terminated) };
+  const handlers = {
+    SIGINT: () => stop(exit.interrupted),
+    SIGTERM: () => stop(exit.terminated),
+    SIGHUP: () => stop(exit.hungUp),
+  };
   for (const [name, handler] of Object.entries(handlers)) {
     Deno.addSignalListener(name as Deno.Signal, handler);
   }

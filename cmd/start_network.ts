@@ -1,10 +1,13 @@
 /** The network that `flan up` joins: started where the store holds none, held against the settings where it does. */
+import { readHostState } from "../agent/host_state.ts";
 import { requireOutside } from "../agent/network.ts";
 import { findUnderlay } from "../agent/underlay.ts";
 import type { Ground } from "../agent/wire.ts";
 import { backendFor } from "../backends/registry.ts";
 import { ensureNetwork } from "../lease/manager.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
+import type { Store } from "../lease/store.ts";
+import { FlanError } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Context } from "./context.ts";
 import { requireAgreement, startingConfig } from "./network_settings.ts";
@@ -19,6 +22,7 @@ export async function startNetwork(context: Context, { store, kernel }: Ground):
   const planned = parseNetworkConfig(wanted);
   backendFor(planned.backendType).check(planned);
   requireOutside(planned, underlay);
+  await requireStoreThere(context, store);
   const { config, started } = await ensureNetwork(store, wanted);
   const network = parseNetworkConfig(config.value);
   if (started) {
@@ -27,4 +31,19 @@ export async function startNetwork(context: Context, { store, kernel }: Ground):
   }
   requireAgreement(context, network, store.url);
   requireOutside(network, underlay);
+}
+
+/**
+ * A store that leases a subnet to this host and holds no network any more is not there: a file system that is
+ * not mounted, a directory that was moved. A new network in its place would move all hosts to other subnets.
+ */
+async function requireStoreThere({ settings }: Context, store: Store): Promise<void> {
+  const { previous, leasedIn } = readHostState(settings.stateDir) ?? {};
+  if (leasedIn !== store.url || settings.network !== undefined) return;
+  if ((await store.read()).config !== undefined) return;
+  throw new FlanError(`Cannot find the network in ${store.url} that leases ${previous} to this host`, {
+    op: "up",
+    code: "store",
+    hint: "put the store back, or start a new network with --network",
+  });
 }

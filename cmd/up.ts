@@ -98,7 +98,10 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       if (early !== undefined) return early;
       const options = { ...settings, ...subnetFileOf(settings) };
       const joining = await wireAgent(ground, { options, clock, log });
-      const lease = await joining.join();
+      const joined = joining.join();
+      joined.catch(() => {}); // awaited, unless a signal ends the process before
+      const lease = await Promise.race([joined, signals.stopped]);
+      if (typeof lease === "number") return lease;
       await writeJoined(settings.runDir, joinedWith(settings, joining.state));
       agent = joining;
       sayJoined(how, ownLease({ ...agent.state, lease }));

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { ensureHostState, ensureMac, readHostState, rememberSubnet } from "../../agent/host_state.ts";
+import {
+  ensureHostState,
+  ensureMac,
+  forgetLease,
+  readHostState,
+  rememberSubnet,
+} from "../../agent/host_state.ts";
 import { readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
 import { lockAgentWithin, lockHolder, makeRunDir, provenHolder, tryLockAgent } from "../../agent/lock.ts";
 import { FlanError } from "../../net/errors.ts";
@@ -53,7 +59,7 @@ Deno.test("host state: a device's MAC is kept; one found in the kernel is taken 
     assert.equal(await ensureMac(dir, { device, existing: "02:00:00:00:00:09", clock }), made);
     const found = await ensureMac(dir, { device: "flan.2", existing: "02:00:00:00:00:09", clock });
     assert.equal(found, "02:00:00:00:00:09");
-    await rememberSubnet(dir, "10.5.3.0/24");
+    await rememberSubnet(dir, { subnet: "10.5.3.0/24", store: "memory:" });
     assert.deepEqual(readHostState(dir)?.macs, { [device]: made, "flan.2": found });
     assert.equal(readHostState(dir)?.previous, "10.5.3.0/24");
   });
@@ -152,5 +158,17 @@ Deno.test("lock: a run directory that cannot be made is an error that names it",
   await inDirectory((dir) => {
     Deno.writeTextFileSync(`${dir}/file`, "");
     assert.throws(() => makeRunDir(`${dir}/file/run`), { code: "failed", message: /file\/run/ });
+  });
+});
+
+Deno.test("host state: the store of a lease is remembered until the lease is given back, the subnet for ever", async () => {
+  await inDirectory(async (dir) => {
+    await ensureHostState(dir, clock);
+    assert.equal(readHostState(dir)?.leasedIn, undefined);
+    await rememberSubnet(dir, { subnet: "10.5.3.0/24", store: "file:/n.json" });
+    assert.equal(readHostState(dir)?.leasedIn, "file:/n.json");
+    await forgetLease(dir);
+    const { previous, leasedIn } = readHostState(dir)!;
+    assert.deepEqual([previous, leasedIn], ["10.5.3.0/24", undefined]);
   });
 });

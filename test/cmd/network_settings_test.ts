@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { withValue } from "../../cmd/config_set.ts";
 import { requireAgreement, startingConfig } from "../../cmd/network_settings.ts";
 import type { Settings, Source } from "../../cmd/settings.ts";
-import type { Route } from "../../kernel/state.ts";
+import type { Address, Link, Route } from "../../kernel/state.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
 import type { Json } from "../../net/json.ts";
 
@@ -113,3 +113,20 @@ for (const path of ["", ".", "Backend.", "a b", "__proto__", "Network.x", "Backe
     assert.throws(set, /^FlanError: Cannot set .*: a key such as SubnetLen or Backend\.VNI is needed$/);
   });
 }
+
+Deno.test("what flan left on this host is no reason to choose another default network", () => {
+  const link = (name: string, alias: string): Link => ({
+    kind: "link",
+    name,
+    alias,
+    type: "vxlan",
+    mac: "",
+    mtu: 1450,
+    up: true,
+  });
+  const address = (link: string): Address => ({ kind: "address", link, address: "10.244.1.0/32" });
+  const left = [link("flan.1", "flan 0123"), address("flan.1")];
+  assert.deepEqual((startingConfig(given({}), left) as { Network: string }).Network, "10.244.0.0/16");
+  const others = [link("vx0", ""), address("vx0")];
+  assert.notEqual((startingConfig(given({}), others) as { Network: string }).Network, "10.244.0.0/16");
+});

@@ -159,3 +159,31 @@ hostTest("down names a device whose alias somebody took away", { lab: "alias", .
   await hosts.ip(host, "link delete flan.1");
   assert.equal((await hosts.lab.flan(host, ["down"])).code, 0);
 });
+
+hostTest("a store that is away is neither replaced by another network nor taken for an empty one", {
+  lab: "away",
+  ...onHost,
+}, async (hosts) => {
+  const host = hosts.at(1);
+  const store = `${hosts.lab.directory}/store`;
+  const flan = (...args: string[]) =>
+    hosts.lab.flan(host, [...args, "--store", `file:${store}/network.json`]);
+  Deno.mkdirSync(store);
+  assert.equal((await flan("up", "--once")).code, 0);
+  Deno.renameSync(store, `${store}.away`);
+
+  const again = await flan("up", "--once");
+  const down = await flan("down");
+
+  assert.match(
+    again.stderr,
+    /^flan: Cannot find the network in \S+ that leases 10\.244\.1\.0\/24 to this host\nhint: /,
+  );
+  assert.match(down.stderr, /^flan: The host is clean, but its lease was not released: /);
+  assert.deepEqual([again.code, down.code], [4, 4]);
+  assert.throws(() => Deno.statSync(store), Deno.errors.NotFound);
+  Deno.renameSync(`${store}.away`, store);
+  assert.equal((await flan("down")).stdout, "released lease 10.244.1.0/24\n");
+  Deno.removeSync(store, { recursive: true });
+  assert.equal((await flan("up", "--once")).code, 0, "what was given back ties the host to no store");
+});
