@@ -40,7 +40,12 @@ export async function startNetwork(context: Context, { store, kernel }: Ground):
 async function requireStoreThere({ settings }: Context, store: Store): Promise<void> {
   const { previous, leasedIn } = readHostState(settings.stateDir) ?? {};
   if (leasedIn !== store.url || settings.network !== undefined) return;
-  if ((await store.read()).config !== undefined) return;
+  // A damaged store is there: what joins next mends it, or says what is wrong with it.
+  const snapshot = await store.read().catch((error) => {
+    if (error instanceof FlanError) return undefined;
+    throw error;
+  });
+  if (snapshot === undefined || snapshot.config !== undefined) return;
   throw new FlanError(`Cannot find the network in ${store.url} that leases ${previous} to this host`, {
     op: "up",
     code: "store",
