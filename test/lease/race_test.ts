@@ -41,8 +41,10 @@ Deno.test("a writer gives up on a lock that nobody lets go of, and nothing piles
         assert.match(message, /^Cannot lock .*network\.json\.lock: .*10 seconds$/);
       }
     }
-    // One attempt is waiting, on the file and on Deno's duplicate of its descriptor.
-    assert.equal(locksOpen(path), 2);
+    // One attempt is waiting: one descriptor, and a second as soon as Deno's thread has duplicated it. Six
+    // writers that each waited for themselves would have six at least.
+    const open = locksOpen(path);
+    assert.ok(open === 1 || open === 2, `${open} descriptors are open`);
     assert.equal((await store.read()).revision, 1);
     // A writer that is waiting when the lock becomes free gets it.
     const late = store.create(lease);
