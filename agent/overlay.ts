@@ -1,6 +1,5 @@
 /** The network that this host is in, and the reconciler that keeps the kernel to it; both change with the config. */
 import type { Clock } from "../net/clock.ts";
-import { silent } from "../net/log.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Underlay } from "../backends/backend.ts";
@@ -61,8 +60,7 @@ export class Overlay {
     const { kernel, clock, node } = this.#parts;
     const owner = ownerOf(network, { node, former: [...this.#former], macs: this.#macs });
     this.#network = network;
-    // What it would log is health to the agent, and logged as such.
-    this.#reconciler = new Reconciler(kernel, { owner, clock, log: silent });
+    this.#reconciler = new Reconciler(kernel, { owner, clock });
   }
 }
 

@@ -1,6 +1,5 @@
 /** flan's own small JSON documents on this host: read whole and checked, or not at all. */
-import { FlanError, invalid } from "../net/errors.ts";
-import { reasonOf } from "../lease/durable_file.ts";
+import { FlanError, invalid, systemReason } from "../net/errors.ts";
 import { check, type v } from "../net/schema.ts";
 
 /** None of them needs a tenth of this. */
@@ -30,7 +29,7 @@ export function readOwnDocument<T extends v.GenericSchema>(
 
 function unreadable(file: string, cause: unknown): FlanError {
   const denied = cause instanceof Deno.errors.PermissionDenied;
-  return new FlanError(`Cannot read ${file}: ${reasonOf(cause)}`, {
+  return new FlanError(`Cannot read ${file}: ${systemReason(cause)}`, {
     op: "own.document",
     code: denied ? "not-permitted" : "failed",
     cause,

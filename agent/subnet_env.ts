@@ -2,12 +2,12 @@
  * `subnet.env`: what CNI plugins and Docker read. Keys, order and form are flannel's; it is written last,
  * when the network works, and taken away first.
  */
-import { FlanError } from "../net/errors.ts";
+import { FlanError, systemReason } from "../net/errors.ts";
 import { type Cidr, formatCidr, formatIp, parseCidr } from "../net/ip.ts";
 import type { Backend, Host } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import { directoryOf, reasonOf, writeDurably } from "../lease/durable_file.ts";
+import { directoryOf, writeDurably } from "../lease/durable_file.ts";
 
 /** Where flannel's consumers look. */
 export const FLANNEL_FILE = "/run/flannel/subnet.env";
@@ -123,7 +123,7 @@ async function replace(file: string, text: string): Promise<void> {
 }
 
 function failed(verb: string, file: string, error: unknown): FlanError {
-  return new FlanError(`Cannot ${verb} ${file}: ${reasonOf(error)}`, {
+  return new FlanError(`Cannot ${verb} ${file}: ${systemReason(error)}`, {
     op: "subnet.env",
     code: "failed",
     cause: error,

@@ -2,9 +2,8 @@
 import { noNetwork } from "../agent/network.ts";
 import { startingConfig } from "./network_settings.ts";
 import { backendFor } from "../backends/registry.ts";
-import { reasonOf } from "../lease/durable_file.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
-import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import { FlanError, invalid, messageOf, systemReason } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { printable, quoted } from "../net/text.ts";
 import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
@@ -131,7 +130,7 @@ function readJson(file: string): Json {
   try {
     return JSON.parse(readTextFile(file)) as Json;
   } catch (error) {
-    throw invalid("config.check", `Cannot read network config ${file}: ${reasonOf(error)}`);
+    throw invalid("config.check", `Cannot read network config ${file}: ${systemReason(error)}`);
   }
 }
 

@@ -1,7 +1,6 @@
 /** The config file, YAML or JSON. The only file that imports js-yaml. */
 import { loadAll } from "yaml";
-import { reasonOf } from "../lease/durable_file.ts";
-import { invalid, messageOf } from "../net/errors.ts";
+import { invalid, messageOf, systemReason } from "../net/errors.ts";
 import { quoted } from "../net/text.ts";
 import { readTextFile } from "./text_file.ts";
 
@@ -27,7 +26,7 @@ function read(file: string, mustExist: boolean): string | undefined {
     return readTextFile(file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound && !mustExist) return undefined;
-    throw invalid("config.file", `Cannot read config file ${file}: ${reasonOf(error)}`);
+    throw invalid("config.file", `Cannot read config file ${file}: ${systemReason(error)}`);
   }
 }
 

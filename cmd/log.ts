@@ -1,8 +1,7 @@
 /** The log of flan on stderr or in a file. The only file that imports LogTape. */
 import { configureSync, getLogger, jsonLinesFormatter } from "logtape";
 import type { LogRecord } from "logtape";
-import { reasonOf } from "../lease/durable_file.ts";
-import { invalid } from "../net/errors.ts";
+import { invalid, systemReason } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { printable } from "../net/text.ts";
 import type { Settings } from "./settings.ts";
@@ -41,7 +40,7 @@ function openFile(path: string): Deno.FsFile {
   } catch (error) {
     throw invalid(
       "log",
-      `Cannot open log file ${path}: ${reasonOf(error)}`,
+      `Cannot open log file ${path}: ${systemReason(error)}`,
       "name another one with --log-file",
     );
   }

@@ -1,6 +1,5 @@
 /** Keeps the kernel equal to the plan. */
 import type { Clock } from "../net/clock.ts";
-import type { Logger } from "../net/log.ts";
 import { type Conflict, type Drift, drift, type ObjectState } from "./drift.ts";
 import { recordChanges } from "./effects.ts";
 import type { Change, Failure, Kernel, KernelEvent } from "./kernel.ts";
@@ -37,8 +36,6 @@ interface Progress {
   failures: readonly Failure[];
   /** Changes that failed before and whose time has not come. */
   waiting: readonly Change[];
-  /** Keys of what is not as planned. */
-  open: Set<string>;
   last: Drift | undefined;
   resynced: boolean;
 }
@@ -55,10 +52,10 @@ export class Reconciler {
   #believed = new Map<string, KernelObject>();
   #dirty = true;
 
-  constructor(kernel: Kernel, options: { owner: Owner; clock: Clock; log: Logger }) {
+  constructor(kernel: Kernel, options: { owner: Owner; clock: Clock }) {
     this.#kernel = kernel;
     this.#owner = options.owner;
-    this.#troubles = new Troubles(options);
+    this.#troubles = new Troubles(options.clock);
   }
 
   /**
@@ -72,7 +69,6 @@ export class Reconciler {
       done: [],
       failures: [],
       waiting: [],
-      open: new Set(),
       last: undefined,
       resynced: false,
     };
@@ -82,7 +78,7 @@ export class Reconciler {
           if (!await this.#round(desired, progress)) break;
         }
         this.#troubles.callSucceeded();
-        this.#troubles.settle(progress.failures, progress);
+        this.#troubles.settle(progress.failures, progress.waiting);
       } catch (error) {
         this.#dirty = true;
         this.#troubles.callFailed(error);
@@ -113,17 +109,12 @@ export class Reconciler {
     } else {
       progress.last = drift(desired, this.#believed.values(), this.#owner);
     }
-    const { changes: all, conflicts } = progress.last;
-    this.#troubles.conflicts(conflicts);
+    const { changes: all } = progress.last;
     progress.waiting = all.filter((change) => this.#troubles.waits(change));
     progress.failures = [];
     const blocked = new Set(progress.waiting.map(({ object }) => keyOf(object)));
     const changes = all.filter(({ object }) => !dependsOn(object, blocked));
-    const before = progress.done.length;
     if (changes.length > 0) progress.failures = await this.#carryOut(changes, progress);
-    const carriedOut = new Set(progress.done.slice(before));
-    const left = all.filter((change) => !carriedOut.has(change)).map(({ object }) => object);
-    progress.open = new Set([...left, ...conflicts.map(({ wanted }) => wanted)].map(keyOf));
     if (progress.failures.length === 0) return false;
     this.#dirty = true;
     return progress.failures.some(({ change }) => !this.#troubles.isFailing(change));

@@ -1,6 +1,6 @@
 /** The file store's document on disk: read, written, and mended when it was damaged. */
 import type { Clock } from "../net/clock.ts";
-import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import { FlanError, invalid, messageOf, systemReason } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import {
   Damage,
@@ -11,7 +11,7 @@ import {
   MAX_REVISION,
   parseDocument,
 } from "./document.ts";
-import { reasonOf, removeLeftovers, writeDurably } from "./durable_file.ts";
+import { removeLeftovers, writeDurably } from "./durable_file.ts";
 
 /**
  * A restored document begins this far above its backup, so that no revision of the lost document, which was
@@ -177,7 +177,7 @@ async function hasBackup(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw lost(`Cannot read ${path}.backup: ${reasonOf(error)}`);
+    throw lost(`Cannot read ${path}.backup: ${systemReason(error)}`);
   }
 }
 
@@ -202,7 +202,7 @@ async function lookAt(path: string): Promise<Deno.FileInfo | undefined> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof Damage || error instanceof FlanError) throw error;
-    throw lost(`Cannot read ${path}: ${reasonOf(error)}`);
+    throw lost(`Cannot read ${path}: ${systemReason(error)}`);
   }
 }
 
@@ -212,7 +212,7 @@ async function readText(path: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof TypeError) throw new Damage("it is not UTF-8 text");
-    throw lost(`Cannot read ${path}: ${reasonOf(error)}`);
+    throw lost(`Cannot read ${path}: ${systemReason(error)}`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Files that are always whole: a reader, or a power cut, finds the old contents or the new, never a mixture. */
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, systemReason } from "../net/errors.ts";
 
 export interface DurableOptions {
   /** Permission bits, whatever the umask; 0644 unless given. */
@@ -27,7 +27,7 @@ export async function writeDurably(path: string, text: string, options: DurableO
   } catch (error) {
     // What counts is the first error; a file that cannot be removed now is left to removeLeftovers.
     if (temporary !== undefined) await Deno.remove(temporary).catch(() => undefined);
-    throw new FlanError(`Cannot write ${path}: ${reasonOf(error)}`, {
+    throw new FlanError(`Cannot write ${path}: ${systemReason(error)}`, {
       op: "file.write",
       code: "failed",
       cause: error,
@@ -58,12 +58,6 @@ export async function siblings(path: string, infix: string): Promise<string[]> {
 export function directoryOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? "." : path.slice(0, Math.max(slash, 1));
-}
-
-/** The system's reason in an error of Deno's: `No space left on device (os error 28)`. */
-export function reasonOf(error: unknown): string {
-  // Deno appends the call and the path, which our own messages name already.
-  return messageOf(error).replace(/: \w+ '.*'$/s, "");
 }
 
 async function openNew(path: string, mode: number): Promise<{ path: string; file: Deno.FsFile }> {

@@ -1,12 +1,12 @@
 /** The store in a local JSON file, shared by every process of this machine that may write it. */
 import type { Clock } from "../net/clock.ts";
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, messageOf, systemReason } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import type { Logger } from "../net/log.ts";
 import { type Changed, configured, created, removed, snapshotOf, updated } from "./change.ts";
 import { Damage, type Document, EMPTY } from "./document.ts";
 import { DocumentCache, openDocument, readDocument, saveDocument } from "./document_file.ts";
-import { directoryOf, reasonOf } from "./durable_file.ts";
+import { directoryOf } from "./durable_file.ts";
 import { FileLock } from "./file_lock.ts";
 import { fileBell } from "./file_bell.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig, WatchOptions } from "./store.ts";
@@ -121,7 +121,7 @@ export class FileStore implements Store {
       if (error instanceof FlanError && error.code !== "failed") throw error;
       const message = error instanceof FlanError
         ? error.message
-        : `Cannot write ${this.#path}: ${reasonOf(error)}`;
+        : `Cannot write ${this.#path}: ${systemReason(error)}`;
       throw new FlanError(message, { op: "store.write", code: "store", cause: error });
     }
   }
@@ -131,7 +131,7 @@ export class FileStore implements Store {
     try {
       await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
     } catch (error) {
-      const message = `Cannot make directory ${directory}: ${reasonOf(error)}`;
+      const message = `Cannot make directory ${directory}: ${systemReason(error)}`;
       throw new FlanError(message, { op: "store.open", code: "store", cause: error });
     }
   }

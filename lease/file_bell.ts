@@ -1,6 +1,6 @@
 /** Rings when a file is replaced, written or removed (inotify on its directory). */
-import { FlanError } from "../net/errors.ts";
-import { directoryOf, reasonOf } from "./durable_file.ts";
+import { FlanError, systemReason } from "../net/errors.ts";
+import { directoryOf } from "./durable_file.ts";
 import { Bell } from "./watch.ts";
 
 export interface FileBell extends AsyncDisposable {
@@ -52,7 +52,7 @@ async function arm(
     const real = await Deno.realPath(directory);
     return { watcher: Deno.watchFs(real, { recursive: false }), directory: real, check };
   } catch (error) {
-    throw lost(directory, reasonOf(error));
+    throw lost(directory, systemReason(error));
   }
 }
 
@@ -61,7 +61,7 @@ async function identityOf(directory: string): Promise<string> {
     const { dev, ino } = await Deno.stat(directory);
     return `${dev} ${ino}`;
   } catch (error) {
-    throw lost(directory, reasonOf(error));
+    throw lost(directory, systemReason(error));
   }
 }
 
@@ -76,7 +76,7 @@ async function pump(
       } else if (kind !== "access" && paths.includes(file) || flag === "rescan") bell.ring();
     }
   } catch (error) {
-    bell.fail(lost(directory, reasonOf(error)));
+    bell.fail(lost(directory, systemReason(error)));
   }
 }
 

@@ -1,7 +1,6 @@
 /** One writer at a time, among processes (flock(2) on a file of its own) and inside this one. */
 import type { Clock } from "../net/clock.ts";
-import { FlanError } from "../net/errors.ts";
-import { reasonOf } from "./durable_file.ts";
+import { FlanError, systemReason } from "../net/errors.ts";
 
 /** How long a writer waits for the others, in milliseconds. A stopped process may hold its lock for ever. */
 export const LOCK_LIMIT = 10_000;
@@ -62,7 +61,7 @@ export class FileLock {
       return file;
     } catch (error) {
       this.#attempt = undefined;
-      throw new FlanError(`Cannot lock ${this.#path}: ${reasonOf(error)}`, {
+      throw new FlanError(`Cannot lock ${this.#path}: ${systemReason(error)}`, {
         op: "store.lock",
         code: "store",
         cause: error,

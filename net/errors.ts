@@ -79,3 +79,9 @@ export function invalid(op: string, message: string, hint?: string): FlanError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The system's reason in an error of Deno's: `No space left on device (os error 28)`. */
+export function systemReason(error: unknown): string {
+  // Deno appends the call and the path, which our own messages name already.
+  return messageOf(error).replace(/: \w+ '.*'$/s, "");
+}

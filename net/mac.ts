@@ -13,11 +13,6 @@ export function parseMac(text: string): string {
   return text.toLowerCase();
 }
 
-/** The six bytes of a canonical MAC address. */
-export function macToBytes(mac: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(mac.split(":"), (pair) => parseInt(pair, 16));
-}
-
 export function macFromBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(":");
 }

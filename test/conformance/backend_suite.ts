@@ -10,7 +10,6 @@ import { Reconciler } from "../../kernel/reconcile.ts";
 import { type KernelObject, keyOf, LINK_ALIAS, ROUTE_PROTOCOL } from "../../kernel/state.ts";
 import { teardown } from "../../kernel/teardown.ts";
 import type { View } from "../../lease/view.ts";
-import { silent } from "../../net/log.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { purePlans } from "./backend_plans.ts";
 
@@ -98,7 +97,7 @@ class Stage {
   }
 
   #fresh(): Reconciler {
-    return new Reconciler(this.kernel, { owner: this.suite.owner, clock: new FakeClock(), log: silent });
+    return new Reconciler(this.kernel, { owner: this.suite.owner, clock: new FakeClock() });
   }
 }
 
@@ -155,7 +154,7 @@ function lifeCases(register: Register): void {
     await stage.reconcile([2, 3]);
     const view = { ...stage.suite.view([2, 3]), own: undefined };
     assert.deepEqual(stage.suite.backend.plan(view, stage.suite.host).objects, []);
-    await new Reconciler(stage.kernel, { owner: stage.suite.owner, clock: new FakeClock(), log: silent })
+    await new Reconciler(stage.kernel, { owner: stage.suite.owner, clock: new FakeClock() })
       .reconcile([]);
     assert.deepEqual(await stage.contents(), before);
   });

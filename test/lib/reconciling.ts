@@ -29,14 +29,12 @@ export class KeptLog implements Logger {
 export interface Setup {
   readonly kernel: FakeKernel;
   readonly clock: FakeClock;
-  readonly log: KeptLog;
   reconciler: Reconciler;
 }
 
 export function setup(kernel = new FakeKernel()): Setup {
   const clock = new FakeClock();
-  const log = new KeptLog();
-  return { kernel, clock, log, reconciler: new Reconciler(kernel, { owner, clock, log }) };
+  return { kernel, clock, reconciler: new Reconciler(kernel, { owner, clock }) };
 }
 
 export function shown(changes: readonly Change[]): string[] {

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { FlanError } from "../../net/errors.ts";
-import { isStationMac, localMac, macFromBytes, macToBytes, parseMac } from "../../net/mac.ts";
+import { isStationMac, localMac, macFromBytes, parseMac } from "../../net/mac.ts";
+
+/** What a MAC's text says, pair by pair. */
+const pairs = (mac: string) => mac.split(":").map((pair) => parseInt(pair, 16));
 
 const bytes = fc.uint8Array({ minLength: 6, maxLength: 6 });
 
 Deno.test("a MAC address is read back from its bytes and its text", () => {
   fc.assert(fc.property(bytes, (bytes) => {
     const text = macFromBytes(bytes);
-    assert.deepEqual([...macToBytes(text)], [...bytes]);
+    assert.deepEqual(pairs(text), [...bytes]);
     assert.equal(parseMac(text), text);
     assert.equal(parseMac(text.toUpperCase()), text);
   }));
@@ -44,10 +47,10 @@ Deno.test("a station's address is neither zero nor a group's", () => {
 
 Deno.test("an address of our own is a station's, locally administered, and as random as what it is made of", () => {
   fc.assert(fc.property(bytes, (random) => {
-    const made = macToBytes(localMac(random));
-    assert.ok(isStationMac(macFromBytes(made)));
+    const made = pairs(localMac(random));
+    assert.ok(isStationMac(localMac(random)));
     assert.equal(made[0]! & 3, 2);
     assert.equal(made[0]! >> 2, random[0]! >> 2);
-    assert.deepEqual([...made.slice(1)], [...random.slice(1)]);
+    assert.deepEqual(made.slice(1), [...random.slice(1)]);
   }));
 });
