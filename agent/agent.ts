@@ -13,7 +13,7 @@ import { followKernel, followStore } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
 import { Pace, RESYNC_MS } from "./pace.ts";
-import { Health, type HealthCode, type Judgement } from "./health.ts";
+import { Health, type HealthCode, type Judgement, storeCode, storeCodes } from "./health.ts";
 import { describeHost } from "./host.ts";
 import { readHostState } from "./host_state.ts";
 import { claimOf, LeaseKeeper } from "./keeper.ts";
@@ -95,8 +95,7 @@ export class Agent {
         clock,
         signal: stop,
         seen: (snapshot) => this.#seenSnapshot(snapshot),
-        lost: (error) => this.#problem("store-unreachable", store.url, messageOf(error)),
-        damaged: (error) => this.#seenDamage(error),
+        troubled: (error) => this.#seenTrouble(error),
       }),
       followKernel(kernel, { signal: stop, seen: (event) => this.#seenEvent(event) }),
       // A feed never ends by itself; if one breaks, the agent must not go on deaf.
@@ -204,14 +203,19 @@ export class Agent {
       );
     }
     this.#snapshot = snapshot;
-    if (this.health.has("store-unreachable")) this.#keeper.hasten();
-    this.#solved("store-unreachable");
+    this.#seenTrouble(undefined);
     this.#inbox.wake.because("store");
   }
 
-  #seenDamage(error: FlanError | undefined): void {
-    if (error === undefined) return this.#solved("store-unreachable");
-    this.#problem("store-unreachable", this.#parts.store.url, error.message);
+  #seenTrouble(error: FlanError | undefined): void {
+    const { store, clock } = this.#parts;
+    if (error === undefined) {
+      if (storeCodes.some((code) => this.health.has(code))) this.#keeper.hasten();
+      return this.health.set(storeCodes, [], clock.now());
+    }
+    const found = { code: storeCode(error), subject: store.url, message: error.message };
+    this.health.set(storeCodes, [found], clock.now());
+    if (error.code !== "store-damaged") return;
     // Only a writer mends a store, and nobody else may write for hours.
     this.#keeper.renewNow();
     this.#inbox.wake.because("store");

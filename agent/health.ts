@@ -2,6 +2,7 @@
  * Health as data. Every degradation has a code that does not change; the log, `status` and the agent's exit
  * all speak of the same ones.
  */
+import type { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 
 export type Severity = "warning" | "high";
@@ -9,6 +10,9 @@ export type Severity = "warning" | "high";
 /** Every code there is. `high` means that this host or a peer is cut off or may be; `status` then exits 3. */
 export const healthCodes = {
   "store-unreachable": "warning",
+  "store-bad-reply": "warning",
+  "store-denied": "warning",
+  "store-damaged": "warning",
   "lease-lost": "high",
   "duplicate-node": "high",
   "lease-not-renewed": "warning",
@@ -47,6 +51,27 @@ export interface Problem extends Found {
   readonly severity: Severity;
   /** Milliseconds since 1970. */
   readonly since: number;
+}
+
+/** What keeps the store from being used; one of them at a time. */
+export const storeCodes: readonly HealthCode[] = [
+  "store-unreachable",
+  "store-bad-reply",
+  "store-denied",
+  "store-damaged",
+];
+
+/** The health code of an error of the store. */
+export function storeCode({ code }: FlanError): HealthCode {
+  switch (code) {
+    case "store-reply":
+      return "store-bad-reply";
+    case "store-denied":
+    case "store-damaged":
+      return code;
+    default:
+      return "store-unreachable";
+  }
 }
 
 /** What a conflict with somebody else's object can be called. */

@@ -8,7 +8,7 @@ import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { localMac, parseMac } from "../net/mac.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
 import { v } from "../net/schema.ts";
-import { writeDurably } from "../lease/durable_file.ts";
+import { writeDurably } from "../lease/file/durable_file.ts";
 import { readOwnDocument } from "./own_document.ts";
 
 export interface HostState {

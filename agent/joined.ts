@@ -3,7 +3,7 @@
  * down` and a second `flan up` need not be told again. It outlives the agent, as the network does.
  */
 import { v } from "../net/schema.ts";
-import { writeDurably } from "../lease/durable_file.ts";
+import { writeDurably } from "../lease/file/durable_file.ts";
 import { readOwnDocument } from "./own_document.ts";
 
 const schema = v.object({

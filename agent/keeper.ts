@@ -1,6 +1,6 @@
 /** The own lease, kept: renewed in time, announced anew when the host changes, taken again when it was lost. */
 import type { Clock } from "../net/clock.ts";
-import { FlanError } from "../net/errors.ts";
+import { FlanError, isStoreTrouble } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import type { Lease } from "../lease/lease.ts";
 import { acquire, type Claim, renew } from "../lease/manager.ts";
@@ -190,7 +190,7 @@ function unlessConflict(error: unknown): undefined {
 
 /** Whether the store could be asked, and said no. */
 function isAnswer(error: unknown): boolean {
-  return error instanceof FlanError && error.code !== "store" && error.code !== "conflict";
+  return error instanceof FlanError && !isStoreTrouble(error) && error.code !== "conflict";
 }
 
 function announcement(said: Pick<Lease, "publicIp" | "backendType" | "backendData">): string {

@@ -7,7 +7,7 @@ import { type Cidr, formatCidr, formatIp, parseCidr } from "../net/ip.ts";
 import type { Backend, Host } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import { directoryOf, writeDurably } from "../lease/durable_file.ts";
+import { directoryOf, writeDurably } from "../lease/file/durable_file.ts";
 
 /** Where flannel's consumers look. */
 export const FLANNEL_FILE = "/run/flannel/subnet.env";

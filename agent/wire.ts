@@ -3,6 +3,7 @@ import { openKernel } from "../ffi/netlink_kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
+import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import { Agent } from "./agent.ts";
@@ -17,9 +18,9 @@ export interface Ground {
 }
 
 /** Opens the store and the kernel. Nothing changes in either. */
-export function openGround(url: string, { clock, log }: { clock: Clock; log: Logger }): Ground {
-  const store = openStore(url, { clock, log });
-  const kernel = openKernel({ clock });
+export function openGround(url: string, options: OpenOptions): Ground {
+  const store = openStore(url, options);
+  const kernel = openKernel(options);
   return {
     store,
     kernel,

@@ -10,7 +10,7 @@ import { quoted } from "../net/text.ts";
 import { readJoined } from "../agent/joined.ts";
 import { type AnyCommand, type Flags, Option } from "./cli.ts";
 import { readConfigFile } from "./config_file.ts";
-import { environmentName, kebab, settingKeys, settings } from "./settings.ts";
+import { environmentName, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
 import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
 
 export interface Loaded {
@@ -38,7 +38,14 @@ export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = s
 }
 
 /** Settings that a command takes from the host's last `up` where nobody says otherwise. */
-const remembered: readonly SettingKey[] = ["store", "stateDir", "subnetFile", "iface", "publicIp", "mtu"];
+const remembered: readonly SettingKey[] = [
+  ...storeSettings,
+  "stateDir",
+  "subnetFile",
+  "iface",
+  "publicIp",
+  "mtu",
+];
 
 /**
  * The settings from a command's parsed flags, the environment and the config file; all commands but `up` then

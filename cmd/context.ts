@@ -4,13 +4,14 @@ import { type Network, networkIn } from "../agent/network.ts";
 import { FLANNEL_FILE } from "../agent/subnet_env.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { openStore } from "../lease/open.ts";
+import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { Flags } from "./cli.ts";
 import { type Loaded, loadSettings } from "./config.ts";
 import { openLog } from "./log.ts";
-import type { Settings } from "./settings.ts";
+import { credentialsOf, type Settings } from "./settings.ts";
 
 export interface Context extends Loaded {
   readonly clock: Clock;
@@ -23,9 +24,14 @@ export function openContext(flags: Flags, options: { followsJoined: boolean }): 
   return { ...loaded, clock: systemClock, log: openLog(loaded.settings) };
 }
 
+/** What a store is opened with. */
+export function storeOptions({ clock, log, settings }: Context): Required<OpenOptions> {
+  return { clock, log, credentials: credentialsOf(settings) };
+}
+
 /** Runs `work` with the store, and closes it again. */
 export async function withStore<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = openStore(context.settings.store, context);
+  const store = openStore(context.settings.store, storeOptions(context));
   try {
     return await work(store);
   } finally {

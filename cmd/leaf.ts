@@ -3,7 +3,7 @@ import { type AnyCommand, type Arguments, type Flags, newCommand, type Option, t
 import { addSettings } from "./config.ts";
 import { type Context, openContext } from "./context.ts";
 import { addOutput, type Format, type FormatName, outputFormat } from "./output.ts";
-import type { SettingKey } from "./settings.ts";
+import { type SettingKey, storeSettings } from "./settings.ts";
 
 export interface Leaf {
   readonly name: string;
@@ -33,7 +33,14 @@ export interface Call {
 }
 
 /** Settings that every command takes: which host and network is meant, and how a person is spoken to. */
-const common: readonly SettingKey[] = ["store", "stateDir", "runDir", "logFormat", "quiet", "verbose"];
+const common: readonly SettingKey[] = [
+  ...storeSettings,
+  "stateDir",
+  "runDir",
+  "logFormat",
+  "quiet",
+  "verbose",
+];
 
 export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<number>): AnyCommand {
   const command: AnyCommand = newCommand(spec.name, spec.summary);

@@ -1,4 +1,5 @@
 /** Every setting of flan, once: flags, environment variables, config file keys and `config show` come from here. */
+import type { Credentials } from "../lease/remote/credentials.ts";
 import * as type from "./setting_types.ts";
 import type { Parser } from "./setting_types.ts";
 
@@ -25,6 +26,16 @@ function setting<T>(parse: Parser<T>, argument: string, help: string, fallback?:
 /** The order is that of help and of `config show`. */
 export const settings = {
   store: setting(type.store, "<url>", "where the leases live", "file:/var/lib/flan/network.json"),
+  storeCa: setting(
+    type.path,
+    "<file>",
+    "authorities (PEM) that a remote store's certificate is checked against",
+  ),
+  storeCert: setting(type.path, "<file>", "this host's certificate (PEM) for a remote store"),
+  storeKey: setting(type.path, "<file>", "the private key (PEM) of --store-cert"),
+  storeUser: setting(type.text, "<name>", "etcd user"),
+  storePasswordFile: setting(type.path, "<file>", "holds the password of --store-user"),
+  storeTokenFile: setting(type.path, "<file>", "holds the bearer token for a store over HTTP"),
   backend: setting(type.text, "<type>", "data plane of the network; vxlan where none was started yet"),
   backendOption: setting(
     type.options,
@@ -71,6 +82,29 @@ export function kebab(key: string): string {
 /** `stateDir` as an environment variable: `FLAN_STATE_DIR`. */
 export function environmentName(key: string): string {
   return `FLAN_${kebab(key).replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** Which store is meant, and what this host shows to it. */
+export const storeSettings: readonly SettingKey[] = [
+  "store",
+  "storeCa",
+  "storeCert",
+  "storeKey",
+  "storeUser",
+  "storePasswordFile",
+  "storeTokenFile",
+];
+
+/** The settings as the store wants them. */
+export function credentialsOf(settings: Settings): Credentials {
+  return {
+    ca: settings.storeCa,
+    cert: settings.storeCert,
+    key: settings.storeKey,
+    user: settings.storeUser,
+    passwordFile: settings.storePasswordFile,
+    tokenFile: settings.storeTokenFile,
+  };
 }
 
 export const settingKeys = Object.keys(settings) as SettingKey[];

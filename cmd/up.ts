@@ -9,7 +9,7 @@ import { openGround, wireAgent } from "../agent/wire.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
-import { type Context, socketOf, subnetFileOf } from "./context.ts";
+import { type Context, socketOf, storeOptions, subnetFileOf } from "./context.ts";
 import { detach, tellReady } from "./detach.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
@@ -89,7 +89,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       });
       control.catch(() => {}); // awaited below
     }
-    const ground = openGround(settings.store, context);
+    const ground = openGround(settings.store, storeOptions(context));
     try {
       const early = await Promise.race([
         startNetwork(context, ground).then(() => undefined),

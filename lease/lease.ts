@@ -12,7 +12,7 @@ export interface Lease {
   readonly backendData: Json | undefined;
   /** flan's identity of the host; undefined for a flannel host's lease. */
   readonly node: string | undefined;
-  /** Milliseconds since 1970, or undefined for a reservation, which does not expire. */
+  /** Milliseconds since 1970, undefined for a reservation, which does not expire, Infinity where not known. */
   readonly expires: number | undefined;
   /** The store's revision of this lease; every write is a compare-and-swap on it. */
   readonly revision: number;

@@ -1,6 +1,6 @@
 /** What a host does with its lease, on any store. Every write is a compare-and-swap and is tried again when it loses. */
 import type { Clock } from "../net/clock.ts";
-import { FlanError } from "../net/errors.ts";
+import { FlanError, isStoreTrouble } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import type { Logger } from "../net/log.ts";
 import { allocate, type Allocation } from "./allocate.ts";
@@ -91,11 +91,16 @@ export async function acquire(
  */
 export async function renew(store: Store, lease: Lease, claim: Claim): Promise<Lease> {
   const ttl = lease.expires === undefined ? undefined : claim.ttl;
+  const [key, expected] = [subnetKey(lease.subnet), lease.revision];
   try {
-    return leaseOf(await store.update(recordOf(claim, lease.subnet, ttl), lease.revision));
+    // Where nothing is new to peers, a store need not tell them.
+    return leaseOf(
+      ttl !== undefined && saysTheSame(lease, claim)
+        ? await store.renew(key, { expected, ttl })
+        : await store.update(recordOf(claim, lease.subnet, ttl), expected),
+    );
   } catch (error) {
     if (!isConflict(error)) throw error;
-    const key = subnetKey(lease.subnet);
     const record = (await store.read()).records.find((other) => other.key === key);
     if (record === undefined || record.node !== claim.node) throw lost(lease, record);
     return leaseOf(
@@ -176,13 +181,17 @@ function leaseOf(record: LeaseRecord): Lease {
   });
 }
 
+function saysTheSame(lease: Lease, claim: Claim): boolean {
+  return JSON.stringify(encodeLease(lease)) === JSON.stringify(encodeLease(claim));
+}
+
 function lost(lease: Lease, record: LeaseRecord | undefined): FlanError {
   const why = record === undefined ? "it is gone" : `it is held by ${record.node ?? "a flannel host"} now`;
   return new FlanError(`Cannot renew ${lease.subnet}: ${why}`, { op: "lease.renew", code: "conflict" });
 }
 
 function unlessStore(error: unknown): undefined {
-  if (!(error instanceof FlanError && error.code === "store")) throw error;
+  if (!isStoreTrouble(error)) throw error;
 }
 
 function isConflict(error: unknown): boolean {

@@ -1,23 +1,35 @@
 /** Stores by their URL, as the user writes it. */
-import type { Clock } from "../net/clock.ts";
 import { invalid } from "../net/errors.ts";
-import type { Logger } from "../net/log.ts";
 import { isPrintable, quoted } from "../net/text.ts";
-import { FileStore } from "./file.ts";
+import { openEtcd } from "./etcd/open_etcd.ts";
+import { FileStore } from "./file/file_store.ts";
+import { openHttp } from "./http/open_http.ts";
+import type { OpenOptions } from "./remote/credentials.ts";
 import type { Store } from "./store.ts";
 
-const LATER = ["etcd", "etcds", "http", "https"];
+const SCHEMES = ["file", "etcd", "etcds", "http", "https"];
 
 /**
- * Opens the store at `url`: `file:PATH`, where PATH ends in `.json`. Touches nothing yet. Throws `invalid`
- * for anything else, with what is probably meant.
+ * Opens the store at `url`: `file:PATH`, where PATH ends in `.json`; `etcd://HOST:PORT,…/PREFIX`, `etcds://` for
+ * TLS; `http://…` and `https://…`, the place of one JSON document. Touches nothing yet. Throws `invalid` for
+ * anything else, with what is probably meant, and for credentials that do not fit.
  */
-export function openStore(url: string, { clock, log }: { clock: Clock; log: Logger }): Store {
+export function openStore(url: string, { clock, log, credentials = {} }: OpenOptions): Store {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === "file") return new FileStore(filePath(url), { clock, log });
-  if (scheme === undefined) throw bad(url, "a scheme is missing", `--store file:${url || "PATH"}`);
-  if (LATER.includes(scheme)) throw bad(url, `${scheme} stores are not in this version`, "--store file:PATH");
-  const near = ["file", ...LATER].find((known) => isNear(scheme, known)) ?? "file";
+  if (!isPrintable(url) || url.length > 4000) throw bad(url, "it is not printable");
+  switch (scheme) {
+    case "file":
+      return new FileStore(filePath(url), { clock, log });
+    case "etcd":
+    case "etcds":
+      return openEtcd(url, { clock, log, credentials });
+    case "http":
+    case "https":
+      return openHttp(url, { clock, log, credentials });
+    case undefined:
+      throw bad(url, "a scheme is missing", `--store file:${url || "PATH"}`);
+  }
+  const near = SCHEMES.find((known) => isNear(scheme, known)) ?? "file";
   throw bad(url, `"${scheme}" is not a kind of store, did you mean "${near}"`, `--store ${near}:…`);
 }
 
@@ -26,7 +38,6 @@ function filePath(url: string): string {
   const rest = url.slice("file:".length);
   if (rest.startsWith("//") && !rest.startsWith("///")) throw bad(url, "it names another host");
   const path = rest.replace(/^\/{2,}/, "/");
-  if (!isPrintable(path) || path.length > 4000) throw bad(url, "the path is not printable");
   // Damaged documents are moved aside; a mistyped path must not do that to just any file.
   if (!/[^/]\.json$/.test(path)) throw bad(url, "the path must end in .json");
   return path;

@@ -1,6 +1,6 @@
 /**
- * Where the leases of a network live. Implementations: `file.ts` (one JSON document), `memory.ts` (tests and
- * the simulator), later etcd and HTTP. All pass `test/conformance/store_suite.ts`.
+ * Where the leases of a network live. Implementations: `file/` and `http/` (one JSON document), `etcd/` (flannel's
+ * keys), `document/memory_store.ts` (tests and the simulator). All pass `test/conformance/store_suite.ts`.
  *
  * A store keeps records as they are and does not judge them: `lease/decode.ts` does, one by one, so that
  * a bad record neither hides nor removes another. Every write is a compare-and-swap. A TTL is a hint, a
@@ -13,13 +13,19 @@ export interface Store {
   /** The store as the user would write it: `file:/var/lib/flan/network.json`. */
   readonly url: string;
 
-  /** The whole network at one revision. Throws `store` when it cannot be read or is damaged. */
-  read(): Promise<Snapshot>;
+  /**
+   * The whole network at one revision. Throws one of the `store…` codes when it cannot be read or used.
+   */
+  read(options?: ReadOptions): Promise<Snapshot>;
 
   /**
    * Snapshots newer than revision `from`, each whole, from the first that differs from it until `signal`
    * aborts; then it ends without an error. Snapshots may be skipped, never reordered. A lease that expires
-   * makes a snapshot too, of the same or a newer revision; the first snapshot may be one that the caller knows. Throws `store` when the store is lost; the caller reads again and watches anew.
+   * makes a snapshot too, of the same or a newer revision; the first snapshot may be one that the caller knows.
+   *
+   * While the store cannot be reached or used, a watch tells `troubled` and goes on trying, with back-off, or it
+   * throws one of the `store…` codes; then the caller reads again and watches anew. A store that was restored
+   * from a backup may yield a smaller revision than before.
    */
   watch(from: number, signal: AbortSignal, options?: WatchOptions): AsyncIterable<Snapshot>;
 
@@ -29,22 +35,51 @@ export interface Store {
   /** Replaces the lease that stands at `expected`. Throws `conflict` where it is gone or was changed. */
   update(lease: NewRecord, expected: number): Promise<LeaseRecord>;
 
+  /**
+   * Lets the lease that stands at `expected` live for `ttl` seconds from now on; its value stays. The revision of
+   * the record that is returned may be the same: prolonging need not be a write. A reservation stays as it is.
+   * Throws `conflict` where the lease is gone or was changed.
+   */
+  renew(key: string, options: { readonly expected: number; readonly ttl: number }): Promise<LeaseRecord>;
+
   /** Removes the lease that stands at `expected`, and remembers it as released. Throws `conflict`. */
   remove(key: string, expected: number): Promise<void>;
 
   /** Writes the network config; `expected` 0 means that there is none yet. Throws `conflict`. */
   writeConfig(value: Json, expected: number): Promise<StoredConfig>;
 
+  /** Forgets past leases that ended before `before` (milliseconds since 1970); returns how many. */
+  forget(before: number): Promise<number>;
+
+  /** What is wrong with the store itself, apart from its leases. Changes nothing. Throws as `read` does. */
+  inspect(): Promise<readonly StoreFinding[]>;
+
   /** Gives descriptors back. Nothing in the store changes. */
   close(): void;
 }
 
+export interface ReadOptions {
+  /** Whether the time at which each lease ends is wanted where it costs further requests. */
+  readonly expiries?: boolean;
+}
+
 export interface WatchOptions {
   /**
-   * Called with an error when the contents cannot be used for now and the watch goes on waiting for good ones,
-   * and with undefined when they can be used again. Without it such a store is logged.
+   * Called with an error (a `store…` code) when the store cannot be reached or used for now and the watch goes on
+   * trying, and with undefined when it can be used again. Without it such a store is logged.
    */
   readonly troubled?: (error: FlanError | undefined) => void;
+}
+
+/** Something about a store that somebody should know or mend. */
+export interface StoreFinding {
+  /** A stable word: `backup-missing`, `no-compare-and-swap`, `foreign-key`, `alarm`, … */
+  readonly code: string;
+  /** `high` where hosts are or may be cut off by it. */
+  readonly severity: "warning" | "high";
+  /** One sentence, in the grammar of errors. */
+  readonly message: string;
+  readonly hint?: string;
 }
 
 export interface Snapshot {
@@ -81,7 +116,10 @@ export interface LeaseRecord {
   readonly key: string;
   readonly value: Json;
   readonly node: string | undefined;
-  /** Milliseconds since 1970, or undefined for a reservation. */
+  /**
+   * Milliseconds since 1970, or undefined for a reservation. Infinity where the store itself ends the lease and
+   * was not asked when (see {@link ReadOptions}).
+   */
   readonly expires: number | undefined;
   readonly revision: number;
 }
@@ -89,7 +127,7 @@ export interface LeaseRecord {
 export interface PastLease {
   readonly key: string;
   readonly how: "released" | "expired";
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, as far as the store knows: an expiry may have been later. */
   readonly ended: number;
   /** flan's identity of the last holder, where the store still knows it. */
   readonly node?: string;

@@ -15,8 +15,14 @@ export type ErrorCode =
   | "conflict"
   /** The question was answered, and the answer is no (drift, unreachable, not ready). */
   | "no"
-  /** The lease store cannot be reached, or its contents cannot be used. */
+  /** The lease store cannot be reached, or holds no network. */
   | "store"
+  /** Something answers in the lease store's place that does not speak as a store does, or more than is bearable. */
+  | "store-reply"
+  /** The lease store refuses this host, or this host the store: certificate, password, token, permission. */
+  | "store-denied"
+  /** The lease store is there, and its contents cannot be used. */
+  | "store-damaged"
   /** A capability is missing. */
   | "not-permitted"
   /** The kernel or a library lacks something. */
@@ -73,6 +79,11 @@ export class KernelError extends FlanError {
 /** Shorthand for the commonest error: input that somebody can correct. */
 export function invalid(op: string, message: string, hint?: string): FlanError {
   return new FlanError(message, { op, code: "invalid", hint });
+}
+
+/** Whether it is the lease store that cannot be used now, for whatever reason: an outage, not an answer. */
+export function isStoreTrouble(error: unknown): error is FlanError & { code: `store${string}` } {
+  return error instanceof FlanError && error.code.startsWith("store");
 }
 
 /** The message of anything that was thrown. */

@@ -8,7 +8,7 @@ import { Wake } from "../../agent/wake.ts";
 import { Wanted } from "../../agent/wanted.ts";
 import { requireNetAdmin } from "../../agent/capability.ts";
 import type { KernelEvent } from "../../kernel/kernel.ts";
-import { MemoryStore } from "../../lease/memory.ts";
+import { MemoryStore } from "../../lease/document/memory_store.ts";
 import { parseCidr } from "../../net/ip.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { KeptLog } from "../lib/reconciling.ts";
@@ -168,7 +168,7 @@ Deno.test("feeds: a defect of the store ends the feed, and is no outage", async 
   }
   const { signal } = new AbortController();
   const never = () => assert.fail("nothing to tell");
-  const options = { from: 0, clock, signal, seen: never, lost: never, damaged: never };
+  const options = { from: 0, clock, signal, seen: never, troubled: never };
   await assert.rejects(followStore(new Defective({ clock }), options), TypeError);
 });
 

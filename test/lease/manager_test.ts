@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { acquire, type Claim, ensureNetwork, release, renew } from "../../lease/manager.ts";
-import { MemoryStore, SharedDocument } from "../../lease/memory.ts";
+import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import type { LeaseRecord, NewRecord } from "../../lease/store.ts";
 import { FlanError } from "../../net/errors.ts";
 import { silent } from "../../net/log.ts";

@@ -21,8 +21,6 @@ const refused: [url: string, says: RegExp, hint: RegExp | undefined][] = [
   ["file://host/a.json", /names another host$/, undefined],
   ["file:/a\u0000.json", /not printable$/, undefined],
   ["file:/a\u001b[2J.json", /not printable$/, undefined],
-  ["etcd://h1:2379/coreos.com/network", /etcd stores are not in this version$/, /file:PATH/],
-  ["https://h1/", /https stores are not in this version$/, /file:PATH/],
   ["ectd://h1:2379", /did you mean "etcd"$/, /etcd:/],
   ["fil:/a.json", /did you mean "file"$/, /file:/],
   ["htps://h", /did you mean "http/, /http/],

@@ -1,7 +1,7 @@
 /** Hosts whose clocks disagree, and hosts that come back after their lease has expired. */
 import assert from "node:assert/strict";
 import { acquire } from "../../lease/manager.ts";
-import { MemoryStore, SharedDocument } from "../../lease/memory.ts";
+import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import { type Logger, silent } from "../../net/log.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 

@@ -5,7 +5,7 @@ import type { AgentOptions } from "../../agent/parts.ts";
 import { type KernelObject, keyOf, type Route } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { acquire, type Claim, ensureNetwork } from "../../lease/manager.ts";
-import { MemoryStore, SharedDocument } from "../../lease/memory.ts";
+import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import type { LeaseRecord, NewRecord, Snapshot, StoredConfig } from "../../lease/store.ts";
 import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
@@ -91,6 +91,11 @@ export class FlakyStore extends MemoryStore {
   override update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
     this.updates++;
     return this.#reach(() => super.update(lease, expected));
+  }
+
+  override renew(key: string, options: { expected: number; ttl: number }): Promise<LeaseRecord> {
+    this.updates++;
+    return this.#reach(() => super.renew(key, options));
   }
 
   override writeConfig(value: Json, expected: number): Promise<StoredConfig> {

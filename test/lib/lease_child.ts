@@ -3,8 +3,8 @@
  * Arguments: `acquire PATH I` leases a subnet for host I and prints it, `hold PATH` takes the writers' lock,
  * says so, and keeps it until its input ends.
  */
-import { FileLock } from "../../lease/file_lock.ts";
-import { FileStore } from "../../lease/file.ts";
+import { FileLock } from "../../lease/file/file_lock.ts";
+import { FileStore } from "../../lease/file/file_store.ts";
 import { acquire } from "../../lease/manager.ts";
 import { FlanError } from "../../net/errors.ts";
 import { silent } from "../../net/log.ts";

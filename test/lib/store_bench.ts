@@ -1,5 +1,5 @@
 /** A file store for the tests of damage: its document is exchanged for one of `fixtures/leases/torn`. */
-import { FileStore } from "../../lease/file.ts";
+import { FileStore } from "../../lease/file/file_store.ts";
 import type { Fields, Level, Logger } from "../../net/log.ts";
 import { FakeClock } from "./fake_clock.ts";
 

@@ -1,8 +1,8 @@
 /** Documents that are not there, and ones that would not be read again. */
 import assert from "node:assert/strict";
-import { siblings } from "../../lease/durable_file.ts";
-import { fails } from "../conformance/store_suite.ts";
-import { bench, config, lease } from "../lib/store_bench.ts";
+import { siblings } from "../../../lease/file/durable_file.ts";
+import { fails } from "../../conformance/store_suite.ts";
+import { bench, config, lease } from "../../lib/store_bench.ts";
 
 Deno.test("a document that is missing beside its backup is reported by readers and restored by a writer", () =>
   bench(async ({ path, store, log }) => {
@@ -10,7 +10,7 @@ Deno.test("a document that is missing beside its backup is reported by readers a
     const first = await store.create(lease(1));
     await store.create(lease(2));
     await Deno.remove(path);
-    const { message } = await fails(store.read(), "store");
+    const { message } = await fails(store.read(), "store-damaged");
     assert.match(message, /it is missing \(to start a new network, remove \S+network\.json\.backup, too\)$/);
     await fails(store.writeConfig({ Network: "10.6.0.0/16" }, 0), "conflict");
     assert.deepEqual((await store.read()).records, [first]);

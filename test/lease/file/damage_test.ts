@@ -1,17 +1,17 @@
 /** A document that is torn, empty, foreign or of a later version is never taken for an empty network. */
 import assert from "node:assert/strict";
-import { FileStore } from "../../lease/file.ts";
-import { siblings } from "../../lease/durable_file.ts";
-import type { Snapshot } from "../../lease/store.ts";
-import { fails } from "../conformance/store_suite.ts";
-import { bench, config, lease, torn } from "../lib/store_bench.ts";
+import { FileStore } from "../../../lease/file/file_store.ts";
+import { siblings } from "../../../lease/file/durable_file.ts";
+import type { Snapshot } from "../../../lease/store.ts";
+import { fails } from "../../conformance/store_suite.ts";
+import { bench, config, lease, torn } from "../../lib/store_bench.ts";
 
 for (const name of torn) {
   Deno.test(`a reader reports ${name} and touches nothing`, () =>
     bench(async ({ path, store, damage }) => {
       await damage(name);
       const before = await Deno.readFile(path);
-      const error = await fails(store.read(), "store");
+      const error = await fails(store.read(), "store-damaged");
       assert.match(error.message, /^Cannot use .*network\.json: it.*[a-z)"\d]$/);
       assert.deepEqual(await Deno.readFile(path), before);
       assert.deepEqual(await siblings(path, "."), []);

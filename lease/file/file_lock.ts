@@ -1,6 +1,6 @@
 /** One writer at a time, among processes (flock(2) on a file of its own) and inside this one. */
-import type { Clock } from "../net/clock.ts";
-import { FlanError, systemReason } from "../net/errors.ts";
+import type { Clock } from "../../net/clock.ts";
+import { FlanError, systemReason } from "../../net/errors.ts";
 
 /** How long a writer waits for the others, in milliseconds. A stopped process may hold its lock for ever. */
 export const LOCK_LIMIT = 10_000;

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { configured, created, nextExpiry, removed, snapshotOf, updated } from "../../lease/change.ts";
-import { type Document, EMPTY } from "../../lease/document.ts";
-import type { LeaseRecord, NewRecord, PastLease } from "../../lease/store.ts";
+import {
+  configured,
+  created,
+  nextExpiry,
+  removed,
+  snapshotOf,
+  updated,
+} from "../../../lease/document/change.ts";
+import { type Document, EMPTY } from "../../../lease/document/document.ts";
+import type { LeaseRecord, NewRecord, PastLease } from "../../../lease/store.ts";
 
 const now = Date.UTC(2026, 0, 1);
 const lease = (key: string, ttl?: number): NewRecord => ({ key, value: {}, node: "n", ttl });

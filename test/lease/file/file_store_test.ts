@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { FileStore } from "../../lease/file.ts";
-import { silent } from "../../net/log.ts";
-import { storeSuite } from "../conformance/store_suite.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
+import { FileStore } from "../../../lease/file/file_store.ts";
+import { silent } from "../../../net/log.ts";
+import { storeSuite } from "../../conformance/store_suite.ts";
+import { FakeClock } from "../../lib/fake_clock.ts";
 
 storeSuite({
   name: "file",

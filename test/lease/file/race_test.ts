@@ -1,11 +1,11 @@
 /** Real processes, one file. */
 import assert from "node:assert/strict";
-import { FileStore } from "../../lease/file.ts";
-import { FileLock, LOCK_LIMIT } from "../../lease/file_lock.ts";
-import { silent } from "../../net/log.ts";
-import { fails } from "../conformance/store_suite.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
-import { acquireInChild, holdLockInChild } from "../lib/lease_process.ts";
+import { FileStore } from "../../../lease/file/file_store.ts";
+import { FileLock, LOCK_LIMIT } from "../../../lease/file/file_lock.ts";
+import { silent } from "../../../net/log.ts";
+import { fails } from "../../conformance/store_suite.ts";
+import { FakeClock } from "../../lib/fake_clock.ts";
+import { acquireInChild, holdLockInChild } from "../../lib/lease_process.ts";
 
 const lease = { key: "10.5.1.0-24", value: { PublicIP: "192.168.7.1" }, node: "node-1", ttl: 60 };
 

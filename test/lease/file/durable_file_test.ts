@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { directoryOf, removeLeftovers, siblings, writeDurably } from "../../lease/durable_file.ts";
-import { fails } from "../conformance/store_suite.ts";
+import { directoryOf, removeLeftovers, siblings, writeDurably } from "../../../lease/file/durable_file.ts";
+import { fails } from "../../conformance/store_suite.ts";
 
 async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "flan-durable-" });

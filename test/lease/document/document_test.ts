@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Damage, type Document, formatDocument, parseDocument } from "../../lease/document.ts";
-import type { Json } from "../../net/json.ts";
+import { Damage, type Document, formatDocument, parseDocument } from "../../../lease/document/document.ts";
+import type { Json } from "../../../net/json.ts";
 
 function fixture(name: string): string {
-  return Deno.readTextFileSync(new URL(`../../fixtures/leases/${name}.json`, import.meta.url));
+  return Deno.readTextFileSync(new URL(`../../../fixtures/leases/${name}.json`, import.meta.url));
 }
 
 Deno.test("a document is written exactly as it was read", () => {

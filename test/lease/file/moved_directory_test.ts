@@ -1,10 +1,10 @@
 /** A store whose directory is moved, replaced or mounted over while somebody watches it. */
 import assert from "node:assert/strict";
-import { FileStore } from "../../lease/file.ts";
-import type { Snapshot } from "../../lease/store.ts";
-import { silent } from "../../net/log.ts";
-import { fails } from "../conformance/store_suite.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
+import { FileStore } from "../../../lease/file/file_store.ts";
+import type { Snapshot } from "../../../lease/store.ts";
+import { silent } from "../../../net/log.ts";
+import { fails } from "../../conformance/store_suite.ts";
+import { FakeClock } from "../../lib/fake_clock.ts";
 
 const lease = { key: "10.5.1.0-24", value: { PublicIP: "192.168.0.1" }, node: "node-1", ttl: undefined };
 

@@ -1,7 +1,7 @@
 /** The file store's document on disk: read, written, and mended when it was damaged. */
-import type { Clock } from "../net/clock.ts";
-import { FlanError, invalid, messageOf, systemReason } from "../net/errors.ts";
-import type { Logger } from "../net/log.ts";
+import type { Clock } from "../../net/clock.ts";
+import { FlanError, invalid, messageOf, systemReason } from "../../net/errors.ts";
+import type { Logger } from "../../net/log.ts";
 import {
   Damage,
   type Document,
@@ -10,7 +10,7 @@ import {
   MAX_DOCUMENT,
   MAX_REVISION,
   parseDocument,
-} from "./document.ts";
+} from "../document/document.ts";
 import { removeLeftovers, writeDurably } from "./durable_file.ts";
 
 /**

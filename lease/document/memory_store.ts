@@ -1,9 +1,18 @@
 /** A store in memory, for tests and the simulator. Several may share one {@link SharedDocument}, like hosts one file. */
-import type { Clock } from "../net/clock.ts";
-import type { Json } from "../net/json.ts";
-import { type Changed, configured, created, removed, snapshotOf, updated } from "./change.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { Json } from "../../net/json.ts";
+import {
+  type Changed,
+  configured,
+  created,
+  forgotten,
+  removed,
+  renewed,
+  snapshotOf,
+  updated,
+} from "./change.ts";
 import { type Document, EMPTY } from "./document.ts";
-import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./store.ts";
+import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig, StoreFinding } from "../store.ts";
 import { Bell, watchSnapshots } from "./watch.ts";
 
 /** What the stores of several hosts have in common. */
@@ -45,6 +54,10 @@ export class MemoryStore implements Store {
     return this.#write((document, now) => updated(document, lease, { expected, now }));
   }
 
+  renew(key: string, options: { expected: number; ttl: number }): Promise<LeaseRecord> {
+    return this.#write((document, now) => renewed(document, key, { ...options, now }));
+  }
+
   remove(key: string, expected: number): Promise<void> {
     return this.#write((document, now) => removed(document, key, { expected, now }));
   }
@@ -53,11 +66,20 @@ export class MemoryStore implements Store {
     return this.#write((document) => configured(document, value, expected));
   }
 
+  forget(before: number): Promise<number> {
+    return this.#write((document) => forgotten(document, before));
+  }
+
+  inspect(): Promise<readonly StoreFinding[]> {
+    return Promise.resolve([]);
+  }
+
   close(): void {}
 
   // deno-lint-ignore require-await -- a conflict must be a rejection, as with a store that really waits
   async #write<T>(change: (document: Document, now: number) => Changed<T>): Promise<T> {
     const { document, result } = change(this.#shared.document, this.#clock.now());
+    if (document === this.#shared.document) return result;
     this.#shared.document = document;
     for (const bell of this.#shared.bells) bell.ring();
     return result;

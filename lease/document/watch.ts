@@ -1,8 +1,8 @@
 /** The watch of a store that can be read whole: read, hand out what is new, wait for a reason to look again. */
-import type { Clock } from "../net/clock.ts";
-import { FlanError } from "../net/errors.ts";
+import type { Clock } from "../../net/clock.ts";
+import { FlanError } from "../../net/errors.ts";
 import { nextExpiry } from "./change.ts";
-import type { Snapshot } from "./store.ts";
+import type { Snapshot } from "../store.ts";
 
 /** Longer sleeps are cut: timers are 32 bits wide, and the wall clock may be set meanwhile. */
 const LONGEST_SLEEP = 60 * 60 * 1000;

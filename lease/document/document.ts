@@ -2,11 +2,11 @@
  * The JSON document that a file store keeps: `flan.network/v1`. One lease per line, so that a person can read
  * it and a diff shows what changed. Within v1 fields are only added.
  */
-import { messageOf } from "../net/errors.ts";
-import type { Json } from "../net/json.ts";
-import { quoted } from "../net/text.ts";
-import { isObject, type JsonObject } from "./go_json.ts";
-import type { LeaseRecord, PastLease, StoredConfig } from "./store.ts";
+import { messageOf } from "../../net/errors.ts";
+import type { Json } from "../../net/json.ts";
+import { quoted } from "../../net/text.ts";
+import { isObject, type JsonObject } from "../go_json.ts";
+import type { LeaseRecord, PastLease, StoredConfig } from "../store.ts";
 
 export const SCHEMA = "flan.network/v1";
 

@@ -1,12 +1,12 @@
 /** A writer that is killed, or whose disk fails, leaves a whole document and keeps nobody from going on. */
 import assert from "node:assert/strict";
-import { loadDocument } from "../../lease/document_file.ts";
-import { siblings } from "../../lease/durable_file.ts";
-import { FileStore } from "../../lease/file.ts";
-import { acquire } from "../../lease/manager.ts";
-import { silent } from "../../net/log.ts";
-import { systemClock as clock } from "../../agent/clock.ts";
-import { acquireInChild, callsInChild, injectionMissing } from "../lib/lease_process.ts";
+import { loadDocument } from "../../../lease/file/document_file.ts";
+import { siblings } from "../../../lease/file/durable_file.ts";
+import { FileStore } from "../../../lease/file/file_store.ts";
+import { acquire } from "../../../lease/manager.ts";
+import { silent } from "../../../net/log.ts";
+import { systemClock as clock } from "../../../agent/clock.ts";
+import { acquireInChild, callsInChild, injectionMissing } from "../../lib/lease_process.ts";
 
 const missing = injectionMissing();
 const why = missing === undefined ? "" : ` (skipped: ${missing})`;

@@ -1,16 +1,33 @@
 /** The store in a local JSON file, shared by every process of this machine that may write it. */
-import type { Clock } from "../net/clock.ts";
-import { FlanError, messageOf, systemReason } from "../net/errors.ts";
-import type { Json } from "../net/json.ts";
-import type { Logger } from "../net/log.ts";
-import { type Changed, configured, created, removed, snapshotOf, updated } from "./change.ts";
-import { Damage, type Document, EMPTY } from "./document.ts";
+import type { Clock } from "../../net/clock.ts";
+import { FlanError, messageOf, systemReason } from "../../net/errors.ts";
+import type { Json } from "../../net/json.ts";
+import type { Logger } from "../../net/log.ts";
+import {
+  type Changed,
+  configured,
+  created,
+  forgotten,
+  removed,
+  renewed,
+  snapshotOf,
+  updated,
+} from "../document/change.ts";
+import { Damage, type Document, EMPTY } from "../document/document.ts";
 import { DocumentCache, openDocument, readDocument, saveDocument } from "./document_file.ts";
 import { directoryOf } from "./durable_file.ts";
 import { FileLock } from "./file_lock.ts";
 import { fileBell } from "./file_bell.ts";
-import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig, WatchOptions } from "./store.ts";
-import { watchSnapshots } from "./watch.ts";
+import type {
+  LeaseRecord,
+  NewRecord,
+  Snapshot,
+  Store,
+  StoredConfig,
+  StoreFinding,
+  WatchOptions,
+} from "../store.ts";
+import { watchSnapshots } from "../document/watch.ts";
 
 /** How often a watch looks whether its directory is still the one at the path, milliseconds. */
 const RECHECK = 30_000;
@@ -92,6 +109,10 @@ export class FileStore implements Store {
     return this.#write((document, now) => updated(document, lease, { expected, now }));
   }
 
+  renew(key: string, options: { expected: number; ttl: number }): Promise<LeaseRecord> {
+    return this.#write((document, now) => renewed(document, key, { ...options, now }));
+  }
+
   remove(key: string, expected: number): Promise<void> {
     return this.#write((document, now) => removed(document, key, { expected, now }));
   }
@@ -99,6 +120,17 @@ export class FileStore implements Store {
   async writeConfig(value: Json, expected: number): Promise<StoredConfig> {
     if (expected === 0) await this.#makeDirectory();
     return await this.#write((document) => configured(document, value, expected));
+  }
+
+  forget(before: number): Promise<number> {
+    return this.#write((document) => forgotten(document, before));
+  }
+
+  async inspect(): Promise<readonly StoreFinding[]> {
+    const { revision } = await this.read();
+    if (revision <= 1 || await isThere(`${this.#path}.backup`)) return [];
+    const message = `The store ${this.#path} has no backup: if it is damaged, it cannot be restored`;
+    return [{ code: "backup-missing", severity: "warning", message, hint: "the next write makes one" }];
   }
 
   /** Nothing is held open between calls. */
@@ -112,6 +144,7 @@ export class FileStore implements Store {
         const tools = { clock: this.#clock, log: this.#log, cache: this.#cache };
         const before = await openDocument(this.#path, tools);
         const { document, result } = change(before, this.#clock.now());
+        if (document === before) return result;
         await saveDocument(this.#path, document);
         // What was written is what a read would find, and nobody else writes while the lock is held.
         this.#cache.set(await Deno.lstat(this.#path), document);
@@ -145,7 +178,7 @@ export class FileStore implements Store {
     const why = error instanceof Damage ? error.message : messageOf(error);
     return new FlanError(`Cannot use ${this.#path}: ${why}`, {
       op: "store.read",
-      code: "store",
+      code: error instanceof Damage ? "store-damaged" : "store",
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
-import { MemoryStore, SharedDocument } from "../../lease/memory.ts";
-import { storeSuite } from "../conformance/store_suite.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
+import { MemoryStore, SharedDocument } from "../../../lease/document/memory_store.ts";
+import { storeSuite } from "../../conformance/store_suite.ts";
+import { FakeClock } from "../../lib/fake_clock.ts";
 
 storeSuite({
   name: "memory",

@@ -7,11 +7,11 @@
  * one host whose clock is wrong would delete everybody's. It stays until its key is leased again, or until
  * there are very many; its holder can still renew it where clocks disagree, or find it again.
  */
-import { FlanError } from "../net/errors.ts";
-import type { Json } from "../net/json.ts";
-import { quoted } from "../net/text.ts";
+import { FlanError } from "../../net/errors.ts";
+import type { Json } from "../../net/json.ts";
+import { quoted } from "../../net/text.ts";
 import type { Document } from "./document.ts";
-import type { LeaseRecord, NewRecord, PastLease, Snapshot, StoredConfig } from "./store.ts";
+import type { LeaseRecord, NewRecord, PastLease, Snapshot, StoredConfig } from "../store.ts";
 
 /** How many former leases are remembered, the latest first; more would make every write larger for a hint. */
 const MAX_PAST = 20_000;
@@ -60,6 +60,27 @@ export function updated(
 ): Changed<LeaseRecord> {
   expect(document, lease.key, { expected, now, verb: "update" });
   return stored(document, lease, now);
+}
+
+/** Prolongs the lease that stands at `expected`, if it is one that ends. Throws `conflict`. */
+export function renewed(
+  document: Document,
+  key: string,
+  { expected, ttl, now }: { expected: number; ttl: number; now: number },
+): Changed<LeaseRecord> {
+  const record = expect(document, key, { expected, now, verb: "renew" });
+  return record.expires === undefined
+    ? { document, result: record }
+    : stored(document, { ...record, ttl }, now);
+}
+
+/** Forgets what ended before `before`; the result is how many leases that were. */
+export function forgotten(document: Document, before: number): Changed<number> {
+  const past = new Map([...document.past].filter(([, { ended }]) => ended >= before));
+  const leases = new Map([...document.leases].filter(([, { expires }]) => (expires ?? Infinity) >= before));
+  const result = document.past.size - past.size + document.leases.size - leases.size;
+  if (result === 0) return { document, result };
+  return { document: { ...document, revision: document.revision + 1, leases, past }, result };
 }
 
 /** Removes the lease that stands at `expected` and remembers it as released. Throws `conflict`. */
@@ -129,11 +150,12 @@ function expect(
   document: Document,
   key: string,
   { expected, now, verb }: { expected: number; now: number; verb: string },
-): void {
+): LeaseRecord {
   const record = document.leases.get(key);
   if (record === undefined) throw conflict(verb, key, "it does not exist");
   if (isExpired(record, now)) throw conflict(verb, key, "it has expired");
   if (record.revision !== expected) throw conflict(verb, key, revisions(record.revision, expected));
+  return record;
 }
 
 function revisions(actual: number, expected: number): string {

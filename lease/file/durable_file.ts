@@ -1,5 +1,5 @@
 /** Files that are always whole: a reader, or a power cut, finds the old contents or the new, never a mixture. */
-import { FlanError, systemReason } from "../net/errors.ts";
+import { FlanError, systemReason } from "../../net/errors.ts";
 
 export interface DurableOptions {
   /** Permission bits, whatever the umask; 0644 unless given. */
