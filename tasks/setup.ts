@@ -24,6 +24,9 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
     { program: "zsh", package: "zsh", why: "loads the completions" },
     { program: "fish", package: "fish", why: "loads the completions" },
     { program: "setpriv", package: "util-linux", why: "runs flan without root" },
+    { program: "etcd", package: "etcd-server", why: "is a store that flannel's hosts share" },
+    { program: "etcdctl", package: "etcd-client", why: "looks at that store, and damages it" },
+    { program: "openssl", package: "openssl", why: "makes certificates" },
   ],
   bench: [{ program: "iperf3", package: "iperf3", why: "measures throughput" }],
 };
