@@ -45,6 +45,8 @@ export interface Source {
   readonly bell: Bell;
   /** After how many milliseconds without a ring to look all the same; for a bell that can go deaf. */
   readonly recheck?: number;
+  /** Whether a smaller revision is yielded like any other change; otherwise the watch ends with an error. */
+  readonly acceptsOlder?: boolean;
   /** The snapshot of this moment, or undefined while there is none that can be used. */
   read(): Promise<Snapshot | undefined>;
 }
@@ -65,12 +67,12 @@ export async function* watchSnapshots(
   while (!signal.aborted) {
     const snapshot = await source.read();
     if (signal.aborted) return;
-    if (snapshot !== undefined && snapshot.revision < seen) {
+    if (snapshot !== undefined && snapshot.revision < seen && !source.acceptsOlder) {
       throw wentBack(source.url, seen, snapshot.revision);
     }
     if (snapshot !== undefined) {
       const isNew = last === undefined
-        ? snapshot.revision > seen || snapshot.past.some(({ how }) => how === "expired")
+        ? snapshot.revision !== seen || snapshot.past.some(({ how }) => how === "expired")
         : !sameContents(snapshot, last);
       seen = snapshot.revision;
       last = snapshot;
@@ -80,11 +82,16 @@ export async function* watchSnapshots(
   }
 }
 
+/** By value: another document in the place of the watched one may stand at the same revision. */
 function sameContents(a: Snapshot, b: Snapshot): boolean {
-  return a.revision === b.revision && a.records.length === b.records.length &&
-    a.records.every(({ key, revision }, i) =>
-      key === b.records[i]!.key && revision === b.records[i]!.revision
-    );
+  return a.revision === b.revision && sameValue(a.config, b.config) &&
+    a.records.length === b.records.length &&
+    a.records.every((record, i) => sameValue(record, b.records[i]!));
+}
+
+function sameValue<T>(a: T, b: T): boolean {
+  // Snapshots of one document share what they are made of.
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** Waits for the bell, the time `until` (milliseconds since 1970) or the signal. */

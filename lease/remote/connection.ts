@@ -8,7 +8,7 @@ import { printable } from "../../net/text.ts";
 import { type Credentials, readCredential, stampOf } from "./credentials.ts";
 
 export interface Request {
-  readonly method: "GET" | "PUT" | "POST";
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
   /** Path and query, from the first slash on. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -1,0 +1,78 @@
+/** Follows a document over HTTP: by long poll where the server does it, by conditional polling where not. */
+import type { Clock } from "../../net/clock.ts";
+import { FlanError } from "../../net/errors.ts";
+import type { Document } from "../document/document.ts";
+import type { Held } from "./http_document.ts";
+
+/** Between two looks at a server that cannot wait, milliseconds; up to a fifth more, so that hosts spread. */
+const POLL = 5000;
+/** An answer that comes sooner was not waited for. */
+const PROMPT = 1000;
+/** At least this long is one look, so that a server that always has something new makes no hot loop. */
+const SHORTEST = 100;
+/** After the first failure, and at most, milliseconds; doubled each time. */
+const RETRY = { first: 500, most: 30_000 };
+
+/** What is followed: `HttpDocument`. */
+export interface Followed {
+  read(): Promise<Held>;
+  next(known: Held, signal: AbortSignal): Promise<Held>;
+}
+
+export interface Listener {
+  /** Called with the first document and each that is another one. */
+  readonly changed: (document: Document) => void;
+  /** Called once for each cause that keeps the document away, and with undefined when it is back. */
+  readonly troubled: (error: FlanError | undefined) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when the signal aborts. Throws only what is a defect. */
+export async function follow(
+  document: Followed,
+  { clock, changed, troubled, signal }: Listener & { clock: Clock },
+): Promise<void> {
+  let known: Held | undefined;
+  let failures = 0;
+  let told: string | undefined;
+  while (!signal.aborted) {
+    const began = clock.monotonic();
+    try {
+      const held = known === undefined ? await document.read() : await document.next(known, signal);
+      const isNew = known === undefined || held.etag !== known.etag;
+      const first = known === undefined;
+      known = held;
+      if (failures > 0) troubled(undefined);
+      [failures, told] = [0, undefined];
+      if (isNew) changed(held.document);
+      const took = clock.monotonic() - began;
+      await clock.sleep(pauseAfter({ held, isNew, first, took }, clock), signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof FlanError)) throw error;
+      const trouble = asStoreTrouble(error);
+      if (trouble.code !== told) troubled(trouble);
+      told = trouble.code;
+      const longest = Math.min(RETRY.first * 2 ** failures++, RETRY.most);
+      await clock.sleep(longest / 2 + clock.random(longest / 2), signal);
+    }
+  }
+}
+
+function pauseAfter(
+  { held, isNew, first, took }: { held: Held; isNew: boolean; first: boolean; took: number },
+  clock: Clock,
+): number {
+  // The first look does not ask the server to wait, so only the second one tells whether it does.
+  if (first) return 0;
+  // A 304 at once, from whoever says that it waits, is that of a server that stops.
+  const waited = held.waits && (isNew || took >= PROMPT);
+  return waited ? Math.max(0, SHORTEST - took) : POLL + clock.random(POLL / 5);
+}
+
+/** A token or certificate that cannot be read now may be one that is just being replaced. */
+function asStoreTrouble(error: FlanError): FlanError {
+  if (error.code !== "invalid") return error;
+  const { message, op, hint } = error;
+  return new FlanError(message, { op, code: "store-denied", hint, cause: error });
+}

@@ -1,0 +1,258 @@
+/** One JSON document at a URL: read, and changed by compare-and-swap on its entity tag (RFC 9110, 13.1). */
+import type { Clock } from "../../net/clock.ts";
+import { FlanError, invalid } from "../../net/errors.ts";
+import type { Changed } from "../document/change.ts";
+import {
+  Damage,
+  type Document,
+  EMPTY,
+  formatDocument,
+  MAX_DOCUMENT,
+  MAX_REVISION,
+  parseDocument,
+} from "../document/document.ts";
+import { type Answer, Connection } from "../remote/connection.ts";
+import { type Credentials, readCredential, stampOf } from "../remote/credentials.ts";
+import { etagOf, noStore, refusalOf, toldBy } from "./answers.ts";
+
+/** Milliseconds for a document of the largest size. */
+const TIMEOUT = 20_000;
+/** How long a server is asked to wait for a change, seconds; a dead connection is found {@link GRACE} later. */
+const WAIT = 20;
+/** Milliseconds that an answer may be late. */
+const GRACE = 5000;
+/** Each lost round means that another host has written, so hosts that start together need many. */
+const ROUNDS = 100;
+/** Upper limit of the pause between rounds, milliseconds; it grows with the rounds. */
+const LONGEST_PAUSE = 1000;
+/** A tag that no server gives. */
+const NEVER = '"flan-never"';
+
+/** The document as one answer gave it. */
+export interface Held {
+  /** Undefined where there is no document. */
+  readonly etag: string | undefined;
+  readonly document: Document;
+  /** Whether the server held the answer back until there was something new, or would have. */
+  readonly waits: boolean;
+}
+
+export interface HttpDocumentOptions {
+  readonly clock: Clock;
+  readonly credentials: Credentials;
+}
+
+export class HttpDocument {
+  readonly url: string;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #tokenFile: string | undefined;
+  readonly #connection: Connection;
+  #token: { readonly stamp: string; readonly header: string } | undefined;
+  /** The latest answer, so that what did not change is neither sent nor parsed again. */
+  #held: Held | undefined;
+
+  /** `url` is checked by `open_http.ts`. */
+  constructor(url: URL, { clock, credentials }: HttpDocumentOptions) {
+    this.url = url.href;
+    this.#path = url.pathname;
+    this.#clock = clock;
+    this.#tokenFile = credentials.tokenFile;
+    this.#connection = new Connection(url.origin, { credentials, clock });
+  }
+
+  /** The document of this moment. Throws one of the `store…` codes, and `invalid` for bad credentials. */
+  async read(): Promise<Held> {
+    return await this.#get(this.#held, {});
+  }
+
+  /**
+   * The document once it is another one than `known`, or `known` after about 20 s. A server that cannot wait
+   * answers at once. Throws as `read` does.
+   */
+  async next(known: Held, signal: AbortSignal): Promise<Held> {
+    return await this.#get(known, { wait: WAIT, signal });
+  }
+
+  /**
+   * Changes the document by `change`, again and again until nobody else has written in between: a write to
+   * another key is no conflict. Throws what `change` throws, and as `read` does; then the write may have
+   * happened, if only its answer was lost.
+   */
+  async swap<T>(change: (document: Document) => Changed<T>): Promise<T> {
+    for (let round = 0; round < ROUNDS; round++) {
+      const { etag, document } = await this.#readToWrite();
+      const changed = change(document);
+      if (changed.document === document) return changed.result;
+      const answer = await this.#put(changed.document, conditionOf(etag));
+      if (isSuccess(answer)) return changed.result;
+      if (answer.status !== 412) throw refusalOf(this.url, "write", answer);
+      await this.#clock.sleep(this.#clock.random(Math.min(20 * 2 ** round, LONGEST_PAUSE)));
+    }
+    throw new FlanError(`Cannot write ${this.url}: another host wrote first ${ROUNDS} times`, {
+      op: "store.write",
+      code: "store",
+    });
+  }
+
+  /**
+   * Proves that the server refuses a write whose condition is false: one that ignores If-Match would lose
+   * leases without a word. The document is left as it was found. Throws `store-reply` where it does not.
+   */
+  async prove(): Promise<void> {
+    const { etag, document } = await this.#readToWrite();
+    const answer = await this.#put(document, { "if-match": NEVER });
+    if (isSuccess(answer)) {
+      if (etag === undefined) await this.#remove();
+      throw this.#noSwap("If-Match");
+    }
+    // A document that is not there may also be said to be not there.
+    if (answer.status !== 412 && !(answer.status === 404 && etag === undefined)) {
+      throw refusalOf(this.url, "write", answer);
+    }
+    if (etag === undefined) return;
+    const second = await this.#put(document, { "if-none-match": "*" });
+    if (isSuccess(second)) throw this.#noSwap("If-None-Match");
+    if (second.status !== 412) throw refusalOf(this.url, "write", second);
+  }
+
+  /** As {@link swap}, for the write that begins a network; the server is proved before and where it was made. */
+  async begin<T>(change: (document: Document) => Changed<T>): Promise<T> {
+    const { etag } = await this.#readToWrite();
+    await this.prove();
+    const result = await this.swap(change);
+    if (etag !== undefined) return result;
+    try {
+      await this.prove();
+    } catch (error) {
+      if (error instanceof FlanError && error.code === "store-reply") await this.#remove();
+      throw error;
+    }
+    return result;
+  }
+
+  /** Whether the server can wait for a change. It is asked without anything to wait for. */
+  async waits(): Promise<boolean> {
+    return (await this.#get(undefined, { wait: 1 })).waits;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Damage that our own server tells of is mended by whoever writes, as in a file store. */
+  async #readToWrite(): Promise<Held> {
+    try {
+      return await this.read();
+    } catch (error) {
+      if (!(error instanceof ServedDamage)) throw error;
+    }
+    // It opens its document to judge the condition, which no document fulfils.
+    await this.#put(EMPTY, { "if-match": NEVER });
+    return await this.read();
+  }
+
+  async #get(
+    known: Held | undefined,
+    { wait, signal }: { wait?: number; signal?: AbortSignal },
+  ): Promise<Held> {
+    const answer = await this.#request({
+      method: "GET",
+      path: wait === undefined ? this.#path : `${this.#path}?wait=${wait}`,
+      headers: known?.etag === undefined ? {} : { "if-none-match": known.etag },
+      timeout: wait === undefined ? TIMEOUT : wait * 1000 + GRACE,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const waits = /^wait=\d/.test(answer.headers.get("preference-applied") ?? "");
+    if (answer.status === 304 && known?.etag !== undefined) return { ...known, waits };
+    return this.#held = { ...this.#contentsOf(answer), waits };
+  }
+
+  #contentsOf(answer: Answer): Pick<Held, "etag" | "document"> {
+    const told = answer.status === 404 ? toldBy(answer.body) : undefined;
+    if (answer.status === 404 && told === undefined) {
+      if (this.#held?.etag === undefined) return { etag: undefined, document: EMPTY };
+      // A server whose disk is not mounted says so, too; all hosts would leave the network.
+      throw new FlanError(`Cannot use ${this.url}: the document that was there is gone`, {
+        op: "store.read",
+        code: "store-damaged",
+      });
+    }
+    if (answer.status !== 200) {
+      const error = refusalOf(this.url, "read", answer);
+      throw error.code === "store-damaged" ? new ServedDamage(error) : error;
+    }
+    const etag = etagOf(this.url, answer);
+    if (this.#held?.etag === etag) return this.#held;
+    try {
+      return { etag, document: parseDocument(answer.body) };
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error;
+      throw new FlanError(`Cannot use ${this.url}: ${error.message}`, {
+        op: "store.read",
+        code: "store-damaged",
+      });
+    }
+  }
+
+  async #remove(): Promise<void> {
+    await this.#request({ method: "DELETE", path: this.#path });
+    this.#held = undefined;
+  }
+
+  async #put(document: Document, condition: Readonly<Record<string, string>>): Promise<Answer> {
+    const body = formatDocument(document);
+    if (document.revision > MAX_REVISION || body.length > MAX_DOCUMENT) {
+      throw noStore(this.url, `the new document has ${body.length} bytes and revision ${document.revision}`);
+    }
+    const headers = { ...condition, "content-type": "application/json" };
+    return await this.#request({ method: "PUT", path: this.#path, headers, body });
+  }
+
+  #request(
+    request: { method: "GET" | "PUT" | "DELETE"; path: string; body?: string; timeout?: number } & {
+      headers?: Readonly<Record<string, string>>;
+      signal?: AbortSignal;
+    },
+  ): Promise<Answer> {
+    // Compression on the way would make the entity tag weak (RFC 9110, 8.8.1).
+    const headers = { ...request.headers, ...this.#authorization(), "accept-encoding": "identity" };
+    return this.#connection.request({ timeout: TIMEOUT, ...request, headers, maxBytes: MAX_DOCUMENT });
+  }
+
+  /** The token is read again when its file changes. */
+  #authorization(): Readonly<Record<string, string>> {
+    if (this.#tokenFile === undefined) return {};
+    const stamp = stampOf([this.#tokenFile]);
+    if (this.#token?.stamp !== stamp) {
+      const token = readCredential(this.#tokenFile, "store-token-file");
+      if (!/^[\x21-\x7e]{1,4096}$/.test(token)) {
+        const why = "it must hold one token of at most 4096 letters, digits and signs";
+        throw invalid("store.credentials", `Cannot use --store-token-file ${this.#tokenFile}: ${why}`);
+      }
+      this.#token = { stamp, header: `Bearer ${token}` };
+    }
+    return { authorization: this.#token.header };
+  }
+
+  #noSwap(header: string): FlanError {
+    const why =
+      `the server does not do conditional PUT (it ignores ${header}), so hosts would lose their leases`;
+    return noStore(this.url, why, "flan store serve does it");
+  }
+}
+
+/** What our own server says of the document behind it. */
+class ServedDamage extends FlanError {
+  constructor({ message, op, code, hint }: FlanError) {
+    super(message, { op, code, hint });
+  }
+}
+
+function conditionOf(etag: string | undefined): Readonly<Record<string, string>> {
+  return etag === undefined ? { "if-none-match": "*" } : { "if-match": etag };
+}
+
+function isSuccess({ status }: Answer): boolean {
+  return status >= 200 && status <= 299;
+}

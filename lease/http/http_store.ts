@@ -1,0 +1,140 @@
+/** The store in one JSON document at a URL, shared by every host that can reach it. */
+import type { Clock } from "../../net/clock.ts";
+import type { FlanError } from "../../net/errors.ts";
+import type { Json } from "../../net/json.ts";
+import type { Logger } from "../../net/log.ts";
+import {
+  type Changed,
+  configured,
+  created,
+  forgotten,
+  removed,
+  renewed,
+  snapshotOf,
+  updated,
+} from "../document/change.ts";
+import type { Document } from "../document/document.ts";
+import { Bell, watchSnapshots } from "../document/watch.ts";
+import type {
+  LeaseRecord,
+  NewRecord,
+  Snapshot,
+  Store,
+  StoredConfig,
+  StoreFinding,
+  WatchOptions,
+} from "../store.ts";
+import { follow } from "./follow.ts";
+import type { HttpDocument } from "./http_document.ts";
+
+export interface HttpStoreOptions {
+  /** Judges which leases have expired. */
+  readonly clock: Clock;
+  /** Paces the requests; the same clock, except in tests. */
+  readonly pace?: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Every write reads the document, changes it, and puts it back if nobody else has meanwhile. What a lost reply
+ * has written is found by whoever reads next.
+ */
+export class HttpStore implements Store {
+  readonly url: string;
+  readonly #document: HttpDocument;
+  readonly #clock: Clock;
+  readonly #pace: Clock;
+  readonly #log: Logger;
+
+  constructor(document: HttpDocument, { clock, pace = clock, log }: HttpStoreOptions) {
+    this.url = document.url;
+    this.#document = document;
+    this.#clock = clock;
+    this.#pace = pace;
+    this.#log = log;
+  }
+
+  async read(): Promise<Snapshot> {
+    const { document } = await this.#document.read();
+    return snapshotOf(document, this.#clock.now());
+  }
+
+  /** A document that was restored from a backup is yielded as it is, whatever its revision. */
+  async *watch(
+    from: number,
+    signal: AbortSignal,
+    { troubled = (error) => this.#logTrouble(error) }: WatchOptions = {},
+  ): AsyncGenerator<Snapshot> {
+    if (signal.aborted) return;
+    const bell = new Bell();
+    let current: Document | undefined;
+    const changed = (document: Document) => {
+      current = document;
+      bell.ring();
+    };
+    const read = () =>
+      Promise.resolve(current === undefined ? undefined : snapshotOf(current, this.#clock.now()));
+    const over = new AbortController();
+    const ended = AbortSignal.any([signal, over.signal]);
+    const following = follow(this.#document, { clock: this.#pace, changed, troubled, signal: ended })
+      .catch((error) => bell.fail(error));
+    try {
+      const source = { url: this.url, clock: this.#clock, bell, acceptsOlder: true, read };
+      yield* watchSnapshots(source, { from, signal });
+    } finally {
+      over.abort();
+      await following;
+    }
+  }
+
+  create(lease: NewRecord): Promise<LeaseRecord> {
+    return this.#write((document, now) => created(document, lease, now));
+  }
+
+  update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
+    return this.#write((document, now) => updated(document, lease, { expected, now }));
+  }
+
+  renew(key: string, options: { expected: number; ttl: number }): Promise<LeaseRecord> {
+    return this.#write((document, now) => renewed(document, key, { ...options, now }));
+  }
+
+  remove(key: string, expected: number): Promise<void> {
+    return this.#write((document, now) => removed(document, key, { expected, now }));
+  }
+
+  /** Whoever begins a network proves that the server can keep one. Throws `store-reply` where it cannot. */
+  writeConfig(value: Json, expected: number): Promise<StoredConfig> {
+    const change = (document: Document) => configured(document, value, expected);
+    return expected === 0 ? this.#document.begin(change) : this.#document.swap(change);
+  }
+
+  forget(before: number): Promise<number> {
+    return this.#write((document) => forgotten(document, before));
+  }
+
+  /** Asks for what a writer may do: a token that may only read is `store-denied`. */
+  async inspect(): Promise<readonly StoreFinding[]> {
+    await this.#document.prove();
+    if (await this.#document.waits()) return [];
+    return [{
+      code: "no-long-poll",
+      severity: "warning",
+      message: `The server of ${this.url} does not tell of changes: hosts ask every 5 seconds`,
+      hint: "flan store serve tells them",
+    }];
+  }
+
+  close(): void {
+    this.#document.close();
+  }
+
+  #write<T>(change: (document: Document, now: number) => Changed<T>): Promise<T> {
+    return this.#document.swap((document) => change(document, this.#clock.now()));
+  }
+
+  #logTrouble(error: FlanError | undefined): void {
+    if (error === undefined) this.#log.log("info", `${this.url} can be used again`);
+    else this.#log.log("warning", error.message, { code: error.code });
+  }
+}
