@@ -1,11 +1,12 @@
 /** The choice of this host's subnet: a pure function of the store's contents. */
 import { FlanError, invalid } from "../net/errors.ts";
-import { type Cidr, compareCidr, covers, formatCidr, overlaps, parseCidr } from "../net/ip.ts";
-import { printable } from "../net/text.ts";
+import { formatCidr, parseCidr } from "../net/ip.ts";
 import { decodeRecord, isRefusal } from "./decode.ts";
-import { candidates, isFree, subnetOfKey } from "./free_subnets.ts";
-import type { Lease } from "./lease.ts";
+import { candidates, isFree } from "./free_subnets.ts";
+import { type Held, heldSubnets, holdersOf, holderText } from "./held.ts";
+import { isDualStackKey, subnetOfKey } from "./key.ts";
 import { isSubnetOf, type NetworkConfig, subnetCount } from "./network.ts";
+import { isUnclaimed } from "./reservation.ts";
 import type { LeaseRecord, Snapshot } from "./store.ts";
 
 export interface AllocateRequest {
@@ -25,26 +26,22 @@ export interface AllocateRequest {
 
 export interface Allocation {
   readonly subnet: string;
-  /** `own`: held already; `taken-over`: held by this host as a flannel host; the others are new leases. */
-  readonly how: "own" | "taken-over" | "wish" | "previous" | "free";
+  /**
+   * `own`: held already; `reserved`: kept free for this host; `taken-over`: held by this host as a flannel host; the
+   * others are new leases.
+   */
+  readonly how: "own" | "reserved" | "taken-over" | "wish" | "previous" | "free";
   /** The record to update, where the subnet is held already. */
   readonly record: LeaseRecord | undefined;
   /** Further leases of this host, to be given back. Reservations are never among them. */
   readonly surplus: readonly LeaseRecord[];
 }
 
-interface Held {
-  readonly record: LeaseRecord;
-  readonly subnet: string;
-  readonly cidr: Cidr;
-  /** Undefined where the record's value cannot be used; its subnet is held all the same. */
-  readonly lease: Lease | undefined;
-}
-
 /**
- * This host's subnet: its own lease (known by its node id) while the config allows it; the lease of the
- * flannel host that had this address; the wish; the previous subnet, or the one whose lease of this node expired;
- * a free one.
+ * This host's subnet: its own lease (known by its node id) while the config allows it; what is reserved for it, by
+ * its node id or its address; the lease of the flannel host that had this address; the wish; the previous subnet, or
+ * the one whose lease of this node expired; a free one. A dual-stack lease is never this host's: flan carries no IPv6,
+ * and would announce under such a key an IPv6 subnet that nobody reaches.
  *
  * Throws `failed` where another flan host announces the same address, or holds the wished subnet; `invalid`
  * where the wish does not fit; `out-of-subnets`.
@@ -56,16 +53,20 @@ export function allocate(request: AllocateRequest): Allocation {
   const twin = sameAddress.find(({ record }) => record.node !== undefined && record.node !== node);
   if (twin !== undefined) throw duplicateAddress(twin, publicIp);
   const wish = request.wish === undefined ? undefined : wished(config, request.wish);
-  const own = held.filter(({ record }) => record.node === node);
-  const former = sameAddress.filter(({ record }) => record.node === undefined);
-  const fits = ({ cidr }: Held) => isSubnetOf(config, cidr);
-  const kept = own.find(fits) ?? former.find(fits);
+  const fits = ({ cidr, record }: Held) => isSubnetOf(config, cidr) && !isDualStackKey(record.key);
+  const isReserved = ({ lease }: Held) => lease !== undefined && isUnclaimed(lease, config);
+  const own = held.filter((one) => one.record.node === node && !isReserved(one));
+  const reserved = held.filter((one) => isReserved(one) && (wish === undefined || one.subnet === wish));
+  const former = sameAddress.filter((one) => one.record.node === undefined && !isReserved(one));
+  const [mine, forMe] = [own.find(fits), reserved.find(fits)];
+  const kept = mine ?? forMe ?? former.find(fits);
   const surplus = own.filter((other) => other !== kept && other.record.expires !== undefined)
     .map(({ record }) => record);
   if (kept !== undefined) {
     const { subnet } = kept;
     if (wish !== undefined && wish !== subnet) throw otherHeld(wish, subnet);
-    return { subnet, how: own.includes(kept) ? "own" : "taken-over", record: kept.record, surplus };
+    const how = kept === mine ? "own" : kept === forMe ? "reserved" : "taken-over";
+    return { subnet, how, record: kept.record, surplus };
   }
   return { ...choose(request, wish), record: undefined, surplus };
 }
@@ -100,18 +101,6 @@ function addressIn(record: LeaseRecord): string | undefined {
   return isRefusal(lease) ? undefined : lease.publicIp;
 }
 
-/** The records that are meant and whose key names a subnet, by address, so that every reader prefers the same one. */
-function heldSubnets(snapshot: Snapshot, isMeant: (record: LeaseRecord) => boolean = () => true): Held[] {
-  const held: Held[] = [];
-  for (const record of snapshot.records.filter(isMeant)) {
-    const lease = decodeRecord(record);
-    const subnet = subnetOfKey(record.key);
-    if (subnet === undefined) continue;
-    held.push({ record, subnet, cidr: parseCidr(subnet), lease: isRefusal(lease) ? undefined : lease });
-  }
-  return held.sort((a, b) => compareCidr(a.cidr, b.cidr));
-}
-
 /** What a host remembers of its past comes from a file and may be anything. */
 function fitsConfig(config: NetworkConfig, subnet: string): boolean {
   try {
@@ -138,11 +127,8 @@ function wishTaken(
   wish: string,
   { config, snapshot }: Pick<AllocateRequest, "config" | "snapshot">,
 ): FlanError {
-  const cidr = parseCidr(wish);
-  const other = heldSubnets(snapshot).find((held) =>
-    overlaps(held.cidr, cidr) && !covers(held.cidr, config.network)
-  );
-  const holder = other === undefined ? "another lease" : holderOf(other);
+  const other = holdersOf(wish, { config, snapshot })[0];
+  const holder = other === undefined ? "another lease" : holderText(other, config);
   return failed(`Cannot lease ${wish}: it is held by ${holder}`, "flan lease list");
 }
 
@@ -157,7 +143,7 @@ function otherHeld(wish: string, subnet: string): FlanError {
 function duplicateAddress({ subnet, record }: Held, publicIp: string): FlanError {
   return failed(
     `Cannot lease a subnet for ${publicIp}: ${subnet} is held with this address by node ${record.node}`,
-    `flan lease release ${subnet} if that host is gone, or another --iface or --public-ip`,
+    `flan lease revoke ${subnet} --yes if that host is gone, or another --iface or --public-ip`,
   );
 }
 
@@ -170,15 +156,9 @@ function outOfSubnets(config: NetworkConfig): FlanError {
     {
       op: "lease.acquire",
       code: "out-of-subnets",
-      hint: "flan lease list shows who holds them; flan lease release frees one",
+      hint: "flan lease list shows who holds them; flan lease revoke frees one",
     },
   );
-}
-
-function holderOf({ subnet, record, lease }: Held): string {
-  const what = record.expires === undefined ? "the reservation" : "the lease";
-  const who = record.node === undefined ? "" : ` (node ${printable(record.node, 40)})`;
-  return `${what} ${subnet} of ${lease?.publicIp ?? "a host without a usable address"}${who}`;
 }
 
 function failed(message: string, hint: string): FlanError {

@@ -3,10 +3,10 @@ import { messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { isPrintable, printable, quoted } from "../net/text.ts";
 import { fieldNames, goFields, isBounded, isObject, type JsonObject } from "./go_json.ts";
-import { isDualStackKey, keySubnet } from "./key.ts";
+import { type KeySubnets, parseKey } from "./key.ts";
 import type { Lease, Refusal } from "./lease.ts";
 import type { LeaseRecord } from "./store.ts";
-import { parseIp } from "../net/ip.ts";
+import { formatIp, parseIp } from "../net/ip.ts";
 
 /** The largest backend data of a known backend (WireGuard's key and port) is under 100 bytes. */
 const DATA_BOUNDS = { limit: 4096, depth: 8 };
@@ -23,7 +23,7 @@ const decoded = new WeakMap<LeaseRecord, Lease | Refusal>();
 
 /**
  * Reads one record. The record's value comes from other hosts: whatever it is, the answer is a lease or a
- * refusal (`bad-key`, `dual-stack`, `bad-value`, `bad-endpoint`, `bad-backend-type`, `bad-backend-data`,
+ * refusal (`bad-key`, `bad-value`, `bad-endpoint`, `bad-backend-type`, `bad-backend-data`,
  * `bad-node`), and nothing in either is longer or stranger than a terminal can bear.
  */
 export function decodeRecord(record: LeaseRecord): Lease | Refusal {
@@ -35,13 +35,14 @@ export function decodeRecord(record: LeaseRecord): Lease | Refusal {
 }
 
 function decode(record: LeaseRecord): Lease | Refusal {
-  let subnet: string;
+  let subnets: KeySubnets;
   try {
-    subnet = keySubnet(record.key);
+    subnets = parseKey(record.key);
   } catch (error) {
-    const code = isDualStackKey(record.key) ? "dual-stack" : "bad-key";
-    return { subnet: printable(record.key, 40), code, reason: printable(messageOf(error), MAX_REASON) };
+    const reason = printable(messageOf(error), MAX_REASON);
+    return { subnet: printable(record.key, 40), code: "bad-key", reason };
   }
+  const { subnet, subnet6 } = subnets;
   const refuse = (code: string, reason: string): Refusal => ({
     subnet,
     code,
@@ -61,25 +62,42 @@ function decode(record: LeaseRecord): Lease | Refusal {
   if (!/^[\w.-]{0,32}$/.test(backendType)) {
     return refuse("bad-backend-type", `BackendType is ${quoted(backendType)}, not a backend's name`);
   }
-  const backendData = fields.BackendData ?? undefined;
-  const dataFault = backendData === undefined ? undefined : faultOf(backendData);
-  if (dataFault !== undefined) return refuse("bad-backend-data", `BackendData ${dataFault}`);
+  for (const name of ["BackendData", "BackendV6Data"] as const) {
+    const fault = faultOf(fields[name] ?? null);
+    if (fault !== undefined) return refuse("bad-backend-data", `${name} ${fault}`);
+  }
+  const publicIp6 = ipv6(fields.PublicIPv6 ?? null);
   const { node, expires, revision } = record;
   if (node !== undefined && (node.length > MAX_NODE || !isPrintable(node))) {
     return refuse("bad-node", `the node is ${quoted(node)}, not an identity`);
   }
-  return { subnet, publicIp, backendType, backendData, node, expires, revision };
+  return {
+    subnet,
+    publicIp,
+    backendType,
+    backendData: fields.BackendData ?? undefined,
+    ...(subnet6 === undefined ? {} : { subnet6 }),
+    ...(publicIp6 === undefined ? {} : { publicIp6 }),
+    ...(fields.BackendV6Data == null ? {} : { backendV6Data: fields.BackendV6Data }),
+    node,
+    expires,
+    revision,
+  };
 }
 
 /** flannel's JSON value of a lease: the same fields in the same order, the optional ones left out when empty. */
-export function encodeLease(lease: Pick<Lease, "publicIp" | "backendType" | "backendData">): JsonObject {
+export function encodeLease(lease: Announcement): JsonObject {
   return {
     PublicIP: lease.publicIp,
-    PublicIPv6: null,
+    PublicIPv6: lease.publicIp6 ?? null,
     ...(lease.backendType === "" ? {} : { BackendType: lease.backendType }),
     ...(lease.backendData === undefined ? {} : { BackendData: lease.backendData }),
+    ...(lease.backendV6Data === undefined ? {} : { BackendV6Data: lease.backendV6Data }),
   };
 }
+
+/** What a lease tells peers. */
+type Announcement = Pick<Lease, "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data">;
 
 type Fields = ReturnType<typeof goFields<"PublicIP" | "PublicIPv6" | "BackendType">>["fields"];
 
@@ -107,6 +125,16 @@ function hasOnlyPrintable(value: Json): boolean {
   if (typeof value === "string") return isPrintable(value);
   if (typeof value !== "object" || value === null) return true;
   return Object.keys(value).every((key) => isPrintable(key) && hasOnlyPrintable((value as JsonObject)[key]!));
+}
+
+/** The address, canonical; undefined for none, and for text that is none: nothing of flan's depends on it. */
+function ipv6(text: Json): string | undefined {
+  if (typeof text !== "string" || !text.includes(":")) return undefined;
+  try {
+    return formatIp(parseIp(text));
+  } catch {
+    return undefined;
+  }
 }
 
 function isIpv4(text: string): boolean {

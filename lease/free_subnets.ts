@@ -1,6 +1,6 @@
 /** Which subnets of a network are free, without listing them all: a /8 of /30s holds four million. */
 import { lastAddress, parseCidr } from "../net/ip.ts";
-import { keySubnet } from "./key.ts";
+import { subnetOfKey } from "./key.ts";
 import { isSubnetOf, type NetworkConfig } from "./network.ts";
 import type { PastLease, Snapshot } from "./store.ts";
 
@@ -103,16 +103,6 @@ function overlapsAny(range: Range, sorted: readonly Range[]): boolean {
     else high = middle;
   }
   return low < sorted.length && sorted[low]!.first <= range.last;
-}
-
-/** The IPv4 subnet that a key names, or undefined; a key that names none blocks none. */
-export function subnetOfKey(key: string): string | undefined {
-  try {
-    // A dual-stack lease of flannel's holds its IPv4 half too.
-    return keySubnet(key.split("&", 1)[0]!);
-  } catch {
-    return undefined;
-  }
 }
 
 function rangeOf(subnet: string): Range {

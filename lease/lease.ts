@@ -10,6 +10,12 @@ export interface Lease {
   readonly backendType: string;
   /** What the backend needs to know of this host (vxlan: VNI and VtepMAC), or undefined. */
   readonly backendData: Json | undefined;
+  /** The IPv6 half of a dual-stack lease of flannel's, `fd00:5:1::/64`. flan carries no IPv6 and writes no such key. */
+  readonly subnet6?: string;
+  /** The host's IPv6 underlay address, which flannel may announce in any lease. */
+  readonly publicIp6?: string;
+  /** What flannel's backend needs to know for IPv6. */
+  readonly backendV6Data?: Json;
   /** flan's identity of the host; undefined for a flannel host's lease. */
   readonly node: string | undefined;
   /** Milliseconds since 1970, undefined for a reservation, which does not expire, Infinity where not known. */

@@ -7,6 +7,7 @@ import { decodeRecord, isRefusal } from "./decode.ts";
 import { disjoint, type Range } from "./disjoint.ts";
 import type { Lease, Refusal } from "./lease.ts";
 import type { NetworkConfig } from "./network.ts";
+import { isUnclaimed } from "./reservation.ts";
 import type { Snapshot } from "./store.ts";
 
 export interface View {
@@ -29,11 +30,13 @@ const LONGEST_SUBNET = 30;
 /**
  * The view of the host `node`. Refuses, beyond what {@link decodeRecord} does: `bad-length`,
  * `outside-network`, `covers-network`, `bad-endpoint`, `overlap`, `second-lease` (a host's further lease), and
- * `covers-host`: it holds one of the `local` addresses, which this host has or needs outside the overlay.
+ * `covers-host`: it holds one of the `local` addresses, which this host has or needs outside the overlay. A
+ * reservation that nobody has claimed is no peer and nothing is wrong with it: {@link unclaimedIn} lists those.
  *
  * Where leases overlap, every host must name the same winner, whichever of them it holds itself. The one with
- * the network's own subnet length wins, because two such leases would share their key and so cannot both
- * exist; a renewal changes nothing about that. Among the others the older revision wins.
+ * the network's own subnet length wins, because two such leases share their key and so cannot both exist, or one of
+ * them is a dual-stack one, which then loses; a renewal changes nothing about that. Among the others the older
+ * revision wins.
  */
 export function makeView(
   snapshot: Snapshot,
@@ -44,6 +47,7 @@ export function makeView(
   for (const record of snapshot.records) {
     const decoded = decodeRecord(record);
     const judged = isRefusal(decoded) ? decoded : place(decoded, network);
+    if (judged === "unclaimed") continue;
     if ("reason" in judged) refused.push(judged);
     else candidates.push(judged);
   }
@@ -51,7 +55,8 @@ export function makeView(
   for (const { item, to } of lost) {
     refused.push({ subnet: item.lease.subnet, code: "overlap", reason: `it overlaps ${holderOf(to.lease)}` });
   }
-  const mine = kept.filter(({ lease }) => lease.node === node);
+  const isOwn = (lease: Lease) => lease.node === node && lease.subnet6 === undefined;
+  const mine = kept.filter(({ lease }) => isOwn(lease));
   const own = mine[0]?.lease;
   for (const { lease } of mine.slice(1)) {
     refused.push({
@@ -63,7 +68,7 @@ export function makeView(
   const addresses = local.map((text) => ({ text, value: Number(parseIp(text).value) }));
   const peers: Lease[] = [];
   for (const { lease, first, last } of kept) {
-    if (lease.node === node) continue;
+    if (isOwn(lease)) continue;
     const held = addresses.find(({ value }) => value >= first && value <= last);
     if (own !== undefined && own.publicIp === lease.publicIp) {
       const reason = `its endpoint ${lease.publicIp} is this host's own`;
@@ -76,7 +81,14 @@ export function makeView(
   return { network, own, peers, refused };
 }
 
-function place(lease: Lease, network: NetworkConfig): Candidate | Refusal {
+/** The reservations of subnets of the network that no host has claimed, in the order of their keys. */
+export function unclaimedIn(snapshot: Snapshot, network: NetworkConfig): readonly Lease[] {
+  return snapshot.records.map(decodeRecord).filter((one): one is Lease =>
+    !isRefusal(one) && place(one, network) === "unclaimed"
+  );
+}
+
+function place(lease: Lease, network: NetworkConfig): Candidate | Refusal | "unclaimed" {
   const { subnet, publicIp } = lease;
   const cidr = parseCidr(subnet);
   const whole = network.network;
@@ -89,6 +101,7 @@ function place(lease: Lease, network: NetworkConfig): Candidate | Refusal {
   if (cidr.length > LONGEST_SUBNET) {
     return { subnet, code: "bad-length", reason: `a /${cidr.length} has no room for a host` };
   }
+  if (isUnclaimed(lease, network)) return "unclaimed";
   const endpoint = parseIp(publicIp);
   if (!isHostAddress(endpoint)) {
     return { subnet, code: "bad-endpoint", reason: `its endpoint ${publicIp} cannot be a host's address` };
@@ -101,7 +114,9 @@ function place(lease: Lease, network: NetworkConfig): Candidate | Refusal {
 
 function claimOrder(a: Candidate, b: Candidate, network: NetworkConfig): number {
   const fits = (candidate: Candidate) => candidate.length === network.subnetLength ? 0 : 1;
-  return fits(a) - fits(b) || a.lease.revision - b.lease.revision || a.first - b.first || a.length - b.length;
+  const dual = ({ lease }: Candidate) => lease.subnet6 === undefined ? 0 : 1;
+  return fits(a) - fits(b) || dual(a) - dual(b) || a.lease.revision - b.lease.revision || a.first - b.first ||
+    a.length - b.length;
 }
 
 function holderOf(lease: Lease): string {
