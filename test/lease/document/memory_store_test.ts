@@ -1,8 +1,8 @@
 import { MemoryStore, SharedDocument } from "../../../lease/document/memory_store.ts";
-import { storeSuite } from "../../conformance/store_suite.ts";
+import { documentSuite } from "../../conformance/document_suite.ts";
 import { FakeClock } from "../../lib/fake_clock.ts";
 
-storeSuite({
+documentSuite({
   name: "memory",
   open: () => {
     const clock = new FakeClock();

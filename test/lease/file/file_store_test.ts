@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { FileStore } from "../../../lease/file/file_store.ts";
 import { silent } from "../../../net/log.ts";
-import { storeSuite } from "../../conformance/store_suite.ts";
+import { documentSuite } from "../../conformance/document_suite.ts";
 import { FakeClock } from "../../lib/fake_clock.ts";
 
-storeSuite({
+documentSuite({
   name: "file",
   open: async () => {
     const clock = new FakeClock();
