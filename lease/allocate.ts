@@ -1,7 +1,7 @@
 /** The choice of this host's subnet: a pure function of the store's contents. */
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
-import { decodeRecord, isRefusal } from "./decode.ts";
+import { addressIn } from "./decode.ts";
 import { candidates, isFree } from "./free_subnets.ts";
 import { type Held, heldSubnets, holdersOf, holderText } from "./held.ts";
 import { isDualStackKey, subnetOfKey } from "./key.ts";
@@ -94,11 +94,6 @@ function choose(
 function expiredOf({ past }: Snapshot, node: string): string | undefined {
   const own = past.filter((lease) => lease.node === node).sort((a, b) => b.ended - a.ended);
   return own[0] === undefined ? undefined : subnetOfKey(own[0].key);
-}
-
-function addressIn(record: LeaseRecord): string | undefined {
-  const lease = decodeRecord(record);
-  return isRefusal(lease) ? undefined : lease.publicIp;
 }
 
 /** What a host remembers of its past comes from a file and may be anything. */

@@ -85,6 +85,12 @@ function decode(record: LeaseRecord): Lease | Refusal {
   };
 }
 
+/** The underlay address that a record announces, or undefined where it cannot be used. */
+export function addressIn(record: LeaseRecord): string | undefined {
+  const lease = decodeRecord(record);
+  return isRefusal(lease) ? undefined : lease.publicIp;
+}
+
 /** flannel's JSON value of a lease: the same fields in the same order, the optional ones left out when empty. */
 export function encodeLease(lease: Announcement): JsonObject {
   return {

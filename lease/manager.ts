@@ -4,8 +4,9 @@ import { FlanError, isStoreTrouble } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import type { Logger } from "../net/log.ts";
 import { allocate, type Allocation } from "./allocate.ts";
+import { isConflict, ROUNDS, untilWon } from "./conflict.ts";
 import { decodeRecord, encodeLease, isRefusal } from "./decode.ts";
-import { keySubnet, subnetKey } from "./key.ts";
+import { subnetKey, subnetOfKey } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { parseNetworkConfig } from "./network.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./store.ts";
@@ -26,8 +27,6 @@ export interface Claim {
   readonly previous?: string | undefined;
 }
 
-/** Each lost round means that another host has won one, so hosts that start together need a few. */
-const ROUNDS = 60;
 /** Upper limit of the pause between rounds, milliseconds; it grows with the rounds. */
 const LONGEST_PAUSE = 1000;
 
@@ -110,40 +109,37 @@ export async function renew(store: Store, lease: Lease, claim: Claim): Promise<L
 }
 
 /**
- * Gives back one subnet, or what a node holds, and returns the subnets. A node's reservations stay: they are
- * the administrator's, and only naming the subnet removes one. A lease that another host takes meanwhile is left.
+ * Gives back one subnet, whoever holds it, or what a node holds, and returns the subnets. A node's reservations stay:
+ * they are the administrator's, and only naming the subnet removes one. A lease that another host takes meanwhile is
+ * left.
  */
 export async function release(
   store: Store,
   which: { readonly subnet: string } | { readonly node: string },
 ): Promise<string[]> {
   const isMeant = "subnet" in which
-    ? ({ key }: LeaseRecord) => key === subnetKey(which.subnet)
+    ? ({ key }: LeaseRecord) => subnetOfKey(key) === which.subnet
     : ({ node, expires }: LeaseRecord) => node === which.node && expires !== undefined;
   const holders = new Map<string, string | undefined>();
   const released: string[] = [];
-  for (let round = 0;; round++) {
+  return await untilWon(async () => {
     const meant = (await store.read()).records.filter((record) =>
       isMeant(record) && (!holders.has(record.key) || holders.get(record.key) === record.node)
     );
-    try {
-      for (const record of meant) {
-        holders.set(record.key, record.node);
-        await store.remove(record.key, record.revision);
-        released.push(keySubnet(record.key));
-      }
-      return released;
-    } catch (error) {
-      if (!isConflict(error) || round === ROUNDS - 1) throw error;
+    for (const record of meant) {
+      holders.set(record.key, record.node);
+      await store.remove(record.key, record.revision);
+      released.push(subnetOfKey(record.key) ?? record.key);
     }
-  }
+    return released;
+  });
 }
 
 async function giveBack(store: Store, { subnet, surplus }: Allocation, log: Logger): Promise<void> {
   for (const record of surplus) {
     try {
       await store.remove(record.key, record.revision);
-      log.log("info", `Gave back ${keySubnet(record.key)}: this host holds ${subnet}`, { subnet });
+      log.log("info", `Gave back ${subnetOfKey(record.key)}: this host holds ${subnet}`, { subnet });
     } catch (error) {
       if (!isConflict(error)) throw error;
       // Somebody changed it meanwhile; if it is still ours, the next acquire sees it again.
@@ -192,8 +188,4 @@ function lost(lease: Lease, record: LeaseRecord | undefined): FlanError {
 
 function unlessStore(error: unknown): undefined {
   if (!isStoreTrouble(error)) throw error;
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof FlanError && error.code === "conflict";
 }

@@ -1,0 +1,207 @@
+/** What is wrong with the leases of a network, seen as a whole: a pure function of the store's contents. */
+import { contains, formatCidr, isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { printable } from "../net/text.ts";
+import { decodeRecord, isRefusal } from "./decode.ts";
+import { holdersOf, holderText } from "./held.ts";
+import { subnetOfKey } from "./key.ts";
+import type { Lease } from "./lease.ts";
+import { isSubnetOf, type NetworkConfig } from "./network.ts";
+import type { Snapshot } from "./store.ts";
+import { makeView, unclaimedIn } from "./view.ts";
+
+export interface LeaseFinding {
+  /** A stable word: `overlap`, `address-twice`, … */
+  readonly code: string;
+  /** `high` where packets of a host are or may be lost by it. */
+  readonly severity: "warning" | "high";
+  /** The subnet or key that is meant, printable. */
+  readonly subnet: string;
+  /** One sentence, in the grammar of errors. */
+  readonly message: string;
+  /** The command that mends it. */
+  readonly hint: string;
+}
+
+interface Checked {
+  readonly snapshot: Snapshot;
+  readonly network: NetworkConfig;
+  /** This host's identity, where it has one. */
+  readonly node: string | undefined;
+}
+
+/**
+ * Every finding, the severe ones first. Codes: those of refused leases (`overlap`, `outside-network`, `bad-value`, …),
+ * `address-twice`, `second-lease`, `odd-length`, `unclaimable`, `expired-own`.
+ */
+export function checkLeases(checked: Checked): LeaseFinding[] {
+  const { snapshot, network } = checked;
+  const valid = makeView(snapshot, { node: "", network }).peers;
+  const findings = [
+    ...refused(checked),
+    ...twice(valid),
+    ...oddLengths(valid, network),
+    ...unclaimable(checked),
+    ...expiredOwn(checked),
+  ];
+  const high = ({ severity }: LeaseFinding) => severity === "high" ? 0 : 1;
+  return findings.sort((a, b) => high(a) - high(b));
+}
+
+/** A refused lease cuts its holder off; a refused reservation has none yet. */
+function refused({ snapshot, network }: Checked): LeaseFinding[] {
+  const lasting = new Set(
+    snapshot.records.filter(({ expires }) => expires === undefined).map(({ key }) => key),
+  );
+  const garbage = new Set(garbageIn({ snapshot, network }).map(({ subnet }) => subnet));
+  return makeView(snapshot, { node: "", network }).refused.map(({ subnet, code, reason }) => ({
+    code,
+    severity: lasting.has(subnet.replace("/", "-")) || lasting.has(subnet) ? "warning" : "high",
+    subnet,
+    message: `Every host refuses the lease ${subnet}: ${reason}`,
+    hint: garbage.has(subnet) ? "flan lease gc" : `flan lease revoke ${subnet} --yes`,
+  }));
+}
+
+/** Codes of records that no host can ever use, whatever else is in the store. */
+const forGood: ReadonlySet<string> = new Set([
+  "bad-key",
+  "bad-value",
+  "bad-length",
+  "outside-network",
+  "covers-network",
+]);
+
+function twice(valid: readonly Lease[]): LeaseFinding[] {
+  const holder = (lease: Lease) => lease.node ?? `the flannel at ${lease.publicIp}`;
+  const addresses = Map.groupBy(valid, ({ publicIp }) => publicIp);
+  const holders = Map.groupBy(valid, holder);
+  const nodes = (leases: readonly Lease[]) =>
+    [...new Set(leases.map(holder))].map((one) => printable(one, 40));
+  return [
+    ...[...addresses].filter(([, leases]) => nodes(leases).length > 1).map((
+      [publicIp, leases],
+    ): LeaseFinding => ({
+      code: "address-twice",
+      severity: "high",
+      subnet: leases[0]!.subnet,
+      message: `The address ${publicIp} is announced by ${nodes(leases).join(" and ")}, with ${
+        named(leases)
+      }`,
+      hint: "give one of them another --public-ip, or revoke the lease of the one that is gone",
+    })),
+    ...[...holders].filter(([, leases]) => leases.length > 1).map(([name, leases]): LeaseFinding => ({
+      code: "second-lease",
+      severity: "warning",
+      subnet: leases[1]!.subnet,
+      message: `One host (${printable(name, 40)}) holds ${leases.length} leases: ${named(leases)}`,
+      hint: `flan lease revoke ${leases[1]!.subnet} --yes`,
+    })),
+  ];
+}
+
+function oddLengths(valid: readonly Lease[], network: NetworkConfig): LeaseFinding[] {
+  const range = `/${network.subnetLength} from ${formatCidr(network.subnetMin)} to ${
+    formatCidr(network.subnetMax)
+  }`;
+  return valid.filter(({ subnet }) => !isSubnetOf(network, parseCidr(subnet))).map(({ subnet }) => ({
+    code: "odd-length",
+    severity: "warning",
+    subnet,
+    message:
+      `The lease ${subnet} is none that the network gives out (${range}): its host takes another when it joins anew`,
+    hint: `flan lease revoke ${subnet} --yes`,
+  }));
+}
+
+function unclaimable({ snapshot, network }: Checked): LeaseFinding[] {
+  const open = unclaimedIn(snapshot, network);
+  return open.flatMap((lease) => {
+    const why = whyUnclaimable(lease, { snapshot, network, open });
+    return why === undefined ? [] : [{
+      code: "unclaimable",
+      severity: "warning" as const,
+      subnet: lease.subnet,
+      message: `Nobody can claim the reservation ${lease.subnet}: ${why}`,
+      hint: `flan lease unreserve ${lease.subnet}`,
+    }];
+  });
+}
+
+function whyUnclaimable(
+  { subnet, node, publicIp }: Lease,
+  { snapshot, network, open }: { snapshot: Snapshot; network: NetworkConfig; open: readonly Lease[] },
+): string | undefined {
+  if (!isSubnetOf(network, parseCidr(subnet))) return "the network does not give out such a subnet";
+  const other = holdersOf(subnet, { config: network, snapshot }).find(({ record }) =>
+    subnetOfKey(record.key) !== subnet
+  );
+  if (other !== undefined) return `it overlaps ${holderText(other, network)}`;
+  const before = open.find((one) => one.subnet !== subnet && node !== undefined && one.node === node);
+  // Both see it where there are two; the second is the one that waits in vain.
+  if (
+    before !== undefined &&
+    open.findIndex((one) => one.node === node) < open.findIndex((one) => one.subnet === subnet)
+  ) {
+    return `node ${printable(node!, 40)} gets ${before.subnet}, which is reserved for it too`;
+  }
+  const address = parseIp(publicIp);
+  if (address.value === 0n || isHostAddress(address) && !contains(network.network, address)) return undefined;
+  return `${publicIp} cannot be a host's address`;
+}
+
+/** A lease of this host that ended, where it has no other. */
+function expiredOwn({ snapshot, node }: Checked): LeaseFinding[] {
+  if (node === undefined || snapshot.records.some((record) => record.node === node)) return [];
+  const ended = snapshot.past.filter((past) => past.node === node && past.how === "expired");
+  const last = ended.sort((a, b) => b.ended - a.ended)[0];
+  if (last === undefined) return [];
+  const subnet = printable(subnetOfKey(last.key) ?? last.key, 40);
+  return [{
+    code: "expired-own",
+    severity: "warning",
+    subnet,
+    message: `The lease ${subnet} of this host ended at ${
+      new Date(last.ended).toISOString()
+    }, and it has no other`,
+    hint: "flan up, or flan lease acquire",
+  }];
+}
+
+/** A record that can go, and why. */
+export interface Garbage {
+  readonly key: string;
+  readonly revision: number;
+  readonly subnet: string;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/**
+ * The records that no host can ever use. Left out are those of a flan host that lives (one with a lease that ends),
+ * which mends its lease itself, and reservations of subnets of the network, whatever their value: they hold the subnet.
+ */
+export function garbageIn({ snapshot, network }: Omit<Checked, "node">): Garbage[] {
+  const refusals = new Map(
+    snapshot.records.map((record) => {
+      const alone = { ...snapshot, records: [record] };
+      return [record, makeView(alone, { node: "", network }).refused[0]] as const;
+    }),
+  );
+  const living = new Set(
+    snapshot.records.filter(({ expires }) => expires !== undefined).map(({ node }) => node),
+  );
+  living.delete(undefined);
+  return snapshot.records.flatMap((record) => {
+    const refusal = refusals.get(record);
+    if (refusal === undefined || !forGood.has(refusal.code) || living.has(record.node)) return [];
+    const subnet = subnetOfKey(record.key);
+    const holds = subnet !== undefined && isSubnetOf(network, parseCidr(subnet));
+    if (holds && record.expires === undefined) return [];
+    return [{ key: record.key, revision: record.revision, ...refusal }];
+  });
+}
+
+function named(leases: readonly Lease[]): string {
+  const shown = leases.slice(0, 4).map(({ subnet }) => subnet).join(", ");
+  return leases.length > 4 ? `${shown} and ${leases.length - 4} more` : shown;
+}

@@ -1,0 +1,133 @@
+/** Reservations, made and ended: a subnet that is held back for a node, for an address or from everybody. */
+import { FlanError, invalid } from "../net/errors.ts";
+import { formatCidr, parseCidr } from "../net/ip.ts";
+import { untilWon } from "./conflict.ts";
+import { decodeRecord, isRefusal } from "./decode.ts";
+import { type Held, holdersOf, holderText } from "./held.ts";
+import { subnetKey } from "./key.ts";
+import type { Lease } from "./lease.ts";
+import { isSubnetOf, type NetworkConfig, parseNetworkConfig } from "./network.ts";
+import { isUnclaimed, reservedFor, reservedValue } from "./reservation.ts";
+import type { LeaseRecord, NewRecord, Snapshot, Store } from "./store.ts";
+
+/** Whom a subnet is to be held back for; from everybody where neither is given. */
+export interface Beneficiary {
+  readonly node?: string | undefined;
+  readonly publicIp?: string | undefined;
+}
+
+/**
+ * What became of the record: `reserved` and `removed` are the plain cases; a running lease was `kept` as a
+ * reservation, or `leased` again; `same` where there was nothing to do.
+ */
+export interface Outcome {
+  readonly how: "reserved" | "kept" | "removed" | "leased" | "same";
+  /** What stands there now, where anything does. */
+  readonly lease: Lease | undefined;
+}
+
+/**
+ * Reserves `subnet`. A running lease of whoever it is for (`self`, where nobody is named) becomes a reservation:
+ * its value stays and its end is taken away. Reserving the same twice is done.
+ *
+ * Throws `invalid` for what is no subnet of the network, `failed` where somebody else holds any of it.
+ */
+export async function reserve(
+  store: Store,
+  { subnet, self, ...whom }: Beneficiary & { subnet: string; self: string | undefined },
+): Promise<Outcome> {
+  const config = networkOf(await store.read());
+  if (!isSubnetOf(config, parseCidr(subnet))) throw notOfNetwork(subnet, config);
+  return await untilWon(async () => {
+    const snapshot = await store.read();
+    const held = holdersOf(subnet, { config, snapshot });
+    const fresh = {
+      key: subnetKey(subnet),
+      value: reservedValue(whom.publicIp),
+      node: whom.node,
+      ttl: undefined,
+    };
+    if (held.length === 0) return { how: "reserved", lease: leaseOf(await store.create(fresh)) };
+    const at = held.find(({ record }) => record.key === fresh.key);
+    const other = held.find((one) => one !== at);
+    if (at?.lease === undefined || other !== undefined) throw taken(subnet, { held: other ?? at!, config });
+    const { record, lease } = at;
+    const isTheirs = whom.node === undefined && whom.publicIp === undefined
+      ? record.expires === undefined || self !== undefined && record.node === self
+      : isFor(lease, whom);
+    if (record.expires === undefined && isTheirs) return { how: "same", lease };
+    const isOpen = isUnclaimed(lease, config) && reservedFor(lease) === "for nobody";
+    if (!isTheirs && !isOpen) throw taken(subnet, { held: at, config });
+    const wanted = isTheirs ? { ...fresh, value: record.value, node: record.node } : fresh;
+    const lasting = leaseOf(await store.update(wanted, record.revision));
+    return { how: isTheirs ? "kept" : "reserved", lease: lasting };
+  });
+}
+
+/**
+ * Ends the reservation of `subnet`: removes it where nobody has claimed it, and otherwise lets the holder's lease
+ * live for `ttl` seconds unless it renews. Where nothing is reserved there is nothing to do.
+ */
+export async function unreserve(
+  store: Store,
+  { subnet, ttl }: { subnet: string; ttl: number },
+): Promise<Outcome> {
+  const key = subnetKey(subnet);
+  return await untilWon(async () => {
+    const snapshot = await store.read();
+    const record = snapshot.records.find((one) => one.key === key);
+    if (record === undefined) return { how: "same", lease: undefined };
+    const lease = decodeRecord(record);
+    if (record.expires !== undefined) return { how: "same", lease: isRefusal(lease) ? undefined : lease };
+    if (isRefusal(lease) || isUnclaimed(lease, networkOf(snapshot))) {
+      await store.remove(key, record.revision);
+      return { how: "removed", lease: undefined };
+    }
+    const { value, node } = record;
+    return { how: "leased", lease: leaseOf(await store.update({ key, value, node, ttl }, record.revision)) };
+  });
+}
+
+/** Gives a claimed reservation back without ending it: from then on it waits for the same node. Throws `conflict`. */
+export async function unclaim(store: Store, { subnet, node, revision }: Lease): Promise<void> {
+  const record: NewRecord = { key: subnetKey(subnet), value: reservedValue(), node, ttl: undefined };
+  await store.update(record, revision);
+}
+
+function isFor({ node, publicIp }: Lease, whom: Beneficiary): boolean {
+  return whom.node === undefined ? publicIp === whom.publicIp : node === whom.node;
+}
+
+function networkOf({ config }: Snapshot): NetworkConfig {
+  if (config !== undefined) return parseNetworkConfig(config.value);
+  throw new FlanError("Cannot reserve a subnet: no network was started", {
+    op: "lease.reserve",
+    code: "store",
+  });
+}
+
+function leaseOf(record: LeaseRecord): Lease | undefined {
+  const lease = decodeRecord(record);
+  return isRefusal(lease) ? undefined : lease;
+}
+
+function notOfNetwork(subnet: string, { subnetMin, subnetMax }: NetworkConfig): FlanError {
+  const range = `${formatCidr(subnetMin)} to ${formatCidr(subnetMax)}`;
+  return invalid("lease.reserve", `Cannot reserve ${subnet}: the network's subnets are ${range}`);
+}
+
+function taken(subnet: string, { held, config }: { held: Held; config: NetworkConfig }): FlanError {
+  const { lease, record } = held;
+  const unclaimed = lease !== undefined && isUnclaimed(lease, config);
+  const keep = record.node === undefined ? `--for-ip ${lease?.publicIp}` : `--for ${record.node}`;
+  const hint = unclaimed
+    ? `flan lease unreserve ${held.subnet}`
+    : held.subnet === subnet && lease !== undefined
+    ? `flan lease reserve ${subnet} ${keep} keeps it for its holder`
+    : "flan lease list";
+  return new FlanError(`Cannot reserve ${subnet}: it is held by ${holderText(held, config)}`, {
+    op: "lease.reserve",
+    code: "failed",
+    hint,
+  });
+}
