@@ -11,6 +11,11 @@ export const commands: readonly CommandEntry[] = [
   { name: "lease", summary: "Show and change who owns which subnet", load: () => import("./cmd/lease.ts") },
   { name: "routes", summary: "Show how peers are reached, and drift", load: () => import("./cmd/routes.ts") },
   {
+    name: "store",
+    summary: "Share, copy and check where the leases live",
+    load: () => import("./cmd/store.ts"),
+  },
+  {
     name: "config",
     summary: "Show and check the settings and the network",
     load: () => import("./cmd/config_command.ts"),

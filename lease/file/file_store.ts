@@ -45,7 +45,7 @@ export interface FileStoreOptions {
  */
 export class FileStore implements Store {
   readonly url: string;
-  readonly #path: string;
+  readonly path: string;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #lock: FileLock;
@@ -54,18 +54,37 @@ export class FileStore implements Store {
   /** `path` is checked by {@link openStore}; its directory is made by the write that begins a network. */
   constructor(path: string, { clock, log }: FileStoreOptions) {
     this.url = `file:${path}`;
-    this.#path = path;
+    this.path = path;
     this.#clock = clock;
     this.#log = log;
     this.#lock = new FileLock(`${path}.lock`, clock);
   }
 
   async read(): Promise<Snapshot> {
+    return snapshotOf(await this.document(), this.#clock.now());
+  }
+
+  /** The document as it is, for a server that hands it on; the same object until it changes. Throws as `read`. */
+  async document(): Promise<Document> {
     try {
-      return snapshotOf(await readDocument(this.#path, this.#cache), this.#clock.now());
+      return await readDocument(this.path, this.#cache);
     } catch (error) {
       throw this.#readError(error);
     }
+  }
+
+  /**
+   * Puts the document that `change` makes of the present one in its place, like every write under the lock and
+   * with a backup; what `change` throws goes up. Throws as the other writes do, and where the directory is
+   * missing: it may have been moved, or is not mounted.
+   */
+  async replace(change: (present: Document) => Promise<Document>): Promise<void> {
+    const directory = directoryOf(this.path);
+    if (!await isThere(directory)) {
+      const message = `Cannot write ${this.path}: directory ${directory} is missing`;
+      throw new FlanError(message, { op: "store.write", code: "store" });
+    }
+    await this.#write(async (present) => ({ document: await change(present), result: undefined }));
   }
 
   async *watch(
@@ -76,7 +95,7 @@ export class FileStore implements Store {
     if (signal.aborted) return;
     // Armed before the first read, so that no change falls between the two. A directory that is missing is not
     // made: it may have been moved, and is to find its place free when it comes back.
-    await using watched = await fileBell(this.#path, signal).catch((error) => {
+    await using watched = await fileBell(this.path, signal).catch((error) => {
       if (!signal.aborted) throw error;
       return undefined;
     });
@@ -85,7 +104,7 @@ export class FileStore implements Store {
     const read = async (): Promise<Snapshot | undefined> => {
       await watched.check();
       try {
-        const snapshot = snapshotOf(await readDocument(this.#path, this.#cache), this.#clock.now());
+        const snapshot = snapshotOf(await readDocument(this.path, this.#cache), this.#clock.now());
         if (quiet) troubled(undefined);
         quiet = false;
         return snapshot;
@@ -101,7 +120,7 @@ export class FileStore implements Store {
   }
 
   async create(lease: NewRecord): Promise<LeaseRecord> {
-    await this.#makeDirectory();
+    await this.makeDirectory();
     return await this.#write((document, now) => created(document, lease, now));
   }
 
@@ -118,7 +137,7 @@ export class FileStore implements Store {
   }
 
   async writeConfig(value: Json, expected: number): Promise<StoredConfig> {
-    if (expected === 0) await this.#makeDirectory();
+    if (expected === 0) await this.makeDirectory();
     return await this.#write((document) => configured(document, value, expected));
   }
 
@@ -128,39 +147,42 @@ export class FileStore implements Store {
 
   async inspect(): Promise<readonly StoreFinding[]> {
     const { revision } = await this.read();
-    if (revision <= 1 || await isThere(`${this.#path}.backup`)) return [];
-    const message = `The store ${this.#path} has no backup: if it is damaged, it cannot be restored`;
+    if (revision <= 1 || await isThere(`${this.path}.backup`)) return [];
+    const message = `The store ${this.path} has no backup: if it is damaged, it cannot be restored`;
     return [{ code: "backup-missing", severity: "warning", message, hint: "the next write makes one" }];
   }
 
   /** Nothing is held open between calls. */
   close(): void {}
 
-  async #write<T>(change: (document: Document, now: number) => Changed<T>): Promise<T> {
+  async #write<T>(
+    change: (document: Document, now: number) => Changed<T> | Promise<Changed<T>>,
+  ): Promise<T> {
     // Nothing stands where there is no directory, and a write that expects something makes none.
-    if (!await isThere(directoryOf(this.#path))) return change(EMPTY, this.#clock.now()).result;
+    if (!await isThere(directoryOf(this.path))) return (await change(EMPTY, this.#clock.now())).result;
     try {
       return await this.#lock.hold(async () => {
         const tools = { clock: this.#clock, log: this.#log, cache: this.#cache };
-        const before = await openDocument(this.#path, tools);
-        const { document, result } = change(before, this.#clock.now());
+        const before = await openDocument(this.path, tools);
+        const { document, result } = await change(before, this.#clock.now());
         if (document === before) return result;
-        await saveDocument(this.#path, document);
+        await saveDocument(this.path, document);
         // What was written is what a read would find, and nobody else writes while the lock is held.
-        this.#cache.set(await Deno.lstat(this.#path), document);
+        this.#cache.set(await Deno.lstat(this.path), document);
         return result;
       });
     } catch (error) {
       if (error instanceof FlanError && error.code !== "failed") throw error;
       const message = error instanceof FlanError
         ? error.message
-        : `Cannot write ${this.#path}: ${systemReason(error)}`;
+        : `Cannot write ${this.path}: ${systemReason(error)}`;
       throw new FlanError(message, { op: "store.write", code: "store", cause: error });
     }
   }
 
-  async #makeDirectory(): Promise<void> {
-    const directory = directoryOf(this.#path);
+  /** For whoever begins something in it. Throws `store`. */
+  async makeDirectory(): Promise<void> {
+    const directory = directoryOf(this.path);
     try {
       await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
     } catch (error) {
@@ -176,7 +198,7 @@ export class FileStore implements Store {
   #readError(error: unknown): FlanError {
     if (error instanceof FlanError) return error;
     const why = error instanceof Damage ? error.message : messageOf(error);
-    return new FlanError(`Cannot use ${this.#path}: ${why}`, {
+    return new FlanError(`Cannot use ${this.path}: ${why}`, {
       op: "store.read",
       code: error instanceof Damage ? "store-damaged" : "store",
       cause: error,

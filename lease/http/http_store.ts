@@ -1,6 +1,6 @@
 /** The store in one JSON document at a URL, shared by every host that can reach it. */
 import type { Clock } from "../../net/clock.ts";
-import type { FlanError } from "../../net/errors.ts";
+import { FlanError } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import type { Logger } from "../../net/log.ts";
 import {
@@ -113,16 +113,24 @@ export class HttpStore implements Store {
     return this.#write((document) => forgotten(document, before));
   }
 
-  /** Asks for what a writer may do: a token that may only read is `store-denied`. */
+  /** A proof that the server compares before it swaps; it asks for writes that must be refused. */
   async inspect(): Promise<readonly StoreFinding[]> {
-    await this.#document.prove();
-    if (await this.#document.waits()) return [];
-    return [{
-      code: "no-long-poll",
-      severity: "warning",
-      message: `The server of ${this.url} does not tell of changes: hosts ask every 5 seconds`,
-      hint: "flan store serve tells them",
-    }];
+    await this.#document.read();
+    const findings: StoreFinding[] = [];
+    try {
+      await this.#document.prove();
+    } catch (error) {
+      findings.push(findingOf(error));
+    }
+    if (!await this.#document.waits()) {
+      findings.push({
+        code: "no-long-poll",
+        severity: "warning",
+        message: `The server of ${this.url} does not tell of changes: hosts ask every 5 seconds`,
+        hint: "flan store serve tells them",
+      });
+    }
+    return findings;
   }
 
   close(): void {
@@ -137,4 +145,13 @@ export class HttpStore implements Store {
     if (error === undefined) this.#log.log("info", `${this.url} can be used again`);
     else this.#log.log("warning", error.message, { code: error.code });
   }
+}
+
+function findingOf(error: unknown): StoreFinding {
+  if (!(error instanceof FlanError)) throw error;
+  const { message, hint } = error;
+  const advice = hint === undefined ? {} : { hint };
+  if (error.code === "store-denied") return { code: "read-only", severity: "warning", message, ...advice };
+  if (error.code !== "store-reply") throw error;
+  return { code: "no-compare-and-swap", severity: "high", message, ...advice };
 }
