@@ -88,7 +88,7 @@ export class DocumentServer {
     return failure(405, "GET, HEAD and PUT are possible", "store-reply", { allow: "GET, HEAD, PUT" });
   }
 
-  async #read({ headers, method, signal }: Request, url: URL): Promise<Response> {
+  async #read({ headers, method }: Request, url: URL): Promise<Response> {
     const condition = headers.get("if-none-match");
     const wait = waitOf(url, MAX_WAIT);
     const waits: Record<string, string> = wait === 0 ? {} : { "preference-applied": `wait=${wait}` };
@@ -99,7 +99,7 @@ export class DocumentServer {
       if (this.#waiting >= MAX_WAITING) {
         return failure(503, `${MAX_WAITING} clients wait already`, "store", { "retry-after": "5" });
       }
-      served = await this.#wait(served?.etag, { wait, signal });
+      served = await this.#wait(served?.etag, wait);
     }
     if (served === undefined) return failure(404, "no network was started here yet", undefined, waits);
     const head = { ...always, ...waits, etag: served.etag };
@@ -109,14 +109,14 @@ export class DocumentServer {
     return new Response(method === "HEAD" ? null : served.body, { headers: whole });
   }
 
-  /** Until there is another document, `wait` seconds are over, the client goes away, or the server stops. */
-  async #wait(
-    etag: string | undefined,
-    { wait, signal }: { wait: number; signal: AbortSignal },
-  ): Promise<Served | undefined> {
+  /**
+   * Until there is another document, `wait` seconds are over, or the server stops. Whether the client is still
+   * there cannot be asked for; one that has gone counts until its time is over.
+   */
+  async #wait(etag: string | undefined, wait: number): Promise<Served | undefined> {
     const over = new AbortController();
     const end = () => over.abort();
-    for (const one of [signal, this.#stopping.signal]) one.addEventListener("abort", end);
+    this.#stopping.signal.addEventListener("abort", end);
     this.#clock.sleep(wait * 1000, over.signal).then(end);
     this.#waiting++;
     try {
@@ -124,7 +124,7 @@ export class DocumentServer {
     } finally {
       this.#waiting--;
       over.abort();
-      for (const one of [signal, this.#stopping.signal]) one.removeEventListener("abort", end);
+      this.#stopping.signal.removeEventListener("abort", end);
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Held } from "./http_document.ts";
 
 /** Between two looks at a server that cannot wait, milliseconds; up to a fifth more, so that hosts spread. */
 const POLL = 5000;
-/** An answer that comes sooner was not waited for. */
+/** An answer that comes sooner was not waited for; after the first such one this is the longest pause. */
 const PROMPT = 1000;
 /** At least this long is one look, so that a server that always has something new makes no hot loop. */
 const SHORTEST = 100;
@@ -33,7 +33,7 @@ export async function follow(
   { clock, changed, troubled, signal }: Listener & { clock: Clock },
 ): Promise<void> {
   let known: Held | undefined;
-  let failures = 0;
+  let [failures, prompt] = [0, 0];
   let told: string | undefined;
   while (!signal.aborted) {
     const began = clock.monotonic();
@@ -46,7 +46,8 @@ export async function follow(
       [failures, told] = [0, undefined];
       if (isNew) changed(held.document);
       const took = clock.monotonic() - began;
-      await clock.sleep(pauseAfter({ held, isNew, first, took }, clock), signal);
+      prompt = isNew || took >= PROMPT ? 0 : prompt + 1;
+      await clock.sleep(first ? 0 : pauseAfter({ waits: held.waits, prompt, took }, clock), signal);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof FlanError)) throw error;
@@ -59,15 +60,15 @@ export async function follow(
   }
 }
 
+/** The first look does not ask the server to wait, so only the later ones tell whether it does. */
 function pauseAfter(
-  { held, isNew, first, took }: { held: Held; isNew: boolean; first: boolean; took: number },
+  { waits, prompt, took }: { waits: boolean; prompt: number; took: number },
   clock: Clock,
 ): number {
-  // The first look does not ask the server to wait, so only the second one tells whether it does.
-  if (first) return 0;
-  // A 304 at once, from whoever says that it waits, is that of a server that stops.
-  const waited = held.waits && (isNew || took >= PROMPT);
-  return waited ? Math.max(0, SHORTEST - took) : POLL + clock.random(POLL / 5);
+  if (waits && prompt === 0) return Math.max(0, SHORTEST - took);
+  // A 304 at once from a server that waits means that it stops, and is probably started again.
+  if (waits && prompt === 1) return clock.random(PROMPT);
+  return POLL + clock.random(POLL / 5);
 }
 
 /** A token or certificate that cannot be read now may be one that is just being replaced. */
