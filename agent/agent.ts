@@ -2,7 +2,7 @@
  * The long-running part of `flan up`, and the only endless loop: it waits for a change of the store, of the
  * kernel or of the clock, and runs the same plan → diff → apply again.
  */
-import { type FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, messageOf } from "../net/errors.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
@@ -13,19 +13,25 @@ import { followKernel, followStore } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
 import { Pace, RESYNC_MS } from "./pace.ts";
-import { Health, type HealthCode, type Judgement, storeCode, storeCodes } from "./health.ts";
+import { Health, type HealthCode, type Judgement } from "./health.ts";
 import { describeHost } from "./host.ts";
 import { readHostState } from "./host_state.ts";
 import { claimOf, LeaseKeeper } from "./keeper.ts";
+import { Linger } from "./linger.ts";
 import { requireOutside } from "./network.ts";
 import { Overlay } from "./overlay.ts";
-import { judgeLease, judgeReport, requireJoined } from "./problems.ts";
+import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./problems.ts";
+import { QuietLog } from "./quiet_log.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
+import { StoreState } from "./store_state.ts";
 
 export class Agent {
   readonly health: Health;
   readonly repairs: Repairs;
+  readonly store: StoreState;
+  readonly #log: QuietLog;
+  readonly #linger: Linger;
   readonly #parts: AgentParts;
   readonly #keeper: LeaseKeeper;
   readonly #overlay: Overlay;
@@ -38,14 +44,17 @@ export class Agent {
   #report!: Report;
 
   constructor(parts: AgentParts) {
-    this.#parts = parts;
-    this.health = new Health(parts.log);
-    this.repairs = new Repairs(parts);
+    this.#log = new QuietLog(parts.log, parts.clock);
+    this.#parts = { ...parts, log: this.#log };
+    this.health = new Health(this.#log);
+    this.repairs = new Repairs(this.#parts);
+    this.store = new StoreState(parts.store.url, parts.clock);
+    this.#linger = new Linger(parts.clock);
     this.#inbox = new Inbox(parts.clock);
     this.#pace = new Pace(parts.clock);
     const { stateDir, leaseTtl } = parts.options;
     this.#overlay = new Overlay(parts);
-    this.#keeper = new LeaseKeeper({ ...parts, stateDir, leaseTtl });
+    this.#keeper = new LeaseKeeper({ ...this.#parts, stateDir, leaseTtl });
   }
 
   /** What the agent knows, for `status`. Valid after {@link join}. */
@@ -77,6 +86,7 @@ export class Agent {
     requireOutside(this.#overlay.network.config, this.#host.underlay);
     const lease = await this.#keeper.acquire(this.#claim(), state?.previous);
     this.#snapshot = await store.read();
+    this.store.watched(undefined);
     await this.#reconcile({ resync: true });
     requireJoined(this.#report);
     await this.#publish();
@@ -116,7 +126,7 @@ export class Agent {
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
     const reasons = await this.#inbox.wake.wait(
-      Math.min(this.#keeper.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS),
+      Math.min(this.#keeper.nextIn(), this.#linger.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS),
     );
     if (reasons.size === 0) return new Set<Reason>(["host"]);
     if (looks(reasons)) await this.#pace.turn(stop);
@@ -127,10 +137,14 @@ export class Agent {
   async #step(reasons: ReadonlySet<Reason>): Promise<void> {
     const { clock, options } = this.#parts;
     const begun = clock.monotonic();
+    this.#log.flush();
     const changed = reasons.has("store") && this.#followConfig();
     if (changed || reasons.has("host")) await this.#lookAtHost();
     const { config } = this.#overlay.network;
-    this.#judge(judgeLease(await this.#keeper.keep(this.#snapshot, { claim: this.#claim(), config })));
+    const kept = await this.#keeper.keep(this.#snapshot, { claim: this.#claim(), config });
+    this.#judge(judgeLease(kept));
+    this.store.kept(kept.error);
+    this.#judge(this.store.judgement);
     await this.#reconcile({ resync: looks(reasons) });
     if (this.#report.resynced) this.#pace.looked(begun);
     await this.#publish().then(
@@ -143,12 +157,18 @@ export class Agent {
     const { config, backend } = this.#overlay.network;
     const { own } = this.#keeper;
     if (own !== undefined) this.#overlay.hadSubnet(own.subnet);
-    this.#view = { ...makeView(this.#snapshot, { ...this.#host, network: config }), own };
+    const { node } = this.#parts;
+    const snapshot = this.#linger.take(this.#snapshot, { node, network: config.network });
+    const view = makeView(snapshot, { ...this.#host, network: config });
+    // What somebody wrote over the own lease is the keeper's to judge.
+    const refused = view.refused.filter(({ subnet }) => subnet !== own?.subnet);
+    this.#view = { ...view, refused, own };
     const before = this.#plan;
     this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
     this.repairs.judge({ report: this.#report, before, after: this.#plan });
     this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan }));
+    this.#judge(judgeLingering(this.#view, this.#linger.keys));
     const changes = this.#report.done.length;
     if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes });
   }
@@ -193,14 +213,10 @@ export class Agent {
   }
 
   #seenSnapshot(snapshot: Snapshot): void {
-    const { store } = this.#parts;
     if (snapshot.config === undefined) {
       // Somebody emptied or replaced the store. A network that works is not taken down for that.
-      return this.#problem(
-        "store-unreachable",
-        store.url,
-        `The store ${store.url} holds no network any more`,
-      );
+      const message = `The store ${this.store.url} holds no network any more`;
+      return this.#seenTrouble(new FlanError(message, { op: "store.watch", code: "store" }));
     }
     this.#snapshot = snapshot;
     this.#seenTrouble(undefined);
@@ -208,17 +224,13 @@ export class Agent {
   }
 
   #seenTrouble(error: FlanError | undefined): void {
-    const { store, clock } = this.#parts;
-    if (error === undefined) {
-      if (storeCodes.some((code) => this.health.has(code))) this.#keeper.hasten();
-      return this.health.set(storeCodes, [], clock.now());
-    }
-    const found = { code: storeCode(error), subject: store.url, message: error.message };
-    this.health.set(storeCodes, [found], clock.now());
-    if (error.code !== "store-damaged") return;
-    // Only a writer mends a store, and nobody else may write for hours.
-    this.#keeper.renewNow();
-    this.#inbox.wake.because("store");
+    const over = this.store.watched(error);
+    this.#judge(this.store.judgement);
+    if (over) this.#keeper.hasten();
+    // Only a writer mends a damaged store, and nobody else may write for hours.
+    const damaged = error?.code === "store-damaged";
+    if (damaged) this.#keeper.renewNow();
+    if (over || damaged) this.#inbox.wake.because("store");
   }
 
   #seenEvent(event: KernelEvent): void {

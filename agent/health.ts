@@ -15,7 +15,9 @@ export const healthCodes = {
   "store-damaged": "warning",
   "lease-lost": "high",
   "duplicate-node": "high",
+  "lease-overwritten": "high",
   "lease-not-renewed": "warning",
+  "peer-expired": "warning",
   "lease-refused": "warning",
   "network-config": "warning",
   "foreign-link": "high",
@@ -101,8 +103,8 @@ export class Health {
       const since = before.get(key)?.since ?? now;
       this.#problems.set(key, { code, severity: healthCodes[code], subject, message, since });
     }
-    this.#write("info", "Well again: ", over);
-    this.#write("warning", "", found.filter((one) => !before.has(keyOf(one))));
+    this.#write("info", ({ code }) => code === "peer-expired" ? "Over: " : "Well again: ", over);
+    this.#write("warning", () => "", found.filter((one) => !before.has(keyOf(one))));
   }
 
   /** Adds one problem to what is known under its code. */
@@ -126,9 +128,10 @@ export class Health {
   }
 
   /** One line for each code, with the number of further ones: a thousand routes may fail for one reason. */
-  #write(level: "warning" | "info", prefix: string, problems: readonly Found[]): void {
+  #write(level: "warning" | "info", prefixOf: (found: Found) => string, problems: readonly Found[]): void {
     for (const [first, ...others] of Map.groupBy(problems, ({ code }) => code).values()) {
       const { code, subject, message } = first!;
+      const prefix = prefixOf(first!);
       const more = others.length === 0 ? "" : `, and ${others.length} more`;
       this.#log.log(level, `${prefix}${message}${more}`, { code, subject });
     }

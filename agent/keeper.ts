@@ -11,6 +11,7 @@ import { covers, parseCidr } from "../net/ip.ts";
 import type { Backend, Host } from "../backends/backend.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import { rememberSubnet } from "./host_state.ts";
+import { Overwritten } from "./overwritten.ts";
 
 /** A lease is renewed when a third of its life is left, so that two renewals may fail before it ends. */
 const RENEW_AT = 1 / 3;
@@ -43,6 +44,8 @@ export interface Kept {
   readonly lost: Lease | undefined;
   /** What somebody else with this host's identity says in the lease: a clone of this host, most likely. */
   readonly rival: Lease | undefined;
+  /** What a flannel host with this host's address wrote over it; see {@link Overwritten}. */
+  readonly overwritten: Lease | undefined;
   /** Why the lease could not be taken or renewed, until it can. */
   readonly error: unknown;
 }
@@ -57,10 +60,14 @@ export class LeaseKeeper {
   #lost: Lease | undefined;
   #rival: Lease | undefined;
   #retryAt = 0;
+  readonly #overwritten: Overwritten;
+  /** Whether the lease is overwritten now, and left so until its time comes. */
+  #left = false;
   readonly #parts: KeeperParts;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.#overwritten = new Overwritten(parts.clock);
   }
 
   get own(): Lease | undefined {
@@ -87,11 +94,18 @@ export class LeaseKeeper {
     if (now < this.#retryAt) return this.#kept();
     let taken = false;
     try {
-      const known = await this.#isKnown(snapshot, claim.node);
+      const stored = await this.#stored(snapshot, claim);
+      const overwriter = overwriterOf(stored, claim);
+      // Nothing is announced and nothing given up meanwhile: the subnet and the address are this host's in any case.
+      this.#left = overwriter !== undefined && this.#overwritten.nextIn() > 0;
+      if (this.#left) return this.#kept();
+      const known = overwriter === undefined && this.#takeIn(stored);
       // Peers refuse what is outside the network. A lease that only a new one would not get is kept.
       taken = !known || !covers(config.network, parseCidr(this.#own!.subnet));
-      if (taken) await this.acquire(claim, before?.subnet);
-      else if (this.#due() || announcement(claim) !== this.#announced) {
+      if (taken) {
+        await this.acquire(claim, before?.subnet);
+        if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
+      } else if (this.#due() || announcement(claim) !== this.#announced) {
         const renewed = await renew(this.#parts.store, this.#own!, claim).catch(unlessConflict);
         // It ended, or was taken, before any snapshot said so: the clock was set, or the store was away.
         taken = renewed === undefined;
@@ -121,35 +135,43 @@ export class LeaseKeeper {
 
   /** Milliseconds until {@link keep} has something to do. */
   nextIn(): number {
-    const { clock, leaseTtl } = this.#parts;
+    const { clock } = this.#parts;
     if (this.#failures > 0) return Math.max(0, this.#retryAt - clock.monotonic());
+    const until = this.#overwritten.nextIn();
+    return this.#left ? until : Math.min(until > 0 ? until : Infinity, this.#renewIn());
+  }
+
+  #renewIn(): number {
+    const { clock, leaseTtl } = this.#parts;
     const { expires } = this.#own ?? {};
     if (expires === undefined) return Infinity;
+    // Where the store ends leases by its own clock (`expires` is Infinity), the monotonic time alone decides.
     const byWall = expires - leaseTtl * 1000 * RENEW_AT - clock.now();
     return Math.max(0, Math.min(byWall, this.#renewBy - clock.monotonic()));
   }
 
-  /** Whether the store has a lease of ours; takes in what it says of it. */
-  async #isKnown(snapshot: Snapshot, node: string): Promise<boolean> {
-    if (this.#own === undefined) return false;
-    let stored = this.#storedIn(snapshot, node);
-    // A snapshot from before our last write cannot know of it; one of a store that was restored never will.
-    if (stored === undefined && snapshot.revision < this.#own.revision) {
-      stored = this.#storedIn(await this.#parts.store.read(), node);
-    }
+  /** The record of our lease, or the one that stands in its place. */
+  async #stored(snapshot: Snapshot, claim: Claim): Promise<LeaseRecord | undefined> {
+    const own = this.#own;
+    if (own === undefined) return undefined;
+    const stored = storedIn(snapshot, { own, claim });
+    if (snapshot.revision >= own.revision || stored?.revision === own.revision) return stored;
+    // The snapshot is from before our last write, or from a store that was restored, which never will know of it.
+    return storedIn(await this.#parts.store.read(), { own, claim });
+  }
+
+  /** Takes in what the store says of our lease; returns whether it has one. */
+  #takeIn(stored: LeaseRecord | undefined): boolean {
     if (stored === undefined) return false;
-    const another = stored.key !== subnetKey(this.#own.subnet) || stored.revision > this.#own.revision;
-    const lease = another ? decodeRecord(stored) : this.#own;
+    const own = this.#own!;
+    // A store that was restored holds an older revision, and writes are checked against that one.
+    const another = stored.key !== subnetKey(own.subnet) || stored.revision !== own.revision;
+    const lease = another ? decodeRecord(stored) : own;
     if (isRefusal(lease)) return true;
     // Two that correct each other would only make their peers switch to and fro; it is told, and left.
     if (another) this.#rival = announcement(lease) === this.#announced ? undefined : lease;
     this.#own = lease;
     return true;
-  }
-
-  #storedIn({ records }: Snapshot, node: string): LeaseRecord | undefined {
-    const ours = records.filter((record) => record.node === node);
-    return ours.find(({ key }) => key === subnetKey(this.#own!.subnet)) ?? ours[0];
   }
 
   #hold(lease: Lease, claim: Claim): void {
@@ -164,11 +186,12 @@ export class LeaseKeeper {
 
   #due(): boolean {
     const { expires } = this.#own!;
-    return expires !== undefined && (this.#failures > 0 || this.nextIn() === 0);
+    return expires !== undefined && (this.#failures > 0 || this.#renewIn() === 0);
   }
 
   #kept(): Kept {
-    return { own: this.#own, lost: this.#lost, rival: this.#rival, error: this.#error };
+    const overwritten = this.#overwritten.by;
+    return { own: this.#own, lost: this.#lost, rival: this.#rival, overwritten, error: this.#error };
   }
 
   #succeeded(): void {
@@ -182,6 +205,24 @@ export class LeaseKeeper {
     const wait = Math.min(RETRY_MS.first * 2 ** (this.#failures - 1), RETRY_MS.most);
     this.#retryAt = now + wait / 2 + this.#parts.clock.random(Math.ceil(wait / 2));
   }
+}
+
+/** Our lease, preferably under the key that it has, or else what a host without flan's identity wrote there. */
+function storedIn(
+  { records }: Snapshot,
+  { own, claim }: { own: Lease; claim: Claim },
+): LeaseRecord | undefined {
+  const key = subnetKey(own.subnet);
+  const ours = records.filter((record) => record.node === claim.node);
+  return ours.find((record) => record.key === key) ?? ours[0] ??
+    records.find((record) => record.key === key && overwriterOf(record, claim) !== undefined);
+}
+
+/** What a record says that a flannel host with our address wrote, or undefined for any other record. */
+function overwriterOf(record: LeaseRecord | undefined, { publicIp }: Claim): Lease | undefined {
+  if (record === undefined || record.node !== undefined) return undefined;
+  const lease = decodeRecord(record);
+  return isRefusal(lease) || lease.publicIp !== publicIp ? undefined : lease;
 }
 
 function unlessConflict(error: unknown): undefined {

@@ -1,13 +1,15 @@
 /** What a reconcile's report means to the host's health, and to the join. Pure. */
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, isStoreTrouble, messageOf } from "../net/errors.ts";
 import type { Plan } from "../backends/backend.ts";
 import type { Conflict } from "../kernel/drift.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { describe, type KernelObject, LINK_ALIAS } from "../kernel/state.ts";
+import { subnetKey } from "../lease/key.ts";
 import type { View } from "../lease/view.ts";
 import { printable } from "../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
 import type { Kept } from "./keeper.ts";
+import { LINGER_MS } from "./linger.ts";
 
 /** What the kernel and the leases are like. Codes that a report tells nothing about are not among its codes. */
 export function judgeReport({ report, view, plan }: { report: Report; view: View; plan: Plan }): Judgement {
@@ -37,8 +39,19 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
   };
 }
 
-/** What became of the own lease. */
-export function judgeLease({ own, lost, rival, error }: Kept): Judgement {
+/** The peers of the view that are there although their lease has expired. */
+export function judgeLingering(view: View, keys: ReadonlySet<string>): Judgement {
+  const expired = keys.size === 0 ? [] : view.peers.filter(({ subnet }) => keys.has(subnetKey(subnet)));
+  const found = expired.map(({ subnet, publicIp }): Found => ({
+    code: "peer-expired",
+    subject: subnet,
+    message: `Lease ${subnet} of ${publicIp} has expired, its packets go on for ${LINGER_MS / 1000} s`,
+  }));
+  return { codes: ["peer-expired"], found };
+}
+
+/** What became of the own lease. A store that is away is told of in its own name. */
+export function judgeLease({ own, lost, rival, overwritten, error }: Kept): Judgement {
   const found: Found[] = [];
   if (lost !== undefined) {
     const now = own === undefined ? "this host has none now" : `this host has ${own.subnet} now`;
@@ -57,10 +70,18 @@ export function judgeLease({ own, lost, rival, error }: Kept): Judgement {
         "if one is a clone of the other, it needs a host.json of its own",
     });
   }
-  if (error !== undefined) {
+  if (overwritten !== undefined) {
+    found.push({
+      code: "lease-overwritten",
+      subject: overwritten.subnet,
+      message: `Lease ${overwritten.subnet} was overwritten by a flannel host with this host's address ` +
+        `${overwritten.publicIp}; stop flanneld on this host`,
+    });
+  }
+  if (error !== undefined && !isStoreTrouble(error)) {
     found.push({ code: "lease-not-renewed", subject: own?.subnet ?? "none", message: messageOf(error) });
   }
-  return { codes: ["lease-lost", "lease-not-renewed", "duplicate-node"], found };
+  return { codes: ["lease-lost", "lease-not-renewed", "lease-overwritten", "duplicate-node"], found };
 }
 
 /**

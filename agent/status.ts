@@ -19,7 +19,7 @@ export function leaseDocument(lease: Lease, own: string | undefined) {
     node: lease.node ?? null,
     own: own !== undefined && lease.node === own,
     reservation: lease.expires === undefined,
-    expires: lease.expires === undefined ? null : new Date(lease.expires).toISOString(),
+    expires: timeOf(lease.expires),
     revision: lease.revision,
   } satisfies Record<string, Json>;
 }
@@ -49,13 +49,28 @@ export function statusOf(agent: Agent, { pid, store, now }: { pid: number; store
     backend: backend.type,
     underlay: { ...host.underlay, publicIp: host.publicIp },
     lease: own === undefined ? null : ownLease({ lease: own, config, host, backend }),
-    store: { url: store, revision: snapshot.revision, reachable: !agent.health.has("store-unreachable") },
-    peers: { planned: plan.peers.length, refused: view.refused.length + plan.refused.length },
+    store: {
+      url: store,
+      revision: snapshot.revision,
+      reachable: !agent.health.has("store-unreachable"),
+      reachableSince: timeOf(agent.store.since),
+      lastWord: timeOf(agent.store.heard),
+    },
+    peers: {
+      planned: plan.peers.length,
+      refused: view.refused.length + plan.refused.length,
+      expired: problems.filter(({ code }) => code === "peer-expired").length,
+    },
     drift: driftOf(report),
     repairs: { count: agent.repairs.count, last: lastRepair(agent) },
     problems: problems.map((one) => ({ ...one, since: new Date(one.since).toISOString() })),
     generatedAt: new Date(now).toISOString(),
   } satisfies Record<string, Json>;
+}
+
+/** Null also for the end of a lease that only its store knows. */
+function timeOf(time: number | undefined): string | null {
+  return time === undefined || time === Infinity ? null : new Date(time).toISOString();
 }
 
 /** How many objects are not as planned, whether they wait for another try or not; a kernel that cannot be asked is one. */

@@ -119,11 +119,23 @@ function screen(status: Status): string {
       : `lease   ${lease.subnet} of ${network} via ${backend}/${lease.device} mtu ${lease.mtu}, ${
         lease.expires === null ? "reserved" : `until ${lease.expires}`
       }`,
-    `store   ${store.url} revision ${store.revision}${store.reachable ? "" : ", unreachable"}`,
+    `store   ${store.url} revision ${store.revision}, ${storeWord(status)}`,
     `agent   process ${agent.pid}, drift ${status.drift}, repairs ${repairs.count}`,
     ...(last === null ? [] : [`        last ${last.at}: ${last.what} (${last.cause})`]),
-    `peers   ${peers.planned}, ${peers.refused} refused`,
+    `peers   ${peers.planned}, ${peers.refused} refused${
+      peers.expired > 0 ? `, ${peers.expired} expired` : ""
+    }`,
     ...problems.map((one) => `${one.severity === "high" ? "!" : "-"} ${one.code}  ${one.message}`),
   ];
   return lines.map((line) => printable(line, 2000)).join("\n");
+}
+
+/** Since when the store can be used, and how long ago it said something, in whole seconds. */
+function storeWord({ store, generatedAt }: Status): string {
+  const state = store.reachableSince === null
+    ? (store.reachable ? "in trouble" : "unreachable")
+    : `reachable since ${store.reachableSince}`;
+  if (store.lastWord === null) return state;
+  const seconds = Math.floor((Date.parse(generatedAt) - Date.parse(store.lastWord)) / 1000);
+  return `${state}, last word ${Math.max(0, seconds)} s ago`;
 }

@@ -59,6 +59,10 @@ export class FlakyStore extends MemoryStore {
   reads = 0;
   /** Attempts to change a lease. */
   updates = 0;
+  /** Whether it refuses every write. */
+  refusing = false;
+  /** Whether its watches say nothing. */
+  deaf = false;
   #gone: AbortController | undefined;
   #broken = new AbortController();
 
@@ -80,26 +84,33 @@ export class FlakyStore extends MemoryStore {
 
   override async *watch(from: number, signal: AbortSignal): AsyncGenerator<Snapshot> {
     if (this.away) throw unreachable();
+    if (this.deaf) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     yield* super.watch(from, AbortSignal.any([signal, this.#broken.signal]));
     if (!signal.aborted) throw unreachable();
   }
 
   override create(lease: NewRecord): Promise<LeaseRecord> {
-    return this.#reach(() => super.create(lease));
+    return this.#change(() => super.create(lease));
   }
 
   override update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
     this.updates++;
-    return this.#reach(() => super.update(lease, expected));
+    return this.#change(() => super.update(lease, expected));
   }
 
   override renew(key: string, options: { expected: number; ttl: number }): Promise<LeaseRecord> {
     this.updates++;
-    return this.#reach(() => super.renew(key, options));
+    return this.#change(() => super.renew(key, options));
   }
 
   override writeConfig(value: Json, expected: number): Promise<StoredConfig> {
     return this.#reach(() => super.writeConfig(value, expected));
+  }
+
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.refusing) return this.#reach(work);
+    const why = "Cannot write to the store: permission denied";
+    return Promise.reject(new FlanError(why, { op: "store", code: "store-denied" }));
   }
 
   #reach<T>(work: () => Promise<T>): Promise<T> {

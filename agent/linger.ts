@@ -1,0 +1,155 @@
+/**
+ * Peers whose lease has expired, kept for a while. When a store was away for longer than leases live, all of them
+ * have ended by the time it is back, before their holders can renew them, and nobody's packets may be lost for that.
+ */
+import { decodeRecord, isRefusal } from "../lease/decode.ts";
+import { subnetOfKey } from "../lease/key.ts";
+import type { LeaseRecord, Snapshot } from "../lease/store.ts";
+import type { Clock } from "../net/clock.ts";
+import { type Cidr, lastAddress, parseCidr } from "../net/ip.ts";
+
+/**
+ * How long an expired peer stays. A holder that finds its store again takes its lease within a few seconds. A host
+ * whose clock jumps ahead of all leases in a document keeps its peers for as long, too; then they go, one by one
+ * coming back as each renews, because nothing tells a wrong clock from hosts that were switched off.
+ */
+export const LINGER_MS = 60_000;
+
+export interface Lingering {
+  readonly record: LeaseRecord;
+  /** Monotonic milliseconds at which the record was missed. */
+  readonly missed: number;
+}
+
+/** What the store holds now, what it held when this was asked last, and whose leases are the caller's own. */
+export interface Passage {
+  readonly last: Snapshot | undefined;
+  readonly next: Snapshot;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+  readonly node: string;
+  readonly network: Cidr;
+}
+
+/**
+ * The records that are gone from the store and not to be given up yet: those that `before` holds, and those that
+ * have vanished since, unless they were released. A live lease ends the wait where it overlaps the subnet or is
+ * the same host's by its identity, its address or its backend data. A lease of the whole network, which every host
+ * refuses, ends nothing.
+ */
+export function lingering(
+  before: readonly Lingering[],
+  { last, next, now, node, network }: Passage,
+): readonly Lingering[] {
+  const young = before.filter(({ missed }) => now - missed < LINGER_MS);
+  if (last === undefined || last === next) return young;
+  const missing = vanished(last.records, next.records).filter((record) => record.node !== node);
+  const all = [...young, ...missing.map((record): Lingering => ({ record, missed: now }))];
+  if (all.length === 0) return all;
+  const released = new Set(next.past.filter(({ how }) => how === "released").map(({ key }) => key));
+  const whole = rangeOf(network);
+  const live = next.records.filter((record) => {
+    const claim = claimOf(record);
+    return claim !== undefined && (claim.first > whole.first || claim.last < whole.last);
+  });
+  return unsucceeded(all.filter(({ record }) => !released.has(record.key)), live);
+}
+
+/** The records of `last` whose key is not in `next`; both are sorted by key. */
+function vanished(last: readonly LeaseRecord[], next: readonly LeaseRecord[]): LeaseRecord[] {
+  let at = 0;
+  return last.filter(({ key }) => {
+    while (at < next.length && next[at]!.key < key) at++;
+    return next[at]?.key !== key;
+  });
+}
+
+/** Those that no live record has taken the place of. */
+function unsucceeded(all: readonly Lingering[], live: readonly LeaseRecord[]): readonly Lingering[] {
+  const said = new Set(live.flatMap((record) => claimOf(record)?.names ?? []));
+  const items = [
+    ...live.map((record) => ({ record, one: undefined })),
+    ...all.map((one) => ({ record: one.record, one })),
+  ]
+    .flatMap(({ record, one }) => {
+      const claim = claimOf(record);
+      return claim === undefined ? [] : [{ claim, one }];
+    }).sort((a, b) => a.claim.first - b.claim.first);
+  const kept = new Set(
+    items.flatMap(({ claim, one }) =>
+      one === undefined || claim.names.some((name) => said.has(name)) ? [] : [one]
+    ),
+  );
+  let reach = -1;
+  for (const { claim, one } of items) {
+    if (one === undefined) reach = Math.max(reach, claim.last);
+    else if (claim.first <= reach) kept.delete(one);
+  }
+  let begin = Infinity;
+  for (const { claim, one } of items.reverse()) {
+    if (one === undefined) begin = claim.first;
+    else if (claim.last >= begin) kept.delete(one);
+  }
+  return all.filter((one) => kept.has(one));
+}
+
+interface Claim {
+  readonly first: number;
+  readonly last: number;
+  /** By any of these a host is known again. */
+  readonly names: readonly string[];
+}
+
+const claims = new WeakMap<LeaseRecord, Claim>();
+
+/** What a record claims, or undefined where its key is no subnet; remembered, because records do not change. */
+function claimOf(record: LeaseRecord): Claim | undefined {
+  const known = claims.get(record);
+  if (known !== undefined) return known;
+  const subnet = subnetOfKey(record.key);
+  if (subnet === undefined) return undefined;
+  const lease = decodeRecord(record);
+  const names = isRefusal(lease) ? [] : [
+    `address ${lease.publicIp}`,
+    ...(lease.node === undefined ? [] : [`node ${lease.node}`]),
+    ...(lease.backendData === undefined ? [] : [`data ${JSON.stringify(lease.backendData)}`]),
+  ];
+  const claim = { ...rangeOf(parseCidr(subnet)), names };
+  claims.set(record, claim);
+  return claim;
+}
+
+function rangeOf(cidr: Cidr): { first: number; last: number } {
+  return { first: Number(cidr.address), last: Number(lastAddress(cidr)) };
+}
+
+/** The lingering peers of one agent. */
+export class Linger {
+  #list: readonly Lingering[] = [];
+  #last: Snapshot | undefined;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Keys of the records that linger. */
+  get keys(): ReadonlySet<string> {
+    return new Set(this.#list.map(({ record }) => record.key));
+  }
+
+  /** The snapshot with those who linger among the living. */
+  take(next: Snapshot, { node, network }: Pick<Passage, "node" | "network">): Snapshot {
+    const now = this.#clock.monotonic();
+    this.#list = lingering(this.#list, { last: this.#last, next, now, node, network });
+    this.#last = next;
+    if (this.#list.length === 0) return next;
+    return { ...next, records: [...next.records, ...this.#list.map(({ record }) => record)] };
+  }
+
+  /** Milliseconds until the next of them is given up. */
+  nextIn(): number {
+    const now = this.#clock.monotonic();
+    return this.#list.reduce((next, { missed }) => Math.min(next, missed + LINGER_MS - now), Infinity);
+  }
+}
