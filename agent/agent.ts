@@ -8,6 +8,7 @@ import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
+import { subnetKey } from "../lease/key.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { followKernel, followStore } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
@@ -154,15 +155,10 @@ export class Agent {
   }
 
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {
-    const { config, backend } = this.#overlay.network;
+    const { backend } = this.#overlay.network;
     const { own } = this.#keeper;
     if (own !== undefined) this.#overlay.hadSubnet(own.subnet);
-    const { node } = this.#parts;
-    const snapshot = this.#linger.take(this.#snapshot, { node, network: config.network });
-    const view = makeView(snapshot, { ...this.#host, network: config });
-    // What somebody wrote over the own lease is the keeper's to judge.
-    const refused = view.refused.filter(({ subnet }) => subnet !== own?.subnet);
-    this.#view = { ...view, refused, own };
+    this.#view = this.#look(own);
     const before = this.#plan;
     this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
@@ -171,6 +167,16 @@ export class Agent {
     this.#judge(judgeLingering(this.#view, this.#linger.keys));
     const changes = this.#report.done.length;
     if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes });
+  }
+
+  #look(own: Lease | undefined): View {
+    const { config } = this.#overlay.network;
+    const { node } = this.#parts;
+    const snapshot = this.#linger.take(this.#snapshot, { node, network: config.network });
+    const ownKey = own && subnetKey(own.subnet);
+    // What somebody wrote over the own lease is the keeper's to judge, and no peer.
+    const records = snapshot.records.filter((record) => record.key !== ownKey || record.node === node);
+    return { ...makeView({ ...snapshot, records }, { ...this.#host, network: config }), own };
   }
 
   /** Returns whether there is another network config that can be used. */
