@@ -18,16 +18,22 @@ export type Method =
 
 export interface Gateway {
   /**
-   * One call. It is repeated, on the next endpoint, where no answer comes: repeating it must be harmless.
-   * Throws {@link EtcdError} for what etcd itself refuses, and a FlanError `store`, `store-reply` or
-   * `store-denied` for everything else.
+   * One call. It is repeated, on the next endpoint, where no answer comes: repeating it must be harmless, also where
+   * only the answer was lost. The message comes bare, that of `lease/keepalive` too (which etcd puts into `result`).
+   * Nothing below the message itself is judged: fields may be of any type.
+   *
+   * Throws {@link EtcdError} for what etcd itself refuses; a FlanError `store` (no answer, also: no leader, time-out
+   * within etcd), `store-reply` or `store-denied` for everything else; and `invalid` for credentials that never
+   * could be used.
    */
   call(method: Method, request: JsonObject): Promise<JsonObject>;
 
   /**
-   * Opens a watch and yields its messages (the `result` of each line) until `signal` aborts, the server ends it
-   * or it has lived for `lifetime` milliseconds; it then ends without an error. A watch whose first message is late, or whose connection breaks,
-   * throws as `call` does, and the next one goes to the next endpoint.
+   * Opens a watch and yields its messages (the `result` of each line, that with `created` first) until `signal`
+   * aborts, the server ends it or it has lived for `lifetime` milliseconds; it then ends without an error. A watch
+   * whose first message does not come within 5 s, or whose connection breaks, throws as `call` does, and the next one
+   * goes to the next endpoint. A message with `canceled` and a reason that is a gRPC status (permission denied, no
+   * leader) is thrown, too; one with `compact_revision` is yielded.
    */
   watch(request: JsonObject, options: { signal: AbortSignal; lifetime: number }): AsyncIterable<JsonObject>;
 

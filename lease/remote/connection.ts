@@ -3,9 +3,11 @@
  * certificates that are read again when they change. Every failure is a FlanError that says which server.
  */
 import type { Clock } from "../../net/clock.ts";
-import { FlanError, invalid, messageOf } from "../../net/errors.ts";
-import { printable } from "../../net/text.ts";
-import { type Credentials, readCredential, stampOf } from "./credentials.ts";
+import { FlanError } from "../../net/errors.ts";
+import { quoted } from "../../net/text.ts";
+import type { Credentials } from "./credentials.ts";
+import { HttpClient } from "./http_client.ts";
+import { type Reason, reasonOf } from "./reasons.ts";
 
 export interface Request {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
@@ -17,7 +19,7 @@ export interface Request {
   readonly timeout: number;
   /** How many bytes of the answer's body are read at most. */
   readonly maxBytes: number;
-  /** Gives the request up; it then fails like one that had no answer. */
+  /** Gives the request up; it then fails with `store`, like one that had no answer. */
   readonly signal?: AbortSignal;
 }
 
@@ -30,7 +32,10 @@ export interface Answer {
 export interface Streaming {
   readonly status: number;
   readonly headers: Headers;
-  /** Text as it comes. Ends where the server ends it, throws `store` where the connection breaks. */
+  /**
+   * Text as it comes, to be read or ended by whoever has it. Ends where the server ends it; throws `store` where the
+   * connection breaks or the request is given up, and `store-reply` for what is too much or, in a success, no UTF-8.
+   */
   readonly chunks: AsyncIterable<string>;
 }
 
@@ -39,42 +44,44 @@ export class Connection {
   readonly origin: string;
   readonly #credentials: Credentials;
   readonly #clock: Clock;
-  #client: Deno.HttpClient | undefined;
-  #stamp = "";
+  readonly #client: HttpClient;
 
   constructor(origin: string, { credentials, clock }: { credentials: Credentials; clock: Clock }) {
     this.origin = origin;
     this.#credentials = credentials;
     this.#clock = clock;
+    this.#client = new HttpClient(credentials);
   }
 
   /** Throws `store`, `store-reply`, `store-denied`, and `invalid` for credentials that cannot be used. */
   async request(request: Request): Promise<Answer> {
-    const { timeout, maxBytes, signal } = request;
-    return await this.#within(timeout, signal, async (inTime) => {
+    return await this.#within(request, request.signal, async (inTime, heard) => {
       const response = await this.#fetch(request, inTime);
+      heard();
       let body = "";
-      for await (const chunk of this.#read(response, maxBytes)) body += chunk;
+      for await (const chunk of this.#read(response, request.maxBytes)) body += chunk;
       return { status: response.status, headers: response.headers, body };
     });
   }
 
   /** The same for an answer that goes on: `timeout` is for its head, `maxBytes` for the whole. */
   async stream(request: Request): Promise<Streaming> {
-    const { timeout, maxBytes, signal } = request;
+    // It goes on after the time limit of its head, so it cannot hang on the signal of that.
     const over = new AbortController();
-    const ended = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
-    const response = await this.#within(timeout, signal, async (inTime) => {
+    const signal = request.signal === undefined
+      ? over.signal
+      : AbortSignal.any([request.signal, over.signal]);
+    const response = await this.#within(request, undefined, (inTime) => {
       inTime.addEventListener("abort", () => over.abort(), { once: true });
-      return await this.#fetch(request, ended);
+      return this.#fetch(request, signal);
     });
-    return { status: response.status, headers: response.headers, chunks: this.#read(response, maxBytes) };
+    const { status, headers } = response;
+    return { status, headers, chunks: this.#read(response, request.maxBytes) };
   }
 
-  /** Forgets connections that may be dead; the next request makes a new one. */
+  /** Forgets connections that may be dead; the next request makes a new one. Requests under way go on. */
   reset(): void {
-    this.#client?.close();
-    this.#client = undefined;
+    this.#client.reset();
   }
 
   close(): void {
@@ -82,104 +89,89 @@ export class Connection {
   }
 
   async #fetch({ method, path, headers = {}, body }: Request, signal: AbortSignal): Promise<Response> {
-    const init = { method, headers, redirect: "manual" as const, signal, client: this.#open() };
-    const response = await fetch(this.origin + path, body === undefined ? init : { ...init, body });
+    const response = await fetch(this.origin + path, {
+      method,
+      // Compressed answers could grow without end on this side.
+      headers: { "accept-encoding": "identity", ...headers },
+      redirect: "manual",
+      signal,
+      client: this.#client.get(),
+      ...(body === undefined ? {} : { body }),
+    });
     if (response.status < 300 || response.status > 399 || response.status === 304) return response;
     await response.body?.cancel();
-    const to = printable(response.headers.get("location") ?? "nowhere", 200);
-    throw this.#error("store-reply", `it redirects to ${to}, which is not followed`);
+    const to = response.headers.get("location");
+    const where = to === null ? "" : ` to ${quoted(to, 200)}`;
+    throw this.#error({ code: "store-reply", why: `it redirects${where}, which is not followed` });
   }
 
-  async *#read({ body }: Response, maxBytes: number): AsyncGenerator<string> {
+  async *#read({ body, ok }: Response, maxBytes: number): AsyncGenerator<string> {
     if (body === null) return;
-    const decoder = new TextDecoder();
+    // The page of an error may be written in anything.
+    const decoder = new TextDecoder("utf-8", { fatal: ok });
     let bytes = 0;
     try {
       for await (const chunk of body) {
         bytes += chunk.length;
-        if (bytes > maxBytes) throw this.#error("store-reply", `its answer is larger than ${maxBytes} bytes`);
-        yield decoder.decode(chunk, { stream: true });
+        if (bytes > maxBytes) throw this.#tooLarge(maxBytes);
+        yield this.#decode(() => decoder.decode(chunk, { stream: true }));
       }
+      yield this.#decode(() => decoder.decode());
     } catch (error) {
       throw this.#explain(error);
     }
   }
 
-  /** Runs `work` with a signal that aborts when `timeout` has passed. */
+  #decode(decode: () => string): string {
+    try {
+      return decode();
+    } catch (error) {
+      throw this.#error({ code: "store-reply", why: "its answer is not UTF-8" }, error);
+    }
+  }
+
+  /** Runs `work` with a signal that aborts when the time is over; `work` says when it has heard of the server. */
   async #within<T>(
-    timeout: number,
+    { timeout }: Request,
     signal: AbortSignal | undefined,
-    work: (inTime: AbortSignal) => Promise<T>,
+    work: (inTime: AbortSignal, heard: () => void) => Promise<T>,
   ): Promise<T> {
     const late = new AbortController();
     const done = new AbortController();
+    let answers = false;
     this.#clock.sleep(timeout, done.signal).then(() => done.signal.aborted || late.abort());
     try {
-      return await work(signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]));
+      const inTime = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+      return await work(inTime, () => answers = true);
     } catch (error) {
       if (!late.signal.aborted) throw this.#explain(error);
       // A connection that swallows what it is given would swallow the next request as well.
       this.reset();
-      throw this.#error("store", `no answer within ${timeout / 1000} s`);
+      const why = answers ? "its answer is not whole after" : "no answer within";
+      throw this.#error({ code: "store", why: `${why} ${timeout / 1000} s` });
     } finally {
       done.abort();
     }
   }
 
-  #open(): Deno.HttpClient {
-    const { ca, cert, key } = this.#credentials;
-    const stamp = stampOf([ca, cert, key]);
-    if (stamp !== this.#stamp) this.reset();
-    this.#stamp = stamp;
-    if (this.#client !== undefined) return this.#client;
-    const options: Deno.CreateHttpClientOptions = {
-      // One connection a request that is under way: over HTTP/2 all of them would hang with one.
-      http2: false,
-      ...(ca === undefined ? {} : { caCerts: [readCredential(ca, "store-ca")] }),
-    };
-    const own = cert === undefined || key === undefined ? {} : {
-      cert: readCredential(cert, "store-cert"),
-      key: readCredential(key, "store-key"),
-    };
-    try {
-      this.#client = Deno.createHttpClient({ ...options, ...own } as Deno.CreateHttpClientOptions);
-    } catch (error) {
-      const files = [ca, cert, key].filter((path) => path !== undefined).join(", ");
-      throw invalid("store.credentials", `Cannot use the certificates ${files}: ${messageOf(error)}`);
-    }
-    return this.#client;
+  #tooLarge(maxBytes: number): FlanError {
+    return this.#error({ code: "store-reply", why: `its answer is larger than ${maxBytes} bytes` });
   }
 
   #explain(error: unknown): FlanError {
     if (error instanceof FlanError) return error;
-    const text = reasonOf(error);
-    const tls = /certificate|TLS|handshake|alert|InvalidContentType/i.test(text);
-    return this.#error(tls ? "store-denied" : "store", text, error);
+    return this.#error(reasonOf(error, { origin: this.origin, credentials: this.#credentials }), error);
   }
 
-  #error(code: "store" | "store-reply" | "store-denied", why: string, cause?: unknown): FlanError {
-    const hint = code === "store-denied" ? tlsHint(why) : undefined;
-    const message = code === "store"
-      ? `Cannot reach ${this.origin}: ${why}`
-      : `Cannot use ${this.origin}: ${why}`;
-    return new FlanError(message, { op: "store.request", code, cause, hint });
+  #error({ code, why, hint }: Reason, cause?: unknown): FlanError {
+    const verb = code === "store" ? "reach" : "use";
+    // Certificates that could not be exchanged are why those in use fail.
+    const more = code === "store-denied" ? this.#client.unusable?.message ?? hint : hint;
+    return new FlanError(`Cannot ${verb} ${this.origin}: ${why}`, {
+      op: "store.request",
+      code,
+      cause,
+      hint: more,
+    });
   }
-}
-
-/** The last, most precise part of what fetch says, without the URL and the layers of its error. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const text = messageOf(cause).split(/: (?=[^:]*$)/).at(-1)!;
-  return printable(
-    messageOf(cause).length < 120 ? messageOf(cause).replace(/^client error \(\w+\): /, "") : text,
-    200,
-  );
-}
-
-function tlsHint(why: string): string | undefined {
-  if (/UnknownIssuer/.test(why)) return "name the authority's certificate with --store-ca";
-  if (/BadCertificate|CertificateRequired|HandshakeFailure/i.test(why)) {
-    return "name this host's certificate with --store-cert and --store-key";
-  }
-  return undefined;
 }

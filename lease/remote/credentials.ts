@@ -5,7 +5,7 @@ import type { Logger } from "../../net/log.ts";
 
 /** Every path is absolute. All are optional: a CA alone is enough for TLS. */
 export interface Credentials {
-  /** PEM file of the authorities that the server's certificate is checked against; the system's by default. */
+  /** PEM file of authorities that the server's certificate may come from, beside those that Deno trusts anyway. */
   readonly ca?: string | undefined;
   /** PEM file of this host's own certificate, with its chain; needs `key`. */
   readonly cert?: string | undefined;
