@@ -5,7 +5,7 @@ import { FLANNEL_FILE } from "../agent/subnet_env.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
-import type { Snapshot, Store } from "../lease/store.ts";
+import type { ReadOptions, Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { Flags } from "./cli.ts";
@@ -55,8 +55,8 @@ export interface StoredNetwork extends Network {
 }
 
 /** The network in the store. Throws FlanError `store` where none was started, `invalid` where it cannot be used. */
-export async function readNetwork(store: Store): Promise<StoredNetwork> {
-  const snapshot = await store.read();
+export async function readNetwork(store: Store, options?: ReadOptions): Promise<StoredNetwork> {
+  const snapshot = await store.read(options);
   return { snapshot, ...networkIn(snapshot, store.url) };
 }
 

@@ -1,86 +1,137 @@
 /** `flan lease`: who owns which subnet. */
 import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
-import { leaf } from "./leaf.ts";
+import { type Call, type Leaf, leaf } from "./leaf.ts";
 import { acquireLease, releaseLease, renewLease } from "./lease_change.ts";
-import { getLease, listLeases, watchLeases } from "./lease_show.ts";
+import { changeFormats } from "./lease_changed.ts";
+import { checkAllLeases } from "./lease_check.ts";
+import { collectGarbage } from "./lease_gc.ts";
+import { reserveSubnet, unreserveSubnet } from "./lease_reserve.ts";
+import { revokeLease } from "./lease_revoke.ts";
+import { getLease, listLeases } from "./lease_show.ts";
+import { watchLeases } from "./lease_watch.ts";
 import type { FormatName } from "./output.ts";
 import type { SettingKey } from "./settings.ts";
 
 const listFormats: readonly FormatName[] = ["table", "wide", "json", "jsonl", "tsv", "value"];
-const formats: readonly FormatName[] = ["table", "json", "env", "value"];
+const formats: readonly FormatName[] = ["table", "json", "tsv", "env", "value"];
+const reports: readonly FormatName[] = ["table", "json", "tsv"];
 const speaksForHost: readonly SettingKey[] = ["iface", "publicIp", "mtu"];
 const holdsLease: readonly SettingKey[] = [...speaksForHost, "leaseTtl"];
-const subnet = ["[subnet]", "such as 10.244.3.0/24"] as const;
+const example = "such as 10.244.3.0/24";
+const any = ["[subnet]", example] as const;
+const one = ["<subnet>", example] as const;
+
+type Command = readonly [Leaf, (call: Call) => Promise<number>];
 
 export function command(run: Runner): AnyCommand {
-  const [list, get, watch] = reading(run);
   const summary = "Show and change who owns which subnet";
-  return newGroup({ name: "lease", summary }, [list, get, ...changing(run), watch]);
+  const all = [...reading, ...own, ...reserving, ...minding];
+  return newGroup({ name: "lease", summary }, all.map(([spec, work]) => leaf(spec, run, work)));
 }
 
-function reading(run: Runner): [AnyCommand, AnyCommand, AnyCommand] {
-  const list = leaf(
-    {
-      name: "list",
-      summary: "Every lease of the network, and why one is refused",
-      settings: [],
-      formats: listFormats,
-    },
-    run,
-    listLeases,
-  );
-  const get = leaf(
-    {
-      name: "get",
-      summary: "This host's lease, or that of SUBNET",
-      args: [subnet],
-      settings: speaksForHost,
-      formats,
-    },
-    run,
-    getLease,
-  );
-  const watch = leaf(
+const reading: readonly Command[] = [
+  [{
+    name: "list",
+    summary: "Every lease of the network, and why one is refused",
+    settings: [],
+    formats: listFormats,
+    after: "STATE: own, peer, flannel (a flannel host), reserved (claimed by nobody), refused.",
+  }, listLeases],
+  [{
+    name: "get",
+    summary: "This host's lease, or that of SUBNET",
+    args: [any],
+    settings: speaksForHost,
+    formats,
+  }, getLease],
+];
+
+const own: readonly Command[] = [
+  [{
+    name: "acquire",
+    summary: "Take a lease for this host, without touching its kernel",
+    options: [new Option("--subnet <cidr>", "the subnet to wish for")],
+    settings: holdsLease,
+    formats,
+    after: "Beside a running agent it answers the agent's lease and changes nothing.\n\n" +
+      "Example:\n  SUBNET=$(flan lease acquire -o value=subnet)",
+  }, acquireLease],
+  [{
+    name: "renew",
+    summary: "Let this host's lease live for another --lease-ttl",
+    args: [any],
+    settings: holdsLease,
+    formats,
+  }, renewLease],
+  [{
+    name: "release",
+    summary: "Give this host's subnet back",
+    args: [any],
+    settings: [],
+    formats: changeFormats,
+    after: "A reservation stays reserved for this host. The subnet of another host is taken\n" +
+      "away with flan lease revoke; one that this host's agent uses, with flan down.",
+  }, releaseLease],
+];
+
+const reserving: readonly Command[] = [
+  [{
+    name: "reserve",
+    summary: "Keep SUBNET for one host, or from all; its lease never ends",
+    args: [one],
+    options: [
+      new Option("--for <node>", "the node that gets it").conflicts("forIp"),
+      new Option("--for-ip <address>", "the address whose host gets it, flan or flannel"),
+    ],
+    settings: [],
+    formats: changeFormats,
+    after: "Without --for or --for-ip this host's running lease becomes a reservation, and a\n" +
+      "free subnet is kept from everybody. A host that holds another subnet takes the\n" +
+      "reserved one when it acquires anew.",
+  }, reserveSubnet],
+  [{
+    name: "unreserve",
+    summary: "End the reservation of SUBNET",
+    args: [one],
+    settings: ["leaseTtl"],
+    formats: changeFormats,
+    after: "Where a host has claimed it, the host keeps it as a lease that it must renew.",
+  }, unreserveSubnet],
+];
+
+const minding: readonly Command[] = [
+  [{
+    name: "revoke",
+    summary: "Take SUBNET away from whoever holds it",
+    args: [one],
+    options: [new Option("--yes", "also from another host, whose packets stop")],
+    settings: [],
+    formats: changeFormats,
+    after: "Its peers drop it at once. A holder whose agent runs notices and acquires anew:\n" +
+      "the same subnet where it is still free, or else another. To keep it off, stop\n" +
+      "its agent first, or reserve the subnet as soon as it is revoked.",
+  }, revokeLease],
+  [
     { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: [] },
-    run,
     watchLeases,
-  );
-  return [list, get, watch];
-}
-
-function changing(run: Runner): AnyCommand[] {
-  const acquire = leaf(
-    {
-      name: "acquire",
-      summary: "Take a lease for this host, without touching its kernel",
-      options: [new Option("--subnet <cidr>", "the subnet to wish for")],
-      settings: holdsLease,
-      formats,
-      after: "Example:\n  SUBNET=$(flan lease acquire -o value=subnet)",
-    },
-    run,
-    acquireLease,
-  );
-  const renew = leaf(
-    {
-      name: "renew",
-      summary: "Let this host's lease live for another --lease-ttl",
-      settings: holdsLease,
-      formats,
-    },
-    run,
-    renewLease,
-  );
-  const release = leaf(
-    {
-      name: "release",
-      summary: "Give this host's subnet back, or that of SUBNET",
-      args: [subnet],
-      options: [new Option("--force", "also while the lease is in use, or another host's")],
-      settings: [],
-    },
-    run,
-    releaseLease,
-  );
-  return [acquire, renew, release];
-}
+  ],
+  [{
+    name: "gc",
+    summary: "Forget old leases, and remove records that no host can ever use",
+    options: [
+      new Option("--older <duration>", "forget what ended longer ago (default 7d)"),
+      new Option("--dry-run", "only say what would go"),
+    ],
+    settings: [],
+    formats: reports,
+    after: "Removed are records outside the network and those that cannot be read. Never: a\n" +
+      "valid lease, a reserved subnet of the network, anything of a node that is alive.",
+  }, collectGarbage],
+  [{
+    name: "check",
+    summary: "What is wrong with the leases, and the command that mends it",
+    settings: [],
+    formats: reports,
+    after: "Exits with 3 where a finding is severe (!), with 0 where there are only warnings.",
+  }, checkAllLeases],
+];

@@ -1,20 +1,22 @@
-/** `flan lease acquire`, `renew` and `release`. */
+/** `flan lease acquire`, `renew` and `release`: what a host does with its own lease. */
 import { askAgent } from "../agent/control.ts";
 import { describeHost, observeHost } from "../agent/host.ts";
-import { ensureHostState, readHostState, rememberSubnet } from "../agent/host_state.ts";
+import { ensureHostState, forgetLease, readHostState, rememberSubnet } from "../agent/host_state.ts";
 import { claimOf } from "../agent/keeper.ts";
 import { ownLease } from "../agent/status.ts";
+import type { Lease } from "../lease/lease.ts";
 import { acquire, release, renew } from "../lease/manager.ts";
+import { unclaim } from "../lease/reserve.ts";
 import { FlanError, invalid } from "../net/errors.ts";
-import { readNetwork, socketOf, withKernel, withStore } from "./context.ts";
+import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
-import { leasesOf } from "./lease_show.ts";
+import { printChange } from "./lease_changed.ts";
+import { leasesOf, ownLeaseIn, subnetOf } from "./lease_items.ts";
 import type { Call } from "./leaf.ts";
-import { print } from "./output.ts";
-import { printOwnLease, requireField } from "./own_lease.ts";
+import { noLease, printOwnLease, requireField } from "./own_lease.ts";
 import { subnetArgument } from "./subnet_argument.ts";
 
-export async function acquireLease({ context, format, flags }: Call): Promise<number> {
+export async function acquireLease({ context, format, header, flags }: Call): Promise<number> {
   requireField(format);
   const wish = flags["subnet"] as string | undefined;
   const { settings, clock } = context;
@@ -22,7 +24,14 @@ export async function acquireLease({ context, format, flags }: Call): Promise<nu
   const { node, previous } = await ensureHostState(settings.stateDir, clock);
   await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
-      const network = await readNetwork(store);
+      const network = await readNetwork(store, { expiries: true });
+      const own = ownLeaseIn(network, node);
+      // What the agent announces, and for how long, is the agent's to say.
+      if (own !== undefined && await agentRuns(context)) {
+        if (subnet !== undefined && subnet !== own.subnet) throw otherHeld(subnet, own);
+        const host = await observeHost(kernel, { ...network, options: settings });
+        return printOwnLease(format, ownLease({ lease: own, ...network, host }), header);
+      }
       const host = await describeHost(kernel, { ...network, node, options: settings, clock });
       const claim = {
         ...claimOf(host, { ...network, ttl: settings.leaseTtl }),
@@ -31,69 +40,98 @@ export async function acquireLease({ context, format, flags }: Call): Promise<nu
       };
       const lease = await acquire(store, claim, context);
       await rememberSubnet(settings.stateDir, { subnet: lease.subnet, store: store.url });
-      printOwnLease(format, ownLease({ lease, ...network, host }));
+      printOwnLease(format, ownLease({ lease, ...network, host }), header);
     }));
   return exit.done;
 }
 
-export async function renewLease({ context, format }: Call): Promise<number> {
+/** Prolongs the lease as it is: what it announces changes where the host joins, or by its agent. */
+export async function renewLease({ context, format, header, args: [subnet] }: Call): Promise<number> {
   requireField(format);
   const { settings } = context;
+  const wanted = subnet === undefined ? undefined : subnetArgument("subnet", subnet);
   const node = readHostState(settings.stateDir)?.node;
   await withStore(context, async (store) => {
     const network = await readNetwork(store);
-    const own = leasesOf(network, node).find(({ lease }) => lease !== undefined && lease.node === node)
-      ?.lease;
-    if (node === undefined || own === undefined) throw noLease(settings.store);
+    const own = requireOwn(network, { wanted, node, store: settings.store, verb: "renew" });
+    const { publicIp, backendType, backendData } = own;
+    const claim = { node: node!, publicIp, backendType, backendData, ttl: settings.leaseTtl };
+    const lease = await renew(store, own, claim);
     await withKernel(context, async (kernel) => {
       const host = await observeHost(kernel, { ...network, options: settings });
-      const lease = await renew(store, own, claimOf(host, { ...network, ttl: settings.leaseTtl }));
-      printOwnLease(format, ownLease({ lease, ...network, host }));
+      printOwnLease(format, ownLease({ lease, ...network, host }), header);
     });
   });
   return exit.done;
 }
 
-export async function releaseLease({ context, flags, args: [subnet] }: Call): Promise<number> {
-  const force = flags["force"] === true;
-  const { settings, clock } = context;
+export async function releaseLease({ context, format, args: [subnet] }: Call): Promise<number> {
+  const { settings } = context;
   const wanted = subnet === undefined ? undefined : subnetArgument("subnet", subnet);
   const node = readHostState(settings.stateDir)?.node;
   return await withStore(context, async (store) => {
     const network = await readNetwork(store);
-    const found = leasesOf(network, node).find(({ lease }) =>
-      lease !== undefined &&
-      (wanted === undefined ? node !== undefined && lease.node === node : lease.subnet === wanted)
-    )?.lease;
-    if (found === undefined) {
-      if (wanted === undefined) throw noLease(settings.store);
-      throw new FlanError(`Cannot release ${wanted}: nobody has that lease in ${settings.store}`, {
-        op: "lease.release",
-        code: "no",
-      });
-    }
-    const own = found.node !== undefined && found.node === node;
-    if (!own && !force) {
+    const own = requireOwn(network, { wanted, node, store: settings.store, verb: "release" });
+    if (await agentRuns(context)) {
       throw invalid(
         "lease.release",
-        `Cannot release ${found.subnet}: it belongs to node ${found.node ?? "unknown"} at ${found.publicIp}`,
-        "add --force if that host is gone",
-      );
-    }
-    if (own && !force && await askAgent(socketOf(settings), { op: "status", clock }) !== undefined) {
-      throw invalid(
-        "lease.release",
-        `Cannot release ${found.subnet}: this host's agent uses it`,
+        `Cannot release ${own.subnet}: this host's agent uses it`,
         "run flan down",
       );
     }
-    await release(store, { subnet: found.subnet });
-    print(`released ${found.subnet}`);
+    const stays = own.expires === undefined;
+    if (stays) await unclaim(store, own);
+    else await release(store, { subnet: own.subnet });
+    await forgetLease(settings.stateDir);
+    const text = `released ${own.subnet}${stays ? ", which stays reserved for this host" : ""}`;
+    printChange(format, { subnet: own.subnet, change: "released", text });
     return exit.done;
   });
 }
 
-/** For a host that asks about itself and holds no lease. */
-export function noLease(store: string): FlanError {
-  return new FlanError(`This host has no lease in ${store}`, { op: "lease", code: "no" });
+interface Wanted {
+  /** The subnet that was named, if one was. */
+  readonly wanted: string | undefined;
+  readonly node: string | undefined;
+  readonly store: string;
+  readonly verb: "renew" | "release";
+}
+
+/** This host's lease, which must be the one that was named. Throws `no` or `invalid`. */
+function requireOwn(network: StoredNetwork, { wanted, node, store, verb }: Wanted): Lease {
+  const own = ownLeaseIn(network, node);
+  if (wanted === undefined) {
+    if (own === undefined) throw noLease(store);
+    return own;
+  }
+  const found = leasesOf(network, node).find((item) => subnetOf(item) === wanted);
+  if (own !== undefined && found?.lease === own) return own;
+  if (found === undefined) {
+    const message = `Cannot ${verb} ${wanted}: nobody has that lease in ${store}`;
+    throw new FlanError(message, { op: `lease.${verb}`, code: "no" });
+  }
+  const [why, hint] = found.state === "reserved"
+    ? ["it is a reservation that nobody has claimed", `flan lease unreserve ${wanted}`]
+    : found.lease === undefined
+    ? [`it is refused (${found.refusal.reason})`, "flan lease check"]
+    : [
+      found.lease.node === undefined
+        ? `it belongs to the flannel host at ${found.lease.publicIp}`
+        : `it belongs to node ${found.lease.node} at ${found.lease.publicIp}`,
+      `flan lease revoke ${wanted} takes it away`,
+    ];
+  throw invalid(`lease.${verb}`, `Cannot ${verb} ${wanted}: ${why}`, verb === "release" ? hint : undefined);
+}
+
+/** Whether this host's agent runs, or is just joining. */
+async function agentRuns({ settings, clock }: Context): Promise<boolean> {
+  return await askAgent(socketOf(settings), { op: "status", clock }) !== undefined;
+}
+
+function otherHeld(wish: string, { subnet }: Lease): FlanError {
+  return invalid(
+    "lease.acquire",
+    `Cannot lease ${wish}: this host's agent uses ${subnet}`,
+    "run flan down first",
+  );
 }

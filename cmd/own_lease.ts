@@ -1,7 +1,8 @@
 /** The own lease on stdout: what `up`, `lease acquire`, `lease renew` and `lease get` answer. */
 import type { ownLease } from "../agent/status.ts";
+import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
-import { type Format, print, printJson, table, valueOf } from "./output.ts";
+import { type Format, print, printJson, printList, valueOf } from "./output.ts";
 
 type Document = Readonly<Record<string, Json>>;
 
@@ -28,8 +29,13 @@ export function requireField(format: Format): void {
   if (format.kind === "value") valueOf(Object.fromEntries(fields.map((name) => [name, null])), format.field);
 }
 
+/** For a host that asks about itself and holds no lease. */
+export function noLease(store: string): FlanError {
+  return new FlanError(`This host has no lease in ${store}`, { op: "lease", code: "no" });
+}
+
 /** Prints the document in the format asked for; `env` has the keys of subnet.env. */
-export function printOwnLease(format: Format, lease: Document): void {
+export function printOwnLease(format: Format, lease: Document, header = false): void {
   switch (format.kind) {
     case "json":
       return printJson("lease", lease);
@@ -43,9 +49,28 @@ export function printOwnLease(format: Format, lease: Document): void {
         `FLANNEL_IPMASQ=${lease["ipMasq"]}`,
       ].join("\n"));
     default: {
-      const names = ["subnet", "network", "publicIp", "backend", "device", "mtu", "expires"];
-      const cells = names.map((name) => String(lease[name] ?? "-"));
-      print(table(names.map((name) => name.toUpperCase().replace("PUBLICIP", "PUBLIC-IP")), [cells]));
+      const column = (name: keyof ReturnType<typeof ownLease>) => ({
+        name: name.toUpperCase().replace("PUBLICIP", "PUBLIC-IP"),
+        cell: (one: Document) => text(one[name]),
+      });
+      const names = ["subnet", "network", "publicIp", "backend", "device", "mtu", "expires"] as const;
+      const epoch = { name: "EXPIRES", cell: (one: Document) => seconds(one["expires"]) };
+      printList(format, {
+        schema: "lease",
+        items: [lease],
+        columns: names.map(column),
+        tsv: [...names.slice(0, -1).map(column), epoch, column("node")],
+        json: (one) => one,
+        empty: "",
+      }, header);
     }
   }
+}
+
+function text(value: Json | undefined): string | undefined {
+  return value === undefined || value === null ? undefined : String(value);
+}
+
+function seconds(time: Json | undefined): number | undefined {
+  return typeof time === "string" ? Math.floor(Date.parse(time) / 1000) : undefined;
 }

@@ -7,10 +7,10 @@ import type { Lease, Refusal } from "../lease/lease.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
-import { noLease } from "./lease_change.ts";
-import { remaining } from "./lease_show.ts";
+import { epochSeconds, isoTime, remaining } from "./lease_end.ts";
 import { type Observation, observe } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
+import { noLease } from "./own_lease.ts";
 import { type Column, print, printJson, printList } from "./output.ts";
 import type { SettingKey } from "./settings.ts";
 
@@ -123,7 +123,7 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
   ];
   const epoch = {
     name: "EXPIRES",
-    cell: (row: Row) => row.expires === undefined ? undefined : Math.floor(row.expires / 1000),
+    cell: (row: Row) => epochSeconds(row.expires),
   };
   printList(format, {
     schema: "routes",
@@ -138,7 +138,7 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
       dev: row.dev ?? null,
       node: row.node ?? null,
       note: row.note ?? null,
-      expires: row.expires === undefined ? null : new Date(row.expires).toISOString(),
+      expires: isoTime(row.expires),
     }),
     empty: "no routes: the network has no leases",
     extra: {

@@ -1,7 +1,6 @@
 /** What is wrong with the leases of a network, seen as a whole: a pure function of the store's contents. */
 import { contains, formatCidr, isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
-import { decodeRecord, isRefusal } from "./decode.ts";
 import { holdersOf, holderText } from "./held.ts";
 import { subnetOfKey } from "./key.ts";
 import type { Lease } from "./lease.ts";

@@ -1,6 +1,6 @@
 /** A network as one document, out of any store and into any other: what would be done, and doing it. */
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { covers, overlaps, parseCidr } from "../net/ip.ts";
+import { covers, lastAddress, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
 import { isConflict } from "./conflict.ts";
@@ -9,6 +9,7 @@ import { Damage, type Document, formatDocument, parseDocument } from "./document
 import { isObject } from "./go_json.ts";
 import { type Held, heldSubnets, holderText } from "./held.ts";
 import { type NetworkConfig, parseNetworkConfig } from "./network.ts";
+import type { Lease } from "./lease.ts";
 import { isUnclaimed } from "./reservation.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store } from "./store.ts";
 
@@ -66,13 +67,13 @@ export function planImport(document: Document, snapshot: Snapshot, now: number):
   const config = configStep(document, snapshot);
   const value = snapshot.config?.value ?? document.config?.value;
   const target = { network: value === undefined ? undefined : parseNetworkConfig(value), now };
-  const held = heldSubnets(snapshot);
+  const held = new Taken(heldSubnets(snapshot), target.network);
   const there = new Map(snapshot.records.map((record) => [record.key, record]));
   const keys = [...document.leases.keys()].sort();
   const leases = keys.map((key) => {
     const record = document.leases.get(key)!;
     const step = leaseStep(record, { ...target, held, there: there.get(key) });
-    if (step.action === "create") held.push(...heldSubnets({ records: [record] }));
+    if (step.action === "create") held.add(heldSubnets({ records: [record] }));
     return step;
   });
   return [...config, ...leases];
@@ -123,7 +124,7 @@ function configStep({ config }: Document, snapshot: Snapshot): Step[] {
 
 function leaseStep(
   record: LeaseRecord,
-  { network, now, held, there }: Target & { held: readonly Held[]; there: LeaseRecord | undefined },
+  { network, now, held, there }: Target & { held: Taken; there: LeaseRecord | undefined },
 ): Step {
   const { key, value, node, expires } = record;
   const lease = decodeRecord(record);
@@ -144,9 +145,7 @@ function leaseStep(
     return step("skip", "it is no subnet of the network");
   }
   if (there !== undefined && isTheSame(record, there)) return step("same");
-  const other =
-    held.find((one) => overlaps(one.cidr, cidr) && !(network && covers(one.cidr, network.network))) ??
-      held.find((one) => isSecondOf(one, { record, network }));
+  const other = held.inTheWayOf(record, lease);
   if (other !== undefined) {
     return step("conflict", network === undefined ? `${other.subnet} is there` : holderText(other, network));
   }
@@ -162,16 +161,41 @@ function isTheSame(record: LeaseRecord, there: LeaseRecord): boolean {
     : record.node === there.node;
 }
 
-/** Whether the lease that is held is another one of the same host, or announces its address. */
-function isSecondOf(
-  { record: other, lease: theirs }: Held,
-  { record, network }: { record: LeaseRecord; network: NetworkConfig | undefined },
-): boolean {
-  const lease = decodeRecord(record);
-  const waits = (one: typeof theirs) =>
-    one !== undefined && network !== undefined && isUnclaimed(one, network);
-  if (isRefusal(lease) || waits(lease) || waits(theirs)) return false;
-  return record.node !== undefined && other.node === record.node || theirs?.publicIp === lease.publicIp;
+/** What stands in the target, or will. Plain numbers, because every lease is held against every other. */
+class Taken {
+  readonly #ranges: { first: number; last: number; held: Held }[] = [];
+  readonly #byNode = new Map<string, Held>();
+  readonly #byAddress = new Map<string, Held>();
+  readonly #network: NetworkConfig | undefined;
+
+  constructor(held: readonly Held[], network: NetworkConfig | undefined) {
+    this.#network = network;
+    this.add(held);
+  }
+
+  add(all: readonly Held[]): void {
+    for (const held of all) {
+      const { cidr, lease, record } = held;
+      if (this.#network !== undefined && covers(cidr, this.#network.network)) continue;
+      this.#ranges.push({ first: Number(cidr.address), last: Number(lastAddress(cidr)), held });
+      if (this.#waits(lease)) continue;
+      if (record.node !== undefined) this.#byNode.set(record.node, held);
+      if (lease !== undefined) this.#byAddress.set(lease.publicIp, held);
+    }
+  }
+
+  /** Who holds any of the lease's subnet, or the lease that its host or its address has already. */
+  inTheWayOf({ node }: LeaseRecord, lease: Lease): Held | undefined {
+    const cidr = parseCidr(lease.subnet);
+    const [first, last] = [Number(cidr.address), Number(lastAddress(cidr))];
+    const range = this.#ranges.find((one) => one.first <= last && first <= one.last);
+    if (range !== undefined || this.#waits(lease)) return range?.held;
+    return (node === undefined ? undefined : this.#byNode.get(node)) ?? this.#byAddress.get(lease.publicIp);
+  }
+
+  #waits(lease: Lease | undefined): boolean {
+    return lease !== undefined && isUnclaimed(lease, this.#network ?? { backendType: "" });
+  }
 }
 
 /** Whether two JSON values are the same but for the order of fields. */

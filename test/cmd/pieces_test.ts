@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CommanderError, integerFlag, newCommand, newGroup, usageError } from "../../cmd/cli.ts";
 import { type CompletionNode, completionScript } from "../../cmd/completion_scripts.ts";
-import { remaining } from "../../cmd/lease_show.ts";
+import { remaining } from "../../cmd/lease_end.ts";
 import { subnetArgument } from "../../cmd/subnet_argument.ts";
 import { MAX_BYTES, readTextFile } from "../../cmd/text_file.ts";
 import { didYouMean } from "../../net/suggest.ts";

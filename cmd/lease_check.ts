@@ -1,0 +1,17 @@
+/** `flan lease check`: what is wrong with the leases, each with the command that mends it. */
+import { readHostState } from "../agent/host_state.ts";
+import { checkLeases } from "../lease/check.ts";
+import { readNetwork, withStore } from "./context.ts";
+import { printFindings } from "./findings.ts";
+import type { Call } from "./leaf.ts";
+
+export async function checkAllLeases({ context, format, header }: Call): Promise<number> {
+  const node = readHostState(context.settings.stateDir)?.node;
+  const { snapshot, config } = await withStore(context, (store) => readNetwork(store));
+  return printFindings(format, {
+    schema: "lease-check",
+    items: checkLeases({ snapshot, network: config, node }),
+    empty: "every lease is well",
+    extra: { leases: snapshot.records.length, revision: snapshot.revision },
+  }, header);
+}
