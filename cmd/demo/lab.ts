@@ -27,20 +27,25 @@ export class Lab {
   readonly #bridge: string;
   #halted = false;
   readonly hosts: LabHost[] = [];
+  /** Machines on the same underlay that are no hosts of the network: what a store runs on. */
+  readonly servers: LabHost[] = [];
   /** Everything of the lab on disk: states, logs and the store. */
   readonly directory: string;
   readonly store: string;
 
-  constructor(name: string, directory: string) {
+  /** The hosts' store is a file that all of them see, unless another one is given. */
+  constructor(name: string, directory: string, { store }: { store?: string | undefined } = {}) {
     this.#name = name;
     this.#bridge = `${name}-net`;
     this.directory = directory;
-    this.store = `file:${directory}/network.json`;
+    this.store = store ?? `file:${directory}/network.json`;
   }
 
   /** A lab that stands. What was made before a failure is taken away again. */
-  static async create({ name, hosts }: { name: string; hosts: number }): Promise<Lab> {
-    const lab = new Lab(name, Deno.makeTempDirSync({ prefix: `${name}-` }));
+  static async create(
+    { name, hosts, store }: { name: string; hosts: number; store?: string | undefined },
+  ): Promise<Lab> {
+    const lab = new Lab(name, Deno.makeTempDirSync({ prefix: `${name}-` }), { store });
     try {
       await lab.build(hosts);
       return lab;
@@ -59,17 +64,23 @@ export class Lab {
       "link set br0 up",
       "link set lo up",
     ]);
-    for (let i = 1; i <= hosts; i++) await this.#addHost(i);
+    for (let i = 1; i <= hosts; i++) await this.#addMachine(i, this.hosts);
   }
 
-  async #addHost(number: number): Promise<void> {
+  /** Adds a server; its number, above those of all hosts, is the last part of its address. */
+  async addServer(number: number): Promise<LabHost> {
+    await this.#addMachine(number, this.servers);
+    return this.servers.at(-1)!;
+  }
+
+  async #addMachine(number: number, machines: LabHost[]): Promise<void> {
     const namespace = `${this.#name}-${number}`;
     const address = `${UNDERLAY}.${number}`;
     const runDir = `${this.directory}/${number}/run`;
     const stateDir = `${this.directory}/${number}/state`;
     this.#requireOpen();
     // Known before it is made: whoever takes the lab away meanwhile must not miss it.
-    this.hosts.push({
+    machines.push({
       namespace,
       address,
       runDir,
@@ -117,9 +128,13 @@ export class Lab {
     const end = () => ended.abort();
     work.then(end, end);
     while (!ended.signal.aborted) {
-      for (const { namespace } of this.hosts) await endAll(namespace);
+      for (const { namespace } of this.#machines) await endAll(namespace);
       await clock.sleep(100, ended.signal);
     }
+  }
+
+  get #machines(): readonly LabHost[] {
+    return [...this.hosts, ...this.servers];
   }
 
   #requireOpen(): void {
@@ -128,7 +143,7 @@ export class Lab {
 
   /** Ends what still runs in the namespaces and takes everything away. */
   async remove(): Promise<void> {
-    for (const namespace of [...this.hosts.map((host) => host.namespace), this.#bridge]) {
+    for (const namespace of [...this.#machines.map((one) => one.namespace), this.#bridge]) {
       await endAll(namespace);
       await run(["ip", "netns", "delete", namespace]);
     }

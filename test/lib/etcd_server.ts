@@ -20,6 +20,10 @@ export interface EtcdOptions {
   readonly within?: readonly string[];
   /** Address it listens on; 127.0.0.1 by default. */
   readonly address?: string;
+  /** Its clients' port, with the next one for its peers; by default two that are free on this machine. */
+  readonly port?: number;
+  /** The other members of its cluster, at their own addresses with the same ports. */
+  readonly others?: readonly string[];
 }
 
 /** Ports are looked for, let go and then taken: another process may be quicker. */
@@ -37,18 +41,22 @@ export class EtcdServer implements AsyncDisposable {
   /** A client certificate without a CN, as etcd's gateway wants it with auth; undefined without `tls`. */
   client: Certificate | undefined;
   readonly #options: EtcdOptions;
-  readonly #peer: string;
+  /** Itself first. */
+  readonly #members: readonly { readonly name: string; readonly url: string }[];
   #server: Certificate | undefined;
   #child: Deno.ChildProcess | undefined;
   #guarded = false;
 
   private constructor(options: EtcdOptions) {
     const { address = "127.0.0.1", prefix = "/coreos.com/network" } = options;
-    const [port, peerPort] = freePorts(2);
+    const [port, peerPort] = options.port === undefined ? freePorts(2) : [options.port, options.port + 1];
     this.#options = options;
     this.prefix = prefix;
     this.endpoint = `${address}:${port}`;
-    this.#peer = `http://${address}:${peerPort}`;
+    this.#members = [address, ...options.others ?? []].map((one) => ({
+      name: `at-${one}`,
+      url: `http://${one}:${peerPort}`,
+    }));
   }
 
   /** Starts one and waits until it serves. */
@@ -125,6 +133,21 @@ export class EtcdServer implements AsyncDisposable {
     return text.decode(stdout);
   }
 
+  /** Writes a backup of everything it holds now, and returns the file. */
+  async backup(): Promise<string> {
+    const file = `${this.dir}/backup.db`;
+    await this.ctl("snapshot", "save", file);
+    return file;
+  }
+
+  /** Ends it and starts it again with what a backup holds, as an administrator would after a loss. */
+  async restore(backup: string): Promise<void> {
+    await this.kill();
+    await Deno.remove(this.#data, { recursive: true });
+    await this.ctl("snapshot", "restore", backup, `--data-dir=${this.#data}`, ...this.#cluster());
+    await this.restart();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await Deno.remove(this.dir, { recursive: true });
@@ -150,16 +173,26 @@ export class EtcdServer implements AsyncDisposable {
     return [
       // It must not outlive a test that is killed.
       ...[...within, "setpriv", "--pdeathsig", "KILL", "etcd"],
-      ...["--name=test", `--data-dir=${this.dir}/data`, "--logger=zap", "--log-outputs=stderr"],
+      ...[`--data-dir=${this.#data}`, "--logger=zap", "--log-outputs=stderr"],
       ...[`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`],
-      ...[`--listen-peer-urls=${this.#peer}`, `--initial-advertise-peer-urls=${this.#peer}`],
-      `--initial-cluster=test=${this.#peer}`,
+      ...[`--listen-peer-urls=${this.#members[0]!.url}`, ...this.#cluster()],
       // The shortest lease is one and a half election timeouts, rounded up to a second.
       ...["--heartbeat-interval=10", "--election-timeout=100"],
       ...(tls ? [`--cert-file=${this.#server!.cert}`, `--key-file=${this.#server!.key}`] : []),
       ...(clientCerts ? ["--client-cert-auth", `--trusted-ca-file=${this.ca!.cert}`] : []),
       ...args,
     ];
+  }
+
+  /** Who it is among its peers; etcd reads it where it has no data yet, and etcdctl to make data from a backup. */
+  #cluster(): string[] {
+    const [{ name, url }] = this.#members as [{ name: string; url: string }];
+    const all = this.#members.map((one) => `${one.name}=${one.url}`).sort();
+    return [`--name=${name}`, `--initial-advertise-peer-urls=${url}`, `--initial-cluster=${all.join()}`];
+  }
+
+  get #data(): string {
+    return `${this.dir}/data`;
   }
 
   async #enableAuth(): Promise<void> {

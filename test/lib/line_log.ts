@@ -16,9 +16,9 @@ export class LineLog {
     this.closed = this.#read(stream);
   }
 
-  /** The first line from index `from` on that matches. Throws with all lines where none comes. */
-  async line(pattern: RegExp, from = 0): Promise<string> {
-    const limit = AbortSignal.timeout(PATIENCE_MS);
+  /** The first line from index `from` on that matches. Throws with all lines where none comes in time. */
+  async line(pattern: RegExp, from = 0, { patience = PATIENCE_MS } = {}): Promise<string> {
+    const limit = AbortSignal.timeout(patience);
     for (let i = from;; i++) {
       while (i >= this.lines.length) await this.#more(limit, String(pattern));
       if (pattern.test(this.lines[i]!)) return this.lines[i]!;
@@ -48,7 +48,7 @@ export class LineLog {
     if (!this.#ended) await Promise.race([this.#news.promise, late.promise]);
     limit.removeEventListener("abort", expire);
     if (!this.#ended && !limit.aborted) return;
-    const why = this.#ended ? "it ended" : `nothing came for ${PATIENCE_MS} ms`;
+    const why = this.#ended ? "it ended" : "it did not come in time";
     throw new Error(`${this.#name}: waited for ${what}, and ${why} after:\n${this.lines.join("\n")}`);
   }
 

@@ -1,0 +1,58 @@
+/** Packets between containers of several hosts, each with a number, so that every lost one can be told. */
+import assert from "node:assert/strict";
+import type { HostProcess } from "./host_process.ts";
+import type { Hosts, Member } from "./hosts.ts";
+
+/** Twenty a second from each: enough to see a gap of a tenth of a second, and little work. */
+const EVERY_MS = 50;
+
+export class NumberedTraffic {
+  readonly #flows: readonly HostProcess[];
+
+  private constructor(flows: readonly HostProcess[]) {
+    this.#flows = flows;
+  }
+
+  /** Each member sends to the next one and is answered; resolves when all of it flows. */
+  static async start(hosts: Hosts, members: readonly Member[]): Promise<NumberedTraffic> {
+    const flows = members.map(({ host, container }, i) => {
+      const to = members[(i + 1) % members.length]!.container;
+      return hosts.start(host, ["ping", "-n", "-D", "-i", `${EVERY_MS / 1000}`, "-I", container, to]);
+    });
+    await Promise.all(flows.map((flow) => flow.out.line(/icmp_seq=3 /)));
+    return new NumberedTraffic(flows);
+  }
+
+  /** Resolves when so much time has passed in packets of the first flow. */
+  async lasts(ms: number): Promise<void> {
+    const { out } = this.#flows[0]!;
+    const last = Number(/icmp_seq=(\d+) /.exec(out.matching(/icmp_seq=/).at(-1)!)![1]);
+    const wanted = last + Math.ceil(ms / EVERY_MS);
+    // One of them may be lost, which is for others to find.
+    const reached = Array.from({ length: 100 }, (_, i) => wanted + i).join("|");
+    await out.line(new RegExp(`icmp_seq=(${reached}) `), out.lines.length, { patience: 2 * ms });
+  }
+
+  /** Insists that every packet sent so far was answered, and lets the flows go on. */
+  async noneLost(): Promise<void> {
+    await Promise.all(this.#flows.map(async ({ out }) => {
+      // Those that are under way now.
+      await out.line(/icmp_seq=/, out.lines.length);
+      assert.deepEqual(lostIn(out.lines), [], out.lines[0]);
+    }));
+  }
+}
+
+/** Each gap in the numbers of a `ping -D`, with the time of the answer before it. */
+export function lostIn(lines: readonly string[]): string[] {
+  const lost: string[] = [];
+  let [number, time] = [0, "the start"];
+  for (const line of lines) {
+    const answer = /^\[([\d.]+)\] .* icmp_seq=(\d+) ttl=/.exec(line);
+    if (answer === null) continue;
+    const seen = Number(answer[2]);
+    if (seen > number + 1) lost.push(`packets ${number + 1} to ${seen - 1} after ${time}`);
+    [number, time] = [Math.max(number, seen), new Date(Number(answer[1]) * 1000).toISOString()];
+  }
+  return lost;
+}
