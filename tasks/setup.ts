@@ -21,6 +21,7 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
   test: [
     { program: "strace", package: "strace", why: "kills flan at every system call" },
     { program: "nft", package: "nftables", why: "plays the administrator's firewall" },
+    { program: "nginx", package: "nginx-light", why: "asks for client certificates before a store" },
     { program: "zsh", package: "zsh", why: "loads the completions" },
     { program: "fish", package: "fish", why: "loads the completions" },
     { program: "setpriv", package: "util-linux", why: "runs flan without root" },

@@ -31,7 +31,8 @@ export function toldBy(body: string): Told | undefined {
  */
 export function refusalOf(url: string, verb: string, { status, body }: Answer): FlanError {
   const told = toldBy(body);
-  const denied = status === 401 || status === 403;
+  // nginx says 400 where a client certificate is missing or another authority's.
+  const denied = status === 401 || status === 403 || status === 400 && body.includes("SSL certificate");
   const code = denied
     ? "store-denied"
     : told?.code ?? (status >= 502 && status <= 504 ? "store" : "store-reply");
