@@ -1,0 +1,146 @@
+/** `flan store serve` as a process of its own. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../agent/clock.ts";
+import { FileStore } from "../../lease/file/file_store.ts";
+import { silent } from "../../net/log.ts";
+import { Sandbox } from "../cli/sandbox.ts";
+import { config, lease } from "../conformance/store_case.ts";
+import { LineLog } from "../lib/line_log.ts";
+
+/** A server on a port that was free, until it is ended. */
+class Server implements AsyncDisposable {
+  readonly log: LineLog;
+  readonly #child: Deno.ChildProcess;
+
+  constructor(sandbox: Sandbox, args: readonly string[]) {
+    this.#child = sandbox.command(["store", "serve", ...args]).spawn();
+    this.log = new LineLog("flan store serve", this.#child.stderr);
+  }
+
+  async url(): Promise<string> {
+    return /http\S+/.exec(await this.log.line(/Serving .* at http/))![0];
+  }
+
+  async end(signal: Deno.Signal): Promise<number> {
+    this.#child.kill(signal);
+    const [{ code }] = await Promise.all([this.#child.status, this.log.closed, this.#child.stdout.cancel()]);
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // One that a test has ended is past being killed.
+    await this.end("SIGKILL").catch(() => undefined);
+  }
+}
+
+async function withNetwork(sandbox: Sandbox): Promise<FileStore> {
+  const store = new FileStore(sandbox.store, { clock: systemClock, log: silent });
+  await store.writeConfig(config, 0);
+  return store;
+}
+
+Deno.test("a file store is served to the lease commands of other hosts, and SIGTERM ends it in order", async () => {
+  using sandbox = new Sandbox();
+  const local = await withNetwork(sandbox);
+  const token = sandbox.write("token", "secret\n");
+  await using server = new Server(sandbox, ["--listen", "127.0.0.1:0", "--token-file", token]);
+  const url = await server.url();
+  await local.create(lease(7));
+  const asHost = (args: readonly string[]) => sandbox.flan([...args, "--store", url]);
+  const listed = await asHost(["lease", "list", "-o", "value=subnet", "--store-token-file", token]);
+  assert.deepEqual([listed.code, listed.stdout], [0, "10.5.7.0/24\n"], listed.stderr);
+  const denied = await asHost(["lease", "list"]);
+  assert.equal(denied.code, 4);
+  assert.match(denied.stderr, /hint: .*--store-token-file/);
+  await server.log.line(/Refused a request of 127\.0\.0\.1/);
+  const headers = { authorization: "Bearer secret" };
+  const first = await fetch(url, { headers });
+  await first.body?.cancel();
+  const waiting = fetch(`${url}?wait=60`, {
+    headers: { ...headers, "if-none-match": first.headers.get("etag")! },
+  });
+  const ended = server.end("SIGTERM");
+  // Where the signal came before the question, nobody listens any more.
+  const { status } = await waiting.catch(() => ({ status: 304 }));
+  assert.deepEqual([await ended, status], [143, 304]);
+  await server.log.line(/Stopped/);
+});
+
+Deno.test("a server that starts before the network makes its directory, and Ctrl-C ends it", async () => {
+  using sandbox = new Sandbox();
+  const store = `file:${sandbox.dir}/new/network.json`;
+  await using server = new Server(sandbox, ["--listen", "[::1]:0", "--store", store]);
+  const url = await server.url();
+  assert.match(url, /^http:\/\/\[::1\]:\d+\/network\.json$/);
+  const answer = await fetch(url);
+  assert.deepEqual([answer.status, (await answer.json()).error], [404, "no network was started here yet"]);
+  assert.equal(await server.end("SIGINT"), 130);
+});
+
+const refused: [args: readonly string[], says: RegExp][] = [
+  [["--listen", "0.0.0.0:4380"], /without a token.*\nhint: --token-file FILE, or --no-token/],
+  [["--listen", "[::]:4380"], /without a token/],
+  [["--listen", "4380"], /an address and a port are needed/],
+  [["--listen", "127.0.0.1:70000"], /at most 65535/],
+  [["--listen", "::1:4380"], /an address and a port are needed/],
+  [["--listen", "[127.0.0.1]:4380"], /brackets/],
+  [["--listen", "localhost:4380"], /"localhost"/],
+  [["--tls-cert", "/c.pem"], /go together/],
+  [["--token-file", "/nowhere/token"], /--token-file \/nowhere\/token: No such file/],
+  [["--tls-cert", "/nowhere/c", "--tls-key", "/nowhere/k"], /--tls-cert \/nowhere\/c: No such file/],
+  [["--store", "http://h:4380/network.json"], /only a file store can be served/],
+];
+
+Deno.test("what cannot be served, or would let everybody in by accident, is refused", async () => {
+  using sandbox = new Sandbox();
+  for (const [args, says] of refused) {
+    const { code, stdout, stderr } = await sandbox.flan(["store", "serve", ...args]);
+    assert.deepEqual([code, stdout], [2, ""], stderr);
+    assert.match(stderr, says);
+  }
+});
+
+Deno.test("an address that is taken is named", async () => {
+  using sandbox = new Sandbox();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${listener.addr.port}`;
+  const { code, stderr } = await sandbox.flan(["store", "serve", "--listen", address]);
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`Cannot listen at ${address}: Address already in use`));
+});
+
+Deno.test({
+  name: "a full disk is told to whoever writes, and the document stays whole",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    using sandbox = new Sandbox();
+    Deno.mkdirSync(`${sandbox.dir}/disk`);
+    // A mount namespace of its own, so that the disk ends with the server.
+    const mount = `mount -t tmpfs -o size=64k tmpfs ${sandbox.dir}/disk && exec "$@"`;
+    const child = sandbox.command(
+      ["store", "serve", "--listen", "127.0.0.1:0", "--store", `file:${sandbox.dir}/disk/network.json`],
+      { within: ["unshare", "--mount", "sh", "-c", mount, "sh"] },
+    ).spawn();
+    const log = new LineLog("flan store serve", child.stderr);
+    try {
+      const url = /http\S+/.exec(await log.line(/Serving .* at http/))![0];
+      const put = (text: string, headers: Record<string, string>) =>
+        fetch(url, { method: "PUT", headers, body: text });
+      const document = (revision: number, padding: number) =>
+        `{"schema":"flan.network/v1","revision":${revision},"config":{"revision":1,"value":"${
+          "x".repeat(padding)
+        }"},"leases":{},"past":{}}`;
+      const first = await put(document(1, 100), { "if-none-match": "*" });
+      assert.equal(first.status, 204);
+      const full = await put(document(2, 200_000), { "if-match": "*" });
+      assert.equal(full.status, 507);
+      assert.match((await full.json()).error, /No space left on device/);
+      const now = await fetch(url);
+      assert.equal((await now.json()).revision, 1);
+      assert.equal((await put(document(2, 200), { "if-match": first.headers.get("etag")! })).status, 204);
+    } finally {
+      child.kill("SIGTERM");
+      await Promise.all([child.status, log.closed, child.stdout.cancel()]);
+    }
+  },
+});
