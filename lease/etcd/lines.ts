@@ -1,7 +1,7 @@
 /** Lines out of text that comes in chunks of any size. */
 
 /**
- * Yields each line without its end; what follows the last line feed is not a line. Calls `tooLong` and throws what
+ * Yields each line without its end, and what follows the last line feed if it is anything. Calls `tooLong` and throws what
  * it returns as soon as a line has more than `limit` characters. Nothing is looked at twice, so that a line in a
  * million chunks costs no more than in one.
  */
@@ -24,4 +24,5 @@ export async function* linesOf(
     length += chunk.length - begin;
     if (length > limit) throw tooLong();
   }
+  if (parts.length > 0) yield parts.join("");
 }

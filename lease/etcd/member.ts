@@ -161,11 +161,10 @@ export class Member {
       signal,
     });
     if (status === 200) {
-      return linesOf(chunks, {
-        limit: MAX_BYTES,
-        tooLong: () => tooLong(asked, MAX_BYTES),
-      });
+      const why = `a line of its watch is longer than ${MAX_BYTES} bytes`;
+      return linesOf(chunks, { limit: MAX_BYTES, tooLong: () => trouble("store-reply", asked, why) });
     }
+
     let body = "";
     for await (const chunk of chunks) {
       body += chunk;
