@@ -33,7 +33,9 @@ export async function reserveSubnet({ context, format, flags, args: [text = ""] 
     }
     const outcome = await reserve(store, { subnet, node, publicIp, self });
     printChange(format, shown(subnet, { outcome, self, text: reservedText(subnet, outcome) }));
-    if (outcome.how === "reserved") note(network, { node, publicIp });
+    if (outcome.how === "reserved" && (node === undefined || node !== self)) {
+      note(network, { node, publicIp });
+    }
   });
   return exit.done;
 }

@@ -53,6 +53,9 @@ export interface Step {
   readonly node: string | undefined;
 }
 
+/** Numbers inside the text compare as numbers, so that 10.5.9.0-24 stands before 10.5.10.0-24. */
+const byNumber = new Intl.Collator("en", { numeric: true });
+
 interface Target {
   readonly network: NetworkConfig | undefined;
   readonly now: number;
@@ -69,7 +72,7 @@ export function planImport(document: Document, snapshot: Snapshot, now: number):
   const target = { network: value === undefined ? undefined : parseNetworkConfig(value), now };
   const held = new Taken(heldSubnets(snapshot), target.network);
   const there = new Map(snapshot.records.map((record) => [record.key, record]));
-  const keys = [...document.leases.keys()].sort();
+  const keys = [...document.leases.keys()].sort(byNumber.compare);
   const leases = keys.map((key) => {
     const record = document.leases.get(key)!;
     const step = leaseStep(record, { ...target, held, there: there.get(key) });
@@ -149,7 +152,7 @@ function leaseStep(
   if (other !== undefined) {
     return step("conflict", network === undefined ? `${other.subnet} is there` : holderText(other, network));
   }
-  const ttl = expires === undefined ? undefined : Math.max(1, Math.ceil((expires - now) / 1000));
+  const ttl = expires === undefined ? undefined : Math.max(1, Math.floor((expires - now) / 1000));
   return step("create", undefined, { key, value, node, ttl });
 }
 

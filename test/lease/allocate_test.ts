@@ -87,7 +87,7 @@ Deno.test("another flan host with this address is an error that names it", () =>
     message,
     "Cannot lease a subnet for 192.168.0.100: 10.5.7.0/24 is held with this address by node twin",
   );
-  assert.match(hint!, /flan lease release 10\.5\.7\.0\/24 .*--iface or --public-ip/);
+  assert.match(hint!, /flan lease revoke 10\.5\.7\.0\/24 --yes .*--iface or --public-ip/);
 });
 
 Deno.test("a wish is granted when it is free and fits", () => {
@@ -224,4 +224,46 @@ Deno.test("a lease that covers the whole network holds none of it: one bad key m
   assert.equal(choose({ records: [record("10.5.0.0-17")] }).subnet, "10.5.128.0/24");
   const error = refusal({ records: [...covering, record("10.5.9.0-24")], wish: "10.5.9.0/24" });
   assert.match(error.message, /held by the lease 10\.5\.9\.0\/24 of/);
+});
+
+const reserved = (key: string, more: Parameters<typeof record>[1] = {}) =>
+  record(key, { ip: "0.0.0.0", node: undefined, expires: undefined, ...more });
+
+Deno.test("what is reserved for this node or this address is taken before anything but an own lease", () => {
+  const forNode = reserved("10.5.60.0-24", { node: "me" });
+  const forAddress = reserved("10.5.50.0-24", { ip: "192.168.0.100" });
+  const former = record("10.5.40.0-24", { node: undefined, ip: "192.168.0.100" });
+  const mine = record("10.5.70.0-24", { node: "me" });
+  const network = { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } };
+  const taken = (...records: LeaseRecord[]) => {
+    const { subnet, how, record: held, surplus } = choose({ network, records, previous: "10.5.9.0/24" });
+    assert.deepEqual(surplus, []);
+    return [subnet, how, held?.key];
+  };
+  assert.deepEqual(taken(forNode, former), ["10.5.60.0/24", "reserved", "10.5.60.0-24"]);
+  assert.deepEqual(taken(forAddress, former), ["10.5.50.0/24", "reserved", "10.5.50.0-24"]);
+  assert.deepEqual(taken(forNode, forAddress, mine), ["10.5.70.0/24", "own", "10.5.70.0-24"]);
+  assert.deepEqual(taken(reserved("10.5.60.0-25", { node: "me" })), ["10.5.9.0/24", "previous", undefined]);
+});
+
+Deno.test("what is reserved for another or for nobody is never given away", () => {
+  const records = [
+    reserved("10.5.1.0-24"),
+    reserved("10.5.2.0-24", { node: "other" }),
+    reserved("10.5.3.0-24", { ip: "192.168.0.7" }),
+  ];
+  assert.equal(choose({ records, previous: "10.5.2.0/24" }).subnet, "10.5.4.0/24");
+  const holders = ["for nobody", "for node other", "for 192.168.0.7"];
+  for (const [i, holder] of holders.entries()) {
+    const network = { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } };
+    const { code, message } = refusal({ network, wish: `10.5.${i + 1}.0/24`, records });
+    assert.equal(code, "failed");
+    assert.ok(message.endsWith(`the reservation 10.5.${i + 1}.0/24 ${holder}`), message);
+  }
+});
+
+Deno.test("a wish chooses among reservations, and may name a subnet that is not reserved", () => {
+  const records = [reserved("10.5.60.0-24", { node: "me" }), reserved("10.5.61.0-24", { node: "me" })];
+  const wished = (wish: string) => choose({ records, wish }).how;
+  assert.deepEqual(["10.5.61.0/24", "10.5.62.0/24"].map(wished), ["reserved", "wish"]);
 });
