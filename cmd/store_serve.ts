@@ -32,7 +32,8 @@ export function serveCommand(run: Runner): AnyCommand {
       settings: ["store", "logFile", "logFormat", "quiet", "verbose"],
       after: "Runs in the foreground until SIGTERM or Ctrl-C.\n\nExample:\n" +
         "  flan store serve --listen 192.0.2.1:4380 --token-file /etc/flan/token\n" +
-        "  flan up --store http://192.0.2.1:4380/network.json --store-token-file …",
+        "  flan up --store http://192.0.2.1:4380/network.json \\\n" +
+        "    --store-token-file /etc/flan/token",
     },
     run,
     runServe,

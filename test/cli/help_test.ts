@@ -18,6 +18,11 @@ const commands = [
   "routes",
   "routes list",
   "routes diff",
+  "store",
+  "store check",
+  "store export",
+  "store import",
+  "store serve",
   "config",
   "config show",
   "config check",
@@ -56,7 +61,7 @@ Deno.test("the list of commands is that of the table, and every group lists its 
   const children = (group: string) =>
     commands.filter((name) => name.startsWith(`${group} `)).map((name) => name.split(" ")[1]!);
   assert.deepEqual(named(helps.get("")!), commands.filter((name) => name !== "" && !name.includes(" ")));
-  for (const group of ["lease", "routes", "config"]) {
+  for (const group of ["lease", "routes", "store", "config"]) {
     assert.deepEqual(named(helps.get(group)!), children(group));
   }
 });
@@ -93,7 +98,7 @@ Deno.test({
   async fn() {
     using sandbox = new Sandbox();
     const file = sandbox.write("flan.bash", (await sandbox.flan(["completions", "bash"])).stdout);
-    assert.deepEqual(await bashOffers(file, ["flan", "st"]), ["status"]);
+    assert.deepEqual(await bashOffers(file, ["flan", "st"]), ["status", "store"]);
     assert.deepEqual(await bashOffers(file, ["flan", "lease", "re"]), ["renew", "release"]);
     assert.deepEqual(await bashOffers(file, ["flan", "up", "--backend"]), ["--backend", "--backend-option"]);
     assert.deepEqual(await bashOffers(file, ["flan", "lease", "acquire", "--sub"]), ["--subnet"]);
