@@ -3,15 +3,16 @@ import assert from "node:assert/strict";
 import { askAgent } from "../../agent/control.ts";
 import { systemClock } from "../../agent/clock.ts";
 import type { statusOf } from "../../agent/status.ts";
-import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
+import type { Lab, LabHost } from "../../cmd/demo/lab.ts";
 import { type EtcdOptions, EtcdServer } from "./etcd_server.ts";
-import { Hosts, type Member } from "./hosts.ts";
+import { type Hosts, hostTest, type Member } from "./hosts.ts";
 
 /** IANA's port of etcd; nobody else is in its namespace. */
 export const ETCD_PORT = 2379;
 
-/** The last part of the server's address. */
-export const ETCD_NUMBER = 240;
+/** A store's machine: the last part of its address, and all of it. */
+export const SERVER = 240;
+export const serverAddress = `192.0.2.${SERVER}`;
 
 /** Leases as short as they may be, so that tests see them end. */
 export const SHORT = ["--lease-ttl", "10s"] as const;
@@ -33,25 +34,14 @@ export interface EtcdLab {
 /** A test with hosts and an etcd, which are taken away at its end however it ends. */
 export function etcdTest(
   name: string,
-  { lab: id, hosts: count, etcd: options = {} }: EtcdLab,
+  { lab, hosts: count, etcd: options = {} }: EtcdLab,
   body: (world: EtcdWorld, t: Deno.TestContext) => Promise<void>,
 ): void {
-  const ignore = Deno.uid() !== 0;
-  Deno.test({
-    name: ignore ? `${name} (needs root)` : name,
-    ignore,
-    fn: async (t) => {
-      const store = `etcd${options.tls ? "s" : ""}://192.0.2.${ETCD_NUMBER}:${ETCD_PORT}/coreos.com/network`;
-      const lab = await Lab.create({ name: `flan-t-${id}-${Deno.pid}`, hosts: count, store });
-      const hosts = new Hosts(lab);
-      try {
-        const server = await lab.addServer(ETCD_NUMBER);
-        await using etcd = await EtcdServer.start({ ...options, ...on(lab, server) });
-        await body({ hosts, etcd, server }, t);
-      } finally {
-        await hosts.remove();
-      }
-    },
+  const store = `etcd${options.tls ? "s" : ""}://${serverAddress}:${ETCD_PORT}/coreos.com/network`;
+  hostTest(name, { lab, hosts: count, store }, async (hosts, t) => {
+    const server = await hosts.lab.addServer(SERVER);
+    await using etcd = await EtcdServer.start({ ...options, ...on(hosts.lab, server) });
+    await body({ hosts, etcd, server }, t);
   });
 }
 
@@ -61,7 +51,10 @@ export function on(lab: Lab, server: LabHost): EtcdOptions {
 }
 
 /** All hosts join with short leases; what comes later than a join (IPv6's own addresses) is kept away. */
-export async function joinAll({ hosts }: EtcdWorld, args: readonly string[] = []): Promise<Member[]> {
+export async function joinAll(
+  { hosts }: Pick<EtcdWorld, "hosts">,
+  args: readonly string[] = [],
+): Promise<Member[]> {
   await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
   return await hosts.joinAll([...SHORT, ...args]);
 }

@@ -66,7 +66,7 @@ export class EtcdServer implements AsyncDisposable {
       try {
         await server.#prepare();
         await server.restart();
-        if (options.auth) await server.#enableAuth();
+        if (options.auth) await server.enableAuth();
         return server;
       } catch (error) {
         const taken = server.log?.lines.some((line) => line.includes("address already in use"));
@@ -114,8 +114,41 @@ export class EtcdServer implements AsyncDisposable {
 
   /** Runs etcdctl (API 3), as root where auth is on. Returns what it prints; throws where it fails. */
   async ctl(...args: readonly string[]): Promise<string> {
+    return await this.feed("", ...args);
+  }
+
+  /** The same with a standard input: what is too long for an argument, or a transaction. */
+  async feed(input: string, ...args: readonly string[]): Promise<string> {
+    const [program, ...rest] = this.#ctl(args);
+    const child = new Deno.Command(program, {
+      args: rest,
+      env: { ETCDCTL_API: "3" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const output = child.output();
+    await new Blob([input]).stream().pipeTo(child.stdin);
+    const { success, stdout, stderr } = await output;
+    const text = new TextDecoder();
+    if (!success) throw new Error(`etcdctl ${args.join(" ")}: ${text.decode(stderr)}`);
+    return text.decode(stdout);
+  }
+
+  /** Puts (or, where the value is undefined, deletes) keys below the prefix, at most 128 in one revision. */
+  async write(entries: Readonly<Record<string, unknown>>): Promise<void> {
+    const lines = Object.entries(entries).map(([key, value]) =>
+      value === undefined
+        ? `del ${this.prefix}/${key}`
+        : `put ${this.prefix}/${key} ${JSON.stringify(JSON.stringify(value))}`
+    );
+    const answer = await this.feed(`\n${lines.join("\n")}\n\n\n`, "txn");
+    if (!answer.startsWith("SUCCESS")) throw new Error(`etcdctl txn: ${answer}`);
+  }
+
+  #ctl(args: readonly string[]): [string, ...string[]] {
     const { tls, auth, within = [] } = this.#options;
-    const [program, ...rest] = [
+    return [
       ...[...within, "etcdctl", `--endpoints=${tls ? "https" : "http"}://${this.endpoint}`],
       ...(tls
         ? [`--cacert=${this.ca!.cert}`, `--cert=${this.client!.cert}`, `--key=${this.client!.key}`]
@@ -123,14 +156,6 @@ export class EtcdServer implements AsyncDisposable {
       ...(auth && this.#guarded ? ["--user=root:root-secret"] : []),
       ...args,
     ] as [string, ...string[]];
-    const { success, stdout, stderr } = await new Deno.Command(program, {
-      args: rest,
-      env: { ETCDCTL_API: "3" },
-      stdin: "null",
-    }).output();
-    const text = new TextDecoder();
-    if (!success) throw new Error(`etcdctl ${args.join(" ")}: ${text.decode(stderr)}`);
-    return text.decode(stdout);
   }
 
   /** Writes a backup of everything it holds now, and returns the file. */
@@ -148,13 +173,29 @@ export class EtcdServer implements AsyncDisposable {
     await this.restart();
   }
 
+  /** As the option `auth` does, later. */
+  async enableAuth(): Promise<void> {
+    await this.ctl("user", "add", "root:root-secret");
+    await this.ctl("user", "grant-role", "root", "root");
+    await this.ctl("user", "add", "flan:flan-secret");
+    await this.ctl("role", "add", "flan");
+    await this.ctl("role", "grant-permission", "flan", "readwrite", `${this.prefix}/`, "--prefix=true");
+    await this.ctl("user", "grant-role", "flan", "flan");
+    await this.ctl("auth", "enable");
+    this.#guarded = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await Deno.remove(this.dir, { recursive: true });
   }
 
   async #prepare(): Promise<void> {
-    if (!this.#options.tls) return;
+    if (this.#options.tls) await this.issueAll();
+  }
+
+  /** Makes a new authority and has it issue everybody's certificates, over the old files; etcd reads it at its start. */
+  async issueAll(): Promise<void> {
     this.ca = await Authority.make(this.dir);
     this.client = await this.ca.issue("client");
     await this.issueServer();
@@ -193,17 +234,6 @@ export class EtcdServer implements AsyncDisposable {
 
   get #data(): string {
     return `${this.dir}/data`;
-  }
-
-  async #enableAuth(): Promise<void> {
-    await this.ctl("user", "add", "root:root-secret");
-    await this.ctl("user", "grant-role", "root", "root");
-    await this.ctl("user", "add", "flan:flan-secret");
-    await this.ctl("role", "add", "flan");
-    await this.ctl("role", "grant-permission", "flan", "readwrite", `${this.prefix}/`, "--prefix=true");
-    await this.ctl("user", "grant-role", "flan", "flan");
-    await this.ctl("auth", "enable");
-    this.#guarded = true;
   }
 
   async #end(signal: Deno.Signal): Promise<void> {

@@ -137,10 +137,13 @@ export class Hosts {
   }
 }
 
-/** A test with `count` hosts on one underlay, which are taken away at its end however it ends. */
+/**
+ * A test with `count` hosts on one underlay, which are taken away at its end however it ends. Their store is one
+ * file, unless another is given.
+ */
 export function hostTest(
   name: string,
-  { lab, hosts: count }: { lab: string; hosts: number },
+  { lab, hosts: count, store }: { lab: string; hosts: number; store?: string },
   body: (hosts: Hosts, t: Deno.TestContext) => Promise<void>,
 ): void {
   const ignore = Deno.uid() !== 0;
@@ -148,7 +151,7 @@ export function hostTest(
     name: ignore ? `${name} (needs root)` : name,
     ignore,
     fn: async (t) => {
-      const hosts = new Hosts(await Lab.create({ name: `flan-t-${lab}-${Deno.pid}`, hosts: count }));
+      const hosts = new Hosts(await Lab.create({ name: `flan-t-${lab}-${Deno.pid}`, hosts: count, store }));
       try {
         await body(hosts, t);
       } finally {

@@ -1,0 +1,44 @@
+/** One outage of the store under running agents, from its first word in the logs to its last. */
+import assert from "node:assert/strict";
+import { codesIn, isWell, statusIn } from "./etcd_hosts.ts";
+import type { Endurance } from "./endurance.ts";
+import type { Member } from "./hosts.ts";
+
+/** A dead connection is found within 30 s; the rest is for a busy machine. */
+const FOUND_MS = 40_000;
+
+export interface Outage {
+  readonly begin: () => Promise<unknown>;
+  readonly end: () => Promise<unknown>;
+  /** How long it goes on after every agent has told it, milliseconds. */
+  readonly lasts: number;
+}
+
+/** Every agent tells of the outage and of its end, holds its subnet, and nothing else is to be noticed. */
+export async function outlives(
+  members: readonly Member[],
+  { begin, end, lasts }: Outage,
+  endurance: Endurance,
+): Promise<void> {
+  const revisions = await Promise.all(members.map(async (one) => (await statusIn(one)).store.revision));
+  await endurance.unnoticed(async () => {
+    const marks = members.map(({ agent }) => agent.err.lines.length);
+    const all = (pattern: RegExp) =>
+      Promise.all(
+        members.map(({ agent }, i) => agent.err.line(pattern, marks[i], { patience: FOUND_MS })),
+      );
+    await endurance.idle(async () => {
+      await begin();
+      await all(/ warning .* code=store-unreachable /);
+      for (const codes of await Promise.all(members.map(codesIn))) {
+        assert.deepEqual(codes, ["store-unreachable"]);
+      }
+      await endurance.traffic.lasts(lasts);
+    });
+    await end();
+    await all(/ info Well again: .* code=store-unreachable /);
+    await Promise.all(members.map(isWell));
+  });
+  const after = await Promise.all(members.map(async (one) => (await statusIn(one)).store.revision));
+  assert.ok(after.every((revision, i) => revision >= revisions[i]!), "the view goes on from where it was");
+}
