@@ -42,6 +42,18 @@ export class FakeGateway implements Gateway {
     for (const stream of this.#streams) stream.wake();
   }
 
+  /** Watches that are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /** Messages of watches that have not arrived. */
+  get pending(): number {
+    let pending = 0;
+    for (const stream of this.#streams) pending += stream.pending;
+    return pending;
+  }
+
   /** Ends every watch in good order, as a server does that stops. */
   endStreams(): void {
     for (const stream of [...this.#streams]) stream.end("ended");
@@ -128,6 +140,10 @@ class Stream {
   constructor(gateway: FakeGateway, clock: Clock) {
     this.#gateway = gateway;
     this.#clock = clock;
+  }
+
+  get pending(): number {
+    return this.#messages.length + this.#held.length;
   }
 
   on(range: Parameters<Parameters<FakeEtcd["watch"]>[1]>[0]) {

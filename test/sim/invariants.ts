@@ -1,0 +1,217 @@
+/** What must hold at every moment, and what must hold after a while of quiet. */
+import { drift } from "../../kernel/drift.ts";
+import { aliasOf, keyOf } from "../../kernel/state.ts";
+import { decodeRecord, isRefusal } from "../../lease/decode.ts";
+import { parseKey } from "../../lease/key.ts";
+import { isObject, type JsonObject } from "../../lease/go_json.ts";
+import { formatCidr } from "../../net/ip.ts";
+import type { Json } from "../../net/json.ts";
+import type { SimHost } from "./host.ts";
+import { PREFIX, type World } from "./world.ts";
+
+/** Lines of one cause in a minute. */
+const MOST_LINES = 10;
+const MINUTE_MS = 60_000;
+
+export class Invariants {
+  readonly #world: World;
+  /** Per host how far its log was looked at. */
+  readonly #read = new Map<SimHost, number>();
+  /** Times of lines by host and cause. */
+  readonly #lines = new Map<string, number[]>();
+  /** The etcd lease of each key, as of its last event. */
+  readonly #attached = new Map<string, string>();
+  /** What hosts that cannot reach etcd want, from when they lost it. */
+  readonly #frozenPlans = new Map<SimHost, string>();
+  /** Routes that must not go, by host. */
+  readonly flowing = new Map<SimHost, ReadonlySet<string>>();
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#watch();
+  }
+
+  /** At every moment at which nothing goes on. */
+  check(): void {
+    const { hosts } = this.#world;
+    const bySubnet = new Map<string, SimHost>();
+    for (const host of hosts) {
+      this.#checkLog(host);
+      this.#checkLoss(host);
+      this.#checkCutOff(host);
+      this.#checkFlow(host);
+      if (!host.inTouch) continue;
+      for (const subnet of new Set([host.subnet, addressOf(host)])) {
+        if (subnet === undefined) continue;
+        const other = bySubnet.get(subnet);
+        if (other !== undefined) this.#fail(`${other.name} and ${host.name} both have ${subnet}`);
+        bySubnet.set(subnet, host);
+      }
+    }
+  }
+
+  /** After quiet. */
+  checkQuiet(): void {
+    const { hosts, admin, etcd } = this.#world;
+    const records = admin.list("subnets/").map(({ key, lease, value }) => {
+      const name = key.slice(`${PREFIX}/subnets/`.length);
+      return { name, key, lease, value: JSON.parse(value) as Json, node: this.#nodeOf(name) };
+    });
+    const live = hosts.filter((host) => host.wanted);
+    const served = live.filter((host) => host.subnet !== undefined);
+    const nodes = new Map(served.map((host) => [host.agent!.state.host.node, host]));
+    const holders = new Set<string>();
+    for (const { name, node, lease } of records) {
+      if (admin.isTheirs(name)) continue;
+      if (node === undefined || !nodes.has(node)) this.#fail(`the lease ${name} of ${node} is leaked`);
+      if (node !== undefined && holders.has(node) && lease !== "0") this.#fail(`${node} has ${name} as well`);
+      if (node !== undefined) holders.add(node);
+    }
+    for (const [id, { keys, ttl }] of etcd.leases) {
+      if (keys.size === 0 && ttl < 86400) this.#fail(`the etcd lease ${id} (${ttl} s) has no key`);
+    }
+    const peers = records.filter((one) => this.#isPeer(one)).length;
+    for (const host of live) this.#checkHost(host, peers);
+  }
+
+  #checkHost(host: SimHost, peers: number): void {
+    const { agent } = host;
+    if (agent === undefined) {
+      // Who finds no subnet stays outside, and leaves nothing behind.
+      if (host.life?.running !== true && host.refusals.size > 0 && this.#world.isFull) return;
+      return this.#fail(`${host.name} has not joined`);
+    }
+    const problems = agent.health.list().filter(({ code }) => code !== "lease-lost" || host.subnet === undefined);
+    if (host.subnet === undefined && this.#world.isFull) return;
+    const bad = problems.filter(({ code }) => code !== "lease-lost");
+    if (bad.length > 0) this.#fail(`${host.name} is not well: ${JSON.stringify(bad)}`);
+    const { plan, host: { node } } = agent.state;
+    if (plan.peers.length !== peers - 1) {
+      this.#fail(`${host.name} has ${plan.peers.length} peers, there are ${peers - 1}`);
+    }
+    const { config, backend } = agent.state;
+    const links = [backend.device(config)];
+    const owner = { alias: aliasOf(node), links, network: formatCidr(config.network) };
+    const left = drift(plan.objects, host.stack.read(), owner);
+    if (left.changes.length + left.conflicts.length > 0) {
+      this.#fail(`${host.name}: the kernel differs: ${JSON.stringify([left.changes, left.conflicts])}`);
+    }
+  }
+
+  #isPeer({ name, value, lease, node }: { name: string; value: Json; lease: string; node: string | undefined }) {
+    const record = { key: name, value, node, expires: lease === "0" ? undefined : Infinity, revision: 1 };
+    const decoded = decodeRecord(record);
+    return !isRefusal(decoded) && decoded.backendType !== "";
+  }
+
+  /** The identity in flan's word on a lease, unless somebody has overwritten the lease. */
+  #nodeOf(name: string): string | undefined {
+    const { keys } = this.#world.etcd;
+    const [word, lease] = [keys.get(`${PREFIX}/flan/leases/${name}`), keys.get(`${PREFIX}/subnets/${name}`)];
+    if (word === undefined || word.mod !== lease?.mod) return undefined;
+    const value = JSON.parse(atob(String(word.wire.value))) as Json;
+    return isObject(value) ? value.node as string : undefined;
+  }
+
+  /** A subnet that is another one, or none, was said to be lost. */
+  #checkLoss(host: SimHost): void {
+    const { agent } = host;
+    if (agent === undefined) return;
+    const before = host.lastSubnet;
+    const now = host.subnet;
+    if (before === now) return;
+    host.lastSubnet = now;
+    if (before === undefined || agent.health.list().some(({ code }) => code === "lease-lost")) return;
+    const said = host.log.some(({ fields, message }) => fields.code === "lease-lost" && !message.startsWith("Well"));
+    if (!said) this.#fail(`${host.name} has ${now} instead of ${before} and says nothing`);
+  }
+
+  /** Whoever cannot reach etcd goes on with what it knew. */
+  #checkCutOff(host: SimHost): void {
+    const { agent } = host;
+    const away = agent !== undefined && (host.reach !== "well" || this.#world.stall.stalled);
+    if (!away || agent.health.has("peer-expired") || !host.life!.gate.isOpen || host.life!.link.underWay > 0) {
+      this.#frozenPlans.delete(host);
+      return;
+    }
+    const plan = agent.state.plan.objects.map((object) => keyOf(object)).join("\n");
+    const before = this.#frozenPlans.get(host);
+    if (before === undefined) this.#frozenPlans.set(host, plan);
+    else if (before !== plan) this.#fail(`${host.name} changes its plan while it is cut off`);
+  }
+
+  #checkFlow(host: SimHost): void {
+    const flowing = this.flowing.get(host);
+    if (flowing === undefined) return;
+    for (const key of flowing) {
+      if (!host.stack.objects.has(key)) this.#fail(`${host.name} has lost ${key}`);
+    }
+  }
+
+  #checkLog(host: SimHost): void {
+    if (host.spoiled !== undefined) this.#fail(`${host.name}: ${keyOf(host.spoiled)} is not as it was`);
+    const from = this.#read.get(host) ?? 0;
+    for (const { at, message, fields } of host.log.slice(from)) {
+      const cause = `${host.name} ${fields.code ?? message.replaceAll(/\d+/g, "#")}`;
+      const times = (this.#lines.get(cause) ?? []).filter((time) => time > at - MINUTE_MS);
+      times.push(at);
+      this.#lines.set(cause, times);
+      if (times.length > MOST_LINES) this.#fail(`${cause} is logged ${times.length} times a minute: ${message}`);
+    }
+    this.#read.set(host, host.log.length);
+  }
+
+  /** Sees everything that is written, and that flannel can read it. */
+  #watch(): void {
+    const { etcd } = this.#world;
+    this.#attached.clear();
+    for (const { key, lease } of etcd.keys.range({ start: "", end: "\0" }, 0)) this.#attached.set(key, lease);
+    etcd.watch({ key: btoa("\0"), range_end: btoa("\0") }, (range) => ({
+      range,
+      deliver: ({ events }: JsonObject) => {
+        for (const event of (events ?? []) as unknown as JsonObject[]) this.#judge(event);
+      },
+      end: () => this.#world.isOver || this.#watch(),
+    }));
+  }
+
+  #judge({ type, kv }: JsonObject): void {
+    if (!isObject(kv)) return;
+    const key = atob(String(kv.key));
+    const value = atob(String(kv.value ?? ""));
+    const lease = String(kv.lease ?? "0");
+    const before = this.#attached.get(key);
+    if (type === "DELETE") this.#attached.delete(key);
+    else this.#attached.set(key, lease);
+    if (this.#world.admin.writing || type === "DELETE") return;
+    const why = this.#badWrite(key, { value, isFree: lease === "0" && before !== "0" });
+    if (why !== undefined) this.#fail(`flan wrote ${key} = ${value}: ${why}`);
+  }
+
+  #badWrite(key: string, { value, isFree }: { value: string; isFree: boolean }): string | undefined {
+    if (!key.startsWith(`${PREFIX}/subnets`)) {
+      return key.startsWith(`${PREFIX}/flan/`) ? undefined : "it is not flan's to write";
+    }
+    const name = key.slice(`${PREFIX}/subnets/`.length);
+    try {
+      parseKey(name);
+      const decoded = decodeRecord({ key: name, value: JSON.parse(value), node: undefined, expires: Infinity, revision: 1 });
+      if (isRefusal(decoded)) return decoded.reason;
+    } catch (error) {
+      return String(error);
+    }
+    return isFree ? "it has no lease" : undefined;
+  }
+
+  #fail(why: string): void {
+    this.#world.fail(why);
+  }
+}
+
+/** The subnet of this host's address in its kernel. */
+function addressOf({ stack }: SimHost): string | undefined {
+  for (const object of stack.objects.values()) {
+    if (object.kind === "address" && object.link.startsWith("flan")) return object.address.replace(/\/32$/, "/24");
+  }
+  return undefined;
+}
