@@ -56,7 +56,7 @@ export function parseEtcdUrl(text: string): EtcdUrl {
 function endpointOf(url: string, text: string): string {
   const shown = quoted(text);
   if (text === "") throw bad(url, "a host is empty", `--store ${EXAMPLE}`);
-  const match = /^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/.exec(text);
+  const match = /^(\[[^\]]*\]|[^:[\]]*)(?::([^:]*))?$/.exec(text);
   if (match === null) {
     const isIp = text.split(":").length > 2;
     throw bad(

@@ -28,15 +28,19 @@ const PERMISSION_DENIED = 7;
 /** The largest of gRPC's codes, too. */
 const UNAUTHENTICATED = 16;
 
-/** gRPC codes by the names with which Go writes them into the reason of a cancelled watch. */
-const codeNames: Readonly<Record<string, number>> = {
-  Canceled: 1,
-  DeadlineExceeded: 4,
-  PermissionDenied: PERMISSION_DENIED,
-  ResourceExhausted: 8,
-  Unavailable: 14,
-  Unauthenticated: UNAUTHENTICATED,
-};
+/** gRPC's codes from 0 on, by the names with which Go writes them into the reason of a cancelled watch. */
+const codeNames = [
+  ...["OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists"],
+  ...[
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+  ],
+  ...["Internal", "Unavailable", "DataLoss", "Unauthenticated"],
+];
 
 /** The message in the answer to a unary call, or in the one line that a streaming call answers. */
 export function messageIn(
@@ -93,9 +97,9 @@ function refuse(value: JsonObject, asked: Asked): void {
 function refuseCancelled(result: JsonObject, asked: Asked): void {
   const reason = result.canceled === true ? result.cancel_reason : undefined;
   if (typeof reason !== "string" || reason === "") return;
-  const [, name, text] = /^rpc error: code = (\w+) desc = (.*)$/s.exec(reason) ?? [];
-  const code = codeNames[name ?? ""] ?? (/no leader/.test(reason) ? 14 : undefined);
-  if (code !== undefined) throw refusal(code, text ?? reason, asked);
+  const [, name = "", text = ""] = /^rpc error: code = (\w+) desc = (.*)$/s.exec(reason) ?? [];
+  const code = codeNames.indexOf(name);
+  if (code > 0) throw refusal(code, text, asked);
 }
 
 /** The texts are those of etcd's `rpctypes/error.go`. */
