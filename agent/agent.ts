@@ -164,7 +164,7 @@ export class Agent {
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
     this.repairs.judge({ report: this.#report, before, after: this.#plan });
     this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan }));
-    this.#judge(judgeLingering(this.#view, this.#linger.keys));
+    this.#judge(judgeLingering(this.#view, this.#linger.subnets));
     const changes = this.#report.done.length;
     if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes });
   }

@@ -133,9 +133,9 @@ export class Linger {
     this.#clock = clock;
   }
 
-  /** Keys of the records that linger. */
-  get keys(): ReadonlySet<string> {
-    return new Set(this.#list.map(({ record }) => record.key));
+  /** The subnets of those who linger. */
+  get subnets(): ReadonlySet<string> {
+    return new Set(this.#list.map(({ record }) => subnetOfKey(record.key) ?? ""));
   }
 
   /** The snapshot with those who linger among the living. */

@@ -4,7 +4,6 @@ import type { Plan } from "../backends/backend.ts";
 import type { Conflict } from "../kernel/drift.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { describe, type KernelObject, LINK_ALIAS } from "../kernel/state.ts";
-import { subnetKey } from "../lease/key.ts";
 import type { View } from "../lease/view.ts";
 import { printable } from "../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
@@ -40,8 +39,8 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
 }
 
 /** The peers of the view that are there although their lease has expired. */
-export function judgeLingering(view: View, keys: ReadonlySet<string>): Judgement {
-  const expired = keys.size === 0 ? [] : view.peers.filter(({ subnet }) => keys.has(subnetKey(subnet)));
+export function judgeLingering(view: View, subnets: ReadonlySet<string>): Judgement {
+  const expired = subnets.size === 0 ? [] : view.peers.filter(({ subnet }) => subnets.has(subnet));
   const found = expired.map(({ subnet, publicIp }): Found => ({
     code: "peer-expired",
     subject: subnet,

@@ -19,6 +19,7 @@ import type { View } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
 import { parseCidr } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
+import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { planOnDemand } from "./vxlan_on_demand.ts";
 import { readVxlanOptions, type VxlanOptions, vxlanOptions } from "./vxlan_options.ts";
@@ -87,8 +88,7 @@ function plan(view: View, host: Host): Plan {
   const { peers, refused } = vxlanPeers(view.peers, {
     ownId: own.id,
     mac: host.mac,
-    addresses: [host.publicIp, host.underlay.address],
-    vni: options.vni,
+    facts: { publicIp: host.publicIp, address: host.underlay.address, vni: options.vni },
   });
   const link = linkOf(options, host);
   const address: Address = { kind: "address", link: link.name, address: `${own.address}/32` };
@@ -108,44 +108,53 @@ function planAll(
   const neighbours: Neighbour[] = [];
   const routes: Route[] = [];
   const plans: PeerPlan[] = [];
-  for (const { lease, id, gateway, mac } of peers) {
-    // Nexthop objects, because distinct onlink gateways on one device cost the kernel quadratic time.
-    const nexthop: Nexthop = {
-      kind: "nexthop",
-      id,
-      gateway,
-      link: device,
-      onlink: true,
-      protocol: ROUTE_PROTOCOL,
-    };
-    const entry: FdbEntry = { kind: "fdb", link: device, mac, remote: lease.publicIp };
-    const neighbour: Neighbour = {
-      kind: "neighbour",
-      link: device,
-      ip: gateway,
-      mac,
-      state: "permanent",
-      protocol: ROUTE_PROTOCOL,
-    };
-    const route: Route = {
-      kind: "route",
-      destination: lease.subnet,
-      metric: 0,
-      link: device,
-      gateway,
-      onlink: true,
-      nexthop: id,
-      type: "unicast",
-      protocol: ROUTE_PROTOCOL,
-    };
-    nexthops.push(nexthop);
-    fdb.push(entry);
-    neighbours.push(neighbour);
-    routes.push(route);
-    plans.push({ lease, way: "vxlan", keys: [nexthop, entry, neighbour, route].map(keyOf) });
+  for (const peer of peers) {
+    const made = objectsOf(peer, device);
+    nexthops.push(made.nexthop);
+    fdb.push(made.entry);
+    neighbours.push(made.neighbour);
+    routes.push(made.route);
+    plans.push(made.plan);
   }
   const objects: KernelObject[] = [base.link, base.address, ...nexthops, ...fdb, ...neighbours, ...routes];
   return { objects, peers: plans, refused: base.refused };
+}
+
+/** The same objects for the same peer each time, so that whoever compares plans sees at once what is new. */
+const objectsOf = memo(makeObjects);
+
+function makeObjects({ lease, id, gateway, mac }: VxlanPeer, device: string) {
+  // Nexthop objects, because distinct onlink gateways on one device cost the kernel quadratic time.
+  const nexthop: Nexthop = {
+    kind: "nexthop",
+    id,
+    gateway,
+    link: device,
+    onlink: true,
+    protocol: ROUTE_PROTOCOL,
+  };
+  const entry: FdbEntry = { kind: "fdb", link: device, mac, remote: lease.publicIp };
+  const neighbour: Neighbour = {
+    kind: "neighbour",
+    link: device,
+    ip: gateway,
+    mac,
+    state: "permanent",
+    protocol: ROUTE_PROTOCOL,
+  };
+  const route: Route = {
+    kind: "route",
+    destination: lease.subnet,
+    metric: 0,
+    link: device,
+    gateway,
+    onlink: true,
+    nexthop: id,
+    type: "unicast",
+    protocol: ROUTE_PROTOCOL,
+  };
+  const plan: PeerPlan = { lease, way: "vxlan", keys: [nexthop, entry, neighbour, route].map(keyOf) };
+  return { nexthop, entry, neighbour, route, plan };
 }
 
 function linkOf(options: VxlanOptions, host: Host): Link {

@@ -3,6 +3,7 @@ import type { Lease, Refusal } from "../lease/lease.ts";
 import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { isStationMac, parseMac } from "../net/mac.ts";
+import { memo } from "../net/memo.ts";
 import { printable, quoted } from "../net/text.ts";
 import { MAX_VNI } from "./vxlan_options.ts";
 
@@ -20,7 +21,14 @@ interface Context {
   /** This host's subnet address as a number. */
   readonly ownId: number;
   readonly mac: string;
-  readonly addresses: readonly string[];
+  readonly facts: HostFacts;
+}
+
+/** What of this host a peer's lease is judged by. */
+interface HostFacts {
+  readonly publicIp: string;
+  /** The underlay's. */
+  readonly address: string;
   readonly vni: number;
 }
 
@@ -39,7 +47,7 @@ export function vxlanPeers(
   const ids = new Map<number, string>([[context.ownId, "this host"]]);
   const macs = new Map<string, string>([[context.mac, "this host"]]);
   for (const lease of leases) {
-    const peer = readPeer(lease, context);
+    const peer = peerOf(lease, context.facts);
     const why = peer instanceof Refused ? peer : claimed(peer, ids, macs);
     if (why !== undefined) {
       refused.push({ subnet: printable(lease.subnet), code: why.code, reason: why.reason });
@@ -65,7 +73,13 @@ function claimed(
   return new Refused("duplicate-mac", `VtepMAC ${peer.mac} belongs to ${holder}`);
 }
 
-function readPeer(lease: Lease, context: Context): VxlanPeer | Refused {
+/** One changed lease must not cost reading all of them again. */
+const peerOf = memo(
+  readPeer,
+  (a, b) => a.publicIp === b.publicIp && a.address === b.address && a.vni === b.vni,
+);
+
+function readPeer(lease: Lease, facts: HostFacts): VxlanPeer | Refused {
   if (lease.backendType !== "vxlan") {
     return new Refused("other-backend", `its backend is ${quoted(lease.backendType)}, not "vxlan"`);
   }
@@ -76,10 +90,10 @@ function readPeer(lease: Lease, context: Context): VxlanPeer | Refused {
   if (!isEndpoint(lease.publicIp)) {
     return new Refused("bad-endpoint", `PublicIP ${quoted(lease.publicIp)} cannot be a host's IPv4 address`);
   }
-  if (context.addresses.includes(lease.publicIp)) {
+  if (lease.publicIp === facts.publicIp || lease.publicIp === facts.address) {
     return new Refused("duplicate-endpoint", `PublicIP ${lease.publicIp} is this host's own`);
   }
-  const mac = readBackendData(lease.backendData, context.vni);
+  const mac = readBackendData(lease.backendData, facts.vni);
   return mac instanceof Refused ? mac : { lease, ...subnet, mac };
 }
 

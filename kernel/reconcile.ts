@@ -6,6 +6,7 @@ import type { Change, Failure, Kernel, KernelEvent } from "./kernel.ts";
 import { noteEvent } from "./note.ts";
 import type { Owner } from "./ownership.ts";
 import { dependsOn } from "./relations.ts";
+import { partOf, settle, type Settled } from "./settled.ts";
 import { type KernelObject, keyOf } from "./state.ts";
 import { Troubles } from "./troubles.ts";
 
@@ -20,7 +21,7 @@ export interface Report {
   readonly failures: readonly Failure[];
   /** What failed in an earlier call and is not tried again yet. */
   readonly waiting: readonly Failure[];
-  /** How each desired object stands now, by `keyOf`; empty while the kernel could not be read. */
+  /** How each desired object stands now, by `keyOf`; empty while the kernel could not be read. Goes on changing. */
   readonly state: ReadonlyMap<string, ObjectState>;
   /** Whether the kernel was read. */
   readonly resynced: boolean;
@@ -51,6 +52,10 @@ export class Reconciler {
   readonly #troubles: Troubles;
   #believed = new Map<string, KernelObject>();
   #dirty = true;
+  /** The last plan, while the kernel is believed to hold it. */
+  #settled: Settled | undefined;
+  /** How many events were taken in. */
+  #noted = 0;
 
   constructor(kernel: Kernel, options: { owner: Owner; clock: Clock }) {
     this.#kernel = kernel;
@@ -94,6 +99,12 @@ export class Reconciler {
   note(event: KernelEvent): boolean {
     const meaning = noteEvent(event, { believed: this.#believed, links: this.#owner.links });
     if (meaning === "resync") this.#dirty = true;
+    const isOurs = event.link !== undefined && this.#owner.links.includes(event.link);
+    if (meaning !== "nothing" || (event.group === "neighbour" && isOurs && !event.own)) {
+      // What is believed may be another than what was compared, or is being changed.
+      this.#noted++;
+      this.#settled = undefined;
+    }
     if (meaning === "resync" && (event.group === "link" || event.group === "address")) {
       this.#troubles.hasten();
     }
@@ -102,22 +113,48 @@ export class Reconciler {
 
   /** One look and one attempt; returns whether another may help. */
   async #round(desired: readonly KernelObject[], progress: Progress): Promise<boolean> {
-    if (this.#dirty) {
-      const objects = await this.#read(desired);
-      progress.last = drift(desired, objects, this.#owner);
-      progress.resynced = true;
-    } else {
-      progress.last = drift(desired, this.#believed.values(), this.#owner);
-    }
+    const last = this.#dirty ? await this.#look(desired, progress) : this.#compare(desired);
+    progress.last = last;
+    const size = this.#believed.size;
+    const noted = this.#noted;
     const { changes: all } = progress.last;
     progress.waiting = all.filter((change) => this.#troubles.waits(change));
     progress.failures = [];
     const blocked = new Set(progress.waiting.map(({ object }) => keyOf(object)));
     const changes = all.filter(({ object }) => !dependsOn(object, blocked));
     if (changes.length > 0) progress.failures = await this.#carryOut(changes, progress);
-    if (progress.failures.length === 0) return false;
+    if (progress.failures.length === 0) {
+      const clean = progress.waiting.length === 0 && last.conflicts.length === 0;
+      if (clean && noted === this.#noted && tookNothingAlong(changes, this.#believed.size - size)) {
+        this.#settled = settle(desired, this.#believed, last);
+      }
+      return false;
+    }
     this.#dirty = true;
     return progress.failures.some(({ change }) => !this.#troubles.isFailing(change));
+  }
+
+  async #look(desired: readonly KernelObject[], progress: Progress): Promise<Drift> {
+    this.#settled = undefined;
+    const objects = await this.#read(desired);
+    progress.resynced = true;
+    return drift(desired, objects, this.#owner);
+  }
+
+  /** Compares what is new in the plan, or all of it where it is not known to be settled. */
+  #compare(desired: readonly KernelObject[]): Drift {
+    const settled = this.#settled;
+    this.#settled = undefined;
+    const part = settled && partOf(desired, this.#believed, settled);
+    if (settled !== undefined && part !== undefined) {
+      const { changes, conflicts, state } = drift(part.desired, part.actual, this.#owner);
+      if (conflicts.length === 0) {
+        for (const key of part.gone) settled.state.delete(key);
+        for (const [key, one] of state) settled.state.set(key, one);
+        return { changes, conflicts, state: settled.state };
+      }
+    }
+    return drift(desired, this.#believed.values(), this.#owner);
   }
 
   async #read(desired: readonly KernelObject[]): Promise<readonly KernelObject[]> {
@@ -171,4 +208,14 @@ export class Reconciler {
       ...(retryIn === undefined ? {} : { retryIn }),
     };
   }
+}
+
+/** Whether `changes` did what they say and no more, when there are so many objects more than before. */
+function tookNothingAlong(changes: readonly Change[], growth: number): boolean {
+  let expected = 0;
+  for (const { verb, object } of changes) {
+    if (object.kind === "link" || object.kind === "address") return false;
+    expected += verb === "add" ? 1 : verb === "delete" ? -1 : 0;
+  }
+  return growth === expected;
 }

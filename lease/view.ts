@@ -2,6 +2,7 @@
  * What one host knows of its network: its own lease and every peer that can be used. Each record is judged on
  * its own; a bad one is refused with a reason and never hides or removes another.
  */
+import { memo } from "../net/memo.ts";
 import { contains, covers, formatCidr, isHostAddress, lastAddress, parseCidr, parseIp } from "../net/ip.ts";
 import { decodeRecord, isRefusal } from "./decode.ts";
 import { disjoint, type Range } from "./disjoint.ts";
@@ -88,7 +89,10 @@ export function unclaimedIn(snapshot: Snapshot, network: NetworkConfig): readonl
   );
 }
 
-function place(lease: Lease, network: NetworkConfig): Candidate | Refusal | "unclaimed" {
+/** A host looks at the same leases again whenever one of them changes. */
+const place = memo(judge);
+
+function judge(lease: Lease, network: NetworkConfig): Candidate | Refusal | "unclaimed" {
   const { subnet, publicIp } = lease;
   const cidr = parseCidr(subnet);
   const whole = network.network;
