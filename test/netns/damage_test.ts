@@ -37,7 +37,7 @@ for (const { name, lab, damage } of damages) {
         { from: first.host, to: second.container },
         async () => {
           damage(hosts.lab.store.slice("file:".length));
-          await anyone(/warning Cannot use \S+network\.json: .* code=store-unreachable/);
+          await anyone(/warning Cannot use \S+network\.json: .* code=store-damaged/);
           await anyone(/warning Restored \S+network\.json from its backup/);
           await last.agent.err.line(new RegExp(`Leased ${last.subnet} `), marks[2]!);
         },
@@ -70,9 +70,9 @@ hostTest("a store damaged beyond mending takes nothing away, and counts again on
     async () => {
       Deno.removeSync(`${file}.backup`);
       Deno.truncateSync(file, 0);
-      await Promise.all(members.map(({ agent }, i) => agent.err.line(/code=lease-not-renewed/, marks[i]!)));
+      await Promise.all(members.map(({ agent }, i) => agent.err.line(/code=store-damaged/, marks[i]!)));
       const status = await hosts.status(first.host);
-      assert.deepEqual(status.problems.map((one) => one.code), ["lease-not-renewed", "store-unreachable"]);
+      assert.deepEqual(status.problems.map((one) => one.code), ["store-damaged"]);
       const asked = await hosts.lab.flan(first.host, ["lease", "list"]);
       assert.equal(asked.code, 4);
       assert.match(asked.stderr, /^flan: Cannot use \S+network\.json: it is empty$/m);
@@ -81,7 +81,7 @@ hostTest("a store damaged beyond mending takes nothing away, and counts again on
       Deno.writeTextFileSync(`${file}.mine`, whole);
       Deno.renameSync(`${file}.mine`, file);
       await Promise.all(
-        members.map(({ agent }, i) => agent.err.line(/Well again: .*store-unreachable/, marks[i]!)),
+        members.map(({ agent }, i) => agent.err.line(/Well again: .*store-damaged/, marks[i]!)),
       );
     },
   );
