@@ -14,7 +14,29 @@ export interface StoreSuite {
   readonly open: () => Promise<Opened>;
 }
 
+const cases = { ...storeReads, ...storeWrites, ...storeWatches };
+
 /** Registers the suite's tests with `Deno.test`. */
 export function storeSuite(suite: StoreSuite): void {
-  for (const cases of [storeReads, storeWrites, storeWatches]) register(cases, suite);
+  register(cases, suite);
+}
+
+/** Runs the suite as steps of one test, for a store that is started once for all of them. */
+export async function storeSteps(test: Deno.TestContext, open: () => Promise<Opened>): Promise<void> {
+  for (const [name, run] of Object.entries(cases)) {
+    await test.step({
+      name,
+      async fn() {
+        const network = await open();
+        try {
+          await run(network);
+        } finally {
+          await network.close();
+        }
+      },
+      // The store's process goes on meanwhile; what it leaves behind is looked for at the end of the whole test.
+      sanitizeOps: false,
+      sanitizeResources: false,
+    });
+  }
 }

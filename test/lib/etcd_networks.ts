@@ -36,3 +36,40 @@ export function fakeNetwork(seed = 1) {
   };
   return { ...opened, clock, etcd, prefix, openOn };
 }
+
+/** Opens networks in a real etcd, each below a prefix of its own. */
+export function realNetworks(server: EtcdServer, credentials: Credentials): () => Promise<Opened> {
+  const origins = [`${server.ca === undefined ? "http" : "https"}://${server.endpoint}`];
+  let count = 0;
+  return () => {
+    const prefix = `${server.prefix}/network-${++count}`;
+    const clients: EtcdClient[] = [];
+    const connect = () => {
+      const client = new EtcdClient({ origins, credentials, clock: systemClock, prefix });
+      clients.push(client);
+      return client;
+    };
+    return Promise.resolve({
+      open: () =>
+        new EtcdStore(connect(), { url: `${server.url}/${count}`, prefix, clock: systemClock, log: silent }),
+      now: () => systemClock.now(),
+      // Two clocks' whole seconds, and a machine that is busy with other tests.
+      tolerance: 10 * SECOND,
+      async expire(key) {
+        // What etcd does with a lease that is over, without the wait.
+        const client = connect();
+        const answer = await client.call("kv/range", { key: btoa(`${prefix}/subnets/${key}`) });
+        const [{ lease }] = answer.kvs as unknown as [{ lease: string }];
+        await client.call("lease/revoke", { ID: lease });
+      },
+      async interrupt() {
+        await server.kill();
+        await server.restart();
+      },
+      close() {
+        for (const client of clients) client.close();
+        return Promise.resolve();
+      },
+    });
+  };
+}
