@@ -52,6 +52,8 @@ export function messageIn(
     refuse(value, asked);
     if (status === 200) return isObject(value.result) ? value.result : value;
   }
+  // The one refusal that the gateway writes as plain text.
+  if (status === 400 && body.startsWith("CommonName of client")) throw refusal(0, body.slice(0, 400), asked);
   const type = headers.get("content-type");
   const what = type === null ? "" : ` with ${printable(type, 60)}`;
   const said = `it answers ${status}${what} ${excerpt(body)}`;
