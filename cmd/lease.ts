@@ -35,7 +35,7 @@ const reading: readonly Command[] = [
     summary: "Every lease of the network, and why one is refused",
     settings: [],
     formats: listFormats,
-    after: "STATE: own, peer, flannel (a flannel host), reserved (claimed by nobody), refused.",
+    after: "STATE is own, peer, flannel (a flannel host), reserved (not claimed) or refused.",
   }, listLeases],
   [{
     name: "get",
@@ -132,6 +132,6 @@ const minding: readonly Command[] = [
     summary: "What is wrong with the leases, and the command that mends it",
     settings: [],
     formats: reports,
-    after: "Exits with 3 where a finding is severe (!), with 0 where there are only warnings.",
+    after: "Exits with 3 where a finding is severe (!), with 0 where all are warnings.",
   }, checkAllLeases],
 ];

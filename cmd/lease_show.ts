@@ -72,7 +72,7 @@ export async function getLease({ context, format, header, args: [subnet] }: Call
   const lease = item.lease;
   const document = await withKernel(context, async (kernel) => {
     const host = await observeHost(kernel, { ...network, options: context.settings });
-    return ownLease({ lease, ...network, host });
+    return { ...ownLease({ lease, ...network, host }), state: item.state };
   });
   printOwnLease(format, document, header);
   return exit.done;

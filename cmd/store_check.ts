@@ -15,7 +15,7 @@ export function checkCommand(run: Runner): AnyCommand {
       summary: "What is wrong with the store and what stands in it",
       settings: [],
       formats: ["table", "json", "tsv"],
-      after: "Exits with 3 where a finding is severe (!), with 0 where there are only warnings.",
+      after: "Exits with 3 where a finding is severe (!), with 0 where all are warnings.",
     },
     run,
     checkStore,

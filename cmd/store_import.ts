@@ -25,10 +25,10 @@ export function importCommand(run: Runner): AnyCommand {
       options: [new Option("--plan", "only say what would be done")],
       settings: [],
       formats: ["table", "json", "tsv"],
-      after: "Nothing that stands there is changed, prolonged or taken away: a lease is created\n" +
-        "where its subnet is free and its host has none, for what is left of its life.\n" +
-        "The past of leases is not imported. Exits with 3 where something is in conflict,\n" +
-        "having done the rest, and with 1, having done nothing, in another network.",
+      after: "Nothing that stands there is changed, prolonged or taken away: a lease is\n" +
+        "created where its subnet is free and its host has none, for what is left of its\nlife. " +
+        "The past is not imported. Exits with 3 where something is in conflict,\n" +
+        "having done the rest, and with 1, having done nothing, where the store serves\nanother network.",
     },
     run,
     importStore,

@@ -75,6 +75,15 @@ Deno.test({
     await one.text("text/routes.txt", ["routes"]);
     await one.text("text/routes-commands.txt", ["routes", "-o", "commands"]);
     await one.json("routes-diff-clean", ["routes", "diff", "--json"]);
+    const columns = (text: string) => text.trimEnd().split("\t");
+    const renewed = columns((await one.ok(["lease", "renew", "10.5.1.0/24", "-o", "tsv"])).stdout);
+    assert.deepEqual(
+      renewed.toSpliced(6, 1),
+      columns(
+        "10.5.1.0/24\t10.5.0.0/16\t192.0.2.1\tvxlan\tflan.1\t1450\t11111111111111aa",
+      ),
+    );
+    assert.match(renewed[6]!, /^\d{10}$/);
     one.namespace.ip("route del 10.5.3.0/24");
     one.namespace.ip("route add 10.5.3.0/24 via 192.0.2.254");
     one.namespace.ip("route del 10.5.2.0/24");
@@ -93,10 +102,24 @@ Deno.test({
     await one.ok(["up", "--detach"]);
     await one.json("status", ["status", "--wait", "--json"]);
     await one.json("up-again", ["up", "--json"]);
+    const stored = Deno.readTextFileSync(one.sandbox.store);
+    const again = await one.ok(["lease", "acquire", "--lease-ttl", "60", "-o", "value=subnet"]);
+    assert.equal(again.stdout, "10.5.1.0/24\n");
+    const elsewhere = await one.ok(["lease", "acquire", "--subnet", "10.5.77.0/24"], 2);
+    assert.match(
+      elsewhere.stderr,
+      /^flan: Cannot lease 10\.5\.77\.0\/24: this host's agent uses 10\.5\.1\.0\/24\n/,
+    );
+    const kept = await one.ok(["lease", "release", "10.5.1.0/24"], 2);
+    assert.match(
+      kept.stderr,
+      /^flan: Cannot release 10\.5\.1\.0\/24: this host's agent uses it\nhint: run flan down/,
+    );
+    assert.equal(Deno.readTextFileSync(one.sandbox.store), stored, "beside an agent nothing was changed");
     const watch = one.sandbox.command(["lease", "watch"]).spawn();
     const lines = watch.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const events = await untilLines(lines, 4);
-    await one.ok(["lease", "release", "10.5.3.0/24", "--force"]);
+    await one.ok(["lease", "revoke", "10.5.3.0/24", "--yes"]);
     const all = events + await untilLines(lines, 1);
     assertGoldenJson("lease-events", all);
     watch.kill("SIGINT");
@@ -122,3 +145,28 @@ async function untilLines(reader: ReadableStreamDefaultReader<string>, count: nu
   }
   return text;
 }
+
+Deno.test({
+  name: `a host without an agent acquires, reserves, releases and gets its reservation back${reason}`,
+  ignore,
+  async fn() {
+    using one = host("lease");
+    const subnet = async () => (await one.ok(["lease", "acquire", "-o", "value=subnet"])).stdout.trim();
+    assert.equal(await subnet(), "10.5.1.0/24");
+    assert.match(
+      (await one.ok(["lease", "reserve", "10.5.1.0/24"])).stdout,
+      /^10\.5\.1\.0\/24 stays reserved for node/,
+    );
+    const released = await one.ok(["lease", "release"]);
+    assert.equal(released.stdout, "released 10.5.1.0/24, which stays reserved for this host\n");
+    assert.match((await one.ok(["lease", "get"], 3)).stderr, /^flan: This host has no lease in/);
+    const reserved = await one.ok(["lease", "renew", "10.5.1.0/24"], 2);
+    assert.match(reserved.stderr, /: it is a reservation that nobody has claimed\n$/);
+    assert.equal(await subnet(), "10.5.1.0/24");
+    await one.ok(["lease", "unreserve", "10.5.1.0/24"]);
+    assert.equal((await one.ok(["lease", "release", "-o", "value=change"])).stdout, "released\n");
+    await one.ok(["lease", "reserve", "10.5.9.0/24", "--for-ip", "192.0.2.1"]);
+    assert.equal(await subnet(), "10.5.9.0/24");
+    assert.equal((await one.ok(["lease", "get", "-o", "value=reservation"])).stdout, "true\n");
+  },
+});

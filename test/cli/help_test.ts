@@ -14,7 +14,12 @@ const commands = [
   "lease acquire",
   "lease renew",
   "lease release",
+  "lease reserve",
+  "lease unreserve",
+  "lease revoke",
   "lease watch",
+  "lease gc",
+  "lease check",
   "routes",
   "routes list",
   "routes diff",
@@ -99,7 +104,12 @@ Deno.test({
     using sandbox = new Sandbox();
     const file = sandbox.write("flan.bash", (await sandbox.flan(["completions", "bash"])).stdout);
     assert.deepEqual(await bashOffers(file, ["flan", "st"]), ["status", "store"]);
-    assert.deepEqual(await bashOffers(file, ["flan", "lease", "re"]), ["renew", "release"]);
+    assert.deepEqual(await bashOffers(file, ["flan", "lease", "re"]), [
+      "renew",
+      "release",
+      "reserve",
+      "revoke",
+    ]);
     assert.deepEqual(await bashOffers(file, ["flan", "up", "--backend"]), ["--backend", "--backend-option"]);
     assert.deepEqual(await bashOffers(file, ["flan", "lease", "acquire", "--sub"]), ["--subnet"]);
     assert.deepEqual(await bashOffers(file, ["flan", "routes", "--hel"]), ["--help"]);

@@ -40,7 +40,7 @@ function storeText(bad: readonly Hostile[]): string {
       [key, ip],
       i,
     ) => [key, { revision: 2, value: vxlan(ip, `02:00:00:00:01:0${i}`) }]),
-    ...bad.map(({ key, value }) => [key, { revision: 3, value }]),
+    ...bad.map(({ key, value }) => [key, { revision: 3, expires: 4102444800, value }]),
   ] as [string, unknown][];
   // Written by hand: an object literal would swallow the key __proto__.
   const lines = leases.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);

@@ -55,12 +55,34 @@ const answers: [args: string[], code: number, stderr: RegExp][] = [
   [["lease", "get"], 3, /^flan: This host has no lease in file:\S+network\.json\n$/],
   [["lease", "renew"], 3, /^flan: This host has no lease in/],
   [["lease", "release"], 3, /^flan: This host has no lease in/],
+  [
+    ["lease", "renew", "10.5.2.0/24"],
+    2,
+    /^flan: Cannot renew 10\.5\.2\.0\/24: it belongs to node 22222222222222bb/,
+  ],
+  [["lease", "release", "10.5.3.0/24"], 2, /it belongs to the flannel host at 192\.0\.2\.3\nhint/],
+  [["lease", "revoke", "10.5.77.0/24"], 3, /^flan: Cannot revoke 10\.5\.77\.0\/24: nobody has that lease in/],
+  [
+    ["lease", "revoke", "10.5.2.0/24"],
+    2,
+    /: the lease 10\.5\.2\.0\/24 of 192\.0\.2\.2 \(node 2{14}bb\) is alive\nhint: add --yes to cut it off\n$/,
+  ],
+  [
+    ["lease", "reserve", "10.5.2.0/24"],
+    1,
+    /^flan: Cannot reserve .*: it is held by the lease .* \(node 2{14}bb\)\nhint: flan lease reserve .* --for 2{14}bb/,
+  ],
+  [
+    ["lease", "get", "10.5.5.0/24"],
+    3,
+    /^flan: Lease 10\.5\.5\.0\/24 in \S+ is refused: its endpoint 127\.0\.0\.1/,
+  ],
   [["lease", "get", "10.5.77.0/24"], 3, /^flan: Nobody has lease 10\.5\.77\.0\/24 in/],
   [["lease", "release", "10.5.77.0/24"], 3, /^flan: Cannot release 10\.5\.77\.0\/24: nobody has that lease/],
   [
     ["lease", "release", "10.5.2.0/24"],
     2,
-    /it belongs to node 22222222222222bb at 192\.0\.2\.2\nhint: add --force/,
+    /it belongs to node 22222222222222bb at 192\.0\.2\.2\nhint: flan lease revoke 10\.5\.2\.0\/24 takes it away\n$/,
   ],
   [
     ["lease", "get", "10.5.2.0/24", "-o", "env"],

@@ -106,7 +106,7 @@ hostTest("a host that leaves disappears from the others", { lab: "leaves", hosts
 });
 
 hostTest(
-  "a lease that somebody releases under a running agent is taken again",
+  "a lease that somebody revokes under a running agent is taken again",
   { lab: "revoked", hosts: 3 },
   async (hosts) => {
     const members = await three(hosts);
@@ -114,7 +114,7 @@ hostTest(
     const before = await namespaceState(victim.host);
     const mark = victim.agent.err.lines.length;
 
-    const { code, stderr } = await hosts.lab.flan(other.host, ["lease", "release", victim.subnet, "--force"]);
+    const { code, stderr } = await hosts.lab.flan(other.host, ["lease", "revoke", victim.subnet, "--yes"]);
 
     assert.equal(code, 0, stderr);
     await victim.agent.err.line(new RegExp(`Leased ${victim.subnet} `), mark);

@@ -1,0 +1,179 @@
+/** The lease commands that need no kernel, as a person and as a script use them, against golden files. */
+import assert from "node:assert/strict";
+import { assertGolden, assertGoldenJson, hidden } from "./golden.ts";
+import { fixture, fixturePath, type Said, Sandbox } from "./sandbox.ts";
+
+const node = fixture<{ node: string }>("json/v1/host.json").node;
+
+/** A host that knows who it is, and a network with four leases, one of them bad. */
+class Host extends Sandbox {
+  constructor() {
+    super();
+    Deno.copyFileSync(fixturePath("json/v1/network.json"), this.store);
+    this.write("state/host.json", Deno.readTextFileSync(fixturePath("json/v1/host.json")));
+  }
+
+  async ok(args: readonly string[], code = 0): Promise<Said> {
+    const said = await this.flan(args);
+    assert.equal(said.code, code, said.stderr);
+    return said;
+  }
+
+  async json(name: string, args: readonly string[], code = 0): Promise<void> {
+    assertGoldenJson(name, (await this.ok([...args, "--json"], code)).stdout, { [this.dir]: "<dir>" });
+  }
+
+  async text(path: string, args: readonly string[], code = 0): Promise<void> {
+    const text = hidden((await this.ok(args, code)).stdout, { [this.dir]: "<dir>" });
+    assertGolden(path, text.replaceAll(/\b\d+h\d\dm +/g, "<left> "));
+  }
+
+  leases(): Record<string, { value: unknown; node?: string; expires?: number }> {
+    return JSON.parse(Deno.readTextFileSync(this.store)).leases;
+  }
+}
+
+Deno.test("reservations: made, repeated, listed, ended, in every format", async () => {
+  using host = new Host();
+  await host.json("lease-reserve", ["lease", "reserve", "10.5.9.0/24", "--for", node]);
+  const again = await host.ok(["lease", "reserve", "10.5.9.0/24", "--for", node]);
+  assert.equal(again.stdout, `10.5.9.0/24 is reserved already for node ${node}\n`);
+  const change = await host.ok([
+    "lease",
+    "reserve",
+    "10.5.10.0/24",
+    "--for-ip",
+    "192.0.2.77",
+    "-o",
+    "value=change",
+  ]);
+  assert.deepEqual([change.stdout, change.stderr], ["reserved\n", ""]);
+  await host.ok(["lease", "reserve", "10.5.11.0/24"]);
+  await host.text("text/lease-list-reserved.txt", ["lease"]);
+  await host.text("tsv/v1/lease-list-reserved.tsv", ["lease", "list", "-o", "tsv"]);
+  await host.json("lease-list-reserved", ["lease", "list"]);
+  await host.json("lease-get-reserved", ["lease", "get", "10.5.10.0/24"]);
+  await host.json("lease-unreserve-claimed", ["lease", "unreserve", "10.5.4.0/24"]);
+  await host.json("lease-unreserve", ["lease", "unreserve", "10.5.11.0/24"]);
+  assert.equal(
+    (await host.ok(["lease", "unreserve", "10.5.11.0/24"])).stdout,
+    "nothing is reserved at 10.5.11.0/24\n",
+  );
+  const { stdout } = await host.ok(["lease", "unreserve", "10.5.2.0/24"]);
+  assert.equal(stdout, "10.5.2.0/24 is a lease and no reservation\n");
+});
+
+Deno.test("a reservation for a name that nobody has, or for a host that runs, is made with a word about it", async () => {
+  using host = new Host();
+  const unknown = await host.ok(["lease", "reserve", "10.5.9.0/24", "--for", "web-1"]);
+  assert.match(
+    unknown.stderr,
+    /^flan: No lease of node web-1 is known here: is that the name in its host\.json\?\n$/,
+  );
+  const running = await host.ok(["lease", "reserve", "10.5.10.0/24", "--for", "22222222222222bb"]);
+  assert.match(
+    running.stderr,
+    /^flan: It holds 10\.5\.2\.0\/24 now, and takes the reservation when it acquires/,
+  );
+  const inside = await host.ok(["lease", "reserve", "10.5.12.0/24", "--for-ip", "10.5.2.1"], 2);
+  assert.match(
+    inside.stderr,
+    /^flan: Cannot use --for-ip 10\.5\.2\.1: it is inside the network 10\.5\.0\.0\/16 itself/,
+  );
+});
+
+Deno.test("another's running lease is kept for its holder, and taken from it with --yes only", async () => {
+  using host = new Host();
+  const before = host.leases()["10.5.2.0-24"]!;
+  const kept = await host.ok(["lease", "reserve", "10.5.2.0/24", "--for", "22222222222222bb"]);
+  assert.equal(kept.stdout, "10.5.2.0/24 stays reserved for node 22222222222222bb at 192.0.2.2\n");
+  const { revision: _, expires: __, ...same } = { revision: 0, ...before };
+  const { revision: ___, ...now } = { revision: 0, ...host.leases()["10.5.2.0-24"]! };
+  assert.deepEqual(now, same);
+  await host.ok(["lease", "revoke", "10.5.2.0/24"], 2);
+  await host.json("lease-revoke", ["lease", "revoke", "10.5.2.0/24", "--yes"]);
+  assert.equal(host.leases()["10.5.2.0-24"], undefined);
+  const past = JSON.parse(Deno.readTextFileSync(host.store)).past;
+  assert.equal(past["10.5.2.0-24"].how, "released");
+});
+
+Deno.test("gc removes what no host can use and forgets what is old, and says before what it would do", async () => {
+  using host = new Host();
+  const text = Deno.readTextFileSync(host.store).replace(
+    '"past":{}',
+    '"past":{"10.5.77.0-24":{"how":"released","ended":1}}',
+  )
+    .replace(
+      '"10.5.5.0-24":',
+      '"10.6.1.0-24":{"revision":12,"value":{"PublicIP":"192.0.2.9"}},\n"nonsense":{"revision":12,"value":7},\n"10.5.5.0-24":',
+    );
+  Deno.writeTextFileSync(host.store, text);
+  await host.json("lease-gc-dry-run", ["lease", "gc", "--dry-run"]);
+  assert.equal(Deno.readTextFileSync(host.store), text);
+  await host.text("text/lease-gc.txt", ["lease", "gc"]);
+  assert.deepEqual(Object.keys(host.leases()).sort(), [
+    "10.5.2.0-24",
+    "10.5.3.0-24",
+    "10.5.4.0-24",
+    "10.5.5.0-24",
+  ]);
+  const nothing = await host.ok(["lease", "gc"]);
+  assert.deepEqual([nothing.stdout, nothing.stderr], [
+    "",
+    "every record can be used\nflan: removed 0 records, forgot 0 past leases\n",
+  ]);
+});
+
+Deno.test("lease check and store check name each fault and its remedy, and exit with 3 for severe ones", async () => {
+  using host = new Host();
+  await host.text("text/lease-check.txt", ["lease", "check"], 3);
+  await host.json("lease-check", ["lease", "check"], 3);
+  await host.text("tsv/v1/lease-check.tsv", ["lease", "check", "-o", "tsv", "--header"], 3);
+  await host.ok(["lease", "revoke", "10.5.5.0/24", "--yes"]);
+  assert.equal((await host.ok(["lease", "check"])).stderr, "every lease is well\n");
+  await host.ok(["store", "check"]);
+  const text = Deno.readTextFileSync(host.store);
+  Deno.writeTextFileSync(host.store, text.replace('"Network":', '"SubnetLen":31,"Network":'));
+  await host.text("text/store-check.txt", ["store", "check"], 3);
+  await host.json("store-check", ["store", "check"], 3);
+});
+
+Deno.test("a watch goes through an outage: one line when the store goes, one when it is back, no event", async () => {
+  using host = new Host();
+  const child = host.command(["lease", "watch"]).spawn();
+  const lines = (stream: ReadableStream<Uint8Array>) => {
+    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    return async (wanted: RegExp) => {
+      while (!wanted.test(text)) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`it ended after ${JSON.stringify(text)}`);
+        text += value;
+      }
+      return text;
+    };
+  };
+  const [out, err] = [lines(child.stdout), lines(child.stderr)];
+  await out(/(added.*\n[^]*){3}/);
+  const text = Deno.readTextFileSync(host.store);
+  // An older revision: another document was put in its place.
+  Deno.writeTextFileSync(
+    `${host.dir}/old.json`,
+    text.replace('"revision":12,\n', '"revision":11,\n').replace(/^"10\.5\.5.*\n/m, "").replace(
+      /,\n}/,
+      "\n}",
+    ),
+  );
+  Deno.renameSync(`${host.dir}/old.json`, host.store);
+  await err(/waits for the store: .*\n.*The store is back\n/);
+  await host.ok(["lease", "revoke", "10.5.3.0/24", "--yes"]);
+  const events = await out(/removed/);
+  assert.deepEqual(events.match(/"event":"\w+"/g)!.map((one) => one.slice(9, -1)), [
+    "added",
+    "added",
+    "added",
+    "removed",
+  ]);
+  child.kill("SIGINT");
+  assert.equal((await child.status).code, 130);
+});

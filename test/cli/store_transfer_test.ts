@@ -1,0 +1,101 @@
+/** `flan store export` and `import`, as a person moves a network from one store to another. */
+import assert from "node:assert/strict";
+import { assertGolden, assertGoldenJson } from "./golden.ts";
+import { fixturePath, Sandbox } from "./sandbox.ts";
+
+function withNetwork(): Sandbox {
+  const sandbox = new Sandbox();
+  Deno.copyFileSync(fixturePath("json/v1/network.json"), sandbox.store);
+  return sandbox;
+}
+
+Deno.test("a network goes through a file into another store, once, and a second time changes nothing", async () => {
+  using sandbox = withNetwork();
+  const file = `${sandbox.dir}/export.json`;
+  const exported = await sandbox.flan(["store", "export", file]);
+  assert.deepEqual([exported.code, exported.stdout], [0, ""]);
+  assert.match(
+    exported.stderr,
+    /Exported the network config, 4 leases and 0 past ones to \S+export\.json\n$/,
+  );
+  assert.equal(Deno.readTextFileSync(file), Deno.readTextFileSync(sandbox.store));
+  assert.equal(Deno.statSync(file).mode! & 0o777, 0o600);
+
+  const other = `file:${sandbox.dir}/other.json`;
+  const planned = await sandbox.flan(["store", "import", file, "--plan", "--store", other]);
+  assert.deepEqual([planned.code, planned.stderr], [0, "flan: would create 5\n"]);
+  assertGolden("text/store-import-plan.txt", planned.stdout);
+  assert.throws(() => Deno.statSync(`${sandbox.dir}/other.json`), Deno.errors.NotFound);
+
+  const done = await sandbox.flan(["store", "import", file, "--store", other]);
+  assert.deepEqual([done.code, done.stdout, done.stderr], [0, planned.stdout, "flan: created 5\n"]);
+  const before = Deno.readTextFileSync(`${sandbox.dir}/other.json`);
+  const again = await sandbox.flan(["store", "import", file, "--store", other, "--json"]);
+  assert.deepEqual([again.code, again.stderr], [0, "flan: nothing was changed; 5 stood there already\n"]);
+  assertGoldenJson("store-import", again.stdout);
+  assert.equal(Deno.readTextFileSync(`${sandbox.dir}/other.json`), before);
+});
+
+Deno.test("a network goes from store to store by a pipe", async () => {
+  using sandbox = withNetwork();
+  const exporting = sandbox.command(["store", "export", "--quiet"]).spawn();
+  const importing = new Deno.Command("sh", {
+    args: [
+      "-c",
+      'exec "$@" store import - --store "$OTHER" -o tsv',
+      "sh",
+      Deno.execPath(),
+      "run",
+      "-q",
+      "-A",
+      mainFile,
+    ],
+    env: { OTHER: `file:${sandbox.dir}/other.json`, FLAN_CONFIG: `${sandbox.dir}/config.yaml` },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await exporting.stdout.pipeTo(importing.stdin);
+  const { code, stdout } = await importing.output();
+  assert.equal(code, 0);
+  assertGolden("tsv/v1/store-import.tsv", new TextDecoder().decode(stdout));
+  assert.equal((await exporting.status).code, 0);
+  assert.equal(await exporting.stderr.text(), "");
+});
+
+const mainFile = decodeURIComponent(new URL(import.meta.resolve("../../main.ts")).pathname);
+
+Deno.test("conflicts exit with 3 after the rest was done, and another network is refused with 1 as it was", async () => {
+  using sandbox = withNetwork();
+  const document = Deno.readTextFileSync(sandbox.store);
+  const taken = document.replace('"node":"22222222222222bb"', '"node":"other"').replace(
+    /^"10\.5\.4.*\n/m,
+    "",
+  );
+  const other = sandbox.write("other.json", taken);
+  const { code, stdout, stderr } = await sandbox.flan([
+    "store",
+    "import",
+    sandbox.store,
+    "--store",
+    `file:${other}`,
+  ]);
+  assert.deepEqual([code, stderr], [3, "flan: created 1; 3 stood there already, 1 in conflict\n"]);
+  assertGolden("text/store-import-conflict.txt", stdout);
+
+  const foreign = sandbox.write("foreign.json", document.replace("10.5.0.0/16", "10.4.0.0/15"));
+  const before = Deno.readTextFileSync(foreign);
+  const refused = await sandbox.flan(["store", "import", sandbox.store, "--store", `file:${foreign}`]);
+  assert.deepEqual([refused.code, refused.stdout], [1, ""]);
+  assert.match(refused.stderr, /^flan: Cannot import into file:\S+: another network config stands there/);
+  assert.equal(Deno.readTextFileSync(foreign), before);
+  const planned = await sandbox.flan([
+    "store",
+    "import",
+    sandbox.store,
+    "--plan",
+    "--store",
+    `file:${foreign}`,
+  ]);
+  assert.equal(planned.code, 3);
+});
