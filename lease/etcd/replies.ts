@@ -120,7 +120,8 @@ function denial(code: number, text: string, { origin, user, prefix, method }: As
     return denied(Denied, `etcd denies ${who} permission for ${method} below ${prefix}`, hint);
   }
   if (/authentication failed, invalid user ID or password/.test(text)) {
-    return denied(Denied, `wrong password for user ${quoted(user)}, or no such user`);
+    const hint = "the password is all of --store-password-file but the end of its line";
+    return denied(Denied, `wrong password for user ${quoted(user)}, or no such user`, hint);
   }
   if (/CommonName of client sending a request against gateway/.test(text)) {
     const hint = "name a certificate with --store-cert whose subject has no CN, such as /O=flan";

@@ -71,6 +71,11 @@ const reasons: readonly [RegExp, Explain][] = [
   [/fatal alert: (\w+)/, ([, alert]) => denied(`it refuses TLS as this host speaks it (${alert})`)],
   [/InvalidContentType/, () => strange("it does not speak TLS", WITHOUT_TLS)],
   [/tls handshake eof/, () => away("it hangs up when TLS begins", WITHOUT_TLS)],
+  // A port without TLS may also say it so, depending on which of its packets comes first.
+  [
+    /Connection reset by peer|Broken pipe/,
+    (_, at) => away("it broke the connection off", overTls(at) ?? WITHOUT_TLS),
+  ],
   [/invalid HTTP version parsed/, (_, at) => strange("its answer is not HTTP", overTls(at))],
   [/connection closed before message/, (_, at) => away("it hung up without an answer", overTls(at))],
   [/message head is too large/, () => strange("the head of its answer is too large")],

@@ -138,11 +138,11 @@ Deno.test("TLS with a port that does not speak it, and the other way round, is s
   );
   assert.match(over.hint!, /without TLS, --store begins with etcd:/);
   await using etcd = await EtcdServer.start();
-  assertError(
-    await ask(`https://${etcd.endpoint}`, {}),
-    "store",
-    "Cannot reach ORIGIN: it hangs up when TLS begins",
-  );
+  const hangs = await ask(`https://${etcd.endpoint}`, {});
+  assert.ok(hangs instanceof FlanError && hangs.code === "store");
+  // It closes the connection, and whether the rest of what was sent to it is answered by a reset is chance.
+  assert.match(hangs.message, /: (it hangs up when TLS begins|it broke the connection off)$/);
+  assert.match(hangs.hint!, /without TLS/);
 });
 
 const files: [
