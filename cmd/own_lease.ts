@@ -51,7 +51,8 @@ export function printOwnLease(format: Format, lease: Document, header = false): 
     default: {
       const column = (name: keyof ReturnType<typeof ownLease>) => ({
         name: name.toUpperCase().replace("PUBLICIP", "PUBLIC-IP"),
-        cell: (one: Document) => text(one[name]),
+        cell: (one: Document) =>
+          name === "expires" && one["reservation"] === true ? "reserved" : text(one[name]),
       });
       const names = ["subnet", "network", "publicIp", "backend", "device", "mtu", "expires"] as const;
       const epoch = { name: "EXPIRES", cell: (one: Document) => seconds(one["expires"]) };

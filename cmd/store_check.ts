@@ -69,6 +69,6 @@ function recordFindings({ records }: Snapshot): Finding[] {
     severity: "warning",
     subnet,
     message: `The record ${subnet} cannot be used: ${reason}`,
-    hint: "flan lease gc --dry-run",
+    hint: "flan lease check",
   }));
 }

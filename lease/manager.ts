@@ -94,8 +94,8 @@ export async function renew(store: Store, lease: Lease, claim: Claim): Promise<L
   try {
     // Where nothing is new to peers, a store need not tell them.
     return leaseOf(
-      ttl !== undefined && saysTheSame(lease, claim)
-        ? await store.renew(key, { expected, ttl })
+      saysTheSame(lease, claim)
+        ? await store.renew(key, { expected, ttl: claim.ttl })
         : await store.update(recordOf(claim, lease.subnet, ttl), expected),
     );
   } catch (error) {
