@@ -74,7 +74,7 @@ export class FakeEtcd {
   restore(backup: Backup, { clusterId = this.clusterId }: { clusterId?: string } = {}): void {
     this.keys.restore(backup.keys);
     this.#leases.clear();
-    for (const [id, lease] of copyOf(backup.leases)) this.#leases.set(id, lease);
+    for (const [id, lease] of copyOf(backup.leases)) this.#leases.set(id, { ...lease, deadline: Infinity });
     this.clusterId = clusterId;
     this.#term = 1;
     this.restart();
@@ -106,10 +106,7 @@ export class FakeEtcd {
       case "lease/timetolive":
         return this.#timeToLive(text(request.ID), request.keys === true);
       case "maintenance/alarm":
-        return {
-          header: this.#header(),
-          ...(this.full ? { alarms: [{ memberID: "1", alarm: "NOSPACE" }] } : {}),
-        };
+        return this.full ? { alarms: [{ memberID: "1", alarm: "NOSPACE" }] } : {};
       case "maintenance/status":
         return { header: this.#header(), version: "3.4.23", dbSize: "20480", dbSizeInUse: "16384" };
     }
