@@ -150,6 +150,8 @@ export class EtcdServer implements AsyncDisposable {
     const { tls, auth, within = [] } = this.#options;
     return [
       ...[...within, "etcdctl", `--endpoints=${tls ? "https" : "http"}://${this.endpoint}`],
+      // Its own limits (2 s to connect, which includes a slow hash of the password) are too short on a busy machine.
+      ...["--dial-timeout=30s", "--command-timeout=30s"],
       ...(tls
         ? [`--cacert=${this.ca!.cert}`, `--cert=${this.client!.cert}`, `--key=${this.client!.key}`]
         : []),
