@@ -30,7 +30,7 @@ export class NumberedTraffic {
     const wanted = last + Math.ceil(ms / EVERY_MS);
     // One of them may be lost, which is for others to find.
     const reached = Array.from({ length: 100 }, (_, i) => wanted + i).join("|");
-    await out.line(new RegExp(`icmp_seq=(${reached}) `), out.lines.length, { patience: 2 * ms });
+    await out.line(new RegExp(`icmp_seq=(${reached}) `), out.lines.length, { patience: 10_000 + 2 * ms });
   }
 
   /** Insists that every packet sent so far was answered, and lets the flows go on. */
