@@ -240,6 +240,7 @@ export class Agent {
   }
 
   #seenEvent(event: KernelEvent): void {
+    if (this.#overlay.reconciler.knows(event)) return;
     const { device, config } = this.#overlay.network;
     const reason = this.#inbox.take(event, {
       device,

@@ -7,6 +7,7 @@ import { acquire, type Claim, renew } from "../lease/manager.ts";
 import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
 import { decodeRecord, isRefusal } from "../lease/decode.ts";
 import { subnetKey } from "../lease/key.ts";
+import { isUnclaimed } from "../lease/reservation.ts";
 import { covers, parseCidr } from "../net/ip.ts";
 import type { Backend, Host } from "../backends/backend.ts";
 import type { NetworkConfig } from "../lease/network.ts";
@@ -94,7 +95,7 @@ export class LeaseKeeper {
     if (now < this.#retryAt) return this.#kept();
     let taken = false;
     try {
-      const stored = await this.#stored(snapshot, claim);
+      const stored = await this.#stored(snapshot, { claim, config });
       const overwriter = overwriterOf(stored, claim);
       // Nothing is announced and nothing given up meanwhile: the subnet and the address are this host's in any case.
       this.#left = overwriter !== undefined && this.#overwritten.nextIn() > 0;
@@ -151,13 +152,13 @@ export class LeaseKeeper {
   }
 
   /** The record of our lease, or the one that stands in its place. */
-  async #stored(snapshot: Snapshot, claim: Claim): Promise<LeaseRecord | undefined> {
+  async #stored(snapshot: Snapshot, whose: Omit<Whose, "own">): Promise<LeaseRecord | undefined> {
     const own = this.#own;
     if (own === undefined) return undefined;
-    const stored = storedIn(snapshot, { own, claim });
+    const stored = storedIn(snapshot, { ...whose, own });
     if (snapshot.revision >= own.revision || stored?.revision === own.revision) return stored;
     // The snapshot is from before our last write, or from a store that was restored, which never will know of it.
-    return storedIn(await this.#parts.store.read(), { own, claim });
+    return storedIn(await this.#parts.store.read(), { ...whose, own });
   }
 
   /** Takes in what the store says of our lease; returns whether it has one. */
@@ -170,6 +171,8 @@ export class LeaseKeeper {
     if (isRefusal(lease)) return true;
     // Two that correct each other would only make their peers switch to and fro; it is told, and left.
     if (another) this.#rival = announcement(lease) === this.#announced ? undefined : lease;
+    // A reservation that was ended has to be renewed from now on, and how soon its store alone may know.
+    if (own.expires === undefined && lease.expires !== undefined) this.renewNow();
     this.#own = lease;
     return true;
   }
@@ -207,13 +210,23 @@ export class LeaseKeeper {
   }
 }
 
-/** Our lease, preferably under the key that it has, or else what a host without flan's identity wrote there. */
-function storedIn(
-  { records }: Snapshot,
-  { own, claim }: { own: Lease; claim: Claim },
-): LeaseRecord | undefined {
+interface Whose {
+  readonly own: Lease;
+  readonly claim: Claim;
+  readonly config: NetworkConfig;
+}
+
+/**
+ * Our lease, preferably under the key that it has, or else what a host without flan's identity wrote there. What is
+ * only reserved for us is not ours before we claim it.
+ */
+function storedIn({ records }: Snapshot, { own, claim, config }: Whose): LeaseRecord | undefined {
   const key = subnetKey(own.subnet);
-  const ours = records.filter((record) => record.node === claim.node);
+  const ours = records.filter((record) => {
+    if (record.node !== claim.node) return false;
+    const lease = decodeRecord(record);
+    return isRefusal(lease) || !isUnclaimed(lease, config);
+  });
   return ours.find((record) => record.key === key) ?? ours[0] ??
     records.find((record) => record.key === key && overwriterOf(record, claim) !== undefined);
 }

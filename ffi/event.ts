@@ -18,7 +18,7 @@ import {
   RTM_NEWROUTE,
 } from "./rtnetlink/constants.ts";
 import { decodeLink } from "./rtnetlink/link.ts";
-import { decodeNeighbour } from "./rtnetlink/neighbour.ts";
+import { decodeFdb, decodeNeighbour } from "./rtnetlink/neighbour.ts";
 import { decodeNexthop } from "./rtnetlink/nexthop.ts";
 import { decodeRoute } from "./rtnetlink/route.ts";
 
@@ -123,5 +123,6 @@ function neighbourEvent(parser: MessageParser, message: MessageBounds, names: Li
   }
   if (action === "wanted" || message.length < 28 || parser.headU8(message, 0) !== AF_BRIDGE) return undefined;
   const link = names.of(parser.headU32(message, 4));
-  return link === undefined ? undefined : { group: "neighbour", action, link };
+  const mac = decodeFdb(parser, message, names.of)?.mac;
+  return link === undefined ? undefined : { group: "neighbour", action, link, ...(mac && { mac }) };
 }

@@ -67,6 +67,8 @@ export interface KernelEvent {
   readonly former?: string;
   /** Destination prefix of a route, address with length, or neighbour's IP. */
   readonly subject?: string;
+  /** The MAC of an FDB entry; such an event has no subject, and its port is 0 whoever caused it. */
+  readonly mac?: string;
   /** For routes and neighbours. */
   readonly protocol?: number;
   /** For neighbours. */

@@ -111,6 +111,15 @@ export class Reconciler {
     return meaning !== "nothing";
   }
 
+  /**
+   * Whether the event says only what is known: an FDB entry is gone that nobody believes to be there. Linux does
+   * not tell whose doing that was, and each that this reconciler removes would have the whole kernel read.
+   */
+  knows({ group, action, link = "", mac }: KernelEvent): boolean {
+    if (group !== "neighbour" || action !== "delete" || mac === undefined) return false;
+    return !this.#believed.has(keyOf({ kind: "fdb", link, mac, remote: "" }));
+  }
+
   /** One look and one attempt; returns whether another may help. */
   async #round(desired: readonly KernelObject[], progress: Progress): Promise<boolean> {
     const last = this.#dirty ? await this.#look(desired, progress) : this.#compare(desired);

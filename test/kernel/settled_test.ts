@@ -109,3 +109,15 @@ Deno.test("settled: a neighbour that the kernel gives up while a change is under
   assert.ok(kernel.stack.objects.has(keyOf(lost)));
   assert.equal(kernel.calls.dump, 1);
 });
+
+Deno.test("events: an FDB entry that this reconciler removed is known to be gone, one that it made is not", async () => {
+  const { reconciler } = setup();
+  await reconciler.reconcile(planned([2, 3]));
+  await reconciler.reconcile(planned([2]));
+  const gone = (n: number) =>
+    ({ group: "neighbour", action: "delete", own: false, port: 0, link: "flan.1", mac: macOf(n) }) as const;
+  assert.deepEqual([reconciler.knows(gone(3)), reconciler.knows(gone(2))], [true, false]);
+  assert.equal(reconciler.knows({ ...gone(3), action: "new" }), false);
+  const { mac: _, ...nameless } = gone(3);
+  assert.equal(reconciler.knows(nameless), false, "which entry it was is not known");
+});

@@ -244,6 +244,7 @@ export class FakeStack {
       port,
       ...(link === "" ? {} : { link }),
       ...(subject === undefined ? {} : { subject }),
+      ...(object.kind === "fdb" ? { mac: object.mac } : {}),
       ...("protocol" in object ? { protocol: object.protocol } : {}),
       ...("state" in object ? { state: object.state } : {}),
     });
