@@ -108,6 +108,18 @@ Deno.test("a document that was there and is gone is damage, and not an empty net
 });
 
 const good = '{"schema":"flan.network/v1","revision":3,"leases":{},"past":{}}';
+for (const ignored of ["if-match", "if-none-match"]) {
+  Deno.test(`leases without a network at a server that ignores ${ignored} stay as they are`, async () => {
+    const plain = new PlainServer([ignored]);
+    plain.text = good.replaceAll("},", "},\n").replace("{", "{\n");
+    const before = JSON.parse(plain.text);
+    await against(plain.handle, async (store) => {
+      await fails(store.writeConfig(config, 0), "store-reply");
+      assert.deepEqual(JSON.parse(plain.text!), before);
+    });
+  });
+}
+
 const tagged = (etag: string, body = good) => new Response(body, { headers: { etag } });
 const answers: Readonly<
   Record<string, [code: "store" | "store-reply" | "store-damaged" | "store-denied", Handler]>
