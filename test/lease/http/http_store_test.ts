@@ -33,12 +33,13 @@ Deno.test("a watch goes on with a backup that was put back, and with other lease
     put(backup);
     const restored = await next();
     assert.deepEqual([restored.revision, restored.records.length], [revision, 1]);
-    put(backup.replace("192.168.0.1", "192.168.0.77"));
+    const moved = backup.replace("192.168.0.1", "192.168.0.77");
+    put(moved);
     assert.deepEqual((await next()).records[0]?.value, {
       ...lease(1).value as object,
       PublicIP: "192.168.0.77",
     });
-    put(backup.replace("10.5.0.0", "10.5.0.1"));
+    put(moved.replace("10.5.0.0", "10.5.0.1"));
     await until(next, ({ config }) => JSON.stringify(config).includes("10.5.0.1"));
   });
 });
