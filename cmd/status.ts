@@ -117,7 +117,7 @@ function screen(status: Status): string {
     lease === null
       ? `lease   none in ${network}`
       : `lease   ${lease.subnet} of ${network} via ${backend}/${lease.device} mtu ${lease.mtu}, ${
-        lease.expires === null ? "reserved" : `until ${lease.expires}`
+        lease.reservation ? "reserved" : lease.expires === null ? "leased" : `until ${lease.expires}`
       }`,
     `store   ${store.url} revision ${store.revision}, ${storeWord(status)}`,
     `agent   process ${agent.pid}, drift ${status.drift}, repairs ${repairs.count}`,

@@ -1,0 +1,82 @@
+/** The agent and reservations: claimed when it acquires, never mistaken for its lease, renewed once they have an end. */
+import assert from "node:assert/strict";
+import { LeaseKeeper } from "../../agent/keeper.ts";
+import { MemoryStore } from "../../lease/document/memory_store.ts";
+import { ensureNetwork } from "../../lease/manager.ts";
+import { parseNetworkConfig } from "../../lease/network.ts";
+import { reserve, unclaim, unreserve } from "../../lease/reserve.ts";
+import type { Snapshot } from "../../lease/store.ts";
+import { silent } from "../../net/log.ts";
+import { TestNetwork, TTL } from "../lib/agents.ts";
+import { FakeClock } from "../lib/fake_clock.ts";
+
+const subnet = "10.5.9.0/24";
+
+Deno.test("reservation: a host that runs keeps its lease, and takes the reservation once that is revoked", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const first = host.subnet!;
+  await reserve(network.store, { subnet, node: host.node, self: undefined });
+  await network.clock.advance(TTL * 1000);
+  assert.deepEqual([host.subnet, host.codes], [first, []]);
+  await network.remove(first);
+  await network.clock.turn();
+  assert.equal(host.subnet, subnet);
+  const { node, expires } = (await network.record(subnet))!;
+  assert.deepEqual([node, expires], [host.node, undefined]);
+});
+
+Deno.test("reservation: made of a running lease it is not renewed, and ended it is", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const own = host.subnet!;
+  await reserve(network.store, { subnet: own, node: host.node, self: undefined });
+  await network.clock.advance(10 * TTL * 1000);
+  assert.equal((await network.record(own))?.expires, undefined);
+  await unreserve(network.store, { subnet: own, ttl: 30 });
+  await network.clock.advance(60_000);
+  assert.equal((await network.record(own))?.node, host.node);
+  await network.clock.advance(10 * TTL * 1000);
+  assert.deepEqual([host.subnet, host.codes, host.lines("lease-lost")], [own, [], []]);
+});
+
+Deno.test("reservation: a lease that was turned into one for this host is claimed again at once", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const own = host.subnet!;
+  await unclaim(network.store, { ...host.agent.state.own!, subnet: own });
+  await network.clock.turn();
+  const { node, value } = (await network.record(own))!;
+  assert.equal(node, host.node);
+  assert.notEqual((value as { PublicIP: string }).PublicIP, "0.0.0.0");
+  assert.deepEqual([host.subnet, host.codes], [own, []]);
+});
+
+Deno.test("reservation: ended in a store that alone knows when leases end, the lease is renewed from then on", async () => {
+  const clock = new FakeClock();
+  const store = new MemoryStore({ clock });
+  const stateDir = await Deno.makeTempDir({ prefix: "flan-keeper-" });
+  const value = { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } };
+  await ensureNetwork(store, value);
+  const claim = { node: "n", publicIp: "192.0.2.1", backendType: "vxlan", backendData: undefined, ttl: 60 };
+  const keeper = new LeaseKeeper({ store, clock, log: silent, stateDir, leaseTtl: 60 });
+  const hidden = ({ records, ...rest }: Snapshot): Snapshot => ({
+    ...rest,
+    records: records.map((one) => one.expires === undefined ? one : { ...one, expires: Infinity }),
+  });
+  const keep = async () =>
+    await keeper.keep(hidden(await store.read()), { claim, config: parseNetworkConfig(value) });
+  try {
+    const { subnet } = await keeper.acquire(claim, undefined);
+    await reserve(store, { subnet, node: "n", self: undefined });
+    await keep();
+    assert.equal(keeper.nextIn(), Infinity);
+    await unreserve(store, { subnet, ttl: 60 });
+    await clock.advance(10_000);
+    await keep();
+    assert.equal((await store.read()).records[0]!.expires, clock.now() + 60_000, "renewed at once");
+    assert.ok(keeper.nextIn() < 60_000, "and again in time");
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
+});
