@@ -17,6 +17,8 @@ export class HostileServer implements AsyncDisposable {
   readonly origin: string;
   /** What was asked, in order: `POST /v3/kv/range`. */
   readonly requests: string[] = [];
+  /** The heads of the requests, in small letters. */
+  readonly heads: string[] = [];
   /** Bytes of answers that went into the connections; some MB of them may lie in the kernel's buffers. */
   sent = 0;
   readonly #listener: Deno.TcpListener;
@@ -65,8 +67,10 @@ export class HostileServer implements AsyncDisposable {
   async #exchange(conn: Deno.TcpConn): Promise<void> {
     this.#connections.add(conn);
     try {
-      const request = await requestOn(conn);
-      if (request === undefined) return;
+      const head = await headOn(conn);
+      if (head === undefined) return;
+      const request = head.slice(0, head.indexOf(" HTTP/"));
+      this.heads.push(head.toLowerCase());
       this.requests.push(request);
       await this.#script({
         request,
@@ -93,14 +97,14 @@ export class HostileServer implements AsyncDisposable {
   }
 }
 
-/** Reads a request to its end, and returns its first line without the version. */
-async function requestOn(conn: Deno.TcpConn): Promise<string | undefined> {
+/** Reads a request to its end, and returns its head. */
+async function headOn(conn: Deno.TcpConn): Promise<string | undefined> {
   const buffer = new Uint8Array(65_536);
   let text = "";
   for (;;) {
     const end = text.indexOf("\r\n\r\n");
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0);
-    if (end >= 0 && text.length >= end + 4 + length) return text.slice(0, text.indexOf(" HTTP/"));
+    if (end >= 0 && text.length >= end + 4 + length) return text.slice(0, end);
     const count = await conn.read(buffer);
     if (count === null) return undefined;
     text += new TextDecoder("latin1").decode(buffer.subarray(0, count));

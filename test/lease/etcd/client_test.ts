@@ -253,6 +253,15 @@ Deno.test("a token that cannot be a header is refused, and the password stands i
   await Deno.remove(passwordFile);
 });
 
+Deno.test("a watch asks to be ended where there is no leader, and no answer is to be compressed", async () => {
+  await using server = new HostileServer(({ write }) => write(chunkedHead + chunk(created) + END));
+  const client = clientOf([server.origin]);
+  await Array.fromAsync(client.watch({}, { signal: new AbortController().signal, lifetime: 20_000 }));
+  assert.match(server.heads[0]!, /\r\ngrpc-metadata-hasleader: true\r\n/);
+  assert.match(server.heads[0]!, /\r\naccept-encoding: identity(\r\n|$)/);
+  client.close();
+});
+
 Deno.test("a probe says of each endpoint what is wrong with it", async () => {
   await using server = new HostileServer(good);
   const away = nobody();
