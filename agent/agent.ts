@@ -43,6 +43,8 @@ export class Agent {
   #view!: View;
   #plan!: Plan;
   #report!: Report;
+  /** Whether the store held no network when it was heard last. */
+  #isEmptied = false;
 
   constructor(parts: AgentParts) {
     this.#log = new QuietLog(parts.log, parts.clock);
@@ -221,11 +223,15 @@ export class Agent {
   #seenSnapshot(snapshot: Snapshot): void {
     if (snapshot.config === undefined) {
       // Somebody emptied or replaced the store. A network that works is not taken down for that.
+      this.#isEmptied = true;
       const message = `The store ${this.store.url} holds no network any more`;
       return this.#seenTrouble(new FlanError(message, { op: "store.watch", code: "store" }));
     }
     this.#snapshot = snapshot;
-    this.#seenTrouble(undefined);
+    // It does not prove that the store can be used: it may have been on its way already when that ended.
+    if (this.#isEmptied) this.#seenTrouble(undefined);
+    else this.store.told();
+    this.#isEmptied = false;
     this.#inbox.wake.because("store");
   }
 

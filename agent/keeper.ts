@@ -92,7 +92,8 @@ export class LeaseKeeper {
   async keep(snapshot: Snapshot, { claim, config }: { claim: Claim; config: NetworkConfig }): Promise<Kept> {
     const before = this.#own;
     const now = this.#parts.clock.monotonic();
-    if (now < this.#retryAt) return this.#kept();
+    if (isAnothers(snapshot, this.#own, claim)) this.#own = undefined;
+    if (now < this.#retryAt) return this.#keptAfter(before);
     let taken = false;
     try {
       const stored = await this.#stored(snapshot, { claim, config });
@@ -104,7 +105,7 @@ export class LeaseKeeper {
       // Peers refuse what is outside the network. A lease that only a new one would not get is kept.
       taken = !known || !covers(config.network, parseCidr(this.#own!.subnet));
       if (taken) {
-        await this.acquire(claim, before?.subnet);
+        await this.acquire(claim, before?.subnet ?? this.#lost?.subnet);
         if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
       } else if (this.#due() || announcement(claim) !== this.#announced) {
         const renewed = await renew(this.#parts.store, this.#own!, claim).catch(unlessConflict);
@@ -119,9 +120,7 @@ export class LeaseKeeper {
       // The store says that the subnet is not ours and that there is no other: nothing may be announced.
       if (taken && isAnswer(error)) this.#own = undefined;
     }
-    this.#lost ??= before;
-    if (this.#lost?.subnet === this.#own?.subnet) this.#lost = undefined;
-    return this.#kept();
+    return this.#keptAfter(before);
   }
 
   /** What failed may be tried again at once: the store is back. */
@@ -192,6 +191,12 @@ export class LeaseKeeper {
     return expires !== undefined && (this.#failures > 0 || this.#renewIn() === 0);
   }
 
+  #keptAfter(before: Lease | undefined): Kept {
+    this.#lost ??= before;
+    if (this.#lost?.subnet === this.#own?.subnet) this.#lost = undefined;
+    return this.#kept();
+  }
+
   #kept(): Kept {
     const overwritten = this.#overwritten.by;
     return { own: this.#own, lost: this.#lost, rival: this.#rival, overwritten, error: this.#error };
@@ -229,6 +234,18 @@ function storedIn({ records }: Snapshot, { own, claim, config }: Whose): LeaseRe
   });
   return ours.find((record) => record.key === key) ?? ours[0] ??
     records.find((record) => record.key === key && overwriterOf(record, claim) !== undefined);
+}
+
+/**
+ * Whether the store says that the subnet is another host's. It is given up before there is another: two hosts that
+ * announce one subnet are worse than one without any, and a store that takes no writes may still tell.
+ */
+function isAnothers({ records, revision }: Snapshot, own: Lease | undefined, claim: Claim): boolean {
+  if (own === undefined || revision < own.revision) return false;
+  const record = records.find(({ key }) => key === subnetKey(own.subnet));
+  if (record === undefined || record.node === claim.node) return false;
+  const lease = decodeRecord(record);
+  return !isRefusal(lease) && lease.publicIp !== claim.publicIp;
 }
 
 /** What a record says that a flannel host with our address wrote, or undefined for any other record. */

@@ -39,12 +39,10 @@ export class QuietLog implements Logger {
 
   /** Says what was left out and may be said by now, so that the last word on everything stands in the log. */
   flush(): void {
-    for (const [code, told] of this.#told) {
-      if (this.#isFull(told)) continue;
-      if (told.left > 0) {
-        told.left--; // the last one is told now
-        this.#write(told);
-      } else if (told.at.length === 0) this.#told.delete(code);
+    for (const told of this.#told.values()) {
+      if (told.left === 0 || this.#isFull(told)) continue;
+      told.left--; // the last one is told now
+      this.#write(told);
     }
   }
 

@@ -30,9 +30,14 @@ export class StoreState {
   watched(error: FlanError | undefined): boolean {
     const over = this.#watch !== undefined && error === undefined;
     this.#watch = error;
-    if (error === undefined) this.#heard = this.#clock.now();
+    if (error === undefined) this.told();
     this.#settle();
     return over;
+  }
+
+  /** The store said something, of whatever time. */
+  told(): void {
+    this.#heard = this.#clock.now();
   }
 
   /** What the keeper of the own lease met. A watch that goes on does not say that the store takes a write. */

@@ -221,10 +221,6 @@ export class Reconciler {
 
 /** Whether `changes` did what they say and no more, when there are so many objects more than before. */
 function tookNothingAlong(changes: readonly Change[], growth: number): boolean {
-  let expected = 0;
-  for (const { verb, object } of changes) {
-    if (object.kind === "link" || object.kind === "address") return false;
-    expected += verb === "add" ? 1 : verb === "delete" ? -1 : 0;
-  }
-  return growth === expected;
+  const sizes = { add: 1, replace: 0, delete: -1 };
+  return growth === changes.reduce((sum, { verb }) => sum + sizes[verb], 0);
 }

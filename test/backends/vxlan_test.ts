@@ -214,3 +214,22 @@ Deno.test("vxlan: flannel 0.7's data without a VNI is accepted, and keys in any 
   const { peers, refused } = vxlan.plan(view([old, nothing]), host());
   assert.deepEqual([peers.length, refused], [2, []]);
 });
+
+Deno.test("vxlan: a lease that stays makes the same objects, and others when this host or its network is another", () => {
+  const seen = view([2, 3]);
+  const first = vxlan.plan(seen, host());
+  const again = vxlan.plan({ ...seen, peers: [seen.peers[0]!, lease(4)] }, host());
+  const kept = again.objects.filter((object) => first.objects.includes(object));
+  assert.deepEqual(kept.map(({ kind }) => kind), ["nexthop", "fdb", "neighbour", "route"]);
+  const moved = vxlan.plan(seen, host({ publicIp: "192.0.2.2" }));
+  assert.deepEqual(moved.refused.map(({ code }) => code), ["duplicate-endpoint"]);
+  const other = vxlan.plan({ ...seen, network: config({ VNI: 7 }) }, host());
+  assert.deepEqual(other.refused.map(({ code }) => code), ["vni-mismatch", "vni-mismatch"]);
+  const renamed = seen.peers.map((peer) => ({ ...peer, backendData: { VtepMAC: macOf(peer.revision) } }));
+  const devices = [1, 7].map((VNI) =>
+    vxlan.plan({ ...seen, peers: renamed, network: config({ VNI }) }, host()).objects.map((object) =>
+      "link" in object ? object.link : object.kind
+    ).at(-1)
+  );
+  assert.deepEqual(devices, ["flan.1", "flan.7"]);
+});
