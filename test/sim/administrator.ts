@@ -1,5 +1,6 @@
 /** Somebody with etcdctl, and a flanneld: they write what they like, without a question. */
 import { encodeLease } from "../../lease/decode.ts";
+import { EtcdError } from "../../lease/etcd/gateway.ts";
 import { encoded, Keys } from "../../lease/etcd/keys.ts";
 import type { JsonObject } from "../../lease/go_json.ts";
 import type { Json } from "../../net/json.ts";
@@ -54,7 +55,8 @@ export class Administrator {
   /** Whether a lease says what {@link reserve} or {@link flannel} write. */
   isTheirs(key: string): boolean {
     const kv = this.#etcd.keys.get(`${PREFIX}/subnets/${key}`);
-    return kv !== undefined && /"PublicIP":"(0\.0\.0\.0|198\.51\.100\.\d+)"/.test(atob(String(kv.wire.value ?? "")));
+    return kv !== undefined &&
+      /"PublicIP":"(0\.0\.0\.0|198\.51\.100\.\d+)"/.test(atob(String(kv.wire.value ?? "")));
   }
 
   revoke(lease: string): void {
@@ -69,17 +71,20 @@ export class Administrator {
       backendData: { VNI: 1, VtepMAC: macOf(n) },
     });
     const granted = this.#own(() => this.#etcd.call("lease/grant", { TTL: "86400" }));
-    this.put(`subnets/${key}`, lease, String(granted.ID));
+    if (granted !== undefined) this.put(`subnets/${key}`, lease, String(granted.ID));
   }
 
   #txn(operation: JsonObject): void {
     this.#own(() => this.#etcd.call("kv/txn", { success: [operation] }));
   }
 
-  #own<T>(work: () => T): T {
+  /** A server that is full refuses an administrator, too. */
+  #own<T>(work: () => T): T | undefined {
     this.writing = true;
     try {
       return work();
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
     } finally {
       this.writing = false;
     }

@@ -130,8 +130,8 @@ const stall: Fault = (world) => {
   if (world.stall.stalled) return;
   const time = world.pick([2000, 12_000, LONG_MS + 5000]);
   world.tell(`etcd stands still for ${time / 1000} s`);
-  world.stall.begin();
-  world.later(time, () => world.stall.end());
+  world.stall.shut();
+  world.later(time, () => world.stall.open());
 };
 
 const backup: Fault = (world) => {
@@ -202,7 +202,13 @@ const deleteAll: Fault = (world) => {
 };
 
 const junk: Fault = (world) => {
-  const key = world.pick(["subnets/nonsense", "subnets-old/1", "subnets/10.5.7.0-33", "flan/leases/x", "flan/x"]);
+  const key = world.pick([
+    "subnets/nonsense",
+    "subnets-old/1",
+    "subnets/10.5.7.0-33",
+    "flan/leases/x",
+    "flan/x",
+  ]);
   world.tell(`an administrator writes ${key}`);
   world.admin.putText(key, world.pick(["{}", "", "\u00ff"]));
   world.later(20_000, () => world.admin.delete(`${PREFIX}/${key}`));

@@ -20,7 +20,14 @@ import { PREFIX, TTL, type World } from "./world.ts";
 const foreign: readonly KernelObject[] = [
   { ...defaultRoute, destination: "10.5.255.0/24" },
   { ...defaultRoute, destination: "172.16.0.0/12" },
-  { kind: "neighbour", link: "eth0", ip: "192.0.2.254", mac: "02:00:00:00:00:fe", state: "permanent", protocol: 0 },
+  {
+    kind: "neighbour",
+    link: "eth0",
+    ip: "192.0.2.254",
+    mac: "02:00:00:00:00:fe",
+    state: "permanent",
+    protocol: 0,
+  },
   { kind: "link", name: "br0", type: "bridge", alias: "", mac: "02:00:00:00:00:bb", mtu: 1500, up: true },
 ];
 
@@ -63,6 +70,8 @@ export class SimHost {
   wanted = true;
   readonly #world: World;
   #reach: Reach = "well";
+  /** Why it could not join the last time. */
+  #told = "";
 
   constructor(world: World, n: number) {
     this.#world = world;
@@ -175,12 +184,16 @@ export class SimHost {
   #ended(life: Life, error: unknown): void {
     if (this.life !== life) return;
     const defect = life.running || !(error instanceof FlanError);
-    if (defect) this.#world.fail(`${this.name}: the agent ended: ${error instanceof Error ? error.stack : error}`);
+    if (defect) {
+      this.#world.fail(`${this.name}: the agent ended: ${error instanceof Error ? error.stack : error}`);
+    }
     const code = (error as FlanError).code;
     this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
-    this.#world.tell(`${this.name} cannot join: ${messageOf(error)}`);
+    const why = `${this.name} cannot join: ${messageOf(error)}`;
+    if (why !== this.#told) this.#world.tell(why);
+    this.#told = why;
     this.kill();
-    this.#world.later(RESTART_MS, () => this.wanted && this.start());
+    this.#world.clock.sleep(RESTART_MS).then(() => this.wanted && !this.#world.isOver && this.start());
   }
 
   #logger(): Logger {

@@ -19,6 +19,8 @@ export class Invariants {
   readonly #read = new Map<SimHost, number>();
   /** Times of lines by host and cause. */
   readonly #lines = new Map<string, number[]>();
+  /** The lease that each host was seen to claim rightly. */
+  readonly #known = new Map<SimHost, unknown>();
   /** The etcd lease of each key, as of its last event. */
   readonly #attached = new Map<string, string>();
   /** What hosts that cannot reach etcd want, from when they lost it. */
@@ -31,23 +33,50 @@ export class Invariants {
     this.#watch();
   }
 
-  /** At every moment at which nothing goes on. */
+  /** At every moment at which nothing goes on: what an agent says and thinks. */
   check(): void {
     const { hosts } = this.#world;
     const bySubnet = new Map<string, SimHost>();
     for (const host of hosts) {
       this.#checkLog(host);
       this.#checkLoss(host);
-      this.#checkCutOff(host);
       this.#checkFlow(host);
       if (!host.inTouch) continue;
-      for (const subnet of new Set([host.subnet, addressOf(host)])) {
-        if (subnet === undefined) continue;
-        const other = bySubnet.get(subnet);
-        if (other !== undefined) this.#fail(`${other.name} and ${host.name} both have ${subnet}`);
-        bySubnet.set(subnet, host);
-      }
+      const { subnet } = host;
+      if (subnet === undefined) continue;
+      const other = bySubnet.get(subnet);
+      if (other !== undefined) this.#fail(`${other.name} and ${host.name} both have ${subnet}`);
+      bySubnet.set(subnet, host);
+      this.#checkHolder(host, subnet);
     }
+  }
+
+  /** Once a second: what is in the kernels. */
+  checkKernels(): void {
+    const bySubnet = new Map<string, SimHost>();
+    for (const host of this.#world.hosts) {
+      this.#checkCutOff(host);
+      const { spoiled } = host;
+      if (spoiled !== undefined) this.#fail(`${host.name}: ${keyOf(spoiled)} is not as it was`);
+      const subnet = host.inTouch && !host.codes.includes("kernel-refuses") ? addressOf(host) : undefined;
+      if (subnet === undefined) continue;
+      const other = bySubnet.get(subnet);
+      if (other !== undefined) {
+        this.#fail(`the kernels of ${other.name} and ${host.name} both have ${subnet}`);
+      }
+      bySubnet.set(subnet, host);
+    }
+  }
+
+  /** Whoever is in touch with the store does not claim what stands there in another's name. */
+  #checkHolder(host: SimHost, subnet: string): void {
+    const { keys } = this.#world.etcd;
+    const kv = keys.get(`${PREFIX}/subnets/${subnet.replace("/", "-")}`);
+    if (kv === undefined || kv === this.#known.get(host)) return;
+    const value = atob(String(kv.wire.value ?? ""));
+    if (value.includes(`"${host.agent!.state.host.publicIp}"`) || !value.includes('"PublicIP":"')) {
+      this.#known.set(host, kv);
+    } else this.#fail(`${host.name} claims ${subnet}, which is ${value}`);
   }
 
   /** After quiet. */
@@ -81,7 +110,9 @@ export class Invariants {
       if (host.life?.running !== true && host.refusals.size > 0 && this.#world.isFull) return;
       return this.#fail(`${host.name} has not joined`);
     }
-    const problems = agent.health.list().filter(({ code }) => code !== "lease-lost" || host.subnet === undefined);
+    const problems = agent.health.list().filter(({ code }) =>
+      code !== "lease-lost" || host.subnet === undefined
+    );
     if (host.subnet === undefined && this.#world.isFull) return;
     const bad = problems.filter(({ code }) => code !== "lease-lost");
     if (bad.length > 0) this.#fail(`${host.name} is not well: ${JSON.stringify(bad)}`);
@@ -98,7 +129,9 @@ export class Invariants {
     }
   }
 
-  #isPeer({ name, value, lease, node }: { name: string; value: Json; lease: string; node: string | undefined }) {
+  #isPeer(
+    { name, value, lease, node }: { name: string; value: Json; lease: string; node: string | undefined },
+  ) {
     const record = { key: name, value, node, expires: lease === "0" ? undefined : Infinity, revision: 1 };
     const decoded = decodeRecord(record);
     return !isRefusal(decoded) && decoded.backendType !== "";
@@ -122,7 +155,9 @@ export class Invariants {
     if (before === now) return;
     host.lastSubnet = now;
     if (before === undefined || agent.health.list().some(({ code }) => code === "lease-lost")) return;
-    const said = host.log.some(({ fields, message }) => fields.code === "lease-lost" && !message.startsWith("Well"));
+    const said = host.log.some(({ fields, message }) =>
+      fields.code === "lease-lost" && !message.startsWith("Well")
+    );
     if (!said) this.#fail(`${host.name} has ${now} instead of ${before} and says nothing`);
   }
 
@@ -130,7 +165,9 @@ export class Invariants {
   #checkCutOff(host: SimHost): void {
     const { agent } = host;
     const away = agent !== undefined && (host.reach !== "well" || this.#world.stall.stalled);
-    if (!away || agent.health.has("peer-expired") || !host.life!.gate.isOpen || host.life!.link.underWay > 0) {
+    if (
+      !away || agent.health.has("peer-expired") || !host.life!.gate.isOpen || host.life!.link.underWay > 0
+    ) {
       this.#frozenPlans.delete(host);
       return;
     }
@@ -149,14 +186,16 @@ export class Invariants {
   }
 
   #checkLog(host: SimHost): void {
-    if (host.spoiled !== undefined) this.#fail(`${host.name}: ${keyOf(host.spoiled)} is not as it was`);
     const from = this.#read.get(host) ?? 0;
+    if (from === host.log.length) return;
     for (const { at, message, fields } of host.log.slice(from)) {
       const cause = `${host.name} ${fields.code ?? message.replaceAll(/\d+/g, "#")}`;
       const times = (this.#lines.get(cause) ?? []).filter((time) => time > at - MINUTE_MS);
       times.push(at);
       this.#lines.set(cause, times);
-      if (times.length > MOST_LINES) this.#fail(`${cause} is logged ${times.length} times a minute: ${message}`);
+      if (times.length > MOST_LINES) {
+        this.#fail(`${cause} is logged ${times.length} times a minute: ${message}`);
+      }
     }
     this.#read.set(host, host.log.length);
   }
@@ -166,12 +205,15 @@ export class Invariants {
     const { etcd } = this.#world;
     this.#attached.clear();
     for (const { key, lease } of etcd.keys.range({ start: "", end: "\0" }, 0)) this.#attached.set(key, lease);
-    etcd.watch({ key: btoa("\0"), range_end: btoa("\0") }, (range) => ({
+    const leave = etcd.watch({ key: btoa("\0"), range_end: btoa("\0") }, (range) => ({
       range,
       deliver: ({ events }: JsonObject) => {
         for (const event of (events ?? []) as unknown as JsonObject[]) this.#judge(event);
       },
-      end: () => this.#world.isOver || this.#watch(),
+      end: () => {
+        leave();
+        if (!this.#world.isOver) this.#watch();
+      },
     }));
   }
 
@@ -195,7 +237,13 @@ export class Invariants {
     const name = key.slice(`${PREFIX}/subnets/`.length);
     try {
       parseKey(name);
-      const decoded = decodeRecord({ key: name, value: JSON.parse(value), node: undefined, expires: Infinity, revision: 1 });
+      const decoded = decodeRecord({
+        key: name,
+        value: JSON.parse(value),
+        node: undefined,
+        expires: Infinity,
+        revision: 1,
+      });
       if (isRefusal(decoded)) return decoded.reason;
     } catch (error) {
       return String(error);
@@ -211,7 +259,9 @@ export class Invariants {
 /** The subnet of this host's address in its kernel. */
 function addressOf({ stack }: SimHost): string | undefined {
   for (const object of stack.objects.values()) {
-    if (object.kind === "address" && object.link.startsWith("flan")) return object.address.replace(/\/32$/, "/24");
+    if (object.kind === "address" && object.link.startsWith("flan")) {
+      return object.address.replace(/\/32$/, "/24");
+    }
   }
   return undefined;
 }

@@ -68,7 +68,9 @@ export class Link implements Gateway {
     request: JsonObject,
     { signal, lifetime }: { signal: AbortSignal; lifetime: number },
   ): AsyncGenerator<JsonObject> {
-    const { gateway, gate } = this.#parts;
+    const { gateway, gate, stall } = this.#parts;
+    if (stall.stalled) await this.#inVain(signal);
+    if (signal.aborted) return;
     const both = AbortSignal.any([signal, this.#streams.signal]);
     const messages = gateway.watch(request, { signal: both, lifetime })[Symbol.asyncIterator]();
     try {
@@ -95,14 +97,13 @@ export class Link implements Gateway {
     method: Method,
     { request, failing }: { request: JsonObject; failing: Failing["effect"] | undefined },
   ): Promise<JsonObject> {
-    const { gateway, stall, clock } = this.#parts;
+    const { gateway, stall } = this.#parts;
     if (failing === "before") throw broken();
     await this.#delay();
     if (stall.stalled) {
       // It waits in the server's queue, whether or not somebody still waits for the answer.
       stall.later(() => gateway.call(method, request).catch(() => undefined));
-      await clock.sleep(CALL_TIMEOUT);
-      throw broken();
+      return await this.#inVain();
     }
     const answer = await gateway.call(method, request);
     if (failing === "after") throw broken();
@@ -111,10 +112,18 @@ export class Link implements Gateway {
   }
 
   async #receive(message: JsonObject): Promise<JsonObject> {
+    const { gate, stall } = this.#parts;
     this.underWay++;
-    await this.#parts.gate.through(this.#delay());
+    await stall.pass();
+    await gate.through(this.#delay());
     this.underWay--;
     return message;
+  }
+
+  /** Nothing comes back. Throws when that has taken too long, unless the caller gave up before. */
+  async #inVain(signal?: AbortSignal): Promise<never> {
+    await this.#parts.gate.through(this.#parts.clock.sleep(CALL_TIMEOUT, signal));
+    throw broken();
   }
 
   async #delay(): Promise<void> {

@@ -9,8 +9,8 @@ const kinds: Readonly<Record<string, Away>> = {
   "nobody reaches it": (world) => reach(world, "away"),
   "it swallows everything": (world) => reach(world, "black-hole"),
   "it stands still": ({ stall }) => {
-    stall.begin();
-    return () => stall.end();
+    stall.shut();
+    return () => stall.open();
   },
   "it is restarted": ({ etcd }) => {
     etcd.restart();
@@ -19,7 +19,7 @@ const kinds: Readonly<Record<string, Away>> = {
   "it is compacted meanwhile": (world) => {
     const back = reach(world, "away");
     return () => {
-      world.etcd.compact();
+      if (world.etcd.keys.compacted < world.etcd.keys.revision) world.etcd.compact();
       back();
     };
   },
@@ -29,7 +29,8 @@ const kinds: Readonly<Record<string, Away>> = {
 export async function outage(world: World): Promise<void> {
   const { hosts, invariants } = world;
   const [kind, begin] = world.pick(Object.entries(kinds));
-  const time = world.pick([1000, 30_000, TTL * 1000 + 20_000, TTL * 3000]);
+  // Who waits for a subnet takes the first that has expired; where there is none left, no lease may end.
+  const time = world.isFull ? 10_000 : world.pick([1000, 30_000, TTL * 1000 + 20_000, TTL * 3000]);
   world.tell(`etcd is away for ${time / 1000} s: ${kind}`);
   for (const host of hosts) {
     const routes = host.agent?.state.plan.objects.filter((object) => object.kind === "route") ?? [];

@@ -2,18 +2,21 @@
 import { PREFIX, TTL, type World } from "./world.ts";
 
 /** Longer than any back-off in flan, a lease's life, and the time for which an expired peer stays. */
-export const SETTLE_MS = TTL * 1000 + 150_000;
+export const SETTLE_MS = TTL * 1000 + 90_000;
 
 /** Lets everything work again, and takes away what nobody but its writer may take away. */
 export function heal(world: World): void {
   const { admin, etcd, stall, hosts, config } = world;
   world.tell("all is well from now on");
+  world.epoch++;
   etcd.full = false;
-  stall.end();
-  for (const { key } of admin.list("flan/")) if (!key.startsWith(`${PREFIX}/flan/leases/10.`)) admin.delete(key);
-  for (const { key, lease } of admin.list("subnets")) {
+  stall.open();
+  for (const { key } of admin.list("flan/")) {
+    if (!key.startsWith(`${PREFIX}/flan/leases/10.`)) admin.delete(key);
+  }
+  for (const { key, lease, value } of admin.list("subnets")) {
     const name = key.slice(`${PREFIX}/subnets/`.length);
-    const isJunk = !/^10\.[56]\.\d+\.0-24$/.test(name);
+    const isJunk = !/^10\.5\.\d+\.0-24$/.test(name) || !value.includes("VtepMAC");
     if (isJunk || lease === "0" && admin.isTheirs(name)) admin.delete(key);
   }
   admin.put("config", config);

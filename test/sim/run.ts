@@ -1,8 +1,7 @@
 /** One run of the simulation, the same whenever its seed is the same. */
 import { befall } from "./faults.ts";
-import { SETTLE_MS } from "./quiet.ts";
-import { heal } from "./quiet.ts";
 import { outage } from "./outage.ts";
+import { heal, SETTLE_MS } from "./quiet.ts";
 import { network, World } from "./world.ts";
 
 export interface RunOptions {
@@ -47,6 +46,6 @@ export async function run({ seed, rounds = 30 }: RunOptions): Promise<Outcome> {
 
 /** Most seeds have a handful of hosts, some twenty, and a few fifty. */
 function sizeOf(seed: number): number {
-  if (seed % 100 === 0) return 50;
-  return seed % 25 === 0 ? 20 : 3 + seed % 4;
+  if (seed % 250 === 0) return 50;
+  return seed % 100 === 0 ? 20 : 3 + seed % 4;
 }

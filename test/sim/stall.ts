@@ -1,22 +1,20 @@
+import { Gate } from "./gate.ts";
+
 /** An etcd that stands still (SIGSTOP, a full disk): connections stay, and what was asked meanwhile is done afterwards. */
-export class Stall {
-  #queue: (() => void)[] | undefined;
+export class Stall extends Gate {
+  readonly #queue: (() => void)[] = [];
 
   get stalled(): boolean {
-    return this.#queue !== undefined;
+    return !this.isOpen;
   }
 
-  begin(): void {
-    this.#queue ??= [];
-  }
-
+  /** Does something when it goes on. */
   later(work: () => void): void {
-    this.#queue!.push(work);
+    this.#queue.push(work);
   }
 
-  end(): void {
-    const queue = this.#queue ?? [];
-    this.#queue = undefined;
-    for (const work of queue) work();
+  override open(): void {
+    super.open();
+    for (const work of this.#queue.splice(0)) work();
   }
 }

@@ -41,6 +41,8 @@ export class World implements Disposable {
   /** Whether there are fewer subnets than hosts. */
   isFull = false;
   isOver = false;
+  /** Grows whenever all faults end. */
+  epoch = 0;
   #failure: Error | undefined;
 
   constructor({ seed, config = network }: WorldOptions) {
@@ -83,6 +85,7 @@ export class World implements Disposable {
     // In pieces, so that a run that has failed ends soon.
     for (let left = ms; left > 0 && this.#failure === undefined; left -= 1000) {
       await this.clock.advance(Math.min(left, 1000));
+      this.invariants.checkKernels();
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -92,9 +95,10 @@ export class World implements Disposable {
     await this.clock.turn();
   }
 
-  /** Does something when `ms` have passed, unless the run is over by then. */
+  /** Ends a fault when `ms` have passed, unless {@link heal} was faster. */
   later(ms: number, work: () => void): void {
-    this.clock.sleep(ms).then(() => this.isOver || work());
+    const { epoch } = this;
+    this.clock.sleep(ms).then(() => this.isOver || this.epoch !== epoch || work());
   }
 
   pick<T>(from: readonly T[]): T {
@@ -107,7 +111,9 @@ export class World implements Disposable {
       `${key} ${mod} ${lease} ${atob(String(wire.value ?? ""))}`
     );
     const kernels = this.hosts.map(({ name, stack }) => `${name}: ${[...stack.read()].map(keyOf).sort()}`);
-    const logs = this.hosts.flatMap(({ name, log }) => log.map(({ at, message }) => `${name} ${at} ${message}`));
+    const logs = this.hosts.flatMap(({ name, log }) =>
+      log.map(({ at, message }) => `${name} ${at} ${message}`)
+    );
     return [...keys, ...kernels, ...logs].join("\n");
   }
 }
