@@ -149,7 +149,8 @@ export class Invariants {
   /** A subnet that is another one, or none, was said to be lost. */
   #checkLoss(host: SimHost): void {
     const { agent } = host;
-    if (agent === undefined) return;
+    // It says so when it knows what it has instead.
+    if (agent === undefined || host.life!.link.underWay > 0) return;
     const before = host.lastSubnet;
     const now = host.subnet;
     if (before === now) return;
