@@ -143,8 +143,9 @@ export class LeaseWrites {
       }
       revision = isOurs ? kv!.modRevision : headerOf(answer).revision;
     } catch (error) {
-      // Where it is not known whether the transaction was committed, the lease may be in use.
+      // Where it is not known whether the transaction was committed, either lease may be in use, and one is not.
       if (id !== old) this.#leases.drop(id);
+      if (id !== old && !isConflict(error)) this.#leases.drop(old);
       if (isConflict(error)) await this.#leases.sweep();
       throw error;
     }

@@ -121,7 +121,8 @@ export class FakeEtcd {
     watcher.deliver({ header: this.#header(), created: true });
     if (first !== 0 && first < this.keys.compacted) {
       const compact = String(this.keys.compacted);
-      watcher.deliver({ header: this.#header(), canceled: true, compact_revision: compact });
+      const { revision: _, ...header } = this.#header();
+      watcher.deliver({ header, canceled: true, compact_revision: compact });
       return () => {};
     }
     if (first !== 0) {

@@ -1,7 +1,8 @@
 /** The store suite on etcd: in memory, and on real ones. */
 import { storeSteps, storeSuite } from "../../conformance/store_suite.ts";
-import { fakeNetwork, realNetworks } from "../../lib/etcd_networks.ts";
+import { realNetworks } from "../../lib/etcd_networks.ts";
 import { EtcdServer } from "../../lib/etcd_server.ts";
+import { fakeNetwork } from "../../lib/fake_network.ts";
 
 storeSuite({ name: "fake etcd", open: () => Promise.resolve(fakeNetwork()) });
 
