@@ -50,7 +50,8 @@ export class Agent {
     this.#log = new QuietLog(parts.log, parts.clock);
     this.#parts = { ...parts, log: this.#log };
     this.health = new Health(this.#log);
-    this.repairs = new Repairs(this.#parts);
+    // Each repair is a story of its own, and the pace of looks bounds how many there are.
+    this.repairs = new Repairs(parts);
     this.store = new StoreState(parts.store.url, parts.clock);
     this.#linger = new Linger(parts.clock);
     this.#inbox = new Inbox(parts.clock);
