@@ -23,6 +23,12 @@ const PAUSE = { first: 500, most: 30_000 };
 /** After so many streams that ended at once a new one is not taken for a recovery before it has lived a while. */
 const FLAPS = 2;
 
+/**
+ * After how long everything is listed again, in milliseconds: so many, and at random up to as many more. A restored
+ * backup that has gone on to the same revision in the same term is found by nothing else.
+ */
+const RESYNC = { least: 60 * 60 * 1000, spread: 10 * 60 * 1000 };
+
 export interface Watched {
   readonly gateway: Gateway;
   readonly keys: Keys;
@@ -74,12 +80,16 @@ class Follower {
   /** Streams in a row that began and did not last. */
   #flaps = 0;
   #inTrouble = false;
+  /** When to list again, by the monotonic clock. */
+  #resync: number;
 
   constructor(watched: Watched, { bell, signal }: { bell: Bell; signal: AbortSignal }) {
     this.#watched = watched;
     this.#bell = bell;
     this.#signal = signal;
     this.contents = watched.contents;
+    const { clock } = watched;
+    this.#resync = clock.monotonic() + RESYNC.least + clock.random(RESYNC.spread);
   }
 
   async run(): Promise<void> {
@@ -88,8 +98,9 @@ class Follower {
     while (!this.#signal.aborted) {
       const began = clock.monotonic();
       try {
-        if (!isCurrent) {
+        if (!isCurrent || began >= this.#resync) {
           this.contents = await list(this.contents);
+          this.#resync = began + RESYNC.least + clock.random(RESYNC.spread);
           this.#bell.ring();
         }
         isCurrent = await this.#stream(this.contents!);

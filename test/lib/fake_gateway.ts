@@ -8,6 +8,9 @@ import type { FakeEtcd } from "./fake_etcd.ts";
 /** How long a call waits for an answer, in milliseconds. */
 export const CALL_TIMEOUT = 5000;
 
+/** How late an event comes at most that others overtake, in milliseconds. */
+const LATE = 1000;
+
 /** `away`: nobody listens. `black-hole`: nothing comes back, and nobody hangs up. */
 export type Reach = "well" | "away" | "black-hole";
 
@@ -155,9 +158,8 @@ class Stream {
   }
 
   end(how: "ended" | "broken"): void {
-    this.#messages.push(...this.#held.splice(0));
     this.#ended = how;
-    this.wake();
+    this.#release();
   }
 
   /** The client hangs up. */
@@ -182,6 +184,11 @@ class Stream {
     }
   }
 
+  #release(): void {
+    this.#messages.push(...this.#held.splice(0));
+    this.wake();
+  }
+
   #deliver(message: JsonObject): void {
     const { reorders, duplicates } = this.#gateway;
     const isEvent = message.events !== undefined;
@@ -191,6 +198,7 @@ class Stream {
     this.#messages.push(...late);
     if (isEvent && duplicates && this.#clock.random(2) === 0) this.#held.push(message);
     this.wake();
+    if (this.#held.length > 0) this.#clock.sleep(LATE).then(() => this.#release());
   }
 }
 
