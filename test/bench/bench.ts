@@ -5,12 +5,15 @@
 import { Lab } from "../../cmd/demo/lab.ts";
 import { print, table } from "../../cmd/output.ts";
 import { converge, type Converged } from "./converge.ts";
+import { etcd, type EtcdFigures } from "./etcd.ts";
 import { latency } from "./latency.ts";
 import { startup } from "./startup.ts";
 import { throughput } from "./throughput.ts";
 
 const PEERS = [100, 1000, 10_000];
 const ROUNDS = 3;
+/** Leases in a real etcd. */
+const LEASES = [100, 10_000];
 
 /** The round with the middle time, so that one hiccup of the machine is not the figure. */
 async function medianOf(work: () => Promise<Converged>): Promise<Converged> {
@@ -59,6 +62,8 @@ async function measureNetwork() {
 const load = Deno.loadavg()[0]!.toFixed(1);
 const converged = await measureConvergence();
 const network = await measureNetwork();
+const etcds: EtcdFigures[] = [];
+for (const leases of LEASES) etcds.push(await etcd(leases));
 
 const fixed = (values: readonly number[]) => values.map((value) => value.toFixed(1)).join(" ");
 print(`machine: ${navigator.hardwareConcurrency} cores, load ${load} at the start\n`);
@@ -90,10 +95,38 @@ print(
   ),
 );
 
+print(`\non etcd, with ${etcds[0]!.latency.hosts} agents`);
+print(table(
+  [
+    "LEASES",
+    "LIST+PLAN",
+    "FIRST",
+    "READ",
+    "REQUESTS",
+    "AGENT",
+    "CHANGE",
+    "90 %",
+    "WORST",
+    "REQUESTS A CHANGE",
+  ],
+  etcds.map((one) => [
+    String(one.leases),
+    `${one.list.median} ms`,
+    `${one.list.first} ms`,
+    `${one.list.read} ms`,
+    `${one.list.requests}, ${one.list.megabytes} MB`,
+    `${one.rss} MB`,
+    `${one.latency.median} ms`,
+    `${one.latency.p90} ms`,
+    `${one.latency.worst} ms`,
+    String(one.requests),
+  ]),
+));
+
 const at = Deno.args.indexOf("--json");
 if (at >= 0) {
   Deno.writeTextFileSync(
     Deno.args[at + 1]!,
-    JSON.stringify({ schema: "flan.bench/v1", load, converged, ...network }, null, 2),
+    JSON.stringify({ schema: "flan.bench/v1", load, converged, ...network, etcd: etcds }, null, 2),
   );
 }

@@ -14,32 +14,34 @@ export interface Converged {
   readonly rss: number;
 }
 
-/** Writes a network with so many hosts that exist in the store only. */
+/** What has room for all of them. */
+export const config = { Network: "10.0.0.0/8", SubnetLen: 24, Backend: { Type: "vxlan" } };
+
+/** The lease of a host that exists in the store only; `i` is below 60,000. */
+export function absentHost(i: number) {
+  const hex = (n: number) => n.toString(16).padStart(2, "0");
+  const [high, low] = [(i >> 8) + 1, i & 255];
+  const value = {
+    PublicIP: `198.18.${high}.${low || 256 - 1}`,
+    PublicIPv6: null,
+    BackendType: "vxlan",
+    BackendData: { VNI: 1, VtepMAC: `02:00:00:01:${hex(high)}:${hex(low)}` },
+  };
+  return { key: `10.${high}.${low}.0-24`, node: i.toString(16).padStart(16, "0"), value };
+}
+
 function writeStore(path: string, peers: number): void {
   const expires = Math.floor(Date.now() / 1000) + 86_400;
-  const hex = (n: number) => n.toString(16).padStart(2, "0");
   const leases = Array.from({ length: peers }, (_, i) => {
-    const [high, low] = [(i >> 8) + 1, i & 255];
-    const value = {
-      PublicIP: `198.18.${high}.${low || 256 - 1}`,
-      PublicIPv6: null,
-      BackendType: "vxlan",
-      BackendData: { VNI: 1, VtepMAC: `02:00:00:01:${hex(high)}:${hex(low)}` },
-    };
-    return [`10.${high}.${low}.0-24`, {
-      revision: 2 + i,
-      expires,
-      node: i.toString(16).padStart(16, "0"),
-      value,
-    }] as const;
+    const { key, ...record } = absentHost(i);
+    return [key, { revision: 2 + i, expires, ...record }] as const;
   });
-  const config = { revision: 1, value: { Network: "10.0.0.0/8", SubnetLen: 24, Backend: { Type: "vxlan" } } };
   Deno.writeTextFileSync(
     path,
     JSON.stringify({
       schema: "flan.network/v1",
       revision: peers + 2,
-      config,
+      config: { revision: 1, value: config },
       leases: Object.fromEntries(leases),
       past: {},
     }),
@@ -68,15 +70,15 @@ export async function converge(lab: Lab, host: LabHost, peers: number): Promise<
       Boolean,
     ).length;
   if (routes !== peers) throw new Error(`${routes} routes for ${peers} peers`);
-  const rss = await weigh(lab, host, store);
+  const { code: joined, stderr: why } = await lab.flan(host, ["up", "--detach", ...store]);
+  if (joined !== 0) throw new Error(why);
+  const rss = memoryOf(host);
   await lab.flan(host, ["down"]);
   return { peers, real, user, system, rss };
 }
 
-/** Megabytes of an agent that has joined and is idle. */
-async function weigh(lab: Lab, host: LabHost, store: readonly string[]): Promise<number> {
-  const { code, stderr } = await lab.flan(host, ["up", "--detach", ...store]);
-  if (code !== 0) throw new Error(stderr);
+/** Megabytes that the agent of a host has resident. */
+export function memoryOf(host: LabHost): number {
   const pid = Deno.readTextFileSync(`${host.runDir}/agent.lock`).trim();
   const kilobytes = Number(/^VmRSS:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]);
   return Math.round(kilobytes / 1024);

@@ -14,7 +14,7 @@ export interface Latency {
 }
 
 /** Follows `ip monitor route` of a host, and resolves waiters when a line with their text comes. */
-function monitor(lab: Lab, index: number) {
+function monitor(lab: Agents, index: number) {
   const host = lab.hosts[index]!;
   const [program, ...args] = lab.command(host, ["ip", "monitor", "route"]);
   const child = new Deno.Command(program, { args, stdout: "piped", stdin: "null" }).spawn();
@@ -40,8 +40,11 @@ function monitor(lab: Lab, index: number) {
   };
 }
 
+/** What it takes of a lab. */
+export type Agents = Pick<Lab, "hosts" | "store" | "command">;
+
 /** The lab's hosts run agents already. */
-export async function latency(lab: Lab, rounds: number): Promise<Latency> {
+export async function latency(lab: Agents, rounds: number): Promise<Latency> {
   const store = openStore(lab.store, { clock: systemClock, log: silent });
   const monitors = lab.hosts.map((_, i) => monitor(lab, i));
   const all = (line: string) => Promise.all(monitors.map((one) => one.seen(line)));
