@@ -97,7 +97,6 @@ Deno.test("events that no etcd sends are trouble, and the view stays and goes on
     await store.create(lease(1));
     const { revision } = await store.read();
     const watch = gateway.watch.bind(gateway);
-    // deno-lint-ignore require-yield -- the second message is what the test is about
     gateway.watch = async function* () {
       yield { header: { ...header, cluster_id: network.etcd.clusterId }, created: true };
       yield { header, events: bad } as JsonObject;
