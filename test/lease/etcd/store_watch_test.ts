@@ -211,6 +211,26 @@ Deno.test("duplicated and late events leave the latest state, and never an older
   }
 });
 
+Deno.test("an event that comes again after the removal of its key does not bring it back", async () => {
+  const network = fakeNetwork();
+  await watching(network, async (watch) => {
+    const { gateway, other, snapshots } = watch;
+    const open = gateway.watch.bind(gateway);
+    gateway.watch = async function* (...options) {
+      const seen = [];
+      for await (const message of open(...options)) {
+        seen.push(message);
+        yield* [message, ...seen.slice(1, -1)];
+      }
+    };
+    await network.clock.advance(20_000);
+    const made = await other.create(lease(3));
+    await other.remove(made.key, made.revision);
+    await assertLatest(network, watch);
+    assert.deepEqual(nodes(snapshots.at(-1)), ["node-1", "node-2"]);
+  });
+});
+
 Deno.test("events that arrive together make one snapshot, and what has not changed stays the same object", async () => {
   const network = fakeNetwork();
   await watching(network, async (watch) => {
