@@ -1,6 +1,5 @@
 /** What can be wrong with an etcd and with the keys in it, beside the leases. */
-import { FlanError } from "../../net/errors.ts";
-import { messageOf } from "../../net/errors.ts";
+import { FlanError, messageOf } from "../../net/errors.ts";
 import { printable, quoted } from "../../net/text.ts";
 import type { JsonObject } from "../go_json.ts";
 import type { StoreFinding } from "../store.ts";
