@@ -247,7 +247,8 @@ export class Agent {
   }
 
   #seenEvent(event: KernelEvent): void {
-    if (this.#overlay.reconciler.knows(event)) return;
+    const asked = this.#inbox.wanted.has(event.subject ?? "");
+    if (!asked && this.#overlay.reconciler.knows(event)) return;
     const { device, config } = this.#overlay.network;
     const reason = this.#inbox.take(event, {
       device,

@@ -112,12 +112,16 @@ export class Reconciler {
   }
 
   /**
-   * Whether the event says only what is known: an FDB entry is gone that nobody believes to be there. Linux does
-   * not tell whose doing that was, and each that this reconciler removes would have the whole kernel read.
+   * Whether the event says only what is known: a neighbour or an FDB entry is gone that nobody believes to be there.
+   * Linux does not tell whose doing that was, and each that this reconciler removes would have the whole kernel read.
    */
-  knows({ group, action, link = "", mac }: KernelEvent): boolean {
-    if (group !== "neighbour" || action !== "delete" || mac === undefined) return false;
-    return !this.#believed.has(keyOf({ kind: "fdb", link, mac, remote: "" }));
+  knows({ group, action, link = "", subject: ip, mac }: KernelEvent): boolean {
+    if (group !== "neighbour" || action !== "delete") return false;
+    if (mac !== undefined) return !this.#believed.has(keyOf({ kind: "fdb", link, mac, remote: "" }));
+    if (ip === undefined) return false;
+    return !this.#believed.has(
+      keyOf({ kind: "neighbour", link, ip, mac: "", state: "none", protocol: 0 }),
+    );
   }
 
   /** One look and one attempt; returns whether another may help. */

@@ -123,7 +123,7 @@ Deno.test("settled: what a removal takes along is missed by the next call", asyn
   assert.equal(kernel.calls.dump, 1);
 });
 
-Deno.test("events: an FDB entry that this reconciler removed is known to be gone, one that it made is not", async () => {
+Deno.test("events: what this reconciler removed for a peer is known to be gone, what it made is not", async () => {
   const { reconciler } = setup();
   await reconciler.reconcile(planned([2, 3]));
   await reconciler.reconcile(planned([2]));
@@ -133,4 +133,6 @@ Deno.test("events: an FDB entry that this reconciler removed is known to be gone
   assert.equal(reconciler.knows({ ...gone(3), action: "new" }), false);
   const { mac: _, ...nameless } = gone(3);
   assert.equal(reconciler.knows(nameless), false, "which entry it was is not known");
+  const neighbour = (n: number) => ({ ...nameless, subject: `10.5.${n}.0` });
+  assert.deepEqual([reconciler.knows(neighbour(3)), reconciler.knows(neighbour(2))], [true, false]);
 });
