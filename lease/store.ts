@@ -83,7 +83,7 @@ export interface StoreFinding {
 }
 
 export interface Snapshot {
-  /** Grows with every write, not necessarily with an expiry; 0 for a store that holds nothing yet. */
+  /** Grows with every write, not necessarily with an expiry. A store that others share, too, grows by their writes. */
   readonly revision: number;
   /** The network config, or undefined where no network was started. */
   readonly config: StoredConfig | undefined;

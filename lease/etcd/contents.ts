@@ -96,6 +96,12 @@ export class Contents {
     return this.#leases.get(key)?.kv.lease ?? "0";
   }
 
+  /** flan's word on the lease that stands at a key, if it is about that one. */
+  wordOn(key: string): Word | undefined {
+    const said = this.#words.get(key);
+    return said?.kv.modRevision === this.#leases.get(key)?.kv.modRevision ? said?.word : undefined;
+  }
+
   /** The past leases, each with the revision of the word that tells of it. */
   pastWords(): PastWord[] {
     return this.#past.list().map((past) => ({ past, revision: this.#words.get(past.key)!.kv.modRevision }));
@@ -175,8 +181,7 @@ export class Contents {
     const held = this.#leases.get(key);
     if (held === undefined) return undefined;
     const { kv, value, record } = held;
-    const said = this.#words.get(key);
-    const node = said !== undefined && said.kv.modRevision === kv.modRevision ? said.word.node : undefined;
+    const node = this.wordOn(key)?.node;
     if (record !== undefined && record.node === node) return record;
     const expires = kv.lease === "0" ? undefined : Infinity;
     return held.record = { key, value, node, expires, revision: kv.modRevision };

@@ -11,8 +11,11 @@ import { EtcdError, type Gateway, grpc } from "./gateway.ts";
 import { encoded, get, type Keys, put, remove, standsAt } from "./keys.ts";
 import { heldWord, releasedWord, type Word, wordOf } from "./words.ts";
 
-/** How often a renewal writes the same value again: the only thing by which a flannel host mends its routes. */
-const COURTESY = 60 * 60 * 1000;
+/**
+ * How often a renewal writes the same value again, in milliseconds: the only thing by which a flannel host mends
+ * its routes.
+ */
+export const COURTESY = 60 * 60 * 1000;
 
 /** A lease as it stands, with flan's word on it where that is about it. */
 interface Standing {
