@@ -136,9 +136,11 @@ export class LeaseKeeper {
   /** Milliseconds until {@link keep} has something to do. */
   nextIn(): number {
     const { clock } = this.#parts;
-    if (this.#failures > 0) return Math.max(0, this.#retryAt - clock.monotonic());
     const until = this.#overwritten.nextIn();
-    return this.#left ? until : Math.min(until > 0 ? until : Infinity, this.#renewIn());
+    // As long as it is left alone, what failed before is not tried again either.
+    if (this.#left && until > 0) return until;
+    if (this.#failures > 0) return Math.max(0, this.#retryAt - clock.monotonic());
+    return this.#left ? 0 : Math.min(until > 0 ? until : Infinity, this.#renewIn());
   }
 
   #renewIn(): number {

@@ -40,6 +40,30 @@ Deno.test("lease: a subnet that the store gives to another is given up at once, 
   assert.equal((await network.record(host.subnet!))?.node, host.node);
 });
 
+Deno.test("lease: overwritten again after a write that failed, it is left alone and the agent rests", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const subnet = host.subnet!;
+  const { key, value } = (await network.record(subnet))!;
+  const overwrite = async () => {
+    const there = await network.record(subnet);
+    if (there !== undefined) await network.remove(subnet);
+    await network.store.create({ key, value, node: undefined, ttl: TTL });
+  };
+  await overwrite();
+  await network.clock.advance(1000);
+  assert.equal((await network.record(subnet))?.node, host.node, "taken back at once");
+  const heal = refuseWrites(host);
+  await network.remove(subnet);
+  await network.clock.turn();
+  await overwrite();
+  await network.clock.advance(10_000);
+  assert.ok(host.codes.includes("lease-overwritten"));
+  heal();
+  await network.clock.advance(3 * MINUTE);
+  assert.equal((await network.record(subnet))?.node, host.node);
+});
+
 Deno.test("store away: a snapshot that was on its way does not end the trouble", async () => {
   await using network = await TestNetwork.start();
   const host = network.host(1);
