@@ -13,6 +13,7 @@ export class Administrator {
   /** Whether what is written now is by this hand. */
   writing = false;
   readonly #etcd: FakeEtcd;
+  #flannels = 0;
 
   constructor(etcd: FakeEtcd) {
     this.#etcd = etcd;
@@ -64,7 +65,8 @@ export class Administrator {
   }
 
   /** What a flanneld does: a lease of a day, and a write that compares only where there was no key. */
-  flannel(n: number, key: string): void {
+  flannel(key: string): void {
+    const n = ++this.#flannels;
     const lease = encodeLease({
       publicIp: `198.51.100.${n}`,
       backendType: "vxlan",

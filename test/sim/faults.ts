@@ -59,7 +59,8 @@ const freeze = forOne((host, world) => {
   world.later(time, () => host.life?.gate === gate && gate.open());
 });
 
-const cutOff = forSome((hosts, world) => {
+const cutOff = forSome((some, world) => {
+  const hosts = some.filter(({ reach }) => reach === "well");
   const reach = world.pick(["away", "black-hole"] as const);
   const time = world.pick([200, 8000, 35_000, LONG_MS + 10_000, 3 * LONG_MS]);
   world.tell(`etcd is ${reach} for ${names(hosts)} for ${time / 1000} s`);
@@ -109,6 +110,7 @@ const compact: Fault = (world) => {
 
 /** A watch that comes back finds its revision gone. */
 const compactMeanwhile = forOne((host, world) => {
+  if (host.reach !== "well") return;
   world.tell(`etcd is compacted while ${host.name} is away`);
   host.reach = "away";
   world.later(12_000, () => compact(world));
@@ -166,10 +168,11 @@ const ownLease = (what: string, work: (world: World, own: { host: SimHost; key: 
 
 const deleteLease = ownLease("deletes", ({ admin }, { key }) => admin.delete(`${PREFIX}/subnets/${key}`));
 
-const deleteWord = ownLease(
-  "deletes flan's word on",
-  ({ admin }, { key }) => admin.delete(`${PREFIX}/flan/leases/${key}`),
-);
+/** Once a run: who is overwritten more often waits longer each time before it takes its lease back. */
+const deleteWord = ownLease("deletes flan's word on", (world, { key }) => {
+  if (!world.wordless) world.admin.delete(`${PREFIX}/flan/leases/${key}`);
+  world.wordless = true;
+});
 
 const revokeLease = ownLease("revokes the etcd lease of", ({ admin, etcd }, { key }) => {
   const { lease } = etcd.keys.get(`${PREFIX}/subnets/${key}`)!;
@@ -177,8 +180,8 @@ const revokeLease = ownLease("revokes the etcd lease of", ({ admin, etcd }, { ke
 });
 
 /** Another host's, as after a mistake of an administrator or of a flanneld that renews too late. */
-const giveAway = ownLease("gives a flannel host", ({ admin, chance }, { key }) => {
-  admin.flannel(1 + chance.random(100), key);
+const giveAway = ownLease("gives a flannel host", ({ admin }, { key }) => {
+  admin.flannel(key);
 });
 
 const rewrite = ownLease("writes nonsense into", (world, { key }) => {
@@ -192,7 +195,8 @@ const touch = ownLease("writes once more what stands in", (world, { key }) => {
 });
 
 const deleteAll: Fault = (world) => {
-  const below = world.pick(["subnets/", "flan/", "subnets/", ""]);
+  const below = world.pick(world.wordless ? ["subnets/"] : ["subnets/", "flan/", "subnets/", ""]);
+  world.wordless ||= below !== "subnets/";
   world.tell(`an administrator deletes everything below ${PREFIX}/${below}`);
   const config = world.admin.list("config")[0];
   for (const { key } of world.admin.list(below === "" ? "flan/" : below)) world.admin.delete(key);
@@ -224,11 +228,10 @@ const reserve: Fault = (world) => {
 
 /** A flanneld takes a free subnet, and goes again. */
 const flannel: Fault = (world) => {
-  const n = 1 + world.chance.random(100);
   const key = `10.5.${1 + world.chance.random(world.isFull ? world.hosts.length : 20)}.0-24`;
   if (world.etcd.keys.get(`${PREFIX}/subnets/${key}`) !== undefined) return;
-  world.tell(`flannel host ${n} takes ${key}`);
-  world.admin.flannel(n, key);
+  world.tell(`a flannel host takes ${key}`);
+  world.admin.flannel(key);
   world.later(world.pick([10_000, 100_000]), () => world.admin.withdraw(key));
 };
 

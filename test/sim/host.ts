@@ -40,6 +40,8 @@ export interface Told {
   readonly at: number;
   readonly message: string;
   readonly fields: Fields;
+  /** Which of the host's processes said it. */
+  readonly process: number;
 }
 
 /** One process: it ends by being killed only, and comes again when it cannot join. */
@@ -72,6 +74,7 @@ export class SimHost {
   #reach: Reach = "well";
   /** Why it could not join the last time. */
   #told = "";
+  #processes = 0;
 
   constructor(world: World, n: number) {
     this.#world = world;
@@ -102,7 +105,9 @@ export class SimHost {
   }
 
   get inTouch(): boolean {
-    return this.life !== undefined && this.life.running && this.life.link.inTouch;
+    // A store without a network is as good as none.
+    const hasNetwork = this.#world.etcd.keys.get(`${PREFIX}/config`) !== undefined;
+    return hasNetwork && this.life !== undefined && this.life.running && this.life.link.inTouch;
   }
 
   /** How its network reaches etcd. */
@@ -197,8 +202,9 @@ export class SimHost {
   }
 
   #logger(): Logger {
-    const log = (_level: Level, message: string, fields: Fields = {}) => {
-      if (_level !== "debug") this.log.push({ at: this.#world.clock.monotonic(), message, fields });
+    const process = ++this.#processes;
+    const log = (level: Level, message: string, fields: Fields = {}) => {
+      if (level !== "debug") this.log.push({ at: this.#world.clock.monotonic(), message, fields, process });
     };
     return { log };
   }

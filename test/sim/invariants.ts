@@ -12,6 +12,8 @@ import { PREFIX, type World } from "./world.ts";
 /** Lines of one cause in a minute. */
 const MOST_LINES = 10;
 const MINUTE_MS = 60_000;
+/** Milliseconds that two attempts to get a subnet are apart at most, with their requests. */
+const ATTEMPT_MS = 1500;
 
 export class Invariants {
   readonly #world: World;
@@ -19,6 +21,8 @@ export class Invariants {
   readonly #read = new Map<SimHost, number>();
   /** Times of lines by host and cause. */
   readonly #lines = new Map<string, number[]>();
+  /** Since when hosts that are in touch claim what is another's, by the monotonic clock. */
+  readonly #claimed = new Map<SimHost, number>();
   /** The lease that each host was seen to claim rightly. */
   readonly #known = new Map<SimHost, unknown>();
   /** The etcd lease of each key, as of its last event. */
@@ -45,10 +49,19 @@ export class Invariants {
       const { subnet } = host;
       if (subnet === undefined) continue;
       const other = bySubnet.get(subnet);
-      if (other !== undefined) this.#fail(`${other.name} and ${host.name} both have ${subnet}`);
+      const rival = other === undefined ? this.#holder(host, subnet) : other.name;
       bySubnet.set(subnet, host);
-      this.#checkHolder(host, subnet);
+      if (rival === undefined) this.#claimed.delete(host);
+      else this.#contested(host, `${host.name} claims ${subnet}, which is of ${rival}`);
     }
+  }
+
+  /** Whoever finds its subnet taken may be between two attempts to get another one, for a moment. */
+  #contested(host: SimHost, why: string): void {
+    const now = this.#world.clock.monotonic();
+    const since = this.#claimed.get(host) ?? now;
+    this.#claimed.set(host, since);
+    if (now - since > ATTEMPT_MS) this.#fail(why);
   }
 
   /** Once a second: what is in the kernels. */
@@ -68,15 +81,15 @@ export class Invariants {
     }
   }
 
-  /** Whoever is in touch with the store does not claim what stands there in another's name. */
-  #checkHolder(host: SimHost, subnet: string): void {
-    const { keys } = this.#world.etcd;
-    const kv = keys.get(`${PREFIX}/subnets/${subnet.replace("/", "-")}`);
-    if (kv === undefined || kv === this.#known.get(host)) return;
+  /** Another host in whose name the subnet stands in the store. */
+  #holder(host: SimHost, subnet: string): string | undefined {
+    const kv = this.#world.etcd.keys.get(`${PREFIX}/subnets/${subnet.replace("/", "-")}`);
+    if (kv === undefined || kv === this.#known.get(host)) return undefined;
     const value = atob(String(kv.wire.value ?? ""));
-    if (value.includes(`"${host.agent!.state.host.publicIp}"`) || !value.includes('"PublicIP":"')) {
-      this.#known.set(host, kv);
-    } else this.#fail(`${host.name} claims ${subnet}, which is ${value}`);
+    if (!value.includes(`"${host.agent!.state.host.publicIp}"`) && value.includes('"PublicIP":"')) {
+      return value;
+    }
+    this.#known.set(host, kv);
   }
 
   /** After quiet. */
@@ -189,8 +202,8 @@ export class Invariants {
   #checkLog(host: SimHost): void {
     const from = this.#read.get(host) ?? 0;
     if (from === host.log.length) return;
-    for (const { at, message, fields } of host.log.slice(from)) {
-      const cause = `${host.name} ${fields.code ?? message.replaceAll(/\d+/g, "#")}`;
+    for (const { at, message, fields, process } of host.log.slice(from)) {
+      const cause = `${host.name} (${process}) ${fields.code ?? message.replaceAll(/\d+/g, "#")}`;
       const times = (this.#lines.get(cause) ?? []).filter((time) => time > at - MINUTE_MS);
       times.push(at);
       this.#lines.set(cause, times);

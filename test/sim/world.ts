@@ -40,6 +40,8 @@ export class World implements Disposable {
   readonly backups: Backup[] = [];
   /** Whether there are fewer subnets than hosts. */
   isFull = false;
+  /** Whether flan's own words were deleted once. */
+  wordless = false;
   isOver = false;
   /** Grows whenever all faults end. */
   epoch = 0;
