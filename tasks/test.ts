@@ -22,7 +22,7 @@ const parts: readonly Part[] = [
   { name: "format", within: [], args: ["fmt", "--check", "--quiet"] },
   { name: "lint", within: [], args: ["lint", "--quiet"] },
   { name: "types", within: [], args: ["check", "--quiet", "."] },
-  { name: "architecture", within: [], args: test(["test/arch_test.ts"]) },
+  { name: "architecture", within: [], args: test(["test/arch_test.ts", "test/readme_test.ts"]) },
   {
     name: "unit",
     within: [],
