@@ -97,6 +97,8 @@ class Follower {
     let isCurrent = this.contents !== undefined;
     while (!this.#signal.aborted) {
       const began = clock.monotonic();
+      // What was compacted or restored is listed at once, but not again and again.
+      let isPrompt = !isCurrent;
       try {
         if (!isCurrent || began >= this.#resync) {
           this.contents = await list(this.contents);
@@ -104,14 +106,16 @@ class Follower {
           this.#bell.ring();
         }
         isCurrent = await this.#stream(this.contents!);
+        isPrompt = !isCurrent;
       } catch (error) {
         if (this.#signal.aborted) return;
+        // It may come back from a backup, and by then look as if it had only gone on.
+        isCurrent = false;
         this.#fail(troubleIn(error));
       }
       if (clock.monotonic() - began >= LONG && !this.#inTrouble) this.#failures = this.#flaps = 0;
       else this.#failures++;
-      // What was compacted or restored is listed at once, but not again and again.
-      if (this.#failures > (isCurrent ? 0 : 1)) await clock.sleep(this.#pause(), this.#signal);
+      if (this.#failures > (isPrompt ? 1 : 0)) await clock.sleep(this.#pause(), this.#signal);
     }
   }
 
