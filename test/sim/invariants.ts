@@ -12,8 +12,8 @@ import { PREFIX, type World } from "./world.ts";
 /** Lines of one cause in a minute. */
 const MOST_LINES = 10;
 const MINUTE_MS = 60_000;
-/** Milliseconds that two attempts to get a subnet are apart at most, with their requests. */
-const ATTEMPT_MS = 1500;
+/** Milliseconds for which a host that looks for another subnet may be between two attempts, when many do so. */
+const ATTEMPT_MS = 5000;
 
 export class Invariants {
   readonly #world: World;
@@ -21,6 +21,8 @@ export class Invariants {
   readonly #read = new Map<SimHost, number>();
   /** Times of lines by host and cause. */
   readonly #lines = new Map<string, number[]>();
+  /** Since when hosts have another subnet and have not said so. */
+  readonly #silent = new Map<SimHost, number>();
   /** Since when hosts that are in touch claim what is another's, by the monotonic clock. */
   readonly #claimed = new Map<SimHost, number>();
   /** The lease that each host was seen to claim rightly. */
@@ -159,20 +161,23 @@ export class Invariants {
     return isObject(value) ? value.node as string : undefined;
   }
 
-  /** A subnet that is another one, or none, was said to be lost. */
+  /** A subnet that is another one, or none, was said to be lost, as soon as it is known what there is instead. */
   #checkLoss(host: SimHost): void {
     const { agent } = host;
-    // It says so when it knows what it has instead.
-    if (agent === undefined || host.life!.link.underWay > 0) return;
     const before = host.lastSubnet;
-    const now = host.subnet;
-    if (before === now) return;
-    host.lastSubnet = now;
-    if (before === undefined || agent.health.list().some(({ code }) => code === "lease-lost")) return;
-    const said = host.log.some(({ fields, message }) =>
-      fields.code === "lease-lost" && !message.startsWith("Well")
-    );
-    if (!said) this.#fail(`${host.name} has ${now} instead of ${before} and says nothing`);
+    if (agent === undefined || host.subnet === before) {
+      this.#silent.delete(host);
+      return;
+    }
+    const said = before === undefined || agent.health.has("lease-lost") ||
+      host.log.some(({ fields, message }) => fields.code === "lease-lost" && !message.startsWith("Well"));
+    const now = this.#world.clock.monotonic();
+    const since = host.life!.link.underWay > 0 ? now : this.#silent.get(host) ?? now;
+    this.#silent.set(host, since);
+    if (said) host.lastSubnet = host.subnet;
+    else if (now - since > ATTEMPT_MS) {
+      this.#fail(`${host.name} has ${host.subnet}, not ${before}, and does not say so`);
+    }
   }
 
   /** Whoever cannot reach etcd goes on with what it knew. */
