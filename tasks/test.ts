@@ -36,7 +36,7 @@ const parts: readonly Part[] = [
       "test/cmd",
     ], ["--parallel"]),
   },
-  { name: "sim", within: [], args: test(["test/sim"]) },
+  { name: "sim", within: [], args: test(["test/sim"], ["--parallel"]) },
   { name: "cli", within: [], args: test(["test/cli"], ["--parallel"]) },
   // A namespace of their own: these tests change links and routes in the one they run in.
   {

@@ -27,6 +27,8 @@ export interface Failing {
 
 export class Link implements Gateway {
   failing: Failing | undefined;
+  /** Called when that call fails. */
+  failed: () => void = () => {};
   /** Calls since the beginning. */
   calls = 0;
   /** Requests and answers on their way. */
@@ -98,7 +100,7 @@ export class Link implements Gateway {
     { request, failing }: { request: JsonObject; failing: Failing["effect"] | undefined },
   ): Promise<JsonObject> {
     const { gateway, stall } = this.#parts;
-    if (failing === "before") throw broken();
+    if (failing === "before") this.#fail();
     await this.#delay();
     if (stall.stalled) {
       // It waits in the server's queue, whether or not somebody still waits for the answer.
@@ -106,7 +108,7 @@ export class Link implements Gateway {
       return await this.#inVain();
     }
     const answer = await gateway.call(method, request);
-    if (failing === "after") throw broken();
+    if (failing === "after") this.#fail();
     await this.#delay();
     return answer;
   }
@@ -118,6 +120,11 @@ export class Link implements Gateway {
     await gate.through(this.#delay());
     this.underWay--;
     return message;
+  }
+
+  #fail(): never {
+    this.failed();
+    throw broken();
   }
 
   /** Nothing comes back. Throws when that has taken too long, unless the caller gave up before. */

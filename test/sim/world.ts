@@ -84,6 +84,7 @@ export class World implements Disposable {
 
   /** Lets time pass. Throws what {@link fail} was told. */
   async pass(ms: number): Promise<void> {
+    await this.clock.turn();
     // In pieces, so that a run that has failed ends soon.
     for (let left = ms; left > 0 && this.#failure === undefined; left -= 1000) {
       await this.clock.advance(Math.min(left, 1000));
