@@ -131,6 +131,7 @@ class Follower {
     };
     const limits = { signal: this.#signal, lifetime: LIFETIME.least + clock.random(LIFETIME.spread) };
     const over = new AbortController();
+    const began = clock.monotonic();
     let isCreated = false;
     try {
       for await (const message of gateway.watch(request, limits)) {
@@ -150,7 +151,9 @@ class Follower {
       over.abort();
     }
     if (!isCreated && !this.#signal.aborted) throw trouble("the watch ended before it began");
-    return true;
+    // A server that stopped in good order may be another one when it is there again, and so may any after a long sleep.
+    const lived = clock.monotonic() - began;
+    return lived >= limits.lifetime && lived < limits.lifetime + LONG;
   }
 
   /** A stream has begun: the trouble is over, unless the last ones broke again at once. */
