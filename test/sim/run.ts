@@ -49,6 +49,6 @@ export async function run({ seed, rounds = 30 }: RunOptions): Promise<Outcome> {
 
 /** Most seeds have a handful of hosts, some twenty, and a few fifty. */
 function sizeOf(seed: number): number {
-  if (seed % 250 === 0) return 50;
+  if (seed % 500 === 0) return 50;
   return seed % 100 === 0 ? 20 : 3 + seed % 4;
 }
