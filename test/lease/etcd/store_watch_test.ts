@@ -291,3 +291,14 @@ Deno.test("a backup that has gone on to the revision and term that are known is 
     assert.deepEqual(nodes(watch.snapshots.at(-1)), ["node-1", "node-2", "node-4"]);
   });
 });
+
+Deno.test("a stream that the server ends before its time is followed by a listing", async () => {
+  const network = fakeNetwork();
+  await watching(network, async (watch) => {
+    await network.clock.advance(5000);
+    watch.gateway.endStreams();
+    await network.clock.advance(5000);
+    assert.equal(watch.gateway.calls.get("kv/range"), 1);
+    await assertLatest(network, watch);
+  });
+});
