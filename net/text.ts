@@ -15,15 +15,28 @@ export function isPrintable(text: string): boolean {
   return text.search(unsafe) < 0;
 }
 
-/** `value` as it stands in an error message: JSON form, printable, cut to `limit` characters. */
+/**
+ * `value` as it stands in an error message: JSON form, printable, cut to `limit` characters. No more of the value is
+ * looked at than is shown, so that a large one costs no more than a small one.
+ */
 export function quoted(value: unknown, limit = 80): string {
-  let text: string;
-  try {
-    text = typeof value === "string" && value.length > limit
-      ? JSON.stringify(value.slice(0, limit)) + "…"
-      : JSON.stringify(value) ?? String(value);
-  } catch {
-    text = String(value);
+  return printable(beginning(value, limit), limit + 8);
+}
+
+/** The JSON form, up to some characters beyond `limit`. */
+function beginning(value: unknown, limit: number): string {
+  if (limit <= 0) return "";
+  if (typeof value === "string") {
+    return JSON.stringify(value.slice(0, limit)) + (value.length > limit ? "…" : "");
   }
-  return printable(text, limit + 8);
+  if (typeof value !== "object" || value === null) return String(value);
+  const isArray = Array.isArray(value);
+  let text = isArray ? "[" : "{";
+  for (const name of isArray ? value.keys() : Object.keys(value)) {
+    if (text.length > limit) return text;
+    if (text.length > 1) text += ",";
+    if (!isArray) text += `${beginning(name, limit)}:`;
+    text += beginning((value as Record<PropertyKey, unknown>)[name], limit - text.length);
+  }
+  return text + (isArray ? "]" : "}");
 }

@@ -21,8 +21,21 @@ Deno.test("a value in an error message is its JSON, printable and short", () => 
   assert.equal(quoted(undefined), "undefined");
   assert.equal(quoted({ a: [1, null] }), '{"a":[1,null]}');
   assert.ok(quoted("x".repeat(1e6)).length < 100);
+  fc.assert(fc.property(fc.anything(), (value) => assert.ok(isPrintable(quoted(value)))));
+});
+
+Deno.test("no more of a value is looked at than its message shows", () => {
   const loop: { self?: unknown } = {};
   loop.self = loop;
-  assert.equal(quoted(loop), "[object Object]");
-  fc.assert(fc.property(fc.anything(), (value) => assert.ok(isPrintable(quoted(value)))));
+  assert.match(quoted(loop), /^\{"self":\{"self":/);
+  let looks = 0;
+  const counting: ProxyHandler<unknown[]> = {
+    get: (target, name) => (looks++, Reflect.get(target, name)),
+  };
+  const long = new Proxy(Array.from({ length: 1e6 }, () => ({})), counting);
+  assert.ok(quoted(long).startsWith("[{},{},{},"));
+  assert.ok(looks < 1000, `${looks} looks`);
+  let deep: unknown[] = [];
+  for (let i = 0; i < 1e6; i++) deep = [deep];
+  assert.ok(quoted(deep).startsWith("[[[[[["));
 });
