@@ -6,6 +6,7 @@ import { messageOf } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import { quoted } from "../../net/text.ts";
 import { isObject, type JsonObject } from "../go_json.ts";
+import { isSeconds } from "../seconds.ts";
 import type { LeaseRecord, PastLease, StoredConfig } from "../store.ts";
 
 export const SCHEMA = "flan.network/v1";
@@ -15,8 +16,6 @@ export const MAX_DOCUMENT = 64 * 1024 * 1024;
 
 /** Revisions end well below 2^53, so that adding to one is always exact. None above is read or written. */
 export const MAX_REVISION = 2 ** 52;
-/** The last second of the year 9999. */
-const MAX_SECONDS = 253_402_300_799;
 
 /** The whole store: like a snapshot, but expired leases are still in it (`change.ts` says why). */
 export interface Document {
@@ -140,8 +139,4 @@ function pastOf(key: string, entry: Json): PastLease | undefined {
 
 function isRevision(value: Json | undefined): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_REVISION;
-}
-
-function isSeconds(value: Json | undefined): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_SECONDS;
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import { quoted } from "../../net/text.ts";
+import { isConflict } from "../conflict.ts";
 import type { JsonObject } from "../go_json.ts";
 import type { LeaseRecord, NewRecord, StoredConfig } from "../store.ts";
 import { EtcdLeases } from "./etcd_leases.ts";
@@ -194,13 +195,9 @@ export class LeaseWrites {
   }
 }
 
-export function conflict(verb: string, key: string, why: string): FlanError {
+function conflict(verb: string, key: string, why: string): FlanError {
   return new FlanError(`Cannot ${verb} lease ${quoted(key)}: ${why}`, {
     op: `store.${verb}`,
     code: "conflict",
   });
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof FlanError && error.code === "conflict";
 }

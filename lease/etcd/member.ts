@@ -4,6 +4,7 @@ import { FlanError } from "../../net/errors.ts";
 import type { JsonObject } from "../go_json.ts";
 import { Connection } from "../remote/connection.ts";
 import { type Credentials, readCredential } from "../remote/credentials.ts";
+import { asStoreTrouble } from "../remote/trouble.ts";
 import { EtcdError, type Method } from "./gateway.ts";
 import { linesOf } from "./lines.ts";
 import { type Asked, messageIn, messageInLine, TokenRefused, trouble } from "./replies.ts";
@@ -223,8 +224,7 @@ export class Member {
       return readCredential(path, "store-password-file");
     } catch (error) {
       // A setting that was good at the start is trouble of the store later, which passes.
-      if (!this.#proven || !(error instanceof FlanError)) throw error;
-      throw new FlanError(error.message, { op: error.op, code: "store-denied", cause: error });
+      throw this.#proven && error instanceof FlanError ? asStoreTrouble(error) : error;
     }
   }
 }

@@ -6,7 +6,8 @@ import type { Clock } from "../../net/clock.ts";
 import { FlanError, isStoreTrouble } from "../../net/errors.ts";
 import { quoted } from "../../net/text.ts";
 import type { JsonObject } from "../go_json.ts";
-import { Bell } from "../document/watch.ts";
+import { asStoreTrouble } from "../remote/trouble.ts";
+import { Bell } from "../bell.ts";
 import type { Snapshot } from "../store.ts";
 import { type Contents, sameContents } from "./contents.ts";
 import { badReply, headerOf, integer } from "./fields.ts";
@@ -190,8 +191,7 @@ function troubleIn(cause: unknown): FlanError {
   const error = explained(cause, "store.watch");
   if (isStoreTrouble(error)) return error;
   if (!(error instanceof FlanError) || error.code !== "invalid") throw error;
-  const { message, op, hint } = error;
-  return new FlanError(message, { op, code: "store-denied", cause: error, hint });
+  return asStoreTrouble(error);
 }
 
 function trouble(why: string): FlanError {

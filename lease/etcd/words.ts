@@ -5,6 +5,7 @@
  */
 import type { Json } from "../../net/json.ts";
 import { isObject } from "../go_json.ts";
+import { isSeconds } from "../seconds.ts";
 import type { PastLease } from "../store.ts";
 
 export interface Word {
@@ -15,9 +16,6 @@ export interface Word {
   readonly at: number | undefined;
   readonly released: boolean;
 }
-
-/** The last second of the year 9999. */
-const MAX_SECONDS = 253_402_300_799;
 
 /** The word of a lease that is written at `now` (milliseconds since 1970). */
 export function heldWord(
@@ -58,8 +56,4 @@ export function pastOf(key: string, { node, ttl, at, released }: Word): PastLeas
     ended: (expired ? at + ttl : at) * 1000,
     ...(node === undefined ? {} : { node }),
   };
-}
-
-function isSeconds(value: Json | undefined): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_SECONDS;
 }

@@ -2,6 +2,7 @@
 import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
 import type { Document } from "../document/document.ts";
+import { asStoreTrouble } from "../remote/trouble.ts";
 import type { Held } from "./http_document.ts";
 
 /** Between two looks at a server that cannot wait, milliseconds; up to a fifth more, so that hosts spread. */
@@ -69,11 +70,4 @@ function pauseAfter(
   // A 304 at once from a server that waits means that it stops, and is probably started again.
   if (waits && prompt === 1) return clock.random(PROMPT);
   return POLL + clock.random(POLL / 5);
-}
-
-/** A token or certificate that cannot be read now may be one that is just being replaced. */
-function asStoreTrouble(error: FlanError): FlanError {
-  if (error.code !== "invalid") return error;
-  const { message, op, hint } = error;
-  return new FlanError(message, { op, code: "store-denied", hint, cause: error });
 }

@@ -203,13 +203,6 @@ export class EtcdServer implements AsyncDisposable {
     await this.issueServer();
   }
 
-  /** Makes another authority and all its certificates, over those that there are; etcd must be started again. */
-  async renewAuthority(): Promise<void> {
-    this.ca = await Authority.make(this.dir);
-    this.client = await this.ca.issue("client");
-    await this.issueServer();
-  }
-
   /** Gives the server a new certificate, by default a good one; etcd reads it at the next handshake. */
   async issueServer(
     { names = `IP:${this.endpoint.split(":")[0]}`, days = 2 }: { names?: string; days?: number } = {},

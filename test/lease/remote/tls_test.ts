@@ -219,7 +219,7 @@ Deno.test("a new authority and a new certificate are taken up while a client run
   await request(connection);
   await server.stop();
   // The whole chain is another one now.
-  await server.renewAuthority();
+  await server.issueAll();
   await server.restart();
   await assert.rejects(
     request(connection),
