@@ -23,7 +23,8 @@ export async function collectGarbage({ context, format, header, flags }: Call): 
     const { snapshot, config } = await readNetwork(store);
     const found = garbageIn({ snapshot, network: config });
     if (!dryRun) return { items: await removed(store, found), forgotten: await store.forget(before) };
-    return { items: found, forgotten: snapshot.past.filter(({ ended }) => ended < before).length };
+    const past = snapshot.past.filter(({ ended, stays }) => stays !== true && ended < before);
+    return { items: found, forgotten: past.length };
   });
   const verbs = dryRun ? ["would remove", "would forget"] : ["removed", "forgot"];
   printList(format, {

@@ -127,6 +127,8 @@ export interface LeaseRecord {
 export interface PastLease {
   readonly key: string;
   readonly how: "released" | "expired";
+  /** Set where {@link Store.forget} leaves it: it has expired by the caller's clock, which may be wrong. */
+  readonly stays?: true;
   /** Milliseconds since 1970, as far as the store knows: an expiry may have been later. */
   readonly ended: number;
   /** flan's identity of the last holder, where the store still knows it. */

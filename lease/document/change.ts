@@ -33,7 +33,10 @@ export function snapshotOf(document: Document, now: number): Snapshot {
   for (const record of document.leases.values()) {
     const { key, node, expires } = record;
     if (!isExpired(record, now)) records.push(record);
-    else past.set(key, { key, how: "expired", ended: expires!, ...(node === undefined ? {} : { node }) });
+    else {
+      const last = node === undefined ? {} : { node };
+      past.set(key, { key, how: "expired", stays: true, ended: expires!, ...last });
+    }
   }
   return { revision, config, records: sortedByKey(records), past: sortedByKey([...past.values()]) };
 }
@@ -74,13 +77,15 @@ export function renewed(
     : stored(document, { ...record, ttl }, now);
 }
 
-/** Forgets what ended before `before`; the result is how many leases that were. */
+/**
+ * Forgets what ended before `before`; the result is how many leases that were. Those that have only expired stay, as
+ * in every write.
+ */
 export function forgotten(document: Document, before: number): Changed<number> {
   const past = new Map([...document.past].filter(([, { ended }]) => ended >= before));
-  const leases = new Map([...document.leases].filter(([, { expires }]) => (expires ?? Infinity) >= before));
-  const result = document.past.size - past.size + document.leases.size - leases.size;
+  const result = document.past.size - past.size;
   if (result === 0) return { document, result };
-  return { document: { ...document, revision: document.revision + 1, leases, past }, result };
+  return { document: { ...document, revision: document.revision + 1, past }, result };
 }
 
 /** Removes the lease that stands at `expected` and remembers it as released. Throws `conflict`. */

@@ -1,46 +1,12 @@
 /** The watch of a store that can be read whole: read, hand out what is new, wait for a reason to look again. */
 import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
+import type { Bell } from "../bell.ts";
 import { nextExpiry } from "./change.ts";
 import type { Snapshot } from "../store.ts";
 
 /** Longer sleeps are cut: timers are 32 bits wide, and the wall clock may be set meanwhile. */
 const LONGEST_SLEEP = 60 * 60 * 1000;
-
-/** A reason to look again, which is not lost when it comes while nobody waits. */
-export class Bell {
-  #rung = false;
-  #error: unknown;
-  #wake: (() => void) | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake?.();
-  }
-
-  /** Makes this and every later wait throw `error`. */
-  fail(error: unknown): void {
-    this.#error = error;
-    this.ring();
-  }
-
-  /** Resolves at the next ring, or at once when there was one since the last wait, or when `signal` aborts. */
-  async wait(signal: AbortSignal): Promise<void> {
-    if (!this.#rung && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          signal.removeEventListener("abort", wake);
-          resolve();
-        };
-        this.#wake = wake;
-        signal.addEventListener("abort", wake, { once: true });
-      });
-    }
-    this.#wake = undefined;
-    this.#rung = false;
-    if (this.#error !== undefined && !signal.aborted) throw this.#error;
-  }
-}
 
 export interface Source {
   readonly url: string;
@@ -59,8 +25,8 @@ export interface Source {
  * Yields snapshots newer than `from` until `signal` aborts. Whether something is new is found by comparing with
  * what was yielded last, not by the revision alone: an expiry has none, and a lease that one clock calls expired
  * may be alive again at the next look. What the caller knows at `from` cannot be compared; where leases have
- * expired it may be more than there is now, and the first snapshot is yielded in any case. Throws `store` when the revision goes back, which
- * means that another document was put in place of the watched one.
+ * expired it may be more than there is now, and the first snapshot is yielded in any case. Throws `store` when the
+ * revision goes back, which means that another document was put in place of the watched one.
  */
 export async function* watchSnapshots(
   source: Source,

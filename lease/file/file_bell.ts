@@ -1,7 +1,7 @@
 /** Rings when a file is replaced, written or removed (inotify on its directory). */
 import { FlanError, systemReason } from "../../net/errors.ts";
 import { directoryOf } from "./durable_file.ts";
-import { Bell } from "../document/watch.ts";
+import { Bell } from "../bell.ts";
 
 export interface FileBell extends AsyncDisposable {
   readonly bell: Bell;

@@ -3,31 +3,15 @@ import type { Clock } from "../../net/clock.ts";
 import { FlanError, messageOf, systemReason } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import type { Logger } from "../../net/log.ts";
-import {
-  type Changed,
-  configured,
-  created,
-  forgotten,
-  removed,
-  renewed,
-  snapshotOf,
-  updated,
-} from "../document/change.ts";
+import type { Changed } from "../document/change.ts";
 import { Damage, type Document, EMPTY } from "../document/document.ts";
+import { DocumentStore } from "../document/document_store.ts";
+import { watchSnapshots } from "../document/watch.ts";
+import type { LeaseRecord, NewRecord, Snapshot, StoredConfig, StoreFinding, WatchOptions } from "../store.ts";
 import { DocumentCache, openDocument, readDocument, saveDocument } from "./document_file.ts";
 import { directoryOf } from "./durable_file.ts";
-import { FileLock } from "./file_lock.ts";
 import { fileBell } from "./file_bell.ts";
-import type {
-  LeaseRecord,
-  NewRecord,
-  Snapshot,
-  Store,
-  StoredConfig,
-  StoreFinding,
-  WatchOptions,
-} from "../store.ts";
-import { watchSnapshots } from "../document/watch.ts";
+import { FileLock } from "./file_lock.ts";
 
 /** How often a watch looks whether its directory is still the one at the path, milliseconds. */
 const RECHECK = 30_000;
@@ -43,25 +27,24 @@ export interface FileStoreOptions {
  * what was damaged (`PATH.bad-TIME`). A document that is missing while its backup is there counts as damaged:
  * whoever wants to start anew removes both.
  */
-export class FileStore implements Store {
+export class FileStore extends DocumentStore {
   readonly url: string;
   readonly path: string;
-  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #lock: FileLock;
   readonly #cache = new DocumentCache();
 
   /** `path` is checked by {@link openStore}; its directory is made by the write that begins a network. */
   constructor(path: string, { clock, log }: FileStoreOptions) {
+    super(clock);
     this.url = `file:${path}`;
     this.path = path;
-    this.#clock = clock;
     this.#log = log;
     this.#lock = new FileLock(`${path}.lock`, clock);
   }
 
   async read(): Promise<Snapshot> {
-    return snapshotOf(await this.document(), this.#clock.now());
+    return this.snapshot(await this.document());
   }
 
   /** The document as it is, for a server that hands it on; the same object until it changes. Throws as `read`. */
@@ -84,7 +67,7 @@ export class FileStore implements Store {
       const message = `Cannot write ${this.path}: directory ${directory} is missing`;
       throw new FlanError(message, { op: "store.write", code: "store" });
     }
-    await this.#write(async (present) => ({ document: await change(present), result: undefined }));
+    await this.change(async (present) => ({ document: await change(present), result: undefined }));
   }
 
   async *watch(
@@ -104,7 +87,7 @@ export class FileStore implements Store {
     const read = async (): Promise<Snapshot | undefined> => {
       await watched.check();
       try {
-        const snapshot = snapshotOf(await readDocument(this.path, this.#cache), this.#clock.now());
+        const snapshot = this.snapshot(await readDocument(this.path, this.#cache));
         if (quiet) troubled(undefined);
         quiet = false;
         return snapshot;
@@ -115,34 +98,18 @@ export class FileStore implements Store {
         return undefined;
       }
     };
-    const source = { url: this.url, clock: this.#clock, bell: watched.bell, recheck: RECHECK, read };
+    const source = { url: this.url, clock: this.clock, bell: watched.bell, recheck: RECHECK, read };
     yield* watchSnapshots(source, { from, signal });
   }
 
-  async create(lease: NewRecord): Promise<LeaseRecord> {
+  override async create(lease: NewRecord): Promise<LeaseRecord> {
     await this.makeDirectory();
-    return await this.#write((document, now) => created(document, lease, now));
+    return await super.create(lease);
   }
 
-  update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
-    return this.#write((document, now) => updated(document, lease, { expected, now }));
-  }
-
-  renew(key: string, options: { expected: number; ttl: number }): Promise<LeaseRecord> {
-    return this.#write((document, now) => renewed(document, key, { ...options, now }));
-  }
-
-  remove(key: string, expected: number): Promise<void> {
-    return this.#write((document, now) => removed(document, key, { expected, now }));
-  }
-
-  async writeConfig(value: Json, expected: number): Promise<StoredConfig> {
+  override async writeConfig(value: Json, expected: number): Promise<StoredConfig> {
     if (expected === 0) await this.makeDirectory();
-    return await this.#write((document) => configured(document, value, expected));
-  }
-
-  forget(before: number): Promise<number> {
-    return this.#write((document) => forgotten(document, before));
+    return await super.writeConfig(value, expected);
   }
 
   async inspect(): Promise<readonly StoreFinding[]> {
@@ -155,16 +122,16 @@ export class FileStore implements Store {
   /** Nothing is held open between calls. */
   close(): void {}
 
-  async #write<T>(
-    change: (document: Document, now: number) => Changed<T> | Promise<Changed<T>>,
+  protected async change<T>(
+    change: (present: Document) => Changed<T> | Promise<Changed<T>>,
   ): Promise<T> {
     // Nothing stands where there is no directory, and a write that expects something makes none.
-    if (!await isThere(directoryOf(this.path))) return (await change(EMPTY, this.#clock.now())).result;
+    if (!await isThere(directoryOf(this.path))) return (await change(EMPTY)).result;
     try {
       return await this.#lock.hold(async () => {
-        const tools = { clock: this.#clock, log: this.#log, cache: this.#cache };
+        const tools = { clock: this.clock, log: this.#log, cache: this.#cache };
         const before = await openDocument(this.path, tools);
-        const { document, result } = await change(before, this.#clock.now());
+        const { document, result } = await change(before);
         if (document === before) return result;
         await saveDocument(this.path, document);
         // What was written is what a read would find, and nobody else writes while the lock is held.

@@ -3,29 +3,17 @@ import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import type { Logger } from "../../net/log.ts";
-import {
-  type Changed,
-  configured,
-  created,
-  forgotten,
-  removed,
-  renewed,
-  snapshotOf,
-  updated,
-} from "../document/change.ts";
+import { Bell } from "../bell.ts";
+import { type Changed, configured } from "../document/change.ts";
 import type { Document } from "../document/document.ts";
-import { Bell, watchSnapshots } from "../document/watch.ts";
-import type {
-  LeaseRecord,
-  NewRecord,
-  Snapshot,
-  Store,
-  StoredConfig,
-  StoreFinding,
-  WatchOptions,
-} from "../store.ts";
+import { DocumentStore } from "../document/document_store.ts";
+import { watchSnapshots } from "../document/watch.ts";
+import type { Snapshot, StoredConfig, StoreFinding, WatchOptions } from "../store.ts";
 import { follow } from "./follow.ts";
 import type { HttpDocument } from "./http_document.ts";
+
+/** How often a watch looks whether the clocks still say the same, milliseconds. */
+const RECHECK = 30_000;
 
 export interface HttpStoreOptions {
   /** Judges which leases have expired. */
@@ -39,24 +27,23 @@ export interface HttpStoreOptions {
  * Every write reads the document, changes it, and puts it back if nobody else has meanwhile. What a lost reply
  * has written is found by whoever reads next.
  */
-export class HttpStore implements Store {
+export class HttpStore extends DocumentStore {
   readonly url: string;
   readonly #document: HttpDocument;
-  readonly #clock: Clock;
   readonly #pace: Clock;
   readonly #log: Logger;
 
   constructor(document: HttpDocument, { clock, pace = clock, log }: HttpStoreOptions) {
+    super(clock);
     this.url = document.url;
     this.#document = document;
-    this.#clock = clock;
     this.#pace = pace;
     this.#log = log;
   }
 
   async read(): Promise<Snapshot> {
     const { document } = await this.#document.read();
-    return snapshotOf(document, this.#clock.now());
+    return this.snapshot(document);
   }
 
   /** A document that was restored from a backup is yielded as it is, whatever its revision. */
@@ -72,14 +59,13 @@ export class HttpStore implements Store {
       current = document;
       bell.ring();
     };
-    const read = () =>
-      Promise.resolve(current === undefined ? undefined : snapshotOf(current, this.#clock.now()));
+    const read = () => Promise.resolve(current === undefined ? undefined : this.snapshot(current));
     const over = new AbortController();
     const ended = AbortSignal.any([signal, over.signal]);
     const following = follow(this.#document, { clock: this.#pace, changed, troubled, signal: ended })
       .catch((error) => bell.fail(error));
     try {
-      const source = { url: this.url, clock: this.#clock, bell, acceptsOlder: true, read };
+      const source = { url: this.url, clock: this.clock, bell, recheck: RECHECK, acceptsOlder: true, read };
       yield* watchSnapshots(source, { from, signal });
     } finally {
       over.abort();
@@ -87,30 +73,10 @@ export class HttpStore implements Store {
     }
   }
 
-  create(lease: NewRecord): Promise<LeaseRecord> {
-    return this.#write((document, now) => created(document, lease, now));
-  }
-
-  update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
-    return this.#write((document, now) => updated(document, lease, { expected, now }));
-  }
-
-  renew(key: string, options: { expected: number; ttl: number }): Promise<LeaseRecord> {
-    return this.#write((document, now) => renewed(document, key, { ...options, now }));
-  }
-
-  remove(key: string, expected: number): Promise<void> {
-    return this.#write((document, now) => removed(document, key, { expected, now }));
-  }
-
   /** Whoever begins a network proves that the server can keep one. Throws `store-reply` where it cannot. */
-  writeConfig(value: Json, expected: number): Promise<StoredConfig> {
-    const change = (document: Document) => configured(document, value, expected);
-    return expected === 0 ? this.#document.begin(change) : this.#document.swap(change);
-  }
-
-  forget(before: number): Promise<number> {
-    return this.#write((document) => forgotten(document, before));
+  override writeConfig(value: Json, expected: number): Promise<StoredConfig> {
+    if (expected !== 0) return super.writeConfig(value, expected);
+    return this.#document.begin((document) => configured(document, value, expected));
   }
 
   /** A proof that the server compares before it swaps; it asks for writes that must be refused. */
@@ -137,8 +103,8 @@ export class HttpStore implements Store {
     this.#document.close();
   }
 
-  #write<T>(change: (document: Document, now: number) => Changed<T>): Promise<T> {
-    return this.#document.swap((document) => change(document, this.#clock.now()));
+  protected change<T>(change: (present: Document) => Changed<T>): Promise<T> {
+    return this.#document.swap(change);
   }
 
   #logTrouble(error: FlanError | undefined): void {

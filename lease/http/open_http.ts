@@ -2,6 +2,7 @@
 import { invalid } from "../../net/errors.ts";
 import { printable, quoted } from "../../net/text.ts";
 import type { Credentials, OpenOptions } from "../remote/credentials.ts";
+import { shownUrl } from "../remote/shown_url.ts";
 import type { Store } from "../store.ts";
 import { HttpDocument } from "./http_document.ts";
 import { HttpStore } from "./http_store.ts";
@@ -33,9 +34,7 @@ function documentUrl(text: string): URL {
     throw bad(text, "it is not a URL", "--store http://HOST:4380/network.json");
   }
   if (url.username !== "" || url.password !== "") {
-    // Neither the message nor the process list should hold it.
-    const hidden = `${url.protocol}//…@${url.host}${url.pathname}`;
-    throw bad(hidden, "a user or password does not belong in it", "put a token into a --store-token-file");
+    throw bad(text, "a user or password does not belong in it", "put a token into a --store-token-file");
   }
   const bare = `--store ${url.origin}${printable(url.pathname)}`;
   if (text.includes("#")) throw bad(text, "it names a part of a document", bare);
@@ -63,5 +62,5 @@ function requireFitting(url: URL, { ca, cert, key, user, passwordFile }: Credent
 }
 
 function bad(url: string, why: string, hint?: string): Error {
-  return invalid("store.open", `Cannot open store ${quoted(url, 400)}: ${why}`, hint);
+  return invalid("store.open", `Cannot open store ${quoted(shownUrl(url), 400)}: ${why}`, hint);
 }

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   configured,
   created,
+  forgotten,
   nextExpiry,
   removed,
   snapshotOf,
@@ -68,6 +69,19 @@ Deno.test("the past is bounded, and its oldest entries go first", () => {
   assert.ok(
     after.past.has("10.200.1.0-24") && !after.past.has("10.0.0.0-24") && after.past.has("10.0.1.0-24"),
   );
+});
+
+Deno.test("a host whose clock is ahead forgets what was released, and no lease", () => {
+  let document: Document = EMPTY;
+  for (const i of [1, 2, 3]) ({ document } = created(document, lease(`10.5.${i}.0-24`, 86_400), now));
+  ({ document } = removed(document, "10.5.3.0-24", { expected: 3, now }));
+  const ahead = now + 10 * 86_400_000;
+  const expired = snapshotOf(document, ahead).past.filter(({ stays }) => stays);
+  const after = forgotten(document, ahead);
+  assert.equal(after.result, 1);
+  assert.deepEqual([...after.document.leases.keys()], expired.map(({ key }) => key));
+  assert.deepEqual(snapshotOf(after.document, now).records.length, 2);
+  assert.equal(forgotten(after.document, ahead).document, after.document);
 });
 
 Deno.test("of very many expired leases a write moves the longest expired to the past, and only a few", () => {
