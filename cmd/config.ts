@@ -5,6 +5,7 @@
 import { invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { isBounded } from "../lease/go_json.ts";
+import { shownUrl } from "../lease/remote/shown_url.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { readJoined } from "../agent/joined.ts";
@@ -64,7 +65,11 @@ export function loadSettings(flags: Flags, { followsJoined }: { followsJoined: b
     values[key] = found === undefined ? settings[key].fallback : parse(key, found);
   }
   const joined = followsJoined ? readJoined(values["runDir"] as string) : undefined;
+  // Of another store than the joined one nothing is remembered: its credentials are for no other server.
+  const isJoinedStore = sources["store"] === "default" ||
+    display("store", values["store"]) === joined?.settings["store"];
   for (const key of remembered) {
+    if (storeSettings.includes(key) && !isJoinedStore) continue;
     const given = joined?.settings[key];
     // Which link was chosen is followed too; the other facts are found again by whoever asks.
     const raw = given === "-" && key === "iface" ? joined?.found[key] : given;
@@ -116,13 +121,14 @@ function parse(key: SettingKey, found: Found): unknown {
   try {
     return settings[key].parse(found.raw);
   } catch (error) {
-    throw invalid("config", `Cannot use ${found.place} ${shown(found.raw)}: ${messageOf(error)}`);
+    throw invalid("config", `Cannot use ${found.place} ${shown(key, found.raw)}: ${messageOf(error)}`);
   }
 }
 
 /** A value as it was given. YAML's aliases can make a small file hold an endless value, so the size comes first. */
-function shown(raw: unknown): string {
+function shown(key: SettingKey, raw: unknown): string {
   const value = Array.isArray(raw) && raw.length === 1 ? raw[0] : raw;
+  if (key === "store" && typeof value === "string") return quoted(shownUrl(value));
   if (typeof value !== "object" || value === null) return quoted(value);
   if (isBounded(value as Json, { limit: 200, depth: 4 })) return quoted(value);
   return Array.isArray(value) ? "(a list)" : "(a mapping)";

@@ -5,6 +5,7 @@ import { openEtcd } from "./etcd/open_etcd.ts";
 import { FileStore } from "./file/file_store.ts";
 import { openHttp } from "./http/open_http.ts";
 import type { OpenOptions } from "./remote/credentials.ts";
+import { shownUrl } from "./remote/shown_url.ts";
 import type { Store } from "./store.ts";
 
 const SCHEMES = ["file", "etcd", "etcds", "http", "https"];
@@ -27,7 +28,7 @@ export function openStore(url: string, { clock, log, credentials = {} }: OpenOpt
     case "https":
       return openHttp(url, { clock, log, credentials });
     case undefined:
-      throw bad(url, "a scheme is missing", `--store file:${url || "PATH"}`);
+      throw bad(url, "a scheme is missing", `--store file:${shownUrl(url) || "PATH"}`);
   }
   const near = SCHEMES.find((known) => isNear(scheme, known)) ?? "file";
   throw bad(url, `"${scheme}" is not a kind of store, did you mean "${near}"`, `--store ${near}:…`);
@@ -54,5 +55,5 @@ function isNear(a: string, b: string): boolean {
 }
 
 function bad(url: string, why: string, hint?: string): Error {
-  return invalid("store.open", `Cannot open store ${quoted(url)}: ${why}`, hint);
+  return invalid("store.open", `Cannot open store ${quoted(shownUrl(url))}: ${why}`, hint);
 }

@@ -2,6 +2,7 @@
 import { invalid, messageOf } from "../../net/errors.ts";
 import { formatIp, parseIp } from "../../net/ip.ts";
 import { printable, quoted } from "../../net/text.ts";
+import { shownUrl } from "../remote/shown_url.ts";
 
 export interface EtcdUrl {
   /** In one spelling: scheme and hosts in small letters, all ports written, prefix cleaned. */
@@ -25,13 +26,10 @@ export function parseEtcdUrl(text: string): EtcdUrl {
   const match = /^(etcds?):(?:\/\/([^/?#]*)([^?#]*)(.*))?$/i.exec(text);
   const [, scheme = "etcd", authority, path = "", rest = ""] = match ?? [];
   if (authority === undefined) throw bad(text, "// and a host are missing", `--store ${EXAMPLE}`);
-  if (authority.includes("@")) {
-    // Neither the message nor a log should hold a password.
-    throw bad(
-      `${scheme}://…@${authority.slice(authority.lastIndexOf("@") + 1)}${path}`,
-      "a user or password does not belong in it",
-      "--store-user NAME --store-password-file FILE",
-    );
+  // Also where it seems to stand in the prefix: a password may hold a slash, and no message should show its parts.
+  if (text.includes("@")) {
+    const hint = "--store-user NAME --store-password-file FILE";
+    throw bad(text, "a user or password does not belong in it", hint);
   }
   if (rest.startsWith("?")) throw bad(text, "it has a query");
   if (rest.startsWith("#")) throw bad(text, "it has a fragment");
@@ -108,5 +106,9 @@ function prefixOf(url: string, path: string): string {
 const EXAMPLE = "etcd://h1:2379,h2:2379/coreos.com/network";
 
 function bad(url: string, why: string, hint?: string): Error {
-  return invalid("store.open", `Cannot open store ${quoted(url, 200)}: ${printable(why, 300)}`, hint);
+  return invalid(
+    "store.open",
+    `Cannot open store ${quoted(shownUrl(url), 200)}: ${printable(why, 300)}`,
+    hint,
+  );
 }

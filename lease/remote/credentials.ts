@@ -1,6 +1,6 @@
 /** What a host shows to a remote store. Only the places of secrets are settings; the secrets are read when needed. */
 import type { Clock } from "../../net/clock.ts";
-import { invalid, systemReason } from "../../net/errors.ts";
+import { FlanError, invalid, systemReason } from "../../net/errors.ts";
 import type { Logger } from "../../net/log.ts";
 
 /** Every path is absolute. All are optional: a CA alone is enough for TLS. */
@@ -42,10 +42,7 @@ export function readCredential(path: string, setting: string): string {
     if (size > MAX_BYTES) throw bad("it is larger than 4 MiB");
     text = Deno.readTextFileSync(path).replace(/\r?\n$/, "");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
-      throw bad(systemReason(error));
-    }
-    throw error;
+    throw error instanceof FlanError ? error : bad(systemReason(error));
   }
   if (text === "") throw bad("it is empty");
   return text;

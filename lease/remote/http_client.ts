@@ -23,7 +23,7 @@ export class HttpClient {
     // Before they are read: what changes while they are is read again the next time.
     const stamp = stampOf([ca, cert, key]);
     if (stamp !== this.#stamp) this.#renew(stamp);
-    return this.#client ??= Deno.createHttpClient(this.#options!);
+    return this.#client ??= directClient(this.#options!);
   }
 
   /** Closes connections that nobody uses now; those in use go on to their end. */
@@ -78,7 +78,7 @@ function readPem(path: string, setting: string, { begin, name }: { begin: RegExp
 
 function create(options: Deno.CreateHttpClientOptions, { ca, cert, key }: Credentials): Deno.HttpClient {
   try {
-    return Deno.createHttpClient(options);
+    return directClient(options);
   } catch (error) {
     const why = messageOf(error);
     if (/KeyMismatch/.test(why)) {
@@ -90,11 +90,31 @@ function create(options: Deno.CreateHttpClientOptions, { ca, cert, key }: Creden
   }
 }
 
+/** From these Deno takes a proxy for whatever a client asks, at the moment in which it is made. */
+const PROXIES = ["http_proxy", "https_proxy", "all_proxy"].flatMap((name) => [name, name.toUpperCase()]);
+
+/**
+ * A client that uses no proxy: what this host shows to its store is for the store alone, and a watch does not live long
+ * behind one. Deno has no option for it, and `NO_PROXY=*` stands for names only.
+ */
+function directClient(options: Deno.CreateHttpClientOptions): Deno.HttpClient {
+  const set = PROXIES.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  for (const [name] of set) Deno.env.delete(name);
+  try {
+    return Deno.createHttpClient(options);
+  } finally {
+    for (const [name, value] of set) Deno.env.set(name, value);
+  }
+}
+
 /** Whether the authorities alone can be used. */
 function isGood({ caCerts }: Deno.CreateHttpClientOptions): boolean {
   if (caCerts === undefined) return true;
   try {
-    Deno.createHttpClient({ caCerts }).close();
+    directClient({ caCerts }).close();
     return true;
   } catch {
     return false;

@@ -82,6 +82,44 @@ Deno.test("only what says which host is meant is remembered", async () => {
   assert.deepEqual([sources.leaseTtl, sources.quiet, sources.backend], ["default", "default", "default"]);
 });
 
+const remote = {
+  store: "etcds://h1:2379/net",
+  storeCa: "/etc/ca.pem",
+  storeUser: "root",
+  storePasswordFile: "/etc/password",
+  storeTokenFile: "/etc/token",
+};
+const credentials = ["storeCa", "storeUser", "storePasswordFile", "storeTokenFile"] as const;
+
+Deno.test("what was shown to the joined store is shown to no other, wherever that is named", async () => {
+  const joined = { settings: remote, found: {} };
+  const other = "http://127.0.0.1:1/x.json";
+  for (
+    const named of [{ flags: { store: other } }, { env: { FLAN_STORE: other } }, { file: `store: ${other}` }]
+  ) {
+    const { settings, sources } = await load({ joined, ...named });
+    assert.equal(settings.store, other);
+    for (const key of credentials) assert.deepEqual([settings[key], sources[key]], [undefined, "default"]);
+  }
+});
+
+Deno.test("the joined store is known with its credentials, also when it is named again", async () => {
+  const joined = { settings: remote, found: {} };
+  for (const named of [{}, { flags: { store: remote.store } }]) {
+    const { settings, sources } = await load({ joined, ...named });
+    assert.equal(settings.store, remote.store);
+    for (const key of credentials) assert.deepEqual([settings[key], sources[key]], [remote[key], "joined"]);
+  }
+});
+
+Deno.test("a password in a store that is refused is not shown", async () => {
+  for (const named of [{ flags: { store: "file:u:s3cret@h" } }, { file: "store: [file:u:s3cret@h]" }]) {
+    const { message } = await complaint(named);
+    assert.match(message, /…@h": /);
+    assert.doesNotMatch(message, /s3cret/);
+  }
+});
+
 Deno.test("an empty variable and a null in the file say nothing", async () => {
   const { settings, sources } = await load({ env: { FLAN_MTU: "" }, file: "mtu:\nlease-ttl: 1h" });
   assert.deepEqual([settings.mtu, sources.mtu], [undefined, "default"]);

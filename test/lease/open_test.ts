@@ -41,6 +41,36 @@ for (const [url, says, hint] of refused) {
   });
 }
 
+/** Mistyped in all ways that leave a password in a URL. */
+const secret = [
+  "ectd://root:s3cret@h1:2379/net",
+  "etcd:/root:s3cret@h1/net",
+  "etcd:root:s3cret@h1/net",
+  "etcd://root:s3/cret@h1:2379/net",
+  "etcd://root:s3?cret@h1/net",
+  "etcd:///root:s3cret@h1/net",
+  "http://u:s3cret@h:99999/x.json",
+  "http://u:s3/cret@h/x.json",
+  "http:u:s3cret@h/x.json",
+  "https://u:s3cret@h/x.json",
+  "file://u:s3cret@h/x.json",
+  "file:/u:s3cret@h/x",
+  "//root:s3cret@h1/net",
+  "root:s3cret@h1:2379",
+  "etcd://root:s3cret@h1\u0007/net",
+];
+
+for (const url of secret) {
+  Deno.test(`no message or hint shows the password in ${JSON.stringify(url)}`, () => {
+    assert.throws(() => openStore(url, tools), (error) => {
+      assert.ok(error instanceof FlanError && error.code === "invalid");
+      assert.match(error.message, /"(?:[a-z]+:\/+)?…@h/);
+      assert.doesNotMatch(`${error.message} ${error.hint}`, /s3|cret/);
+      return true;
+    });
+  });
+}
+
 Deno.test("opening a store touches nothing", async () => {
   const directory = await Deno.makeTempDir({ prefix: "flan-open-" });
   openStore(`file:${directory}/sub/network.json`, tools).close();
