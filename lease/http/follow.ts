@@ -2,6 +2,7 @@
 import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
 import type { Document } from "../document/document.ts";
+import { Backoff } from "../remote/backoff.ts";
 import { asStoreTrouble } from "../remote/trouble.ts";
 import type { Held } from "./http_document.ts";
 
@@ -11,8 +12,6 @@ const POLL = 5000;
 const PROMPT = 1000;
 /** At least this long is one look, so that a server that always has something new makes no hot loop. */
 const SHORTEST = 100;
-/** After the first failure, and at most, milliseconds; doubled each time. */
-const RETRY = { first: 500, most: 30_000 };
 
 /** What is followed: `HttpDocument`. */
 export interface Followed {
@@ -23,7 +22,7 @@ export interface Followed {
 export interface Listener {
   /** Called with the first document and each that is another one. */
   readonly changed: (document: Document) => void;
-  /** Called once for each cause that keeps the document away, and with undefined when it is back. */
+  /** Called for each new cause that keeps the document away, and with undefined when it is back for good. */
   readonly troubled: (error: FlanError | undefined) => void;
   readonly signal: AbortSignal;
 }
@@ -33,9 +32,9 @@ export async function follow(
   document: Followed,
   { clock, changed, troubled, signal }: Listener & { clock: Clock },
 ): Promise<void> {
+  const backoff = new Backoff(clock, troubled);
   let known: Held | undefined;
-  let [failures, prompt] = [0, 0];
-  let told: string | undefined;
+  let prompt = 0;
   while (!signal.aborted) {
     const began = clock.monotonic();
     try {
@@ -43,8 +42,7 @@ export async function follow(
       const isNew = known === undefined || held.etag !== known.etag;
       const first = known === undefined;
       known = held;
-      if (failures > 0) troubled(undefined);
-      [failures, told] = [0, undefined];
+      backoff.succeeded();
       if (isNew) changed(held.document);
       const took = clock.monotonic() - began;
       prompt = isNew || took >= PROMPT ? 0 : prompt + 1;
@@ -52,11 +50,7 @@ export async function follow(
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof FlanError)) throw error;
-      const trouble = asStoreTrouble(error);
-      if (trouble.code !== told) troubled(trouble);
-      told = trouble.code;
-      const longest = Math.min(RETRY.first * 2 ** failures++, RETRY.most);
-      await clock.sleep(longest / 2 + clock.random(longest / 2), signal);
+      await clock.sleep(backoff.failed(asStoreTrouble(error)), signal);
     }
   }
 }

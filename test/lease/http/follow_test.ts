@@ -95,3 +95,41 @@ Deno.test("a token file that cannot be read for a moment is trouble, and not the
 Deno.test("a defect is not taken for trouble", async () => {
   await assert.rejects(followed(1000, () => Promise.reject(new RangeError("defect"))), RangeError);
 });
+
+Deno.test("a server of which every second answer fails is trouble that lasts, and is asked ever less often", async () => {
+  const away = () => new FlanError("away", { op: "store.read", code: "store" });
+  for (const waits of [false, true]) {
+    let [count, revision] = [0, 0];
+    const { asked, troubles, seen } = await followed(20 * 60_000, () => {
+      if (count++ % 2 === 1) throw away();
+      return held(waits ? ++revision : 1, waits);
+    });
+    assert.deepEqual(troubles, ["store", undefined, "store", undefined, "store"]);
+    assert.ok(asked.length < 160, String(asked.length));
+    // What its good answers bring is taken all the same.
+    assert.equal(seen.length, waits ? revision : 1);
+  }
+});
+
+Deno.test("a server that is well again for a while is believed, and asked again soon when it fails later", async () => {
+  let count = 0;
+  const { asked, troubles } = await followed(180_000, (clock) => {
+    const at = clock.monotonic();
+    if (at < 60_000 ? count++ % 2 === 1 : at >= 120_000 && at < 130_000) {
+      throw new FlanError("away", { op: "store.read", code: "store" });
+    }
+    return held(1, false);
+  });
+  assert.deepEqual(troubles, [
+    "store",
+    undefined,
+    "store",
+    undefined,
+    "store",
+    undefined,
+    "store",
+    undefined,
+  ]);
+  const [first, second] = asked.filter((at) => at >= 120_000);
+  assert.ok(second! - first! <= 500, String([first, second]));
+});
