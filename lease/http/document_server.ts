@@ -58,6 +58,13 @@ export class DocumentServer {
 
   /** Answers one request, whatever it is. `from` is the client's address, for the log. */
   async handle(request: Request, from: string): Promise<Response> {
+    const response = await this.#respond(request, from);
+    // Clients judge by it which leases have ended.
+    response.headers.set("date", new Date(this.#clock.now()).toUTCString());
+    return response;
+  }
+
+  async #respond(request: Request, from: string): Promise<Response> {
     try {
       return await this.#answer(request, from);
     } catch (error) {

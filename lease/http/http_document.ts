@@ -14,6 +14,7 @@ import {
 import { type Answer, Connection } from "../remote/connection.ts";
 import { type Credentials, readCredential, stampOf } from "../remote/credentials.ts";
 import { etagOf, noStore, refusalOf, toldBy } from "./answers.ts";
+import { ServerTime } from "./server_time.ts";
 
 /** Milliseconds for a document of the largest size. */
 const TIMEOUT = 20_000;
@@ -38,12 +39,16 @@ export interface Held {
 }
 
 export interface HttpDocumentOptions {
+  /** Paces the requests. */
   readonly clock: Clock;
+  /** Tells this host's time; the same clock, except in tests. */
+  readonly wall?: Clock;
   readonly credentials: Credentials;
 }
 
 export class HttpDocument {
   readonly url: string;
+  readonly time: ServerTime;
   readonly #path: string;
   readonly #clock: Clock;
   readonly #tokenFile: string | undefined;
@@ -53,8 +58,9 @@ export class HttpDocument {
   #held: Held | undefined;
 
   /** `url` is checked by `open_http.ts`. */
-  constructor(url: URL, { clock, credentials }: HttpDocumentOptions) {
+  constructor(url: URL, { clock, wall = clock, credentials }: HttpDocumentOptions) {
     this.url = url.href;
+    this.time = new ServerTime(wall);
     this.#path = url.pathname;
     this.#clock = clock;
     this.#tokenFile = credentials.tokenFile;
@@ -209,7 +215,7 @@ export class HttpDocument {
     return await this.#request({ method: "PUT", path: this.#path, headers, body });
   }
 
-  #request(
+  async #request(
     request: { method: "GET" | "PUT" | "DELETE"; path: string; body?: string; timeout?: number } & {
       headers?: Readonly<Record<string, string>>;
       signal?: AbortSignal;
@@ -217,7 +223,16 @@ export class HttpDocument {
   ): Promise<Answer> {
     // Compression on the way would make the entity tag weak (RFC 9110, 8.8.1).
     const headers = { ...request.headers, ...this.#authorization(), "accept-encoding": "identity" };
-    return this.#connection.request({ timeout: TIMEOUT, ...request, headers, maxBytes: MAX_DOCUMENT });
+    const answered = this.time.asked();
+    const answer = await this.#connection.request({
+      timeout: TIMEOUT,
+      ...request,
+      headers,
+      maxBytes: MAX_DOCUMENT,
+    });
+    // A gateway whose server is away tells its own time.
+    if (answer.status < 500) answered(answer.headers.get("date"));
+    return answer;
   }
 
   /** The token is read again when its file changes. */

@@ -16,7 +16,7 @@ import type { HttpDocument } from "./http_document.ts";
 const RECHECK = 30_000;
 
 export interface HttpStoreOptions {
-  /** Judges which leases have expired. */
+  /** Tells this host's time. */
   readonly clock: Clock;
   /** Paces the requests; the same clock, except in tests. */
   readonly pace?: Clock;
@@ -101,6 +101,11 @@ export class HttpStore extends DocumentStore {
 
   close(): void {
     this.#document.close();
+  }
+
+  /** All hosts judge by the server's clock. */
+  protected override get ahead(): number {
+    return this.#document.time.ahead;
   }
 
   protected change<T>(change: (present: Document) => Changed<T>): Promise<T> {

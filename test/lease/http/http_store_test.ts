@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { documentSuite } from "../../conformance/document_suite.ts";
 import { config, lease, until, watching } from "../../conformance/store_case.ts";
 import { FakeClock } from "../../lib/fake_clock.ts";
-import { ServedStore } from "./served.ts";
+import { ServedStore, telling } from "./served.ts";
 
 documentSuite({
   name: "http",
   open: async () => {
     const clock = new FakeClock();
-    const served = await ServedStore.start();
+    const served = await ServedStore.start(() => ({ clock: telling(() => clock.now()) }));
     return {
       clock,
       open: () => served.store({ clock }),

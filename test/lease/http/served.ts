@@ -8,7 +8,9 @@ import type { Credentials } from "../../../lease/remote/credentials.ts";
 import type { Clock } from "../../../net/clock.ts";
 import { type Logger, silent } from "../../../net/log.ts";
 
-export type ServedOptions = Partial<Pick<ServeOptions, "tls" | "tokenFile" | "readTokenFile" | "log">>;
+export type ServedOptions = Partial<
+  Pick<ServeOptions, "tls" | "tokenFile" | "readTokenFile" | "log" | "clock">
+>;
 
 export class ServedStore implements AsyncDisposable {
   readonly dir: string;
@@ -45,7 +47,7 @@ export class ServedStore implements AsyncDisposable {
     return new FileStore(this.path, { clock, log: silent });
   }
 
-  /** A host's store; leases are judged by `clock`, requests paced by the real one. */
+  /** A host's store; `clock` is the host's, requests are paced by the real one. */
   store(
     { clock = systemClock, log = silent, credentials = {} }: {
       clock?: Clock;
@@ -53,7 +55,7 @@ export class ServedStore implements AsyncDisposable {
       credentials?: Credentials;
     } = {},
   ): HttpStore {
-    const document = new HttpDocument(new URL(this.url), { clock: systemClock, credentials });
+    const document = new HttpDocument(new URL(this.url), { clock: systemClock, wall: clock, credentials });
     const store = new HttpStore(document, { clock, pace: systemClock, log });
     this.#open.push(store);
     return store;
@@ -76,6 +78,11 @@ export class ServedStore implements AsyncDisposable {
     await this.stop();
     await Deno.remove(this.dir, { recursive: true });
   }
+}
+
+/** A clock that tells the time of another one, and does everything else in real time. */
+export function telling(now: () => number): Clock {
+  return { ...systemClock, now };
 }
 
 function pathIn(dir: string): string {
