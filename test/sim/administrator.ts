@@ -6,7 +6,7 @@ import type { JsonObject } from "../../lease/go_json.ts";
 import type { Json } from "../../net/json.ts";
 import type { FakeEtcd } from "../lib/fake_etcd.ts";
 import { macOf } from "../lib/overlay.ts";
-import { PREFIX } from "./world.ts";
+import { PREFIX } from "./setting.ts";
 
 export class Administrator {
   readonly keys = new Keys(PREFIX);

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { drift } from "../../kernel/drift.ts";
 import { aliasOf, type KernelObject, keyOf, type Route } from "../../kernel/state.ts";
-import { release } from "../../lease/manager.ts";
+import { release } from "../../lease/release.ts";
 import { defaultRoute, type TestHost, TestNetwork } from "../lib/agents.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
@@ -69,7 +69,7 @@ class Simulation {
     if (peers.length === 0) return;
     const { node } = this.pick(peers);
     this.story.push(`peer ${node} leaves`);
-    await release(this.network.store, { node: node! });
+    await release(this.network.store, { node: node! }, this.network);
   }
 
   /** Somebody deletes one of flan's objects. */

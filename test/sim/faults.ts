@@ -2,7 +2,8 @@
 import { subnetKey } from "../../lease/key.ts";
 import { keyOf } from "../../kernel/state.ts";
 import type { SimHost } from "./host.ts";
-import { PREFIX, TTL, type World } from "./world.ts";
+import { PREFIX, TTL } from "./setting.ts";
+import type { World } from "./world.ts";
 
 type Fault = (world: World) => void;
 

@@ -14,7 +14,8 @@ import { ProcessClock } from "./clock.ts";
 import { GatedKernel } from "./gated_kernel.ts";
 import { Gate } from "./gate.ts";
 import { Link } from "./link.ts";
-import { PREFIX, TTL, type World } from "./world.ts";
+import { PREFIX, TTL } from "./setting.ts";
+import type { World } from "./world.ts";
 
 /** Somebody's own, from before flan came: no peer is ever in their place. */
 const foreign: readonly KernelObject[] = [
@@ -153,7 +154,11 @@ export class SimHost {
     const { clock, etcd, stall } = this.#world;
     const gate = new Gate();
     const gateway = etcd.gateway();
-    const link = new Link({ gateway, clock, chance: this.chance, gate, stall });
+    const revoking = (id: string) => {
+      const keys = [...etcd.leases.get(id)?.keys ?? []];
+      if (keys.length > 0) this.#world.fail(`${this.name} revokes the lease of ${keys}`);
+    };
+    const link = new Link({ gateway, clock, chance: this.chance, gate, stall, revoking });
     link.reach = this.#reach;
     const kernel = new GatedKernel(this.stack, gate);
     const own = new ProcessClock(clock, { wall: this.wall, chance: this.chance, gate });

@@ -2,12 +2,13 @@
 import { drift } from "../../kernel/drift.ts";
 import { aliasOf, keyOf } from "../../kernel/state.ts";
 import { decodeRecord, isRefusal } from "../../lease/decode.ts";
-import { parseKey } from "../../lease/key.ts";
-import { isObject, type JsonObject } from "../../lease/go_json.ts";
+import { isObject } from "../../lease/go_json.ts";
 import { formatCidr } from "../../net/ip.ts";
 import type { Json } from "../../net/json.ts";
 import type { SimHost } from "./host.ts";
-import { PREFIX, type World } from "./world.ts";
+import { PREFIX } from "./setting.ts";
+import type { World } from "./world.ts";
+import { Writes } from "./writes.ts";
 
 /** Lines of one cause in a minute. */
 const MOST_LINES = 10;
@@ -29,8 +30,6 @@ export class Invariants {
   readonly #claimed = new Map<SimHost, number>();
   /** The lease that each host was seen to claim rightly. */
   readonly #known = new Map<SimHost, unknown>();
-  /** The etcd lease of each key, as of its last event. */
-  readonly #attached = new Map<string, string>();
   /** What hosts that cannot reach etcd want, from when they lost it. */
   readonly #frozenPlans = new Map<SimHost, string>();
   /** Routes that must not go, by host. */
@@ -38,7 +37,7 @@ export class Invariants {
 
   constructor(world: World) {
     this.#world = world;
-    this.#watch();
+    new Writes(world);
   }
 
   /** At every moment at which nothing goes on: what an agent says and thinks. */
@@ -231,57 +230,6 @@ export class Invariants {
       }
     }
     this.#read.set(host, host.log.length);
-  }
-
-  /** Sees everything that is written, and that flannel can read it. */
-  #watch(): void {
-    const { etcd } = this.#world;
-    this.#attached.clear();
-    for (const { key, lease } of etcd.keys.range({ start: "", end: "\0" }, 0)) this.#attached.set(key, lease);
-    const leave = etcd.watch({ key: btoa("\0"), range_end: btoa("\0") }, (range) => ({
-      range,
-      deliver: ({ events }: JsonObject) => {
-        for (const event of (events ?? []) as unknown as JsonObject[]) this.#judge(event);
-      },
-      end: () => {
-        leave();
-        if (!this.#world.isOver) this.#watch();
-      },
-    }));
-  }
-
-  #judge({ type, kv }: JsonObject): void {
-    if (!isObject(kv)) return;
-    const key = atob(String(kv.key));
-    const value = atob(String(kv.value ?? ""));
-    const lease = String(kv.lease ?? "0");
-    const before = this.#attached.get(key);
-    if (type === "DELETE") this.#attached.delete(key);
-    else this.#attached.set(key, lease);
-    if (this.#world.admin.writing || type === "DELETE") return;
-    const why = this.#badWrite(key, { value, isFree: lease === "0" && before !== "0" });
-    if (why !== undefined) this.#fail(`flan wrote ${key} = ${value}: ${why}`);
-  }
-
-  #badWrite(key: string, { value, isFree }: { value: string; isFree: boolean }): string | undefined {
-    if (!key.startsWith(`${PREFIX}/subnets`)) {
-      return key.startsWith(`${PREFIX}/flan/`) ? undefined : "it is not flan's to write";
-    }
-    const name = key.slice(`${PREFIX}/subnets/`.length);
-    try {
-      parseKey(name);
-      const decoded = decodeRecord({
-        key: name,
-        value: JSON.parse(value),
-        node: undefined,
-        expires: Infinity,
-        revision: 1,
-      });
-      if (isRefusal(decoded)) return decoded.reason;
-    } catch (error) {
-      return String(error);
-    }
-    return isFree ? "it has no lease" : undefined;
   }
 
   #fail(why: string): void {

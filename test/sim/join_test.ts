@@ -1,13 +1,14 @@
 /** Many that join at once, and one that is interrupted at every step of it. */
 import assert from "node:assert/strict";
-import { network, PREFIX, TTL, World } from "./world.ts";
+import { network, PREFIX, TTL } from "./setting.ts";
+import { World } from "./world.ts";
 
 /** A world in which `hosts` agents start at once on a network with so many subnets. */
 async function crowd({ hosts, subnets }: { hosts: number; subnets: number }): Promise<World> {
   const world = new World({ seed: 1, config: { ...network, SubnetMax: `10.5.${subnets}.0` } });
   for (let n = 1; n <= hosts; n++) world.host(n);
   await world.start();
-  await world.pass(60_000);
+  await world.pass(30_000);
   return world;
 }
 

@@ -17,6 +17,8 @@ export interface LinkParts {
   readonly chance: FakeClock;
   readonly gate: Gate;
   readonly stall: Stall;
+  /** Called with the id of an etcd lease that is about to be revoked. */
+  readonly revoking: (id: string) => void;
 }
 
 /** A call that is to fail: the `at`-th from now on, before or after it took effect. */
@@ -107,6 +109,7 @@ export class Link implements Gateway {
       stall.later(() => gateway.call(method, request).catch(() => undefined));
       return await this.#inVain();
     }
+    if (method === "lease/revoke") this.#parts.revoking(String(request.ID));
     const answer = await gateway.call(method, request);
     if (failing === "after") this.#fail();
     await this.#delay();

@@ -1,7 +1,8 @@
 /** The store alone is away, for a moment or for longer than any lease lives, and packets go on. */
 import { keyOf } from "../../kernel/state.ts";
 import { SETTLE_MS } from "./quiet.ts";
-import { TTL, type World } from "./world.ts";
+import { TTL } from "./setting.ts";
+import type { World } from "./world.ts";
 
 type Away = (world: World) => () => void;
 

@@ -1,5 +1,6 @@
 /** The end of all faults. */
-import { PREFIX, TTL, type World } from "./world.ts";
+import { PREFIX, TTL } from "./setting.ts";
+import type { World } from "./world.ts";
 
 /** Longer than any back-off in flan, a lease's life, and the time for which an expired peer stays. */
 export const SETTLE_MS = TTL * 1000 + 90_000;
@@ -28,7 +29,8 @@ export function heal(world: World): void {
     gate.open();
     kernel.heal();
     gateway.lostReplies = 0;
+    // What is still held back would never come otherwise; any other stream must go on by itself.
+    if (gateway.duplicates || gateway.reorders) gateway.breakStreams();
     gateway.duplicates = gateway.reorders = false;
-    gateway.breakStreams();
   }
 }

@@ -2,7 +2,8 @@
 import { befall } from "./faults.ts";
 import { outage } from "./outage.ts";
 import { heal, SETTLE_MS } from "./quiet.ts";
-import { network, World } from "./world.ts";
+import { network } from "./setting.ts";
+import { World } from "./world.ts";
 
 export interface RunOptions {
   readonly seed: number;

@@ -8,17 +8,8 @@ import { Administrator } from "./administrator.ts";
 import { WorldClock } from "./clock.ts";
 import { SimHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
+import { network } from "./setting.ts";
 import { Stall } from "./stall.ts";
-
-export const PREFIX = "/coreos.com/network";
-/** Seconds. */
-export const TTL = 60;
-export const network = {
-  Network: "10.5.0.0/16",
-  SubnetMin: "10.5.1.0",
-  SubnetMax: "10.5.250.0",
-  Backend: { Type: "vxlan" },
-};
 
 export interface WorldOptions {
   readonly seed: number;
