@@ -5,13 +5,13 @@ import { noNetwork } from "../agent/network.ts";
 import { readJoined, removeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
-import { keySubnet } from "../lease/key.ts";
-import { release } from "../lease/manager.ts";
+import { release } from "../lease/release.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
 import { type Context, subnetFileOf, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
+import { stays } from "./lease_changed.ts";
 import { print } from "./output.ts";
 import { removeFromKernel, type Self } from "./remove.ts";
 import type { SettingKey, Settings } from "./settings.ts";
@@ -46,13 +46,13 @@ async function runDown({ context, flags }: Call): Promise<number> {
     const { removed, left } = await withKernel(context, (kernel) => removeFromKernel(kernel, self));
     // The kernel first: a store that is away must not keep the host from being cleaned.
     const released = self === undefined || flags["keepLease"] === true
-      ? undefined
+      ? []
       : await releaseLease(context, self);
     const done = [
       ...stopped,
       ...files.map((file) => `removed ${file}`),
       ...removed,
-      ...(released === undefined ? [] : [`released ${released}`]),
+      ...released,
     ];
     print(done.length === 0 ? "nothing to do" : done.join("\n"));
     if (left.length > 0) throw remains(left, { self, settings });
@@ -90,18 +90,16 @@ function remains(
   return new FlanError(`Cannot remove ${names}: ${why}`, { op: "down", code: "failed", hint });
 }
 
-async function releaseLease(context: Context, { node, leasedIn }: Self): Promise<string | undefined> {
+/** Gives back what the host holds, as `flan lease release` does, and returns a line for each subnet. */
+async function releaseLease(context: Context, { node, leasedIn }: Self): Promise<string[]> {
   try {
     return await withStore(context, async (store) => {
       const snapshot = await store.read();
-      const own = snapshot.records.find((record) => record.node === node);
-      if (own === undefined && snapshot.config === undefined && leasedIn === store.url) {
-        throw noNetwork(store.url);
-      }
+      const isKnown = snapshot.records.some((record) => record.node === node);
+      if (!isKnown && snapshot.config === undefined && leasedIn === store.url) throw noNetwork(store.url);
+      const released = await release(store, { node }, context);
       if (leasedIn !== undefined) await forgetLease(context.settings.stateDir);
-      if (own === undefined) return undefined;
-      await release(store, { node });
-      return `lease ${keySubnet(own.key)}`;
+      return released.map((one) => `released lease ${one.subnet}${stays(one, node)}`);
     });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;

@@ -5,12 +5,12 @@ import { ensureHostState, forgetLease, readHostState, rememberSubnet } from "../
 import { claimOf } from "../agent/keeper.ts";
 import { ownLease } from "../agent/status.ts";
 import type { Lease } from "../lease/lease.ts";
-import { acquire, release, renew } from "../lease/manager.ts";
-import { unclaim } from "../lease/reserve.ts";
+import { acquire, renew } from "../lease/manager.ts";
+import { release } from "../lease/release.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
-import { printChange } from "./lease_changed.ts";
+import { leaseNow, printChange, requireChangeField, stays } from "./lease_changed.ts";
 import { leasesOf, ownLeaseIn, subnetOf } from "./lease_items.ts";
 import type { Call } from "./leaf.ts";
 import { noLease, printOwnLease, requireField } from "./own_lease.ts";
@@ -66,6 +66,7 @@ export async function renewLease({ context, format, header, args: [subnet] }: Ca
 }
 
 export async function releaseLease({ context, format, args: [subnet] }: Call): Promise<number> {
+  requireChangeField(format);
   const { settings } = context;
   const wanted = subnet === undefined ? undefined : subnetArgument("subnet", subnet);
   const node = readHostState(settings.stateDir)?.node;
@@ -79,12 +80,17 @@ export async function releaseLease({ context, format, args: [subnet] }: Call): P
         "run flan down",
       );
     }
-    const stays = own.expires === undefined;
-    if (stays) await unclaim(store, own);
-    else await release(store, { subnet: own.subnet });
+    const [released] = await release(store, { subnet: own.subnet }, context);
     await forgetLease(settings.stateDir);
-    const text = `released ${own.subnet}${stays ? ", which stays reserved for this host" : ""}`;
-    printChange(format, { subnet: own.subnet, change: "released", text });
+    const { subnet } = own;
+    if (released === undefined) throw gone(subnet, { store: settings.store, verb: "release" });
+    const { reservation } = released;
+    printChange(format, {
+      subnet,
+      change: "released",
+      text: `released ${subnet}${stays(released, node)}`,
+      ...(reservation && { lease: leaseNow(reservation, { ...network, self: node }) }),
+    });
     return exit.done;
   });
 }
@@ -106,10 +112,7 @@ function requireOwn(network: StoredNetwork, { wanted, node, store, verb }: Wante
   }
   const found = leasesOf(network, node).find((item) => subnetOf(item) === wanted);
   if (own !== undefined && found?.lease === own) return own;
-  if (found === undefined) {
-    const message = `Cannot ${verb} ${wanted}: nobody has that lease in ${store}`;
-    throw new FlanError(message, { op: `lease.${verb}`, code: "no" });
-  }
+  if (found === undefined) throw gone(wanted, { store, verb });
   const [why, hint] = found.state === "reserved"
     ? ["it is a reservation that nobody has claimed", `flan lease unreserve ${wanted}`]
     : found.lease === undefined
@@ -121,6 +124,12 @@ function requireOwn(network: StoredNetwork, { wanted, node, store, verb }: Wante
       `flan lease revoke ${wanted} takes it away`,
     ];
   throw invalid(`lease.${verb}`, `Cannot ${verb} ${wanted}: ${why}`, verb === "release" ? hint : undefined);
+}
+
+/** For a subnet that nobody holds, or that was given back or taken meanwhile. */
+function gone(subnet: string, { store, verb }: { store: string; verb: string }): FlanError {
+  const message = `Cannot ${verb} ${subnet}: nobody has that lease in ${store}`;
+  return new FlanError(message, { op: `lease.${verb}`, code: "no" });
 }
 
 /** Whether this host's agent runs, or is just joining. */

@@ -1,15 +1,15 @@
 /** `flan lease reserve` and `unreserve`. */
 import { readHostState } from "../agent/host_state.ts";
 import type { Lease } from "../lease/lease.ts";
-import { reservedFor } from "../lease/reservation.ts";
+import { reservedAddress, reservedFor } from "../lease/reservation.ts";
 import { type Outcome, reserve, unreserve } from "../lease/reserve.ts";
 import { invalid, messageOf } from "../net/errors.ts";
 import { contains, formatCidr, parseIp } from "../net/ip.ts";
 import { isPrintable, printable, quoted } from "../net/text.ts";
 import { readNetwork, type StoredNetwork, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
-import { type Changed, printChange } from "./lease_changed.ts";
-import { type Item, itemDocument, leasesOf } from "./lease_items.ts";
+import { type Changed, leaseNow, printChange, requireChangeField } from "./lease_changed.ts";
+import { leasesOf } from "./lease_items.ts";
 import type { Call } from "./leaf.ts";
 import { address } from "./setting_types.ts";
 import { subnetArgument } from "./subnet_argument.ts";
@@ -18,6 +18,7 @@ import { subnetArgument } from "./subnet_argument.ts";
 const MAX_NODE = 128;
 
 export async function reserveSubnet({ context, format, flags, args: [text = ""] }: Call): Promise<number> {
+  requireChangeField(format);
   const subnet = subnetArgument("subnet", text);
   const node = nodeOf(flags["for"] as string | undefined);
   const publicIp = addressOf(flags["forIp"] as string | undefined);
@@ -31,8 +32,8 @@ export async function reserveSubnet({ context, format, flags, args: [text = ""] 
         `Cannot use --for-ip ${publicIp}: it is inside the network ${whole} itself`,
       );
     }
-    const outcome = await reserve(store, { subnet, node, publicIp, self });
-    printChange(format, shown(subnet, { outcome, self, text: reservedText(subnet, outcome) }));
+    const outcome = await reserve(store, { subnet, node, publicIp, self, clock: context.clock });
+    printChange(format, shown(subnet, { outcome, network, self, text: reservedText(subnet, outcome) }));
     if (outcome.how === "reserved" && (node === undefined || node !== self)) {
       note(network, { node, publicIp });
     }
@@ -41,12 +42,14 @@ export async function reserveSubnet({ context, format, flags, args: [text = ""] 
 }
 
 export async function unreserveSubnet({ context, format, args: [text = ""] }: Call): Promise<number> {
+  requireChangeField(format);
   const subnet = subnetArgument("subnet", text);
   const self = readHostState(context.settings.stateDir)?.node;
   await withStore(context, async (store) => {
-    await readNetwork(store);
-    const outcome = await unreserve(store, { subnet, ttl: context.settings.leaseTtl });
-    printChange(format, shown(subnet, { outcome, self, text: unreservedText(subnet, outcome) }));
+    const network = await readNetwork(store);
+    const { settings, clock } = context;
+    const outcome = await unreserve(store, { subnet, ttl: settings.leaseTtl, clock });
+    printChange(format, shown(subnet, { outcome, network, self, text: unreservedText(subnet, outcome) }));
   });
   return exit.done;
 }
@@ -65,18 +68,23 @@ function unreservedText(subnet: string, { how, lease }: Outcome): string {
 
 /** Whom the reservation is for, claimed or not. */
 function holder(lease: Lease): string {
-  if (lease.node === undefined || lease.publicIp === "0.0.0.0") return reservedFor(lease);
-  return `${reservedFor(lease)} at ${lease.publicIp}`;
+  const whom = reservedFor(lease);
+  if (lease.node === undefined || lease.publicIp === "0.0.0.0") return whom;
+  return reservedAddress(lease) === undefined
+    ? `${whom} at ${lease.publicIp}`
+    : `${whom}, held by node ${lease.node}`;
 }
 
-function shown(
-  subnet: string,
-  { outcome: { how, lease }, self, text }: { outcome: Outcome; self: string | undefined; text: string },
-): Changed {
-  if (lease === undefined) return { subnet, change: how, text };
-  const state: Item["state"] = lease.backendType === "" ? "reserved" : "peer";
-  const { state: _, refused: __, ...document } = itemDocument({ state, lease }, self);
-  return { subnet, change: how, text, lease: document };
+interface Shown {
+  readonly outcome: Outcome;
+  readonly network: StoredNetwork;
+  readonly self: string | undefined;
+  readonly text: string;
+}
+
+function shown(subnet: string, { outcome: { how, lease }, network, self, text }: Shown): Changed {
+  const changed = { subnet, change: how, text };
+  return lease === undefined ? changed : { ...changed, lease: leaseNow(lease, { ...network, self }) };
 }
 
 /** Says what a person will wonder about: a name that nobody has, and a host that holds another subnet. */

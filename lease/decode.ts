@@ -10,7 +10,15 @@ import { formatIp, parseIp } from "../net/ip.ts";
 
 /** The largest backend data of a known backend (WireGuard's key and port) is under 100 bytes. */
 const DATA_BOUNDS = { limit: 4096, depth: 8 };
-const FIELDS = fieldNames("PublicIP", "PublicIPv6", "BackendType", "BackendData", "BackendV6Data");
+/** The last one is flan's own, and flannel reads over it: whom a reservation is for must outlive its claim. */
+const FIELDS = fieldNames(
+  "PublicIP",
+  "PublicIPv6",
+  "BackendType",
+  "BackendData",
+  "BackendV6Data",
+  "ReservedIP",
+);
 const MAX_NODE = 128;
 const MAX_REASON = 200;
 
@@ -79,6 +87,7 @@ function decode(record: LeaseRecord): Lease | Refusal {
     ...(subnet6 === undefined ? {} : { subnet6 }),
     ...(publicIp6 === undefined ? {} : { publicIp6 }),
     ...(fields.BackendV6Data == null ? {} : { backendV6Data: fields.BackendV6Data }),
+    ...(expires === undefined ? reservedIpIn(fields.ReservedIP) : {}),
     node,
     expires,
     revision,
@@ -99,11 +108,15 @@ export function encodeLease(lease: Announcement): JsonObject {
     ...(lease.backendType === "" ? {} : { BackendType: lease.backendType }),
     ...(lease.backendData === undefined ? {} : { BackendData: lease.backendData }),
     ...(lease.backendV6Data === undefined ? {} : { BackendV6Data: lease.backendV6Data }),
+    ...(lease.reservedIp === undefined ? {} : { ReservedIP: lease.reservedIp }),
   };
 }
 
 /** What a lease tells peers. */
-type Announcement = Pick<Lease, "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data">;
+type Announcement = Pick<
+  Lease,
+  "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data" | "reservedIp"
+>;
 
 type Fields = ReturnType<typeof goFields<"PublicIP" | "PublicIPv6" | "BackendType">>["fields"];
 
@@ -141,6 +154,11 @@ function ipv6(text: Json): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Text that is no address reserves nothing, and hides no lease. */
+function reservedIpIn(text: Json | undefined): { reservedIp?: string } {
+  return typeof text === "string" && isIpv4(text) ? { reservedIp: text } : {};
 }
 
 function isIpv4(text: string): boolean {

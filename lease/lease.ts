@@ -16,6 +16,8 @@ export interface Lease {
   readonly publicIp6?: string;
   /** What flannel's backend needs to know for IPv6. */
   readonly backendV6Data?: Json;
+  /** The address that a claimed reservation was made for. One made for a node or not claimed has none. */
+  readonly reservedIp?: string;
   /** flan's identity of the host; undefined for a flannel host's lease. */
   readonly node: string | undefined;
   /** Milliseconds since 1970, undefined for a reservation, which does not expire, Infinity where not known. */

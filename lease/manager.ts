@@ -4,11 +4,12 @@ import { FlanError, isStoreTrouble } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import type { Logger } from "../net/log.ts";
 import { allocate, type Allocation } from "./allocate.ts";
-import { isConflict, ROUNDS, untilWon } from "./conflict.ts";
+import { isConflict, untilWon } from "./conflict.ts";
 import { decodeRecord, encodeLease, isRefusal } from "./decode.ts";
 import { subnetKey, subnetOfKey } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { parseNetworkConfig } from "./network.ts";
+import { reservedAddress } from "./reservation.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./store.ts";
 import { warnOfClock } from "./suspect_clock.ts";
 
@@ -26,9 +27,6 @@ export interface Claim {
   /** The subnet this host had once. */
   readonly previous?: string | undefined;
 }
-
-/** Upper limit of the pause between rounds, milliseconds; it grows with the rounds. */
-const LONGEST_PAUSE = 1000;
 
 /**
  * The network's config, written first where there is none. Two hosts may try at once: one starts the network,
@@ -61,27 +59,20 @@ export async function acquire(
   claim: Claim,
   { clock, log }: { clock: Clock; log: Logger },
 ): Promise<Lease> {
-  for (let round = 0;; round++) {
+  return await untilWon(clock, async (round) => {
     const snapshot = await store.read();
     if (round === 0) warnOfClock(snapshot, { node: claim.node, log });
     // In order as long as nobody is in the way, at random once somebody was.
     const pick = round === 0 ? undefined : (count: number) => clock.random(count);
     const choice = allocate({ ...claim, config: networkOf(store, snapshot), snapshot, pick });
-    try {
-      const record = choice.record === undefined
-        ? await store.create(recordOf(claim, choice.subnet, claim.ttl))
-        : await store.update(
-          recordOf(claim, choice.subnet, ttlOf(choice.record, claim)),
-          choice.record.revision,
-        );
-      await giveBack(store, choice, log);
-      log.log("debug", `Leased ${choice.subnet}`, { subnet: choice.subnet, how: choice.how, round });
-      return leaseOf(record);
-    } catch (error) {
-      if (!isConflict(error) || round === ROUNDS - 1) throw error;
-    }
-    await clock.sleep(clock.random(Math.min(10 * 2 ** round, LONGEST_PAUSE)));
-  }
+    const wanted = recordOf(claim, choice.subnet, choice.record);
+    const record = choice.record === undefined
+      ? await store.create(wanted)
+      : await store.update(wanted, choice.record.revision);
+    await giveBack(store, choice, log);
+    log.log("debug", `Leased ${choice.subnet}`, { subnet: choice.subnet, how: choice.how, round });
+    return leaseOf(record);
+  });
 }
 
 /**
@@ -89,50 +80,21 @@ export async function acquire(
  * still renewed as long as it is this host's; otherwise throws `conflict`: the lease is lost.
  */
 export async function renew(store: Store, lease: Lease, claim: Claim): Promise<Lease> {
-  const ttl = lease.expires === undefined ? undefined : claim.ttl;
   const [key, expected] = [subnetKey(lease.subnet), lease.revision];
+  const wanted = recordOf(claim, lease.subnet, lease);
   try {
     // Where nothing is new to peers, a store need not tell them.
     return leaseOf(
-      saysTheSame(lease, claim)
+      JSON.stringify(encodeLease(lease)) === JSON.stringify(wanted.value)
         ? await store.renew(key, { expected, ttl: claim.ttl })
-        : await store.update(recordOf(claim, lease.subnet, ttl), expected),
+        : await store.update(wanted, expected),
     );
   } catch (error) {
     if (!isConflict(error)) throw error;
     const record = (await store.read()).records.find((other) => other.key === key);
     if (record === undefined || record.node !== claim.node) throw lost(lease, record);
-    return leaseOf(
-      await store.update(recordOf(claim, lease.subnet, ttlOf(record, claim)), record.revision),
-    );
+    return leaseOf(await store.update(recordOf(claim, lease.subnet, record), record.revision));
   }
-}
-
-/**
- * Gives back one subnet, whoever holds it, or what a node holds, and returns the subnets. A node's reservations stay:
- * they are the administrator's, and only naming the subnet removes one. A lease that another host takes meanwhile is
- * left.
- */
-export async function release(
-  store: Store,
-  which: { readonly subnet: string } | { readonly node: string },
-): Promise<string[]> {
-  const isMeant = "subnet" in which
-    ? ({ key }: LeaseRecord) => subnetOfKey(key) === which.subnet
-    : ({ node, expires }: LeaseRecord) => node === which.node && expires !== undefined;
-  const holders = new Map<string, string | undefined>();
-  const released: string[] = [];
-  return await untilWon(async () => {
-    const meant = (await store.read()).records.filter((record) =>
-      isMeant(record) && (!holders.has(record.key) || holders.get(record.key) === record.node)
-    );
-    for (const record of meant) {
-      holders.set(record.key, record.node);
-      await store.remove(record.key, record.revision);
-      released.push(subnetOfKey(record.key) ?? record.key);
-    }
-    return released;
-  });
 }
 
 async function giveBack(store: Store, { subnet, surplus }: Allocation, log: Logger): Promise<void> {
@@ -156,16 +118,17 @@ function networkOf(store: Store, snapshot: Snapshot) {
   });
 }
 
-/** What the claim writes; checked before it is written, because every peer would refuse a bad one. */
-function recordOf(claim: Claim, subnet: string, ttl: number | undefined): NewRecord {
-  const record = { key: subnetKey(subnet), value: encodeLease(claim), node: claim.node };
+/**
+ * What the claim writes in the place of `before`; checked before it is written, because every peer would refuse a bad
+ * one. A reservation stays one, and for the same address, when its holder claims or renews it.
+ */
+function recordOf(claim: Claim, subnet: string, before: LeaseRecord | Lease | undefined): NewRecord {
+  const former = before !== undefined && "key" in before ? decodeRecord(before) : before;
+  const reservedIp = former === undefined || isRefusal(former) ? undefined : reservedAddress(former);
+  const value = encodeLease({ ...claim, ...(reservedIp === undefined ? {} : { reservedIp }) });
+  const record = { key: subnetKey(subnet), value, node: claim.node };
   leaseOf({ ...record, expires: undefined, revision: 0 });
-  return { ...record, ttl };
-}
-
-/** A reservation stays one when its holder claims or renews it. */
-function ttlOf(record: LeaseRecord, claim: Claim): number | undefined {
-  return record.expires === undefined ? undefined : claim.ttl;
+  return { ...record, ttl: before !== undefined && before.expires === undefined ? undefined : claim.ttl };
 }
 
 function leaseOf(record: LeaseRecord): Lease {
@@ -175,10 +138,6 @@ function leaseOf(record: LeaseRecord): Lease {
     op: "lease.acquire",
     code: "invalid",
   });
-}
-
-function saysTheSame(lease: Lease, claim: Claim): boolean {
-  return JSON.stringify(encodeLease(lease)) === JSON.stringify(encodeLease(claim));
 }
 
 function lost(lease: Lease, record: LeaseRecord | undefined): FlanError {

@@ -1,8 +1,10 @@
 /** Subnets that an administrator holds back: records without an end, in flannel's form. */
 import type { Json } from "../net/json.ts";
 import { encodeLease } from "./decode.ts";
+import { isObject } from "./go_json.ts";
 import type { Lease } from "./lease.ts";
 import type { NetworkConfig } from "./network.ts";
+import type { NewRecord } from "./store.ts";
 
 /** What flannel writes and reads where there is no address. */
 const NOBODY = "0.0.0.0";
@@ -34,8 +36,34 @@ export function isUnclaimed(
   return publicIp === NOBODY || backendType === "" && !ANNOUNCE_NONE.has(network.backendType);
 }
 
-/** Whom an unclaimed reservation is for, as a clause: `for node 11111111111111aa`. */
-export function reservedFor({ node, publicIp }: Pick<Lease, "node" | "publicIp">): string {
-  if (node !== undefined) return `for node ${node}`;
-  return publicIp === NOBODY ? "for nobody" : `for ${publicIp}`;
+/**
+ * The address that a lease is reserved for, undefined for one that ends or is reserved for a node or for nobody. Whoever
+ * announces the address may claim it, and whoever has claimed it does not change whom it is for.
+ */
+export function reservedAddress(
+  { node, publicIp, reservedIp, expires }: Pick<Lease, "node" | "publicIp" | "reservedIp" | "expires">,
+): string | undefined {
+  if (expires !== undefined) return undefined;
+  return reservedIp ?? (node === undefined && publicIp !== NOBODY ? publicIp : undefined);
+}
+
+/** The value of a lease, saying that it is reserved for this address, or for no address. */
+export function madeFor(value: Json, address: string | undefined): Json {
+  if (!isObject(value)) return value;
+  const { ReservedIP: _, ...rest } = value;
+  return address === undefined ? rest : { ...rest, ReservedIP: address };
+}
+
+/** What stands under the key once the holder of a claimed reservation is gone: it waits for whom it was made. */
+export function waiting(key: string, lease: Lease): NewRecord {
+  const address = reservedAddress(lease);
+  const node = address === undefined ? lease.node : undefined;
+  return { key, value: reservedValue(address), node, ttl: undefined };
+}
+
+/** Whom a reservation is for, as a clause: `for node 11111111111111aa`. */
+export function reservedFor(lease: Pick<Lease, "node" | "publicIp" | "reservedIp" | "expires">): string {
+  const address = reservedAddress(lease);
+  if (address !== undefined) return `for ${address}`;
+  return lease.node === undefined ? "for nobody" : `for node ${lease.node}`;
 }

@@ -1,14 +1,15 @@
 /** Reservations, made and ended: a subnet that is held back for a node, for an address or from everybody. */
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
+import type { Clock } from "../net/clock.ts";
 import { untilWon } from "./conflict.ts";
 import { decodeRecord, isRefusal } from "./decode.ts";
 import { type Held, holdersOf, holderText } from "./held.ts";
 import { subnetKey } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { isSubnetOf, type NetworkConfig, parseNetworkConfig } from "./network.ts";
-import { isUnclaimed, reservedFor, reservedValue } from "./reservation.ts";
-import type { LeaseRecord, NewRecord, Snapshot, Store } from "./store.ts";
+import { isUnclaimed, madeFor, reservedAddress, reservedFor, reservedValue } from "./reservation.ts";
+import type { LeaseRecord, Snapshot, Store } from "./store.ts";
 
 /** Whom a subnet is to be held back for; from everybody where neither is given. */
 export interface Beneficiary {
@@ -34,11 +35,11 @@ export interface Outcome {
  */
 export async function reserve(
   store: Store,
-  { subnet, self, ...whom }: Beneficiary & { subnet: string; self: string | undefined },
+  { subnet, self, clock, ...whom }: Beneficiary & { subnet: string; self: string | undefined; clock: Clock },
 ): Promise<Outcome> {
   const config = networkOf(await store.read());
   if (!isSubnetOf(config, parseCidr(subnet))) throw notOfNetwork(subnet, config);
-  return await untilWon(async () => {
+  return await untilWon(clock, async () => {
     const snapshot = await store.read();
     const held = holdersOf(subnet, { config, snapshot });
     const fresh = {
@@ -58,7 +59,9 @@ export async function reserve(
     if (record.expires === undefined && isTheirs) return { how: "same", lease };
     const isOpen = isUnclaimed(lease, config) && reservedFor(lease) === "for nobody";
     if (!isTheirs && !isOpen) throw taken(subnet, { held: at, config });
-    const wanted = isTheirs ? { ...fresh, value: record.value, node: record.node } : fresh;
+    // A host's own lease that becomes one for its address stays one when the host is another.
+    const value = madeFor(record.value, record.node === undefined ? undefined : whom.publicIp);
+    const wanted = isTheirs ? { ...fresh, value, node: record.node } : fresh;
     const lasting = leaseOf(await store.update(wanted, record.revision));
     return { how: isTheirs ? "kept" : "reserved", lease: lasting };
   });
@@ -70,10 +73,10 @@ export async function reserve(
  */
 export async function unreserve(
   store: Store,
-  { subnet, ttl }: { subnet: string; ttl: number },
+  { subnet, ttl, clock }: { subnet: string; ttl: number; clock: Clock },
 ): Promise<Outcome> {
   const key = subnetKey(subnet);
-  return await untilWon(async () => {
+  return await untilWon(clock, async () => {
     const snapshot = await store.read();
     const record = snapshot.records.find((one) => one.key === key);
     if (record === undefined) return { how: "same", lease: undefined };
@@ -83,19 +86,14 @@ export async function unreserve(
       await store.remove(key, record.revision);
       return { how: "removed", lease: undefined };
     }
-    const { value, node } = record;
-    return { how: "leased", lease: leaseOf(await store.update({ key, value, node, ttl }, record.revision)) };
+    const leased = { key, value: madeFor(record.value, undefined), node: record.node, ttl };
+    return { how: "leased", lease: leaseOf(await store.update(leased, record.revision)) };
   });
 }
 
-/** Gives a claimed reservation back without ending it: from then on it waits for the same node. Throws `conflict`. */
-export async function unclaim(store: Store, { subnet, node, revision }: Lease): Promise<void> {
-  const record: NewRecord = { key: subnetKey(subnet), value: reservedValue(), node, ttl: undefined };
-  await store.update(record, revision);
-}
-
-function isFor({ node, publicIp }: Lease, whom: Beneficiary): boolean {
-  return whom.node === undefined ? publicIp === whom.publicIp : node === whom.node;
+function isFor(lease: Lease, whom: Beneficiary): boolean {
+  if (whom.node !== undefined) return lease.node === whom.node;
+  return (reservedAddress(lease) ?? lease.publicIp) === whom.publicIp;
 }
 
 function networkOf({ config }: Snapshot): NetworkConfig {

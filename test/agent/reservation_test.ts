@@ -4,7 +4,8 @@ import { LeaseKeeper } from "../../agent/keeper.ts";
 import { MemoryStore } from "../../lease/document/memory_store.ts";
 import { ensureNetwork } from "../../lease/manager.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
-import { reserve, unclaim, unreserve } from "../../lease/reserve.ts";
+import { release } from "../../lease/release.ts";
+import { reserve, unreserve } from "../../lease/reserve.ts";
 import type { Snapshot } from "../../lease/store.ts";
 import { silent } from "../../net/log.ts";
 import { TestNetwork, TTL } from "../lib/agents.ts";
@@ -16,7 +17,7 @@ Deno.test("reservation: a host that runs keeps its lease, and takes the reservat
   await using network = await TestNetwork.start();
   const host = await network.joined(1);
   const first = host.subnet!;
-  await reserve(network.store, { subnet, node: host.node, self: undefined });
+  await reserve(network.store, { subnet, node: host.node, self: undefined, clock: network.clock });
   await network.clock.advance(TTL * 1000);
   assert.deepEqual([host.subnet, host.codes], [first, []]);
   await network.remove(first);
@@ -30,10 +31,10 @@ Deno.test("reservation: made of a running lease it is not renewed, and ended it 
   await using network = await TestNetwork.start();
   const host = await network.joined(1);
   const own = host.subnet!;
-  await reserve(network.store, { subnet: own, node: host.node, self: undefined });
+  await reserve(network.store, { subnet: own, node: host.node, self: undefined, clock: network.clock });
   await network.clock.advance(10 * TTL * 1000);
   assert.equal((await network.record(own))?.expires, undefined);
-  await unreserve(network.store, { subnet: own, ttl: 30 });
+  await unreserve(network.store, { subnet: own, ttl: 30, clock: network.clock });
   await network.clock.advance(60_000);
   assert.equal((await network.record(own))?.node, host.node);
   await network.clock.advance(10 * TTL * 1000);
@@ -44,7 +45,8 @@ Deno.test("reservation: a lease that was turned into one for this host is claime
   await using network = await TestNetwork.start();
   const host = await network.joined(1);
   const own = host.subnet!;
-  await unclaim(network.store, { ...host.agent.state.own!, subnet: own });
+  await reserve(network.store, { subnet: own, node: host.node, self: undefined, clock: network.clock });
+  await release(network.store, { subnet: own }, network);
   await network.clock.turn();
   const { node, value } = (await network.record(own))!;
   assert.equal(node, host.node);
@@ -68,10 +70,10 @@ Deno.test("reservation: ended in a store that alone knows when leases end, the l
     await keeper.keep(hidden(await store.read()), { claim, config: parseNetworkConfig(value) });
   try {
     const { subnet } = await keeper.acquire(claim, undefined);
-    await reserve(store, { subnet, node: "n", self: undefined });
+    await reserve(store, { subnet, node: "n", self: undefined, clock });
     await keep();
     assert.equal(keeper.nextIn(), Infinity);
-    await unreserve(store, { subnet, ttl: 60 });
+    await unreserve(store, { subnet, ttl: 60, clock });
     await clock.advance(10_000);
     await keep();
     assert.equal((await store.read()).records[0]!.expires, clock.now() + 60_000, "renewed at once");

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { acquire, type Claim, ensureNetwork, release, renew } from "../../lease/manager.ts";
+import { acquire, type Claim, ensureNetwork, renew } from "../../lease/manager.ts";
 import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import type { LeaseRecord, NewRecord } from "../../lease/store.ts";
 import { FlanError } from "../../net/errors.ts";
 import { silent } from "../../net/log.ts";
 import { fails } from "../conformance/store_suite.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
+import { FakeClock, letTimePass } from "../lib/fake_clock.ts";
 
 const network = { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } };
 
@@ -22,24 +22,12 @@ function claim(i: number, more: Partial<Claim> = {}): Claim {
   return { node: `node-${i}`, publicIp, backendType: "vxlan", backendData: { VNI: 1 }, ttl: 3600, ...more };
 }
 
-/** Advances the clock until the work is done. */
-async function letTimePass<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
-  let done = false;
-  const end = () => {
-    done = true;
-  };
-  work.then(end, end);
-  for (let i = 0; i < 10_000 && !done; i++) await clock.advance(100);
-  return await work;
-}
-
 /** A store that fails in chosen calls. */
 class FaultyStore extends MemoryStore {
   /** Called after a write has taken effect, when its reply is on the way. */
   afterCreate: (record: LeaseRecord) => void = () => {};
   attempts = 0;
   beforeUpdate: () => Promise<void> = () => Promise.resolve();
-  beforeRemove: () => Promise<void> = () => Promise.resolve();
 
   override async create(lease: NewRecord): Promise<LeaseRecord> {
     this.attempts++;
@@ -51,11 +39,6 @@ class FaultyStore extends MemoryStore {
   override async update(lease: NewRecord, expected: number): Promise<LeaseRecord> {
     await this.beforeUpdate();
     return await super.update(lease, expected);
-  }
-
-  override async remove(key: string, expected: number): Promise<void> {
-    await this.beforeRemove();
-    await super.remove(key, expected);
   }
 }
 
@@ -224,40 +207,6 @@ Deno.test("a lease that expired or was taken is lost, and renewing it overwrites
   const error = await fails(renew(store, lease, claim(1)), "conflict");
   assert.equal(error.message, "Cannot renew 10.5.1.0/24: it is held by node-2 now");
   assert.equal((await store.read()).records[0]?.revision, taken.revision);
-});
-
-Deno.test("a subnet is released by its name, and a node's leases by the node, except reservations", async () => {
-  const { store, tools } = await setup();
-  for (const i of [1, 2, 3]) await acquire(store, claim(i), tools);
-  const value = { PublicIP: "192.168.0.3" };
-  await store.create({ key: "10.5.77.0-24", value, node: "node-3", ttl: undefined });
-  assert.deepEqual(await release(store, { subnet: "10.5.2.0/24" }), ["10.5.2.0/24"]);
-  assert.deepEqual(await release(store, { node: "node-3" }), ["10.5.3.0/24"]);
-  assert.deepEqual(await release(store, { node: "node-3" }), []);
-  assert.deepEqual(await release(store, { subnet: "10.5.77.0/24" }), ["10.5.77.0/24"]);
-  assert.deepEqual((await store.read()).records.map(({ node }) => node), ["node-1"]);
-});
-
-Deno.test("a release that loses to a renewal is tried again, and one that loses to another host is not", async () => {
-  const { shared, clock, tools } = await setup();
-  const store = new FaultyStore({ clock, shared });
-  const other = new MemoryStore({ clock, shared });
-  const once = (act: () => Promise<unknown>) => {
-    store.beforeRemove = async () => {
-      store.beforeRemove = () => Promise.resolve();
-      await act();
-    };
-  };
-  const lease = await acquire(store, claim(1), tools);
-  once(() => renew(other, lease, claim(1)));
-  assert.deepEqual(await release(store, { subnet: lease.subnet }), [lease.subnet]);
-  const again = await acquire(store, claim(1, { wish: lease.subnet }), tools);
-  once(async () => {
-    await release(other, { subnet: again.subnet });
-    await acquire(other, claim(2, { wish: again.subnet }), tools);
-  });
-  assert.deepEqual(await release(store, { subnet: again.subnet }), []);
-  assert.equal((await store.read()).records[0]?.node, "node-2");
 });
 
 Deno.test("a host that can never write gives up after bounded rounds", async () => {

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
-import { acquire, type Claim, ensureNetwork, release } from "../../lease/manager.ts";
+import { acquire, type Claim, ensureNetwork } from "../../lease/manager.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
-import { reserve, unclaim, unreserve } from "../../lease/reserve.ts";
+import { release } from "../../lease/release.ts";
+import { reserve, unreserve } from "../../lease/reserve.ts";
 import type { LeaseRecord, NewRecord } from "../../lease/store.ts";
 import { makeView, unclaimedIn } from "../../lease/view.ts";
+import type { Json } from "../../net/json.ts";
 import { silent } from "../../net/log.ts";
 import { fails } from "../conformance/store_suite.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
+import { FakeClock, letTimePass } from "../lib/fake_clock.ts";
 
 const value = { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } };
 const network = parseNetworkConfig(value);
@@ -41,15 +43,15 @@ const self = undefined;
 
 Deno.test("a reservation has no end, is written in flannel's form, and twice the same is done", async () => {
   const { clock, store, record } = await setup();
-  assert.equal((await reserve(store, { subnet, self })).how, "reserved");
+  assert.equal((await reserve(store, { subnet, self, clock })).how, "reserved");
   assert.deepEqual(said(await record()), [nobody, undefined, undefined]);
   const { revision } = await store.read();
   await clock.advance(1e9);
-  assert.equal((await reserve(store, { subnet, self })).how, "same");
+  assert.equal((await reserve(store, { subnet, self, clock })).how, "same");
   assert.equal((await store.read()).revision, revision);
-  await reserve(store, { subnet: "10.5.10.0/24", node: "node-1", self });
+  await reserve(store, { subnet: "10.5.10.0/24", node: "node-1", self, clock });
   assert.deepEqual(said(await record("10.5.10.0-24")), [nobody, "node-1", undefined]);
-  await reserve(store, { subnet: "10.5.11.0/24", publicIp: "192.168.0.2", self });
+  await reserve(store, { subnet: "10.5.11.0/24", publicIp: "192.168.0.2", self, clock });
   assert.deepEqual(said(await record("10.5.11.0-24")), [
     { ...nobody, PublicIP: "192.168.0.2" },
     undefined,
@@ -58,10 +60,10 @@ Deno.test("a reservation has no end, is written in flannel's form, and twice the
 });
 
 Deno.test("an unclaimed reservation is no peer and no refused lease, and a claimed one is a peer", async () => {
-  const { store, take } = await setup();
-  await reserve(store, { subnet, self });
-  await reserve(store, { subnet: "10.5.10.0/24", node: "node-1", self });
-  await reserve(store, { subnet: "10.5.11.0/24", publicIp: "192.168.0.2", self });
+  const { clock, store, take } = await setup();
+  await reserve(store, { subnet, self, clock });
+  await reserve(store, { subnet: "10.5.10.0/24", node: "node-1", self, clock });
+  await reserve(store, { subnet: "10.5.11.0/24", publicIp: "192.168.0.2", self, clock });
   const look = async () => {
     const snapshot = await store.read();
     const { peers, refused } = makeView(snapshot, { node: "node-9", network });
@@ -77,14 +79,14 @@ Deno.test("an unclaimed reservation is no peer and no refused lease, and a claim
 });
 
 Deno.test("a node that has a reservation and no lease has no lease of its own in its view", async () => {
-  const { store } = await setup();
-  await reserve(store, { subnet, node: "node-1", self });
+  const { clock, store } = await setup();
+  await reserve(store, { subnet, node: "node-1", self, clock });
   assert.equal(makeView(await store.read(), { node: "node-1", network }).own, undefined);
 });
 
 Deno.test("the claim of a reservation keeps it one, and nobody else is given it", async () => {
   const { clock, store, record, take } = await setup();
-  await reserve(store, { subnet: "10.5.1.0/24", node: "node-2", self });
+  await reserve(store, { subnet: "10.5.1.0/24", node: "node-2", self, clock });
   assert.equal((await take(1)).subnet, "10.5.2.0/24");
   assert.equal((await take(2)).subnet, "10.5.1.0/24");
   await clock.advance(1e9);
@@ -93,19 +95,22 @@ Deno.test("the claim of a reservation keeps it one, and nobody else is given it"
 });
 
 Deno.test("a running lease of whoever is meant becomes a reservation, with its value and node", async () => {
-  const { store, record, take } = await setup();
+  const { clock, store, record, take } = await setup();
   for (const whom of [{ self: "node-1" }, { self, node: "node-1" }, { self, publicIp: "192.168.0.1" }]) {
     await take(1, { wish: subnet });
     const before = (await record())!;
-    assert.equal((await reserve(store, { subnet, ...whom })).how, "kept");
-    assert.deepEqual(said(await record()), [before.value, "node-1", undefined]);
-    assert.equal((await reserve(store, { subnet, ...whom })).how, "same");
-    await release(store, { subnet });
+    assert.equal((await reserve(store, { subnet, ...whom, clock })).how, "kept");
+    const address = "publicIp" in whom ? { ReservedIP: whom.publicIp } : {};
+    const value = { ...before.value as Record<string, Json>, ...address };
+    assert.deepEqual(said(await record()), [value, "node-1", undefined]);
+    assert.equal((await reserve(store, { subnet, ...whom, clock })).how, "same");
+    await unreserve(store, { subnet, ttl: 1, clock });
+    await release(store, { subnet }, { clock });
   }
 });
 
 Deno.test("what another holds, in whole or in part, is not reserved, and the error names the holder", async () => {
-  const { store, take, record } = await setup();
+  const { clock, store, take, record } = await setup();
   await take(1, { wish: subnet });
   const before = await record();
   const wishes = [{ self }, { self: "node-2" }, { self: "node-1", node: "node-2" }, {
@@ -113,7 +118,7 @@ Deno.test("what another holds, in whole or in part, is not reserved, and the err
     publicIp: "192.168.0.2",
   }];
   for (const whom of wishes) {
-    const error = await fails(reserve(store, { subnet, ...whom }), "failed");
+    const error = await fails(reserve(store, { subnet, ...whom, clock }), "failed");
     assert.match(
       error.message,
       /^Cannot reserve 10\.5\.9\.0\/24: it is held by the lease .* \(node node-1\)$/,
@@ -121,28 +126,28 @@ Deno.test("what another holds, in whole or in part, is not reserved, and the err
   }
   assert.deepEqual(await record(), before);
   await store.create({ key: "10.5.32.0-20", value: nobody, node: undefined, ttl: undefined });
-  await fails(reserve(store, { subnet: "10.5.33.0/24", self }), "failed");
-  await fails(reserve(store, { subnet: "10.5.32.0/20", self }), "invalid");
-  await fails(reserve(store, { subnet: "10.6.1.0/24", self }), "invalid");
+  await fails(reserve(store, { subnet: "10.5.33.0/24", self, clock }), "failed");
+  await fails(reserve(store, { subnet: "10.5.32.0/20", self, clock }), "invalid");
+  await fails(reserve(store, { subnet: "10.6.1.0/24", self, clock }), "invalid");
 });
 
 Deno.test("a subnet kept from everybody can be given to somebody, and to nobody else after that", async () => {
-  const { store, record } = await setup();
-  await reserve(store, { subnet, self });
-  assert.equal((await reserve(store, { subnet, node: "node-1", self })).how, "reserved");
+  const { clock, store, record } = await setup();
+  await reserve(store, { subnet, self, clock });
+  assert.equal((await reserve(store, { subnet, node: "node-1", self, clock })).how, "reserved");
   assert.equal((await record())!.node, "node-1");
-  const error = await fails(reserve(store, { subnet, node: "node-2", self }), "failed");
+  const error = await fails(reserve(store, { subnet, node: "node-2", self, clock }), "failed");
   assert.equal(error.hint, "flan lease unreserve 10.5.9.0/24");
 });
 
 Deno.test("unreserve removes what nobody has claimed, gives a claimed one an end, and is done twice", async () => {
   const { clock, store, record, take } = await setup();
-  const end = () => unreserve(store, { subnet, ttl: 100 });
+  const end = () => unreserve(store, { subnet, ttl: 100, clock });
   assert.equal((await end()).how, "same");
-  await reserve(store, { subnet, node: "node-1", self });
+  await reserve(store, { subnet, node: "node-1", self, clock });
   assert.equal((await end()).how, "removed");
   assert.equal(await record(), undefined);
-  await reserve(store, { subnet, node: "node-1", self });
+  await reserve(store, { subnet, node: "node-1", self, clock });
   await take(1);
   const { value } = (await record())!;
   assert.equal((await end()).how, "leased");
@@ -150,14 +155,6 @@ Deno.test("unreserve removes what nobody has claimed, gives a claimed one an end
   const { revision } = await store.read();
   assert.equal((await end()).how, "same");
   assert.equal((await store.read()).revision, revision);
-});
-
-Deno.test("a reservation that its holder gives back waits for it", async () => {
-  const { store, record, take } = await setup();
-  await reserve(store, { subnet, node: "node-1", self });
-  await unclaim(store, await take(1));
-  assert.deepEqual(said(await record()), [nobody, "node-1", undefined]);
-  assert.equal((await take(1)).subnet, subnet);
 });
 
 Deno.test("a reservation that loses to a host finds out, and one that loses to a renewal tries again", async () => {
@@ -179,9 +176,10 @@ Deno.test("a reservation that loses to a host finds out, and one that loses to a
     return work();
   };
   slow.before = once(() => take(1, { wish: subnet }));
-  await fails(reserve(slow, { subnet, self }), "failed");
+  await letTimePass(clock, fails(reserve(slow, { subnet, self, clock }), "failed"));
   slow.before = once(() => take(1, { backendData: 7 }));
-  assert.equal((await reserve(slow, { subnet, node: "node-1", self })).how, "kept");
+  const kept = await letTimePass(clock, reserve(slow, { subnet, node: "node-1", self, clock }));
+  assert.equal(kept.how, "kept");
   assert.deepEqual((await store.read()).records[0]!.value, {
     PublicIP: "192.168.0.1",
     PublicIPv6: null,
@@ -192,9 +190,9 @@ Deno.test("a reservation that loses to a host finds out, and one that loses to a
 
 Deno.test("with a backend that announces nothing, a reserved address counts as claimed", async () => {
   const udp = parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "udp" } });
-  const { store } = await setup();
-  await reserve(store, { subnet, publicIp: "192.168.0.1", self });
-  await reserve(store, { subnet: "10.5.10.0/24", self });
+  const { clock, store } = await setup();
+  await reserve(store, { subnet, publicIp: "192.168.0.1", self, clock });
+  await reserve(store, { subnet: "10.5.10.0/24", self, clock });
   const { peers, refused } = makeView(await store.read(), { node: "me", network: udp });
   assert.deepEqual([peers.map((one) => one.subnet), refused], [[subnet], []]);
 });

@@ -126,3 +126,14 @@ export class FakeClock implements Clock {
     this.#elapsed += ms;
   }
 }
+
+/** Advances the clock until the work is done. */
+export async function letTimePass<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
+  let done = false;
+  const end = () => {
+    done = true;
+  };
+  work.then(end, end);
+  for (let i = 0; i < 10_000 && !done; i++) await clock.advance(100);
+  return await work;
+}
