@@ -7,6 +7,7 @@ import { CommanderError } from "commander-core";
 import { FlanError, invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
+import { writeOut } from "./stdout.ts";
 
 export { Command, CommanderError, Option };
 
@@ -32,7 +33,7 @@ export type Runner = (code: Promise<number>) => Promise<void>;
 /** A command with the manners that all commands share. */
 export function newCommand<N extends string>(name: N, summary: string): Command {
   const command = new Command(name).summary(summary).description(summary);
-  command.exitOverride().configureOutput({ writeErr: () => {} }).showSuggestionAfterError(true);
+  command.exitOverride().configureOutput({ writeOut, writeErr: () => {} }).showSuggestionAfterError(true);
   command.helpCommand(false).allowExcessArguments(false);
   return command;
 }

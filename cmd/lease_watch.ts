@@ -1,5 +1,6 @@
 /** `flan lease watch`: leases as they come, change and go, through outages of the store. */
 import { readHostState } from "../agent/host_state.ts";
+import { networkIn } from "../agent/network.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import type { Snapshot, Store } from "../lease/store.ts";
 import { isStoreTrouble, messageOf } from "../net/errors.ts";
@@ -22,7 +23,7 @@ export async function watchLeases({ context }: Call): Promise<number> {
   try {
     await withStore(context, async (store) => {
       const { config, snapshot } = await readNetwork(store);
-      const show = printer(config, node);
+      const show = printer(judge(config, store.url), node);
       show(snapshot);
       await follow(store, { context, from: snapshot.revision, signal: ended.signal, show });
     });
@@ -67,11 +68,29 @@ async function follow(store: Store, { context, from, signal, show }: Following):
   }
 }
 
-function printer(config: NetworkConfig, node: string | undefined): (snapshot: Snapshot) => void {
+type Judge = (snapshot: Snapshot) => NetworkConfig;
+
+/** Every snapshot is judged by its own network config, or by the last one that can be used, as agents do. */
+function judge(config: NetworkConfig, url: string): Judge {
+  let [last, seen] = [config, undefined as Snapshot["config"]];
+  return (snapshot) => {
+    if (snapshot.config === undefined || snapshot.config === seen) return last;
+    seen = snapshot.config;
+    try {
+      last = networkIn(snapshot, url).config;
+    } catch (error) {
+      const what = `The new network config cannot be used, the old one stays: ${messageOf(error)}`;
+      console.error(`flan: ${printable(what, 2000)}`);
+    }
+    return last;
+  };
+}
+
+function printer(judge: Judge, node: string | undefined): (snapshot: Snapshot) => void {
   let before = new Map<string, string>();
   return (snapshot) => {
     const now = new Map(
-      leasesOf({ config, snapshot }, node).flatMap((item) => {
+      leasesOf({ config: judge(snapshot), snapshot }, node).flatMap((item) => {
         if (item.lease === undefined) return [];
         const { refused: _, ...document } = itemDocument(item, node);
         return [[item.lease.subnet, JSON.stringify(document)] as const];

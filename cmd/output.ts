@@ -8,6 +8,7 @@ import { didYouMean } from "../net/suggest.ts";
 import { printable, quoted } from "../net/text.ts";
 import { Option } from "./cli.ts";
 import type { AnyCommand } from "./cli.ts";
+import { writeOut } from "./stdout.ts";
 
 export type Format =
   | { readonly kind: "table" | "wide" | "json" | "jsonl" | "tsv" | "env" | "commands" }
@@ -42,13 +43,12 @@ export function outputFormat(flags: Readonly<Record<string, unknown>>, kinds: re
 
 /**
  * Writes all of `text` and a newline to stdout. Everything that a terminal would obey, but line ends and tabs,
- * is written out as `\u001b`: in JSON, where it can only stand in a string, that is the same string. Throws
- * BrokenPipe where nobody reads any more.
+ * is written out as `\u001b`: in JSON, where it can only stand in a string, that is the same string. Throws as
+ * {@link writeOut} does.
  */
 export function print(text: string): void {
   const safe = text.replace(/[^\n\t]+/g, (part) => printable(part, Infinity));
-  let rest: Uint8Array = new TextEncoder().encode(`${safe}\n`);
-  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+  writeOut(`${safe}\n`);
 }
 
 /** Prints a document whose schema grows only: `{"schema": "flan.<name>/v1", …}`. */

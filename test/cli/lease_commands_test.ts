@@ -138,22 +138,24 @@ Deno.test("lease check and store check name each fault and its remedy, and exit 
   await host.json("store-check", ["store", "check"], 3);
 });
 
+/** Everything that a process has said, as soon as it holds what is wanted. */
+function said(stream: ReadableStream<Uint8Array>): (wanted: RegExp) => Promise<string> {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  return async (wanted) => {
+    while (!wanted.test(text)) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`it ended after ${JSON.stringify(text)}`);
+      text += value;
+    }
+    return text;
+  };
+}
+
 Deno.test("a watch goes through an outage: one line when the store goes, one when it is back, no event", async () => {
   using host = new Host();
   const child = host.command(["lease", "watch"]).spawn();
-  const lines = (stream: ReadableStream<Uint8Array>) => {
-    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    return async (wanted: RegExp) => {
-      while (!wanted.test(text)) {
-        const { value, done } = await reader.read();
-        if (done) throw new Error(`it ended after ${JSON.stringify(text)}`);
-        text += value;
-      }
-      return text;
-    };
-  };
-  const [out, err] = [lines(child.stdout), lines(child.stderr)];
+  const [out, err] = [said(child.stdout), said(child.stderr)];
   await out(/(added.*\n[^]*){3}/);
   const text = Deno.readTextFileSync(host.store);
   // An older revision: another document was put in its place.
@@ -174,6 +176,33 @@ Deno.test("a watch goes through an outage: one line when the store goes, one whe
     "added",
     "removed",
   ]);
+  child.kill("SIGINT");
+  assert.equal((await child.status).code, 130);
+});
+
+Deno.test("a watch judges by the network as it is now, and by the last good one where that cannot be used", async () => {
+  using host = new Host();
+  const child = host.command(["lease", "watch"]).spawn();
+  const [out, err] = [said(child.stdout), said(child.stderr)];
+  await out(/(added.*\n[^]*){3}/);
+  await host.ok(["config", "set", "Network", "10.5.0.0/22", "--force"]);
+  assert.match(await out(/removed/), /"event":"removed","lease":\{"subnet":"10\.5\.4\.0\/24"/);
+  const text = Deno.readTextFileSync(host.store);
+  const bad = text.replace(/"Network":"[^"]+"/, '"Network":"nowhere"').replace(
+    /"revision":13/g,
+    '"revision":14',
+  );
+  Deno.writeTextFileSync(`${host.dir}/bad.json`, bad);
+  Deno.renameSync(`${host.dir}/bad.json`, host.store);
+  await err(/^flan: The new network config cannot be used, the old one stays: .*nowhere.*\n/);
+  Deno.writeTextFileSync(
+    `${host.dir}/bad.json`,
+    bad.replace(/"revision":14/g, '"revision":15').replace(/^"10\.5\.3.*\n/m, ""),
+  );
+  Deno.renameSync(`${host.dir}/bad.json`, host.store);
+  const events = await out(/removed[^]*removed/);
+  assert.match(events, /"event":"removed","lease":\{"subnet":"10\.5\.3\.0\/24".*\n$/);
+  assert.equal(events.match(/"event"/g)!.length, 5);
   child.kill("SIGINT");
   assert.equal((await child.status).code, 130);
 });

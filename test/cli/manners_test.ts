@@ -38,6 +38,23 @@ Deno.test("a pipe that is closed ends flan like any other program, without a wor
   assert.equal(code, 141);
 });
 
+for (
+  const args of [["--help"], ["lease", "list"], ["lease", "list", "--help"], ["store", "export"], [
+    "completions",
+    "bash",
+  ]]
+) {
+  Deno.test(`flan ${args.join(" ")} says in one sentence that the disk is full`, async () => {
+    using sandbox = withNetwork();
+    const within = ["sh", "-c", 'exec "$@" > /dev/full', "sh"];
+    const { code, stderr } = await sandbox.flan(args, { within });
+    assert.deepEqual(
+      [code, stderr],
+      [1, "flan: Cannot write to stdout: No space left on device (os error 28)\n"],
+    );
+  });
+}
+
 for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test(`lease watch ends at ${signal} with ${expected} and says nothing`, async () => {
     using sandbox = withNetwork();

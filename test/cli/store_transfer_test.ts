@@ -36,6 +36,40 @@ Deno.test("a network goes through a file into another store, once, and a second 
   assert.equal(Deno.readTextFileSync(`${sandbox.dir}/other.json`), before);
 });
 
+Deno.test("an export replaces nothing that is there unless it is forced, and nothing that is no file at all", async () => {
+  using sandbox = withNetwork();
+  const other = sandbox.write("other.json", "the backup of last week");
+  const refused = await sandbox.flan(["store", "export", other]);
+  assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+  assert.match(
+    refused.stderr,
+    /^flan: Cannot export to \S+other\.json: a file of 23 bytes written 20\S+Z is there already\nhint: add --force/,
+  );
+  assert.equal(Deno.readTextFileSync(other), "the backup of last week");
+  assert.equal((await sandbox.flan(["store", "export", other, "--force"])).code, 0);
+  assert.equal(Deno.readTextFileSync(other), Deno.readTextFileSync(sandbox.store));
+  const link = `${sandbox.dir}/link.json`;
+  Deno.symlinkSync(other, link);
+  for (const place of [link, sandbox.dir]) {
+    const { code, stderr } = await sandbox.flan(["store", "export", place, "--force"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /: it is there already, and no file\n/);
+  }
+  assert.equal(Deno.lstatSync(link).isSymlink, true);
+});
+
+Deno.test("a store without a network is not exported: its place was mistyped", async () => {
+  using sandbox = withNetwork();
+  const file = `${sandbox.dir}/export.json`;
+  const empty = ["--store", `file:${sandbox.dir}/netwrok.json`];
+  for (const to of [[], [file]]) {
+    const { code, stdout, stderr } = await sandbox.flan(["store", "export", ...to, ...empty]);
+    assert.deepEqual([code, stdout], [4, ""]);
+    assert.match(stderr, /^flan: Cannot find a network in file:\S+netwrok\.json: none was started there\n/);
+  }
+  assert.throws(() => Deno.statSync(file), Deno.errors.NotFound);
+});
+
 Deno.test("a network goes from store to store by a pipe", async () => {
   using sandbox = withNetwork();
   const exporting = sandbox.command(["store", "export", "--quiet"]).spawn();
