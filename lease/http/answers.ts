@@ -42,10 +42,19 @@ export function refusalOf(url: string, verb: string, { status, body }: Answer): 
   return new FlanError(`Cannot ${verb} ${url}: ${why}`, { op: `store.${verb}`, code, hint });
 }
 
+export function isSuccess({ status }: Answer): boolean {
+  return status >= 200 && status <= 299;
+}
+
+/** Whether the answer's entity tag is only weak: some servers say so of what was written in the same second. */
+export function isWeak({ headers }: Answer): boolean {
+  return headers.get("etag")?.startsWith("W/") === true;
+}
+
 /** The answer's entity tag. Throws `store-reply` where there is none to compare and swap with. */
-export function etagOf(url: string, { headers }: Answer): string {
-  const etag = headers.get("etag");
-  if (etag === null || etag.startsWith("W/")) {
+export function etagOf(url: string, answer: Answer): string {
+  const etag = answer.headers.get("etag");
+  if (etag === null || isWeak(answer)) {
     const what = etag === null ? "none" : `the weak ${quoted(etag)}`;
     throw noStore(url, `the server does not give ETags that can be swapped against, but ${what}`);
   }

@@ -1,6 +1,6 @@
 /** One JSON document at a URL: read, and changed by compare-and-swap on its entity tag (RFC 9110, 13.1). */
 import type { Clock } from "../../net/clock.ts";
-import { FlanError, invalid } from "../../net/errors.ts";
+import { FlanError } from "../../net/errors.ts";
 import type { Changed } from "../document/change.ts";
 import {
   Damage,
@@ -12,8 +12,10 @@ import {
   parseDocument,
 } from "../document/document.ts";
 import { type Answer, Connection } from "../remote/connection.ts";
-import { type Credentials, readCredential, stampOf } from "../remote/credentials.ts";
-import { etagOf, noStore, refusalOf, toldBy } from "./answers.ts";
+import type { Credentials } from "../remote/credentials.ts";
+import { etagOf, isSuccess, isWeak, noStore, refusalOf, toldBy } from "./answers.ts";
+import { Bearer } from "./bearer.ts";
+import { NEVER, NoSwap, proveSwap } from "./proof.ts";
 import { ServerTime } from "./server_time.ts";
 
 /** Milliseconds for a document of the largest size. */
@@ -26,8 +28,11 @@ const GRACE = 5000;
 const ROUNDS = 100;
 /** Upper limit of the pause between rounds, milliseconds; it grows with the rounds. */
 const LONGEST_PAUSE = 1000;
-/** A tag that no server gives. */
-const NEVER = '"flan-never"';
+/**
+ * A tag that is weak now may be strong once the second of its write is over (Apache's is): milliseconds between
+ * looks, and how many.
+ */
+const FRESH = { pause: 1000, looks: 4 };
 
 /** The document as one answer gave it. */
 export interface Held {
@@ -51,9 +56,8 @@ export class HttpDocument {
   readonly time: ServerTime;
   readonly #path: string;
   readonly #clock: Clock;
-  readonly #tokenFile: string | undefined;
+  readonly #bearer: Bearer;
   readonly #connection: Connection;
-  #token: { readonly stamp: string; readonly header: string } | undefined;
   /** The latest answer, so that what did not change is neither sent nor parsed again. */
   #held: Held | undefined;
 
@@ -63,7 +67,7 @@ export class HttpDocument {
     this.time = new ServerTime(wall);
     this.#path = url.pathname;
     this.#clock = clock;
-    this.#tokenFile = credentials.tokenFile;
+    this.#bearer = new Bearer(credentials.tokenFile);
     this.#connection = new Connection(url.origin, { credentials, clock });
   }
 
@@ -101,40 +105,34 @@ export class HttpDocument {
     });
   }
 
-  /**
-   * Proves that the server refuses a write whose condition is false: one that ignores If-Match would lose
-   * leases without a word. The document is left as it was found. Throws `store-reply` where it does not.
-   */
+  /** Throws as {@link proveSwap} does. */
   async prove(): Promise<void> {
-    const { etag, document } = await this.#readToWrite();
-    const answer = await this.#put(document, { "if-match": NEVER });
-    if (isSuccess(answer)) {
-      if (etag === undefined) await this.#remove();
-      throw this.#noSwap("If-Match");
-    }
-    // A document that is not there may also be said to be not there.
-    if (answer.status !== 412 && !(answer.status === 404 && etag === undefined)) {
-      throw refusalOf(this.url, "write", answer);
-    }
-    if (etag === undefined) return;
-    const second = await this.#put(document, { "if-none-match": "*" });
-    if (isSuccess(second)) throw this.#noSwap("If-None-Match");
-    if (second.status !== 412) throw refusalOf(this.url, "write", second);
+    const put = (document: Document, condition: Readonly<Record<string, string>>) =>
+      this.#put(document, condition);
+    await proveSwap({ url: this.url, read: () => this.#readToWrite(), put });
   }
 
-  /** As {@link swap}, for the write that begins a network; the server is proved before and where it was made. */
+  /**
+   * As {@link swap}, for the write that begins a network. The server is proved before and where it was made; what
+   * was written at one that does not compare is removed, unless somebody else has written meanwhile.
+   */
   async begin<T>(change: (document: Document) => Changed<T>): Promise<T> {
     const { etag } = await this.#readToWrite();
-    await this.prove();
-    const result = await this.swap(change);
-    if (etag !== undefined) return result;
+    let written = EMPTY;
     try {
       await this.prove();
+      const result = await this.swap((document) => {
+        const changed = change(document);
+        written = changed.document;
+        return changed;
+      });
+      if (etag === undefined) await this.prove();
+      return result;
     } catch (error) {
-      if (error instanceof FlanError && error.code === "store-reply") await this.#remove();
+      // Where it cannot be removed, the server's fault is still what has to be told.
+      if (error instanceof NoSwap && etag === undefined) await this.#remove(written).catch(() => {});
       throw error;
     }
-    return result;
   }
 
   /** Whether the server can wait for a change. It is asked without anything to wait for. */
@@ -162,13 +160,18 @@ export class HttpDocument {
     known: Held | undefined,
     { wait, signal }: { wait?: number; signal?: AbortSignal },
   ): Promise<Held> {
-    const answer = await this.#request({
+    const request = {
       method: "GET",
       path: wait === undefined ? this.#path : `${this.#path}?wait=${wait}`,
       headers: known?.etag === undefined ? {} : { "if-none-match": known.etag },
       timeout: wait === undefined ? TIMEOUT : wait * 1000 + GRACE,
       ...(signal === undefined ? {} : { signal }),
-    });
+    } as const;
+    let answer = await this.#request(request);
+    for (let look = 1; look < FRESH.looks && answer.status === 200 && isWeak(answer); look++) {
+      await this.#clock.sleep(FRESH.pause, signal);
+      answer = await this.#request(request);
+    }
     const waits = /^wait=\d/.test(answer.headers.get("preference-applied") ?? "");
     if (answer.status === 304 && known?.etag !== undefined) return { ...known, waits };
     return this.#held = { ...this.#contentsOf(answer), waits };
@@ -201,8 +204,11 @@ export class HttpDocument {
     }
   }
 
-  async #remove(): Promise<void> {
-    await this.#request({ method: "DELETE", path: this.#path });
+  /** Removes `written`, if it is still what stands there. */
+  async #remove(written: Document): Promise<void> {
+    const { etag, document } = await this.read();
+    if (etag === undefined || formatDocument(document) !== formatDocument(written)) return;
+    await this.#request({ method: "DELETE", path: this.#path, headers: { "if-match": etag } });
     this.#held = undefined;
   }
 
@@ -222,7 +228,7 @@ export class HttpDocument {
     },
   ): Promise<Answer> {
     // Compression on the way would make the entity tag weak (RFC 9110, 8.8.1).
-    const headers = { ...request.headers, ...this.#authorization(), "accept-encoding": "identity" };
+    const headers = { ...request.headers, ...this.#bearer.headers(), "accept-encoding": "identity" };
     const answered = this.time.asked();
     const answer = await this.#connection.request({
       timeout: TIMEOUT,
@@ -233,27 +239,6 @@ export class HttpDocument {
     // A gateway whose server is away tells its own time.
     if (answer.status < 500) answered(answer.headers.get("date"));
     return answer;
-  }
-
-  /** The token is read again when its file changes. */
-  #authorization(): Readonly<Record<string, string>> {
-    if (this.#tokenFile === undefined) return {};
-    const stamp = stampOf([this.#tokenFile]);
-    if (this.#token?.stamp !== stamp) {
-      const token = readCredential(this.#tokenFile, "store-token-file");
-      if (!/^[\x21-\x7e]{1,4096}$/.test(token)) {
-        const why = "it must hold one token of at most 4096 letters, digits and signs";
-        throw invalid("store.credentials", `Cannot use --store-token-file ${this.#tokenFile}: ${why}`);
-      }
-      this.#token = { stamp, header: `Bearer ${token}` };
-    }
-    return { authorization: this.#token.header };
-  }
-
-  #noSwap(header: string): FlanError {
-    const why =
-      `the server does not do conditional PUT (it ignores ${header}), so hosts would lose their leases`;
-    return noStore(this.url, why, "flan store serve does it");
   }
 }
 
@@ -266,8 +251,4 @@ class ServedDamage extends FlanError {
 
 function conditionOf(etag: string | undefined): Readonly<Record<string, string>> {
   return etag === undefined ? { "if-none-match": "*" } : { "if-match": etag };
-}
-
-function isSuccess({ status }: Answer): boolean {
-  return status >= 200 && status <= 299;
 }

@@ -79,24 +79,20 @@ export class HttpStore extends DocumentStore {
     return this.#document.begin((document) => configured(document, value, expected));
   }
 
-  /** A proof that the server compares before it swaps; it asks for writes that must be refused. */
+  /**
+   * Only of flan's own server, which is the one that can wait, a proof is asked for that it compares before it
+   * swaps: it refuses what could do harm. Another one that does not would put back what was read, and so undo what
+   * somebody wrote in between.
+   */
   async inspect(): Promise<readonly StoreFinding[]> {
     await this.#document.read();
-    const findings: StoreFinding[] = [];
+    if (!await this.#document.waits()) return foreignServer(this.url);
     try {
       await this.#document.prove();
+      return [];
     } catch (error) {
-      findings.push(findingOf(error));
+      return [findingOf(error)];
     }
-    if (!await this.#document.waits()) {
-      findings.push({
-        code: "no-long-poll",
-        severity: "warning",
-        message: `The server of ${this.url} does not tell of changes: hosts ask every 5 seconds`,
-        hint: "flan store serve tells them",
-      });
-    }
-    return findings;
   }
 
   close(): void {
@@ -125,4 +121,20 @@ function findingOf(error: unknown): StoreFinding {
   if (error.code === "store-denied") return { code: "read-only", severity: "warning", message, ...advice };
   if (error.code !== "store-reply") throw error;
   return { code: "no-compare-and-swap", severity: "high", message, ...advice };
+}
+
+function foreignServer(url: string): StoreFinding[] {
+  const hint = "flan store serve does both";
+  return [{
+    code: "no-long-poll",
+    severity: "warning",
+    message: `The server of ${url} does not tell of changes: hosts ask every 5 seconds`,
+    hint,
+  }, {
+    code: "swap-not-proved",
+    severity: "warning",
+    message:
+      `The server of ${url} is not asked to prove that it does conditional PUT: that writes where it does not`,
+    hint,
+  }];
 }

@@ -4,18 +4,25 @@ import { systemClock } from "../../../agent/clock.ts";
 import { HttpDocument } from "../../../lease/http/http_document.ts";
 import { HttpStore } from "../../../lease/http/http_store.ts";
 import { acquire } from "../../../lease/manager.ts";
+import type { Clock } from "../../../net/clock.ts";
 import { silent } from "../../../net/log.ts";
 import { config, fails, lease } from "../../conformance/store_case.ts";
 import { ServedStore } from "./served.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
+/** Sleeps of up to two seconds are over at once; longer ones are limits. */
+const brisk: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => ms > 2000 ? systemClock.sleep(ms, signal) : systemClock.turn(),
+};
+
 /** Runs `body` with a store whose server answers as `handler` does. */
 async function against(handler: Handler, body: (store: HttpStore) => Promise<void>): Promise<void> {
   const settings = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
   const server = Deno.serve(settings, handler);
   const url = new URL(`http://127.0.0.1:${server.addr.port}/some/where.json`);
-  const store = new HttpStore(new HttpDocument(url, { clock: systemClock, credentials: {} }), {
+  const store = new HttpStore(new HttpDocument(url, { clock: brisk, credentials: {} }), {
     clock: systemClock,
     log: silent,
   });
@@ -68,7 +75,7 @@ Deno.test("any server with conditional PUT will do", async () => {
     await store.writeConfig(config, 0);
     await Promise.all([1, 2, 3, 4].map((i) => store.create(lease(i))));
     assert.equal((await store.read()).records.length, 4);
-    assert.deepEqual((await store.inspect()).map(({ code }) => code), ["no-long-poll"]);
+    assert.deepEqual((await store.inspect()).map(({ code }) => code), ["no-long-poll", "swap-not-proved"]);
   });
 });
 
@@ -81,19 +88,88 @@ for (const ignored of ["if-match", "if-none-match"]) {
       assert.equal(plain.text, undefined);
     });
   });
+}
 
-  Deno.test(`a document at a server that ignores ${ignored} is a finding, and stays as it is`, async () => {
+Deno.test("looking for what is wrong with another server writes nothing there, not even the same again", async () => {
+  const plain = new PlainServer();
+  await against(plain.handle, (store) => store.writeConfig(config, 0).then(() => {}));
+  const { text } = plain;
+  const methods = new Set<string>();
+  const watched: Handler = (request) => {
+    methods.add(request.method);
+    return plain.handle(request);
+  };
+  await against(watched, async (store) => {
+    const findings = await store.inspect();
+    assert.deepEqual(findings.map(({ code }) => code), ["no-long-poll", "swap-not-proved"]);
+  });
+  assert.deepEqual([...methods], ["GET"]);
+  assert.equal(plain.text, text);
+});
+
+/**
+ * A server that answers the PUT of the proof of what was begun in its own way. The first PUT is the proof where
+ * nothing is yet, the second one writes the network.
+ */
+function atLastProof(plain: PlainServer, answer: Handler): Handler {
+  let puts = 0;
+  return (request) => request.method === "PUT" && ++puts === 3 ? answer(request) : plain.handle(request);
+}
+
+for (const status of [409, 423, 429, 500, 503]) {
+  Deno.test(`a network is kept, with what others leased in it, when its proof ends with ${status}`, async () => {
     const plain = new PlainServer();
-    await against(plain.handle, (store) => store.writeConfig(config, 0).then(() => {}));
-    const bad = new PlainServer([ignored]);
-    bad.text = plain.text;
-    await against(bad.handle, async (store) => {
-      const findings = await store.inspect();
-      assert.deepEqual(findings.map(({ code }) => code), ["no-compare-and-swap", "no-long-poll"]);
-      assert.equal(bad.text, plain.text);
+    await against(plain.handle, async (other) => {
+      const handler = atLastProof(plain, async () => {
+        await other.create(lease(1));
+        return new Response("slow down", { status });
+      });
+      await against(handler, async (store) => {
+        await fails(store.writeConfig(config, 0), status === 503 ? "store" : "store-reply");
+      });
+      const { config: kept, records } = await other.read();
+      assert.deepEqual([kept?.value, records.map(({ key }) => key)], [config, ["10.5.1.0-24"]]);
     });
   });
 }
+
+Deno.test("a network at a server that does not compare is removed only while nobody else has written", async () => {
+  for (const isAlone of [true, false]) {
+    const plain = new PlainServer();
+    await against(plain.handle, async (other) => {
+      const handler = atLastProof(plain, async (request) => {
+        const headers = new Headers(request.headers);
+        headers.delete("if-match");
+        const answer = await plain.handle(new Request(request, { headers }));
+        if (!isAlone) await other.create(lease(1));
+        return answer;
+      });
+      await against(handler, async (store) => {
+        const { message } = await fails(store.writeConfig(config, 0), "store-reply");
+        assert.match(message, /ignores If-Match/);
+      });
+      assert.equal(plain.text === undefined, isAlone);
+      if (!isAlone) assert.equal((await other.read()).records.length, 1);
+    });
+  }
+});
+
+Deno.test("a server that calls what is fresh weak holds a network, as soon as its tags are strong", async () => {
+  const plain = new PlainServer();
+  let weak = 0;
+  const apache: Handler = async (request) => {
+    const answer = await plain.handle(request);
+    if (request.method === "PUT" && answer.ok) weak = 2;
+    const etag = answer.headers.get("etag");
+    if (request.method === "GET" && etag !== null && weak-- > 0) answer.headers.set("etag", `W/${etag}`);
+    return answer;
+  };
+  await against(apache, async (store) => {
+    await store.writeConfig(config, 0);
+    await store.create(lease(1));
+    assert.equal((await store.read()).records.length, 1);
+  });
+});
 
 Deno.test("a document that was there and is gone is damage, and not an empty network", async () => {
   const plain = new PlainServer();
