@@ -46,6 +46,7 @@ const remembered: readonly SettingKey[] = [
   "iface",
   "publicIp",
   "mtu",
+  "leaseTtl",
 ];
 
 /**

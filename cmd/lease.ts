@@ -62,6 +62,7 @@ const own: readonly Command[] = [
     args: [any],
     settings: holdsLease,
     formats,
+    after: "Beside a running agent no other --lease-ttl than the agent's is accepted.",
   }, renewLease],
   [{
     name: "release",
@@ -69,8 +70,8 @@ const own: readonly Command[] = [
     args: [any],
     settings: [],
     formats: changeFormats,
-    after: "A reservation stays reserved for this host. The subnet of another host is taken\n" +
-      "away with flan lease revoke; one that this host's agent uses, with flan down.",
+    after: "A reservation stays reserved for whom it was made. The subnet of another host is\n" +
+      "taken away with flan lease revoke; one that this host's agent uses, with flan down.",
   }, releaseLease],
 ];
 
@@ -109,7 +110,8 @@ const minding: readonly Command[] = [
     formats: changeFormats,
     after: "Its peers drop it at once. A holder whose agent runs notices and acquires anew:\n" +
       "the same subnet where it is still free, or else another. To keep it off, stop\n" +
-      "its agent first, or reserve the subnet as soon as it is revoked.",
+      "its agent first, or reserve the subnet as soon as it is revoked. A reservation\n" +
+      "stays reserved for whom it was made, until flan lease unreserve.",
   }, revokeLease],
   [
     { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: [] },
@@ -117,15 +119,16 @@ const minding: readonly Command[] = [
   ],
   [{
     name: "gc",
-    summary: "Forget old leases, and remove records that no host can ever use",
+    summary: "Forget old leases, and remove records that nobody can read",
     options: [
       new Option("--older <duration>", "forget what ended longer ago (default 7d)"),
+      new Option("--yes", "remove records; without it they are only listed"),
       new Option("--dry-run", "only say what would go"),
     ],
     settings: [],
     formats: reports,
-    after: "Removed are records outside the network and those that cannot be read. Never: a\n" +
-      "valid lease, a reserved subnet of the network, anything of a node that is alive.",
+    after: "Removed are records without an end that cannot be read. Never: what ends by itself,\n" +
+      "a reservation, or what holds a subnet of the network.",
   }, collectGarbage],
   [{
     name: "check",

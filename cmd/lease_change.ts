@@ -3,11 +3,13 @@ import { askAgent } from "../agent/control.ts";
 import { describeHost, observeHost } from "../agent/host.ts";
 import { ensureHostState, forgetLease, readHostState, rememberSubnet } from "../agent/host_state.ts";
 import { claimOf } from "../agent/keeper.ts";
+import { readJoined } from "../agent/joined.ts";
 import { ownLease } from "../agent/status.ts";
 import type { Lease } from "../lease/lease.ts";
 import { acquire, renew } from "../lease/manager.ts";
 import { release } from "../lease/release.ts";
 import { FlanError, invalid } from "../net/errors.ts";
+import { display } from "./config.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { leaseNow, printChange, requireChangeField, stays } from "./lease_changed.ts";
@@ -55,7 +57,7 @@ export async function renewLease({ context, format, header, args: [subnet] }: Ca
     const network = await readNetwork(store);
     const own = requireOwn(network, { wanted, node, store: settings.store, verb: "renew" });
     const { publicIp, backendType, backendData } = own;
-    const claim = { node: node!, publicIp, backendType, backendData, ttl: settings.leaseTtl };
+    const claim = { node: node!, publicIp, backendType, backendData, ttl: await ttlFor(own, context) };
     const lease = await renew(store, own, claim);
     await withKernel(context, async (kernel) => {
       const host = await observeHost(kernel, { ...network, options: settings });
@@ -124,6 +126,21 @@ function requireOwn(network: StoredNetwork, { wanted, node, store, verb }: Wante
       `flan lease revoke ${wanted} takes it away`,
     ];
   throw invalid(`lease.${verb}`, `Cannot ${verb} ${wanted}: ${why}`, verb === "release" ? hint : undefined);
+}
+
+/**
+ * For how many seconds this host's lease is renewed. Throws `invalid` for another time than that of its agent, which
+ * renews in time for its own: with a shorter one the lease would end meanwhile.
+ */
+async function ttlFor({ subnet }: Lease, context: Context): Promise<number> {
+  const { leaseTtl, runDir } = context.settings;
+  const [mine, theirs] = [display("leaseTtl", leaseTtl), readJoined(runDir)?.settings["leaseTtl"]];
+  if (theirs === undefined || theirs === mine || !await agentRuns(context)) return leaseTtl;
+  throw invalid(
+    "lease.renew",
+    `Cannot renew ${subnet} for ${mine}: this host's agent keeps it for ${theirs}`,
+    "leave --lease-ttl out, or run flan down and flan up with it",
+  );
 }
 
 /** For a subnet that nobody holds, or that was given back or taken meanwhile. */

@@ -1,17 +1,48 @@
 /** `flan lease check`: what is wrong with the leases, each with the command that mends it. */
 import { readHostState } from "../agent/host_state.ts";
+import type { Host } from "../backends/backend.ts";
 import { checkLeases } from "../lease/check.ts";
-import { readNetwork, withStore } from "./context.ts";
+import type { Lease, Refusal } from "../lease/lease.ts";
+import { makeView } from "../lease/view.ts";
+import { readNetwork, type StoredNetwork, withStore } from "./context.ts";
 import { printFindings } from "./findings.ts";
 import type { Call } from "./leaf.ts";
 
 export async function checkAllLeases({ context, format, header }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
-  const { snapshot, config } = await withStore(context, (store) => readNetwork(store));
+  const stored = await withStore(context, (store) => readNetwork(store));
+  const { snapshot, config } = stored;
   return printFindings(format, {
     schema: "lease-check",
-    items: checkLeases({ snapshot, network: config, node }),
+    items: checkLeases({ snapshot, network: config, node, unreachable: unreachable(stored) }),
     empty: "every lease is well",
     extra: { leases: snapshot.records.length, revision: snapshot.revision },
   }, header);
+}
+
+/** No host: a plan for it holds whatever the backend can use on any host, and refuses the rest. */
+const NOBODY: Host = {
+  node: "",
+  underlay: { link: "", address: "0.0.0.0", mtu: 1500, gateways: [] },
+  local: [],
+  publicIp: "0.0.0.0",
+  mac: "",
+  mtu: undefined,
+  wanted: new Set(),
+};
+
+/** A subnet that no network can have: a plan needs one of the host's own. */
+const NOWHERE: Lease = {
+  subnet: "0.0.0.0/32",
+  publicIp: NOBODY.publicIp,
+  backendType: "",
+  backendData: undefined,
+  node: NOBODY.node,
+  expires: undefined,
+  revision: 0,
+};
+
+function unreachable({ snapshot, config, backend }: StoredNetwork): readonly Refusal[] {
+  const view = makeView(snapshot, { node: NOBODY.node, network: config });
+  return backend.plan({ ...view, own: NOWHERE }, NOBODY).refused;
 }

@@ -1,4 +1,4 @@
-/** `flan lease gc`: forgets leases that ended long ago, and removes records that no host can ever use. */
+/** `flan lease gc`: forgets leases that ended long ago, and removes records that stay for ever and that nobody can read. */
 import { type Garbage, garbageIn } from "../lease/check.ts";
 import { isConflict } from "../lease/conflict.ts";
 import type { Store } from "../lease/store.ts";
@@ -19,26 +19,29 @@ const columns: readonly Column<Garbage>[] = [
 export async function collectGarbage({ context, format, header, flags }: Call): Promise<number> {
   const before = context.clock.now() - olderThan(String(flags["older"] ?? "7d")) * 1000;
   const dryRun = flags["dryRun"] === true;
+  const [removes, forgets] = [!dryRun && flags["yes"] === true, !dryRun];
   const { items, forgotten } = await withStore(context, async (store) => {
     const { snapshot, config } = await readNetwork(store);
     const found = garbageIn({ snapshot, network: config });
-    if (!dryRun) return { items: await removed(store, found), forgotten: await store.forget(before) };
+    const items = removes ? await removed(store, found) : found;
+    if (forgets) return { items, forgotten: await store.forget(before) };
     const past = snapshot.past.filter(({ ended, stays }) => stays !== true && ended < before);
-    return { items: found, forgotten: past.length };
+    return { items, forgotten: past.length };
   });
-  const verbs = dryRun ? ["would remove", "would forget"] : ["removed", "forgot"];
+  const verbs = [removes ? "removed" : "would remove", forgets ? "forgot" : "would forget"];
   printList(format, {
     schema: "lease-gc",
     items,
     columns,
     tsv: columns,
     json: ({ subnet, code, reason }) => ({ subnet, code, reason }),
-    empty: "every record can be used",
-    extra: { dryRun, forgotten },
+    empty: "every record that stays can be read",
+    extra: { dryRun, removed: removes, forgotten },
   }, header);
   console.error(
     `flan: ${verbs[0]} ${counted(items.length, "record")}, ${verbs[1]} ${counted(forgotten, "past lease")}`,
   );
+  if (items.length > 0 && !removes && !dryRun) console.error("flan: Add --yes to remove what is listed");
   return exit.done;
 }
 

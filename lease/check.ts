@@ -1,11 +1,13 @@
 /** What is wrong with the leases of a network, seen as a whole: a pure function of the store's contents. */
 import { contains, formatCidr, isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
+import { decodeRecord, isRefusal } from "./decode.ts";
 import { holdersOf, holderText } from "./held.ts";
 import { subnetOfKey } from "./key.ts";
-import type { Lease } from "./lease.ts";
+import type { Lease, Refusal } from "./lease.ts";
 import { isSubnetOf, type NetworkConfig } from "./network.ts";
-import type { Snapshot } from "./store.ts";
+import { isUnclaimed } from "./reservation.ts";
+import type { LeaseRecord, Snapshot } from "./store.ts";
 import { makeView, unclaimedIn } from "./view.ts";
 
 export interface LeaseFinding {
@@ -26,17 +28,21 @@ interface Checked {
   readonly network: NetworkConfig;
   /** This host's identity, where it has one. */
   readonly node: string | undefined;
+  /** The valid leases that the network's backend cannot use on any host. */
+  readonly unreachable: readonly Refusal[];
 }
 
 /**
  * Every finding, the severe ones first. Codes: those of refused leases (`overlap`, `outside-network`, `bad-value`, …),
- * `address-twice`, `second-lease`, `odd-length`, `unclaimable`, `expired-own`.
+ * those of leases that the backend cannot use
+ * (`bad-backend-data`, …), `address-twice`, `second-lease`, `odd-length`, `unclaimable`, `expired-own`.
  */
 export function checkLeases(checked: Checked): LeaseFinding[] {
   const { snapshot, network } = checked;
   const valid = makeView(snapshot, { node: "", network }).peers;
   const findings = [
     ...refused(checked),
+    ...checked.unreachable.map(cutOff),
     ...twice(valid),
     ...oddLengths(valid, network),
     ...unclaimable(checked),
@@ -48,27 +54,45 @@ export function checkLeases(checked: Checked): LeaseFinding[] {
 
 /** A refused lease cuts its holder off; a refused reservation has none yet. */
 function refused({ snapshot, network }: Checked): LeaseFinding[] {
-  const lasting = new Set(
-    snapshot.records.filter(({ expires }) => expires === undefined).map(({ key }) => key),
-  );
-  const garbage = new Set(garbageIn({ snapshot, network }).map(({ subnet }) => subnet));
-  return makeView(snapshot, { node: "", network }).refused.map(({ subnet, code, reason }) => ({
-    code,
-    severity: lasting.has(subnet.replace("/", "-")) || lasting.has(subnet) ? "warning" : "high",
-    subnet,
-    message: `Every host refuses the lease ${subnet}: ${reason}`,
-    hint: garbage.has(subnet) ? "flan lease gc" : `flan lease revoke ${subnet} --yes`,
-  }));
+  const byName = Map.groupBy(snapshot.records, ({ key }) => subnetOfKey(key) ?? printable(key, 40));
+  const garbage = new Set(garbageIn({ snapshot, network }).map(({ key }) => key));
+  return makeView(snapshot, { node: "", network }).refused.map(({ subnet, code, reason }) => {
+    const records = byName.get(subnet) ?? [];
+    return {
+      code,
+      severity: records.every(({ expires }) => expires === undefined) ? "warning" : "high",
+      subnet,
+      message: `Every host refuses the lease ${subnet}: ${reason}`,
+      hint: remedy(subnet, { records, isGarbage: records.every(({ key }) => garbage.has(key)), network }),
+    };
+  });
 }
 
-/** Codes of records that no host can ever use, whatever else is in the store. */
-const forGood: ReadonlySet<string> = new Set([
-  "bad-key",
-  "bad-value",
-  "bad-length",
-  "outside-network",
-  "covers-network",
-]);
+interface Refused {
+  readonly records: readonly LeaseRecord[];
+  readonly isGarbage: boolean;
+  readonly network: NetworkConfig;
+}
+
+function remedy(subnet: string, { records, isGarbage, network }: Refused): string {
+  if (isGarbage) return "flan lease gc --yes";
+  if (records.every(({ key }) => subnetOfKey(key) === undefined)) return "wait: it ends by itself";
+  const isOpen = records.every((record) => {
+    const lease = decodeRecord(record);
+    return !isRefusal(lease) && isUnclaimed(lease, network);
+  });
+  return isOpen ? `flan lease unreserve ${subnet}` : `flan lease revoke ${subnet} --yes`;
+}
+
+function cutOff({ subnet, code, reason }: Refusal): LeaseFinding {
+  return {
+    code,
+    severity: "high",
+    subnet,
+    message: `No host can reach the lease ${subnet}: ${reason}`,
+    hint: `flan lease revoke ${subnet} --yes, or mend its host`,
+  };
+}
 
 function twice(valid: readonly Lease[]): LeaseFinding[] {
   const holder = (lease: Lease) => lease.node ?? `the flannel at ${lease.publicIp}`;
@@ -88,13 +112,19 @@ function twice(valid: readonly Lease[]): LeaseFinding[] {
       }`,
       hint: "give one of them another --public-ip, or revoke the lease of the one that is gone",
     })),
-    ...[...holders].filter(([, leases]) => leases.length > 1).map(([name, leases]): LeaseFinding => ({
-      code: "second-lease",
-      severity: "warning",
-      subnet: leases[1]!.subnet,
-      message: `One host (${printable(name, 40)}) holds ${leases.length} leases: ${named(leases)}`,
-      hint: `flan lease revoke ${leases[1]!.subnet} --yes`,
-    })),
+    ...[...holders].filter(([, leases]) => leases.length > 1).map(([name, leases]): LeaseFinding => {
+      // A host that writes a lease has left its other ones, so the newest is the one that it uses.
+      const [newest, oldest] = [leases.reduce(newer), leases.reduce((a, b) => newer(a, b) === a ? b : a)];
+      return {
+        code: "second-lease",
+        severity: "warning",
+        subnet: oldest.subnet,
+        message: `One host (${printable(name, 40)}) holds ${leases.length} leases: ${
+          named(leases)
+        }; the newest is ${newest.subnet}`,
+        hint: `flan lease revoke ${oldest.subnet} --yes`,
+      };
+    }),
   ];
 }
 
@@ -176,28 +206,22 @@ export interface Garbage {
 }
 
 /**
- * The records that no host can ever use. Left out are those of a flan host that lives (one with a lease that ends),
- * which mends its lease itself, and reservations of subnets of the network, whatever their value: they hold the subnet.
+ * The records that stay for ever and that nobody can read. Left are those that end, because their store sees to it;
+ * reservations, also of subnets that are outside the network now, because the config may be another again; and what
+ * holds a subnet of the network, whatever it says.
  */
-export function garbageIn({ snapshot, network }: Omit<Checked, "node">): Garbage[] {
-  const refusals = new Map(
-    snapshot.records.map((record) => {
-      const alone = { ...snapshot, records: [record] };
-      return [record, makeView(alone, { node: "", network }).refused[0]] as const;
-    }),
-  );
-  const living = new Set(
-    snapshot.records.filter(({ expires }) => expires !== undefined).map(({ node }) => node),
-  );
-  living.delete(undefined);
+export function garbageIn({ snapshot, network }: Pick<Checked, "snapshot" | "network">): Garbage[] {
   return snapshot.records.flatMap((record) => {
-    const refusal = refusals.get(record);
-    if (refusal === undefined || !forGood.has(refusal.code) || living.has(record.node)) return [];
+    const refusal = decodeRecord(record);
+    if (record.expires !== undefined || !isRefusal(refusal)) return [];
     const subnet = subnetOfKey(record.key);
-    const holds = subnet !== undefined && isSubnetOf(network, parseCidr(subnet));
-    if (holds && record.expires === undefined) return [];
+    if (subnet !== undefined && isSubnetOf(network, parseCidr(subnet))) return [];
     return [{ key: record.key, revision: record.revision, ...refusal }];
   });
+}
+
+function newer(a: Lease, b: Lease): Lease {
+  return a.revision >= b.revision ? a : b;
 }
 
 function named(leases: readonly Lease[]): string {

@@ -99,7 +99,7 @@ Deno.test({
   ignore,
   async fn() {
     using one = host("agent");
-    await one.ok(["up", "--detach"]);
+    await one.ok(["up", "--detach", "--lease-ttl", "7d"]);
     await one.json("status", ["status", "--wait", "--json"]);
     await one.json("up-again", ["up", "--json"]);
     const stored = Deno.readTextFileSync(one.sandbox.store);
@@ -116,6 +116,16 @@ Deno.test({
       /^flan: Cannot release 10\.5\.1\.0\/24: this host's agent uses it\nhint: run flan down/,
     );
     assert.equal(Deno.readTextFileSync(one.sandbox.store), stored, "beside an agent nothing was changed");
+    const shorter = await one.ok(["lease", "renew", "--lease-ttl", "10"], 2);
+    assert.match(
+      shorter.stderr,
+      /^flan: Cannot renew 10\.5\.1\.0\/24 for 10s: this host's agent keeps it for 168h\n/,
+    );
+    assert.equal(Deno.readTextFileSync(one.sandbox.store), stored);
+    const { leases } = JSON.parse(stored);
+    const renewed = await one.ok(["lease", "renew", "-o", "value=expires"]);
+    const expires = Date.parse(renewed.stdout) / 1000;
+    assert.ok(expires >= leases["10.5.1.0-24"].expires, "renewed for as long as the agent does");
     const watch = one.sandbox.command(["lease", "watch"]).spawn();
     const lines = watch.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const events = await untilLines(lines, 4);

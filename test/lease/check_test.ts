@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { checkLeases, garbageIn } from "../../lease/check.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
+import type { Refusal } from "../../lease/lease.ts";
 import type { LeaseRecord, PastLease } from "../../lease/store.ts";
 import type { Json } from "../../net/json.ts";
 import { isPrintable } from "../../net/text.ts";
@@ -16,9 +17,9 @@ function record(key: string, ip: string | Json, more: Partial<LeaseRecord> = {})
 
 const open = (key: string, node?: string): LeaseRecord => record(key, nobody, { node, expires: undefined });
 
-function found(records: LeaseRecord[], past: PastLease[] = []): string[] {
+function found(records: LeaseRecord[], past: PastLease[] = [], unreachable: Refusal[] = []): string[] {
   const snapshot = { revision: 9, config: undefined, records, past };
-  const findings = checkLeases({ snapshot, network, node: "me" });
+  const findings = checkLeases({ snapshot, network, node: "me", unreachable });
   for (const { message, hint, subnet } of findings) {
     assert.ok(/^[A-Z]/.test(message) && !message.endsWith(".") && message.length < 400, message);
     assert.ok([message, hint, subnet].every(isPrintable) && hint !== "", hint);
@@ -62,6 +63,11 @@ for (
     ["a value that is none", [record("10.5.1.0-24", "\u001b[2J", { value: "\u001b[2J" })], [
       "high bad-value 10.5.1.0/24",
     ]],
+    ["a reservation under a dual-stack key", [
+      record("10.6.1.0-24&fd00:6:1::-64", nobody, { expires: undefined }),
+    ], [
+      "warning outside-network 10.6.1.0/24",
+    ]],
     ["a refused reservation", [record("10.6.1.0-24", nobody, { expires: undefined })], [
       "warning outside-network 10.6.1.0/24",
     ]],
@@ -92,33 +98,61 @@ Deno.test("severe findings come first, and the own lease that ended is told only
   assert.deepEqual(found([], [{ ...past[0]!, how: "released" }]), []);
 });
 
-Deno.test("only what no host can use for ever is garbage: no valid lease, no reserved subnet, nothing of a living node", () => {
-  const dead = { node: undefined };
+Deno.test("of a host's leases the newest is the one that it uses, whichever subnet comes first", () => {
+  const leases = [["10.5.1.0-24", 3], ["10.5.2.0-24", 9], ["10.5.3.0-24", 5]] as const;
+  for (const records of [leases, leases.toReversed()]) {
+    const snapshot = {
+      revision: 9,
+      config: undefined,
+      records: records.map(([key, revision]) => record(key, "192.0.2.1", { node: "a", revision })),
+      past: [],
+    };
+    const [finding] = checkLeases({ snapshot, network, node: "me", unreachable: [] });
+    assert.equal(finding!.hint, "flan lease revoke 10.5.1.0/24 --yes");
+    assert.match(finding!.message, /the newest is 10\.5\.2\.0\/24$/);
+  }
+});
+
+Deno.test("lease check tells of a lease that the backend cannot use on any host", () => {
+  const refusal = { subnet: "10.5.1.0/24", code: "bad-backend-data", reason: "VtepMAC is missing" };
+  assert.deepEqual(found([record("10.5.1.0-24", "192.0.2.1")], [], [refusal]), [
+    "high bad-backend-data 10.5.1.0/24",
+  ]);
+});
+
+Deno.test("only what stays for ever and cannot be read is garbage: nothing that ends, no reservation, also in a wrong network", () => {
+  const flannel = { node: undefined };
+  const lasting = { node: undefined, expires: undefined };
   const kept = [
-    record("10.5.1.0-24", "192.0.2.1"),
-    record("10.5.1.128-25", "192.0.2.2", dead),
-    record("10.5.2.0-24", "127.0.0.1", dead),
+    record("10.5.1.0-24", "192.0.2.1", flannel),
+    record("10.6.2.0-24", "192.0.2.5", flannel),
+    record("10.5.5.0-24", 7, flannel),
+    record("nonsense", "192.0.2.4", flannel),
+    record("0.0.0.0-0", "192.0.2.6", flannel),
+    record("10.5.6.0-31", "192.0.2.7", flannel),
     open("10.5.3.0-24"),
-    record("10.5.4.0-24", 7, { ...dead, expires: undefined }),
-    record("10.6.0.0-24", "192.0.2.3"),
-    record("10.6.1.0-24", nobody, { node: "node at 10.5.1.0-24", expires: undefined }),
+    open("10.6.1.0-24", "gone"),
+    record("10.6.4.0-24", "192.0.2.8", { expires: undefined }),
+    record("10.6.5.0-24", "192.0.2.9", lasting),
+    record("10.5.4.0-24", 7, lasting),
   ];
   const garbage = [
-    record("nonsense", "192.0.2.4", dead),
-    record("10.5.5.0-24", 7, dead),
-    record("10.6.2.0-24", "192.0.2.5", dead),
-    record("10.6.3.0-24", nobody, { node: "gone", expires: undefined }),
-    record("0.0.0.0-0", "192.0.2.6", dead),
-    record("10.5.6.0-31", "192.0.2.7", dead),
+    record("senseless", "192.0.2.4", lasting),
+    record("10.6.3.0-24", 7, lasting),
   ];
   const snapshot = { revision: 9, config: undefined, records: [...kept, ...garbage], past: [] };
   const found = garbageIn({ snapshot, network });
   assert.deepEqual(found.map(({ key, code }) => [key, code]), [
-    ["nonsense", "bad-key"],
-    ["10.5.5.0-24", "bad-value"],
-    ["10.6.2.0-24", "outside-network"],
-    ["10.6.3.0-24", "outside-network"],
-    ["0.0.0.0-0", "covers-network"],
-    ["10.5.6.0-31", "bad-length"],
+    ["senseless", "bad-key"],
+    ["10.6.3.0-24", "bad-value"],
+  ]);
+  const hints = checkLeases({ snapshot, network, node: "me", unreachable: [] });
+  const hintOf = (subnet: string) => hints.find((one) => one.subnet === subnet)?.hint;
+  assert.deepEqual(["senseless", "10.6.3.0/24", "nonsense", "10.6.1.0/24", "10.5.4.0/24"].map(hintOf), [
+    "flan lease gc --yes",
+    "flan lease gc --yes",
+    "wait: it ends by itself",
+    "flan lease unreserve 10.6.1.0/24",
+    "flan lease revoke 10.5.4.0/24 --yes",
   ]);
 });
