@@ -8,10 +8,12 @@ import { addressIn, decodeRecord, isRefusal } from "./decode.ts";
 import { Damage, type Document, formatDocument, parseDocument } from "./document/document.ts";
 import { isObject } from "./go_json.ts";
 import { type Held, heldSubnets, holderText } from "./held.ts";
+import { subnetOfKey } from "./key.ts";
 import { type NetworkConfig, parseNetworkConfig } from "./network.ts";
 import type { Lease } from "./lease.ts";
 import { isUnclaimed } from "./reservation.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store } from "./store.ts";
+import { makeView } from "./view.ts";
 
 /**
  * The snapshot as a `flan.network/v1` document. It must have been read with its expiries. Throws `store-reply` where
@@ -64,7 +66,8 @@ interface Target {
 /**
  * What importing the document into a store with these contents does. Nothing that stands there is overwritten or
  * prolonged: a lease is created only where its subnet is free and its holder has none, and for what is left of its
- * life at `now` (milliseconds since 1970). Throws `invalid` for a network config that cannot be used.
+ * life at `now` (milliseconds since 1970). Where leases of the document are in each other's way, those in use come
+ * first, and the newest of them before the others. Throws `invalid` for a network config that cannot be used.
  */
 export function planImport(document: Document, snapshot: Snapshot, now: number): Step[] {
   const config = configStep(document, snapshot);
@@ -72,15 +75,32 @@ export function planImport(document: Document, snapshot: Snapshot, now: number):
   const target = { network: value === undefined ? undefined : parseNetworkConfig(value), now };
   const held = new Taken(heldSubnets(snapshot), target.network);
   const there = new Map(snapshot.records.map((record) => [record.key, record]));
-  const keys = [...document.leases.keys()].sort(byNumber.compare);
-  const leases = keys.map((key) => {
-    const record = document.leases.get(key)!;
-    const step = leaseStep(record, { ...target, held, there: there.get(key) });
-    if (step.action === "create") held.add(heldSubnets({ records: [record] }));
-    return step;
-  });
-  return [...config, ...leases];
+  const leases = new Map(
+    byClaim(document, target).map((record) => {
+      const step = leaseStep(record, { ...target, held, there: there.get(record.key) });
+      if (step.action === "create") held.add(heldSubnets({ records: [record] }));
+      return [record.key, step];
+    }),
+  );
+  const keys = [...leases.keys()].sort(byNumber.compare);
+  return [...config, ...keys.map((key) => leases.get(key)!)];
 }
+
+/** The document's leases, those before the others that hosts go by, and then the newest first. */
+function byClaim({ leases, revision }: Document, { network, now }: Target): LeaseRecord[] {
+  const records = [...leases.values()];
+  const live = records.filter(({ expires }) => expires === undefined || expires > now);
+  const view = network &&
+    makeView({ revision, config: undefined, records: live, past: [] }, { node: "", network });
+  const used = new Set<unknown>(view?.peers);
+  const rank = (record: LeaseRecord) => used.has(decodeRecord(record)) ? 0 : 1;
+  return records.sort((a, b) =>
+    rank(a) - rank(b) || b.revision - a.revision || byNumber.compare(a.key, b.key)
+  );
+}
+
+/** What these refuse flannel hosts can read all the same, so that writing it cuts nobody off. */
+const readable: ReadonlySet<string> = new Set(["bad-backend-type", "bad-backend-data", "bad-node"]);
 
 /**
  * Does what the steps say and returns what became of each: another writer may have been faster. Throws `failed`,
@@ -139,19 +159,23 @@ function leaseStep(
     lease: create,
     node: node === undefined ? undefined : printable(node, 40),
   });
-  if (isRefusal(lease)) return step("skip", `${lease.code}: ${lease.reason}`);
+  const subnet = subnetOfKey(key);
+  const refusal = isRefusal(lease) ? `${lease.code}: ${lease.reason}` : undefined;
+  if (subnet === undefined) return step("skip", refusal);
   if (expires !== undefined && expires <= now) {
     return step("skip", `it ended at ${new Date(expires).toISOString()}`);
   }
-  const cidr = parseCidr(lease.subnet);
+  const cidr = parseCidr(subnet);
   if (network !== undefined && (!covers(network.network, cidr) || covers(cidr, network.network))) {
     return step("skip", "it is no subnet of the network");
   }
   if (there !== undefined && isTheSame(record, there)) return step("same");
-  const other = held.inTheWayOf(record, lease);
+  const other = held.inTheWayOf(record, { cidr, lease: isRefusal(lease) ? undefined : lease });
   if (other !== undefined) {
     return step("conflict", network === undefined ? `${other.subnet} is there` : holderText(other, network));
   }
+  // Left out it would leave its subnet to whoever comes first.
+  if (isRefusal(lease) && !readable.has(lease.code)) return step("conflict", refusal);
   const ttl = expires === undefined ? undefined : Math.max(1, Math.floor((expires - now) / 1000));
   return step("create", undefined, { key, value, node, ttl });
 }
@@ -188,12 +212,12 @@ class Taken {
   }
 
   /** Who holds any of the lease's subnet, or the lease that its host or its address has already. */
-  inTheWayOf({ node }: LeaseRecord, lease: Lease): Held | undefined {
-    const cidr = parseCidr(lease.subnet);
+  inTheWayOf({ node }: LeaseRecord, { cidr, lease }: Pick<Held, "cidr" | "lease">): Held | undefined {
     const [first, last] = [Number(cidr.address), Number(lastAddress(cidr))];
     const range = this.#ranges.find((one) => one.first <= last && first <= one.last);
     if (range !== undefined || this.#waits(lease)) return range?.held;
-    return (node === undefined ? undefined : this.#byNode.get(node)) ?? this.#byAddress.get(lease.publicIp);
+    const other = node === undefined ? undefined : this.#byNode.get(node);
+    return other ?? (lease === undefined ? undefined : this.#byAddress.get(lease.publicIp));
   }
 
   #waits(lease: Lease | undefined): boolean {

@@ -145,19 +145,17 @@ Deno.test("the order of the config's fields does not make it another network", a
   assert.equal(steps[0]!.action, "same");
 });
 
-Deno.test("leases that no host could use are skipped, each with its reason", async () => {
+Deno.test("leases that are no subnets of the network are skipped, each with its reason", async () => {
   const clock = new FakeClock();
   const good = await exported(await filled(clock, [leases[0]!]));
   const bad = { ...good.leases.get("10.5.1.0-24")!, node: undefined };
   const more = ["nonsense", "10.6.1.0-24", "0.0.0.0-0"].map((key) => [key, { ...bad, key }] as const);
-  const odd = { ...bad, key: "10.5.9.0-24", value: 7 };
-  const document = { ...good, leases: new Map([...good.leases, ...more, [odd.key, odd]]) };
+  const document = { ...good, leases: new Map([...good.leases, ...more]) };
   const target = new MemoryStore({ clock });
   const steps = await importInto(target, document, clock);
   const skipped = steps.filter(({ action }) => action === "skip");
   assert.deepEqual(skipped.map(({ subnet }) => subnet), [
     "0.0.0.0/0",
-    "10.5.9.0/24",
     "10.6.1.0/24",
     "nonsense",
   ]);
@@ -165,15 +163,58 @@ Deno.test("leases that no host could use are skipped, each with its reason", asy
   assert.equal((await target.read()).records.length, 1);
 });
 
-Deno.test("of two leases in the document that overlap, one is created", async () => {
+Deno.test("a lease that cannot be used is copied where flannel can read it, and a conflict where not: never left out", async () => {
+  const clock = new FakeClock();
+  const good = await exported(await filled(clock, [leases[0]!]));
+  const one = { ...good.leases.get("10.5.1.0-24")!, node: undefined };
+  const odd = [
+    { ...one, key: "10.5.2.0-24", value: { ...value("192.0.2.2"), BackendData: "\u001b[2J" } },
+    { ...one, key: "10.5.3.0-24", value: 7 },
+    { ...one, key: "10.5.4.0-24&no-such", value: value("192.0.2.4") },
+  ];
+  const document = {
+    ...good,
+    leases: new Map([...good.leases, ...odd.map((odd) => [odd.key, odd] as const)]),
+  };
+  const target = new MemoryStore({ clock });
+  const expected = ["10.5.1.0/24", "10.5.2.0/24", "10.5.3.0/24", "10.5.4.0-24&no-such"];
+  for (const action of ["create", "same"]) {
+    const steps = await importInto(target, document, clock);
+    const actual = actions(steps).slice(1);
+    const actions_ = [action, action, "conflict", "conflict"];
+    assert.deepEqual(actual, expected.map((subnet, i) => `${actions_[i]} ${subnet}`));
+  }
+  const { records } = await target.read();
+  assert.deepEqual(records.map(({ value }) => value), [one.value, odd[0]!.value]);
+});
+
+Deno.test("of several leases of one host in the document the newest is created, whatever its subnet", async () => {
+  const clock = new FakeClock();
+  const source = await filled(clock, [
+    { key: "10.5.5.0-24", value: value("192.0.2.5"), node: "e", ttl: 60 },
+    { key: "10.5.9.0-24", value: value("192.0.2.5"), node: "e", ttl: 60 },
+    { key: "10.5.7.0-24", value: value("192.0.2.7"), node: undefined, ttl: 60 },
+    { key: "10.5.6.0-24", value: value("192.0.2.7"), node: undefined, ttl: 60 },
+  ]);
+  const target = new MemoryStore({ clock });
+  assert.deepEqual(actions(await importInto(target, await exported(source), clock)), [
+    "create config",
+    "conflict 10.5.5.0/24",
+    "create 10.5.6.0/24",
+    "conflict 10.5.7.0/24",
+    "create 10.5.9.0/24",
+  ]);
+});
+
+Deno.test("of two leases in the document that overlap, the one that hosts go by is created", async () => {
   const clock = new FakeClock();
   const wide = { key: "10.5.0.0-20", value: value("192.0.2.9"), node: "w", ttl: 60 };
   const document = await exported(await filled(clock, [wide, leases[0]!]));
   const target = new MemoryStore({ clock });
   assert.deepEqual(actions(await importInto(target, document, clock)), [
     "create config",
-    "create 10.5.0.0/20",
-    "conflict 10.5.1.0/24",
+    "conflict 10.5.0.0/20",
+    "create 10.5.1.0/24",
   ]);
 });
 
