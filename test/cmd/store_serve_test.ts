@@ -2,8 +2,12 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import { FileStore } from "../../lease/file/file_store.ts";
+import { HttpDocument } from "../../lease/http/http_document.ts";
+import { HttpStore } from "../../lease/http/http_store.ts";
+import type { LeaseRecord } from "../../lease/store.ts";
+import { isStoreTrouble } from "../../net/errors.ts";
 import { silent } from "../../net/log.ts";
-import { Sandbox } from "../cli/sandbox.ts";
+import { type Options, Sandbox } from "../cli/sandbox.ts";
 import { config, lease } from "../conformance/store_case.ts";
 import { LineLog } from "../lib/line_log.ts";
 
@@ -12,8 +16,8 @@ class Server implements AsyncDisposable {
   readonly log: LineLog;
   readonly #child: Deno.ChildProcess;
 
-  constructor(sandbox: Sandbox, args: readonly string[]) {
-    this.#child = sandbox.command(["store", "serve", ...args]).spawn();
+  constructor(sandbox: Sandbox, args: readonly string[], options: Options = {}) {
+    this.#child = sandbox.command(["store", "serve", ...args], options).spawn();
     this.log = new LineLog("flan store serve", this.#child.stderr);
   }
 
@@ -75,6 +79,80 @@ Deno.test("a server that starts before the network makes its directory, and Ctrl
   const answer = await fetch(url);
   assert.deepEqual([answer.status, (await answer.json()).error], [404, "no network was started here yet"]);
   assert.equal(await server.end("SIGINT"), 130);
+});
+
+Deno.test("strangers with idle connections do not end the server, which serves on when they are gone", async () => {
+  using sandbox = new Sandbox();
+  await withNetwork(sandbox);
+  const token = sandbox.write("token", "secret\n");
+  await using server = new Server(sandbox, ["--listen", "127.0.0.1:0", "--token-file", token], {
+    within: ["sh", "-c", 'ulimit -n 100 && exec "$@"', "sh"],
+  });
+  const { hostname, port, href } = new URL(await server.url());
+  const idle: Deno.TcpConn[] = [];
+  const flood = async () => {
+    for (let i = 0; i < 120; i++) idle.push(await Deno.connect({ hostname, port: Number(port) }));
+  };
+  // Where the port is closed for a moment, that is what was to be reached.
+  await flood().catch(() => undefined);
+  await server.log.line(/Cannot take connections at 127\.0\.0\.1:\d+: Too many open files/);
+  for (const connection of idle) connection.close();
+  const headers = { authorization: "Bearer secret" };
+  const answers = async (): Promise<number> => {
+    for (;;) {
+      try {
+        const { status, body } = await fetch(href, { headers });
+        await body?.cancel();
+        return status;
+      } catch {
+        await systemClock.turn();
+      }
+    }
+  };
+  assert.equal(await answers(), 200);
+  assert.equal(server.log.matching(/Cannot take connections/).length, 1);
+  assert.equal(await server.end("SIGTERM"), 143);
+});
+
+Deno.test("a server that is killed while hosts write loses nothing of what it has acknowledged", async () => {
+  using sandbox = new Sandbox();
+  const local = await withNetwork(sandbox);
+  for (let round = 0; round < 3; round++) {
+    await using server = new Server(sandbox, ["--listen", "127.0.0.1:0"]);
+    const url = new URL(await server.url());
+    const acknowledged: LeaseRecord[] = [];
+    const enough = Promise.withResolvers<void>();
+    const writer = async (host: number) => {
+      const tools = { clock: systemClock, credentials: {} };
+      const store = new HttpStore(new HttpDocument(url, tools), { clock: systemClock, log: silent });
+      try {
+        for (let i = 0;; i++) {
+          const value = { PublicIP: `192.168.${round}.${host}`, PublicIPv6: null };
+          const key = `10.5.${round * 80 + host * 20 + i % 20}.0-24`;
+          const held = acknowledged.findLast((one) => one.key === key);
+          const record = { key, value, node: `node-${host}`, ttl: 3600 };
+          acknowledged.push(
+            held === undefined ? await store.create(record) : await store.update(record, held.revision),
+          );
+          if (acknowledged.length >= 40) enough.resolve();
+        }
+      } catch (error) {
+        // The one write whose answer was lost may have happened or not.
+        assert.ok(isStoreTrouble(error), String(error));
+      } finally {
+        store.close();
+      }
+    };
+    const writing = Promise.all([0, 1, 2, 3].map(writer));
+    await Promise.race([enough.promise, writing]);
+    await server.end("SIGKILL");
+    await writing;
+    assert.ok(acknowledged.length >= 40, String(acknowledged.length));
+    const there = new Map((await local.read()).records.map((record) => [record.key, record]));
+    for (const { key, revision } of acknowledged) {
+      assert.ok((there.get(key)?.revision ?? 0) >= revision, `${key} at ${revision} is lost`);
+    }
+  }
 });
 
 const refused: [args: readonly string[], says: RegExp][] = [
