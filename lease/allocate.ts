@@ -6,7 +6,7 @@ import { candidates, isFree } from "./free_subnets.ts";
 import { type Held, heldSubnets, holdersOf, holderText } from "./held.ts";
 import { isDualStackKey, subnetOfKey } from "./key.ts";
 import { isSubnetOf, type NetworkConfig, subnetCount } from "./network.ts";
-import { isUnclaimed } from "./reservation.ts";
+import { isUnclaimed, reservedAddress } from "./reservation.ts";
 import type { LeaseRecord, Snapshot } from "./store.ts";
 
 export interface AllocateRequest {
@@ -20,6 +20,8 @@ export interface AllocateRequest {
   readonly wish?: string | undefined;
   /** The subnet this host had once, taken again if it can be. */
   readonly previous?: string | undefined;
+  /** The subnet this host is in, as far as it knows: containers have addresses of it. */
+  readonly current?: string | undefined;
   /** Chooses one of `count` candidates, 0 ≤ n < count; the first unless given. */
   readonly pick?: ((count: number) => number) | undefined;
 }
@@ -40,7 +42,9 @@ export interface Allocation {
 /**
  * This host's subnet: its own lease (known by its node id) while the config allows it; what is reserved for it, by
  * its node id or its address; the lease of the flannel host that had this address; the wish; the previous subnet, or
- * the one whose lease of this node expired; a free one. A dual-stack lease is never this host's: flan carries no IPv6,
+ * the one whose lease of this node expired; a free one. A host that is in a subnet already takes that one again before
+ * another is claimed that is reserved for it, unless somebody has released it: so a reservation waits for the next join,
+ * or until the lease is revoked. A dual-stack lease is never this host's: flan carries no IPv6,
  * and would announce under such a key an IPv6 subnet that nobody reaches.
  *
  * Throws `failed` where another flan host announces the same address, or holds the wished subnet; `invalid`
@@ -50,15 +54,23 @@ export function allocate(request: AllocateRequest): Allocation {
   const { config, snapshot, node, publicIp } = request;
   const held = heldSubnets(snapshot, (record) => record.node === node || addressIn(record) === publicIp);
   const sameAddress = held.filter(({ lease }) => lease?.publicIp === publicIp);
-  const twin = sameAddress.find(({ record }) => record.node !== undefined && record.node !== node);
+  const others = sameAddress.filter(({ record }) => record.node !== undefined && record.node !== node);
+  // A reservation for an address is for the host that joins with it, whoever was at that address before.
+  const left = request.current !== undefined
+    ? []
+    : others.filter(({ lease }) => reservedAddress(lease!) === publicIp);
+  const twin = others.find((one) => !left.includes(one));
   if (twin !== undefined) throw duplicateAddress(twin, publicIp);
   const wish = request.wish === undefined ? undefined : wished(config, request.wish);
   const fits = ({ cidr, record }: Held) => isSubnetOf(config, cidr) && !isDualStackKey(record.key);
-  const isReserved = ({ lease }: Held) => lease !== undefined && isUnclaimed(lease, config);
+  const isReserved = (one: Held) =>
+    left.includes(one) || one.lease !== undefined && isUnclaimed(one.lease, config);
   const own = held.filter((one) => one.record.node === node && !isReserved(one));
   const reserved = held.filter((one) => isReserved(one) && (wish === undefined || one.subnet === wish));
   const former = sameAddress.filter((one) => one.record.node === undefined && !isReserved(one));
-  const [mine, forMe] = [own.find(fits), reserved.find(fits)];
+  const mine = own.find(fits);
+  const forMe = reserved.find((one) => one.subnet === request.current && fits(one)) ??
+    (canStay(request) ? undefined : reserved.find(fits));
   const kept = mine ?? forMe ?? former.find(fits);
   const surplus = own.filter((other) => other !== kept && other.record.expires !== undefined)
     .map(({ record }) => record);
@@ -72,15 +84,15 @@ export function allocate(request: AllocateRequest): Allocation {
 }
 
 function choose(
-  { config, snapshot, node, previous, pick = () => 0 }: AllocateRequest,
+  { config, snapshot, node, current, previous, pick = () => 0 }: AllocateRequest,
   wish: string | undefined,
 ): Pick<Allocation, "subnet" | "how"> {
   if (wish !== undefined) {
     if (!isFree(wish, { config, snapshot })) throw wishTaken(wish, { config, snapshot });
     return { subnet: wish, how: "wish" };
   }
-  for (const former of [previous, expiredOf(snapshot, node)]) {
-    if (former !== undefined && fitsConfig(config, former) && isFree(former, { config, snapshot })) {
+  for (const former of [current, previous, expiredOf(snapshot, node)]) {
+    if (former !== undefined && isOpen(former, { config, snapshot })) {
       return { subnet: former, how: "previous" };
     }
   }
@@ -90,16 +102,25 @@ function choose(
   return { subnet, how: "free" };
 }
 
+/** Whether the subnet that the host is in is free, and that not because somebody wants it out of there. */
+function canStay({ config, snapshot, current }: AllocateRequest): boolean {
+  if (current === undefined || !isOpen(current, { config, snapshot })) return false;
+  return !snapshot.past.some(({ key, how }) => how === "released" && subnetOfKey(key) === current);
+}
+
 /** The subnet of the node's lease that expired last. */
 function expiredOf({ past }: Snapshot, node: string): string | undefined {
   const own = past.filter((lease) => lease.node === node).sort((a, b) => b.ended - a.ended);
   return own[0] === undefined ? undefined : subnetOfKey(own[0].key);
 }
 
-/** What a host remembers of its past comes from a file and may be anything. */
-function fitsConfig(config: NetworkConfig, subnet: string): boolean {
+/** Whether it can be leased. What a host remembers of its past comes from a file and may be anything. */
+function isOpen(
+  subnet: string,
+  { config, snapshot }: Pick<AllocateRequest, "config" | "snapshot">,
+): boolean {
   try {
-    return isSubnetOf(config, parseCidr(subnet));
+    return isSubnetOf(config, parseCidr(subnet)) && isFree(subnet, { config, snapshot });
   } catch {
     return false;
   }

@@ -26,6 +26,8 @@ export interface Claim {
   readonly wish?: string | undefined;
   /** The subnet this host had once. */
   readonly previous?: string | undefined;
+  /** The subnet this host is in, as far as it knows. */
+  readonly current?: string | undefined;
 }
 
 /**

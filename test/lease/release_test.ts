@@ -87,6 +87,24 @@ Deno.test("a reservation for an address is for it after any number of hosts, ren
   }
 });
 
+Deno.test("a host that joins at an address claims what is reserved for it, from whoever was there before", async () => {
+  const { clock, store, take, record } = await setup();
+  await reserve(store, { subnet, self, clock, publicIp: "192.168.0.1" });
+  assert.equal((await take(1)).subnet, subnet);
+  assert.equal((await take(1, { node: "re-imaged" })).subnet, subnet);
+  assert.equal((await record())!.node, "re-imaged");
+  // One that runs already is in another subnet, and does not take it back.
+  await assert.rejects(
+    take(1, { current: "10.5.1.0/24" }),
+    /is held with this address by node re-imaged/,
+  );
+  await release(store, { subnet }, { clock });
+  await unreserve(store, { subnet, ttl: 60, clock });
+  await reserve(store, { subnet, self, clock, node: "node-1" });
+  await take(1);
+  await assert.rejects(take(1, { node: "re-imaged" }), /is held with this address by node node-1/);
+});
+
 Deno.test("a running lease that is kept for its address stays so, and is a plain lease once it is unreserved", async () => {
   const { clock, store, take, record } = await setup();
   await take(1, { wish: subnet });
