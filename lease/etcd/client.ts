@@ -3,9 +3,12 @@ import type { Clock } from "../../net/clock.ts";
 import { FlanError, isStoreTrouble } from "../../net/errors.ts";
 import type { JsonObject } from "../go_json.ts";
 import type { Credentials } from "../remote/credentials.ts";
-import type { Gateway, Method } from "./gateway.ts";
+import type { CallOptions, Gateway, Method } from "./gateway.ts";
 import { Member, type WatchLimits } from "./member.ts";
 import { Denied } from "./replies.ts";
+
+/** Milliseconds after which no further endpoint is asked: a command, or the end of an agent, waits for a call. */
+const PATIENCE = 10_000;
 
 export interface EtcdClientOptions {
   /** `http://h1:2379`, at least one. */
@@ -18,24 +21,33 @@ export interface EtcdClientOptions {
 
 export class EtcdClient implements Gateway {
   readonly #members: readonly Member[];
+  readonly #clock: Clock;
   /** Index of the one in use. */
   #current = 0;
+  #closed = false;
 
   constructor({ origins, credentials, clock, prefix }: EtcdClientOptions) {
+    this.#clock = clock;
     this.#members = origins.map((origin) => new Member(origin, { credentials, clock, prefix }));
   }
 
-  async call(method: Method, request: JsonObject): Promise<JsonObject> {
+  async call(
+    method: Method,
+    request: JsonObject,
+    { signal, repeated }: CallOptions = {},
+  ): Promise<JsonObject> {
     const failures: FlanError[] = [];
-    const first = this.#current;
-    for (let i = 0; i < this.#members.length; i++) {
+    const [first, began] = [this.#current, this.#clock.monotonic()];
+    for (let i = 0; i < this.#members.length && this.#clock.monotonic() - began < PATIENCE; i++) {
       const at = (first + i) % this.#members.length;
       try {
-        const answer = await this.#members[at]!.call(method, request);
+        if (i > 0) repeated?.();
+        const answer = await this.#members[at]!.call(method, request, signal);
         this.#current = at;
         return answer;
       } catch (error) {
         if (!isStoreTrouble(error) || error instanceof Denied) throw error;
+        if (this.#closed || signal?.aborted) throw error;
         failures.push(error);
         this.#leave(at);
       }
@@ -64,6 +76,7 @@ export class EtcdClient implements Gateway {
   }
 
   close(): void {
+    this.#closed = true;
     for (const member of this.#members) member.close();
   }
 
@@ -82,7 +95,10 @@ export class EtcdClient implements Gateway {
       places.set(why!, [...places.get(why!) ?? [], origin!]);
     }
     const all = [...places].map(([why, origins]) => `${origins.join(", ")}: ${why}`).join("; ");
-    return new FlanError(`Cannot use any of ${failures.length} etcd endpoints: ${all}`, {
+    const [asked, known] = [failures.length, this.#members.length];
+    const which = asked === known ? `any of ${known}` : `${asked} of ${known}`;
+    const rest = asked === known ? "" : `; no time was left for the others`;
+    return new FlanError(`Cannot use ${which} etcd endpoints: ${all}${rest}`, {
       op: worst.op,
       code: worst.code,
       cause: worst,

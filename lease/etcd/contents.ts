@@ -9,18 +9,21 @@ import type { PastWord } from "./forget.ts";
 import type { Keys, Meaning } from "./keys.ts";
 import type { Listing } from "./listing.ts";
 import { badReply, type Header, jsonOf, type KeyValue, keyValueOf, object, objects } from "./fields.ts";
+import { Load, MAX_KEYS, tooMuch } from "./load.ts";
 import { SortedByKey } from "./sorted.ts";
 import { pastOf, type Word, wordOf } from "./words.ts";
 
 interface Config {
   readonly kind: "config";
   readonly kv: KeyValue;
+  readonly parts: number;
   readonly stored: StoredConfig;
 }
 
 interface Held {
   readonly kind: "lease";
   readonly kv: KeyValue;
+  readonly parts: number;
   readonly value: Json;
   /** What was made of it last. */
   record?: LeaseRecord;
@@ -29,6 +32,7 @@ interface Held {
 interface Said {
   readonly kind: "word";
   readonly kv: KeyValue;
+  readonly parts: number;
   readonly word: Word;
   readonly past: PastLease | undefined;
 }
@@ -43,6 +47,7 @@ export class Contents {
   readonly #words = new Map<string, Said>();
   /** Revisions at which keys were deleted, so that an older event that comes late does not bring them back. */
   readonly #removed = new Map<string, number>();
+  #load = new Load();
   #records = new SortedByKey<LeaseRecord>();
   #past = new SortedByKey<PastLease>();
 
@@ -73,6 +78,7 @@ export class Contents {
     copy.#config = this.#config;
     for (const [key, held] of this.#leases) copy.#leases.set(key, held);
     for (const [key, said] of this.#words) copy.#words.set(key, said);
+    copy.#load = this.#load.copy();
     copy.#records = this.#records.copy();
     copy.#past = this.#past.copy();
     return copy;
@@ -119,7 +125,10 @@ export class Contents {
     this.#removed.clear();
   }
 
-  /** Applies the events of one message; those that are known already change nothing. Throws `store-reply`. */
+  /**
+   * Applies the events of one message; those that are known already change nothing. Throws `store-reply`, also for
+   * more keys than are borne; what is known must then be listed again.
+   */
   apply(message: JsonObject): void {
     const events = objects(message.events, "the events").map((event) => ({
       deleted: isDelete(event.type),
@@ -154,16 +163,24 @@ export class Contents {
     if (meaning === undefined) return;
     const known = previous === undefined ? undefined : previous.#at(meaning);
     const entry = known !== undefined && isSame(known.kv, kv) ? known : entryOf(meaning, kv);
+    this.#unload(this.#at(meaning));
+    this.#load.add(kv, entry.parts);
     if (entry.kind === "config") this.#config = entry;
     else if (entry.kind === "lease") this.#leases.set(meaning.key, entry);
     else this.#words.set(meaning.key, entry);
   }
 
   #drop(meaning: Meaning, revision: number): void {
+    this.#unload(this.#at(meaning));
     this.#removed.set(`${meaning.kind} ${meaning.key}`, revision);
+    if (this.#removed.size > MAX_KEYS) throw tooMuch(`more than ${MAX_KEYS} keys that were deleted`);
     if (meaning.kind === "config") this.#config = undefined;
     else if (meaning.kind === "lease") this.#leases.delete(meaning.key);
     else this.#words.delete(meaning.key);
+  }
+
+  #unload(entry: Entry | undefined): void {
+    if (entry !== undefined) this.#load.remove(entry.kv, entry.parts);
   }
 
   #at({ kind, key }: Meaning): Entry | undefined {
@@ -198,11 +215,11 @@ function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 function entryOf({ kind, key }: Meaning, kv: KeyValue): Entry {
-  const value = jsonOf(kv.rawValue);
-  if (kind === "config") return { kind, kv, stored: { value, revision: kv.modRevision } };
-  if (kind === "lease") return { kind, kv, value };
+  const { value, parts } = jsonOf(kv.rawValue);
+  if (kind === "config") return { kind, kv, parts, stored: { value, revision: kv.modRevision } };
+  if (kind === "lease") return { kind, kv, parts, value };
   const word = wordOf(value);
-  return { kind, kv, word, past: pastOf(key, word) };
+  return { kind, kv, parts, word, past: pastOf(key, word) };
 }
 
 function isSame(a: KeyValue, b: KeyValue): boolean {

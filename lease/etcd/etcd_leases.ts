@@ -8,6 +8,11 @@ import { isStoreTrouble } from "../../net/errors.ts";
 import { EtcdError, type Gateway, grpc } from "./gateway.ts";
 import { badReply, integer } from "./fields.ts";
 
+/** How many marked leases one write looks after: it waits for that. */
+const SWEPT = 4;
+/** How many are remembered; the others end by their own time. */
+const MAX_LOOSE = 1000;
+
 export class EtcdLeases {
   readonly #gateway: Gateway;
   readonly #clock: Clock;
@@ -27,7 +32,8 @@ export class EtcdLeases {
       await this.#gateway.call("lease/grant", { ID: id, TTL: String(ttl) });
     } catch (error) {
       if (error instanceof EtcdError && /lease already exists/.test(error.message)) return id;
-      this.drop(id);
+      // What etcd itself refuses it has not granted.
+      if (!(error instanceof EtcdError)) this.drop(id);
       throw error;
     }
     return id;
@@ -41,12 +47,19 @@ export class EtcdLeases {
 
   /** Marks a lease that perhaps no key needs any more. */
   drop(id: string): void {
-    if (id !== "0") this.#loose.add(id);
+    if (id === "0") return;
+    // The latest comes last, so that the longest known goes first.
+    this.#loose.delete(id);
+    this.#loose.add(id);
+    if (this.#loose.size > MAX_LOOSE) this.#loose.delete(this.#loose.values().next().value!);
   }
 
-  /** Revokes the dropped leases to which nothing is attached. One that etcd cannot be asked about stays marked. */
+  /**
+   * Revokes the latest of the dropped leases, where nothing is attached to them. One that etcd cannot be asked about
+   * stays marked.
+   */
   async sweep(): Promise<void> {
-    for (const id of [...this.#loose]) {
+    for (const id of [...this.#loose].slice(-SWEPT)) {
       try {
         if (await this.#isEmpty(id)) await this.#gateway.call("lease/revoke", { ID: id });
       } catch (error) {

@@ -70,7 +70,8 @@ export class EtcdStore implements Store {
       keys: this.#keys,
       clock: this.#clock,
       contents: known !== undefined && known.revision >= from ? known.copy() : undefined,
-      list: (previous) => this.#try("store.watch", () => this.#list(previous ?? this.#contents)),
+      list: (previous, ended) =>
+        this.#try("store.watch", () => this.#list(previous ?? this.#contents, ended)),
       troubled: troubled ?? ((error) => this.#tell(error)),
     }, { from, signal });
   }
@@ -104,7 +105,7 @@ export class EtcdStore implements Store {
 
   inspect(): Promise<readonly StoreFinding[]> {
     return this.#try("store.inspect", async () => {
-      const { kvs } = await listAll(this.#gateway, this.#keys);
+      const { kvs } = await listAll(this.#gateway, { keys: this.#keys });
       return await inspectEtcd(this.#gateway, { keys: this.#keys, kvs });
     });
   }
@@ -113,8 +114,9 @@ export class EtcdStore implements Store {
     this.#gateway.close();
   }
 
-  async #list(previous: Contents | undefined): Promise<Contents> {
-    return Contents.of(await listAll(this.#gateway, this.#keys), { keys: this.#keys, previous });
+  async #list(previous: Contents | undefined, signal?: AbortSignal): Promise<Contents> {
+    const keys = this.#keys;
+    return Contents.of(await listAll(this.#gateway, { keys, signal }), { keys, previous });
   }
 
   async #try<T>(op: string, work: () => Promise<T>): Promise<T> {

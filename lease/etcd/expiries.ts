@@ -5,6 +5,7 @@ import type { Contents } from "./contents.ts";
 import { integer } from "./fields.ts";
 import { COURTESY } from "./lease_writes.ts";
 import type { Gateway } from "./gateway.ts";
+import type { Word } from "./words.ts";
 
 /** How many questions are under way at once. */
 const AT_ONCE = 16;
@@ -26,22 +27,50 @@ export async function withExpiries(
   const ids = new Set<string>();
   for (const { key } of snapshot.records) {
     const id = contents.etcdLease(key);
-    const { ttl = 0, at } = contents.wordOn(key) ?? {};
-    if (ttl >= TOLD && at !== undefined) ends.set(id, (at + ttl) * 1000);
+    const told = endIn(contents.wordOn(key), clock.now());
+    if (told !== undefined) ends.set(id, told);
     else if (id !== "0") ids.add(id);
   }
-  const waiting = [...ids];
-  const ask = async () => {
-    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-      const { TTL } = await gateway.call("lease/timetolive", { ID: id });
-      // One that is over, −1, takes its key away at any moment.
-      ends.set(id, clock.now() + Math.max(0, integer(TTL, "the TTL")) * 1000);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+  await atOnce([...ids], async (id, signal) => {
+    const { TTL } = await gateway.call("lease/timetolive", { ID: id }, { signal });
+    // One that is over, −1, takes its key away at any moment.
+    ends.set(id, clock.now() + Math.max(0, integer(TTL, "the TTL")) * 1000);
+  });
   const records = snapshot.records.map((record): LeaseRecord => {
     const expires = ends.get(contents.etcdLease(record.key));
     return expires === undefined ? record : { ...record, expires };
   });
   return { ...snapshot, records };
+}
+
+/**
+ * When a lease ends by its word, in milliseconds since 1970; undefined where that does not tell. The word has the time
+ * of its writer: a lease that is there has not ended, and none lasts longer than its time to live, so where it says
+ * so one of the clocks is wrong.
+ */
+function endIn(word: Word | undefined, now: number): number | undefined {
+  const { ttl = 0, at } = word ?? {};
+  if (ttl < TOLD || at === undefined) return undefined;
+  const end = (at + ttl) * 1000;
+  return end <= now || end > now + ttl * 1000 ? undefined : end;
+}
+
+/** Does `work` with each of the items, some at once. The first failure ends it all, and is thrown. */
+async function atOnce<T>(
+  items: readonly T[],
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  const waiting = items.values();
+  const one = async () => {
+    for (const item of waiting) {
+      if (over.signal.aborted) return;
+      await work(item, over.signal);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, one));
+  } finally {
+    over.abort();
+  }
 }

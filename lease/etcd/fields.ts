@@ -3,6 +3,7 @@ import { FlanError } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import { quoted } from "../../net/text.ts";
 import { isObject, type JsonObject } from "../go_json.ts";
+import { parseBounded } from "./bounded_json.ts";
 
 /** A key and its value as etcd keeps them. */
 export interface KeyValue {
@@ -27,6 +28,8 @@ export interface Header {
 
 /** How much is kept of a value that is no JSON, in characters. */
 const MAX_TEXT = 1000;
+/** The largest lease, with backend data of 4 KiB, has fewer. */
+const MAX_JSON = { parts: 10_000, depth: 16 };
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder();
@@ -87,15 +90,19 @@ export function keyValueOf({ key, value, mod_revision, lease }: JsonObject): Key
   };
 }
 
-/** The value as JSON. Text that is none becomes a string, for `decode.ts` to refuse. */
-export function jsonOf(rawValue: string): Json {
+/**
+ * The value as JSON, and how many parts that has. Text that is none, or has very many, becomes a string, for
+ * `decode.ts` to refuse.
+ */
+export function jsonOf(rawValue: string): { value: Json; parts: number } {
+  const text = textOf(rawValue);
+  return parseBounded(text, MAX_JSON) ?? { value: text.slice(0, MAX_TEXT), parts: 1 };
+}
+
+/** The value as text, with a mark for each byte that is no UTF-8. */
+export function textOf(rawValue: string): string {
   const bytes = bytesOf(rawValue, "a value");
-  const text = isAscii(bytes) ? bytes : lenient.decode(binary(bytes));
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text.slice(0, MAX_TEXT);
-  }
+  return isAscii(bytes) ? bytes : lenient.decode(binary(bytes));
 }
 
 /** The bytes of base64 text, one character each. */

@@ -16,17 +16,26 @@ export type Method =
   | "maintenance/alarm"
   | "maintenance/status";
 
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Called before the request is made again: the one before may have taken effect. */
+  readonly repeated?: () => void;
+}
+
 export interface Gateway {
   /**
    * One call. It is repeated, on the next endpoint, where no answer comes: repeating it must be harmless, also where
    * only the answer was lost. The message comes bare, that of `lease/keepalive` too (which etcd puts into `result`).
    * Nothing below the message itself is judged: fields may be of any type.
    *
+   * An endpoint that says nothing is left after 5 s, and after 10 s no further one is asked. The call fails with
+   * `store` as soon as `signal` aborts, and when the gateway is closed.
+   *
    * Throws {@link EtcdError} for what etcd itself refuses; a FlanError `store` (no answer, also: no leader, time-out
    * within etcd), `store-reply` or `store-denied` for everything else; and `invalid` for credentials that never
    * could be used.
    */
-  call(method: Method, request: JsonObject): Promise<JsonObject>;
+  call(method: Method, request: JsonObject, options?: CallOptions): Promise<JsonObject>;
 
   /**
    * Opens a watch and yields its messages (the `result` of each line, that with `created` first) until `signal`
@@ -40,6 +49,7 @@ export interface Gateway {
   /** The endpoints, each with what is wrong with it, or undefined where it answers. */
   probe(): Promise<readonly { readonly endpoint: string; readonly error: Error | undefined }[]>;
 
+  /** Gives up the calls under way. Nothing can be called afterwards. */
   close(): void;
 }
 

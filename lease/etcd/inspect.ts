@@ -3,15 +3,16 @@ import { FlanError, messageOf } from "../../net/errors.ts";
 import { printable, quoted } from "../../net/text.ts";
 import type { JsonObject } from "../go_json.ts";
 import type { StoreFinding } from "../store.ts";
-import { integer, type KeyValue, objects } from "./fields.ts";
+import { integer, type KeyValue, objects, textOf } from "./fields.ts";
 import { EtcdError, type Gateway, type Method } from "./gateway.ts";
+import { unreadable } from "./flannel_value.ts";
 import type { Keys } from "./keys.ts";
 
 /** etcd's default `--quota-backend-bytes`; 3.4 does not tell which one it was started with. */
 const DEFAULT_QUOTA = 2 * 1024 ** 3;
 /** From which part of its quota on a database is worth a word. */
 const NEARLY_FULL = 0.8;
-/** How many foreign keys are named one by one. */
+/** How many keys are named one by one. */
 const MAX_NAMED = 20;
 
 /** Looks for endpoints that are away, alarms, a database near its quota, and keys that confuse flannel. */
@@ -24,6 +25,7 @@ export async function inspectEtcd(
     ...await alarms(gateway),
     ...await fullness(gateway),
     ...foreignKeys(keys, kvs),
+    ...unreadableLeases(keys, kvs),
   ];
 }
 
@@ -76,6 +78,24 @@ function foreignKeys(keys: Keys, kvs: readonly KeyValue[]): StoreFinding[] {
     } is no lease, and makes every flannel host drop all its peers`,
     hint: `etcdctl del ${shellQuoted(key ?? bytes)}`,
   }));
+}
+
+/** Values under flannel's keys that it cannot read have the same effect as foreign keys. */
+function unreadableLeases(keys: Keys, kvs: readonly KeyValue[]): StoreFinding[] {
+  const findings: StoreFinding[] = [];
+  for (const { key, rawValue } of kvs) {
+    if (findings.length === MAX_NAMED) break;
+    if (key === undefined || keys.confusesFlannel(key) || keys.meaning(key)?.kind !== "lease") continue;
+    const why = unreadable(textOf(rawValue));
+    if (why === undefined) continue;
+    findings.push({
+      code: "unreadable-lease",
+      severity: "high",
+      message: `The lease ${quoted(key, 200)} makes every flannel host drop all its peers: ${why}`,
+      hint: `etcdctl del ${shellQuoted(key)}`,
+    });
+  }
+  return findings;
 }
 
 /** The answer, or undefined where this user may not ask. */

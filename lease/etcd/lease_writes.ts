@@ -7,9 +7,11 @@ import { isConflict } from "../conflict.ts";
 import type { JsonObject } from "../go_json.ts";
 import type { LeaseRecord, NewRecord, StoredConfig } from "../store.ts";
 import { EtcdLeases } from "./etcd_leases.ts";
-import { headerOf, jsonOf, type KeyValue, keyValueOf, object, objects } from "./fields.ts";
+import { jsonOf, type KeyValue } from "./fields.ts";
 import { EtcdError, type Gateway, grpc } from "./gateway.ts";
 import { encoded, get, type Keys, put, remove, standsAt } from "./keys.ts";
+import { Life } from "./life.ts";
+import { type Outcome, transact } from "./transaction.ts";
 import { heldWord, releasedWord, type Word, wordOf } from "./words.ts";
 
 /**
@@ -29,11 +31,11 @@ interface Writing {
   /** Base64. */
   readonly rawValue: string;
   readonly node: string | undefined;
-  readonly ttl: number | undefined;
+  readonly life: Life;
   readonly expected: number;
-  /** The etcd lease that the key is attached to now, and whether it may stay. */
+  /** The etcd lease that the key is attached to now, and the one that it is to be attached to. */
   readonly old: string;
-  readonly keep: boolean;
+  readonly id: string;
 }
 
 export class LeaseWrites {
@@ -54,98 +56,104 @@ export class LeaseWrites {
   /** Writes a lease that is not there yet. Throws `conflict`. */
   async create({ key, value, node, ttl }: NewRecord): Promise<LeaseRecord> {
     const rawValue = encoded(JSON.stringify(value));
-    const written = await this.#write({ key, rawValue, node, ttl, expected: 0, old: "0", keep: false });
-    return { key, value, node, ...written };
+    const life = new Life(this.#clock, ttl);
+    const id = await this.#etcdLease(ttl);
+    const revision = await this.#write({ key, rawValue, node, life, expected: 0, old: "0", id });
+    return { key, value, node, expires: life.expires, revision };
   }
 
   /** Replaces the lease at `expected`. Throws `conflict`. */
   async update({ key, value, node, ttl }: NewRecord, expected: number): Promise<LeaseRecord> {
     const { kv, word } = await this.#standing(key, { expected, verb: "update" });
-    const keep = word !== undefined && word.ttl === ttl;
     const rawValue = encoded(JSON.stringify(value));
-    const written = await this.#write({ key, rawValue, node, ttl, expected, old: kv.lease, keep });
-    return { key, value, node, ...written };
+    const life = new Life(this.#clock, ttl);
+    const id = await this.#etcdLease(ttl, word !== undefined && word.ttl === ttl ? kv.lease : "0");
+    const revision = await this.#write({ key, rawValue, node, life, expected, old: kv.lease, id });
+    return { key, value, node, expires: life.expires, revision };
   }
 
   /** Prolongs the lease at `expected`; writes it only now and then. Throws `conflict`. */
   async renew(key: string, { expected, ttl }: { expected: number; ttl: number }): Promise<LeaseRecord> {
     const { kv, word } = await this.#standing(key, { expected, verb: "renew" });
     const { rawValue, lease } = kv;
-    const record = { key, value: jsonOf(rawValue), node: word?.node };
+    const record = { key, value: jsonOf(rawValue).value, node: word?.node };
     if (lease === "0") return { ...record, expires: undefined, revision: expected };
+    const life = new Life(this.#clock, ttl);
     const granted = await this.#leases.keepAlive(lease);
-    const expires = this.#clock.now() + ttl * 1000;
-    if (granted === 0) throw conflict("renew", key, "it is expiring");
+    if (granted === 0 || life.isOver) throw conflict("renew", key, "it is expiring");
+    const prolonged = { ...record, expires: life.expires, revision: expected };
     const last = this.#written.get(key);
     const isDue = last === undefined || this.#clock.monotonic() - last >= COURTESY;
-    if (granted === ttl && !isDue) return { ...record, expires, revision: expected };
-    const writing = { key, rawValue, node: word?.node, ttl, expected, old: lease, keep: granted === ttl };
-    return { ...record, ...await this.#write(writing) };
+    if (granted === ttl && !isDue) return prolonged;
+    const id = granted === ttl ? lease : await this.#leases.grant(ttl);
+    try {
+      const writing = { key, rawValue, node: word?.node, life, expected, old: lease, id };
+      return { ...prolonged, revision: await this.#write(writing) };
+    } catch (error) {
+      // A full etcd keeps leases alive all the same.
+      const isFull = error instanceof EtcdError && error.code === grpc.resourceExhausted;
+      if (id !== lease || !isFull) throw error;
+      this.#written.set(key, this.#clock.monotonic());
+      return prolonged;
+    }
   }
 
   /** Removes the lease at `expected` and remembers it as released. Throws `conflict`. */
   async remove(key: string, expected: number): Promise<void> {
     const { kv, word } = await this.#standing(key, { expected, verb: "remove" });
     const released = releasedWord({ node: word?.node, now: this.#clock.now() });
-    const done = await this.#transact({
-      compare: [standsAt(this.#keys.lease(key), expected)],
-      success: [remove(this.#keys.lease(key)), put(this.#keys.word(key), encoded(JSON.stringify(released)))],
-    });
+    const rawWord = encoded(JSON.stringify(released));
     this.#written.delete(key);
-    if (done.succeeded !== true) throw conflict("remove", key, `it does not stand at revision ${expected}`);
-    this.#leases.drop(kv.lease);
+    let done: Outcome;
+    try {
+      done = await transact(this.#gateway, {
+        compare: [standsAt(this.#keys.lease(key), expected)],
+        success: [remove(this.#keys.lease(key)), put(this.#keys.word(key), rawWord)],
+        failure: this.#gets(key),
+      });
+    } finally {
+      this.#leases.drop(kv.lease);
+    }
     await this.#leases.sweep();
+    const [there, said] = done.found;
+    const isOurs = done.isRepeated && there === undefined && said?.rawValue === rawWord;
+    if (!done.succeeded && !isOurs) {
+      throw conflict("remove", key, `it does not stand at revision ${expected}`);
+    }
   }
 
   /** Writes the network config at `expected`. Throws `conflict`. */
   async configure(value: Json, expected: number): Promise<StoredConfig> {
     const key = this.#keys.config;
-    const answer = await this.#transact({
+    const rawValue = encoded(JSON.stringify(value));
+    const { succeeded, revision, found: [there], isRepeated } = await transact(this.#gateway, {
       compare: [standsAt(key, expected)],
-      success: [put(key, encoded(JSON.stringify(value)))],
+      success: [put(key, rawValue)],
+      failure: [get(key)],
     });
-    if (answer.succeeded === true) return { value, revision: headerOf(answer).revision };
+    if (succeeded) return { value, revision };
+    if (isRepeated && there?.rawValue === rawValue) return { value, revision: there.modRevision };
     const why = expected === 0 ? "there is one" : `it does not stand at revision ${expected}`;
     throw new FlanError(`Cannot write the network config: ${why}`, { op: "store.write", code: "conflict" });
   }
 
   /** The lease at `expected`, as it is now. Throws `conflict`. */
   async #standing(key: string, { expected, verb }: { expected: number; verb: string }): Promise<Standing> {
-    const found = await this.#transact({ success: this.#gets(key) });
-    const [kv, word] = this.#found(found);
+    const { found: [kv, word] } = await transact(this.#gateway, { success: this.#gets(key) });
     if (kv === undefined) throw conflict(verb, key, "it does not exist");
     if (kv.modRevision !== expected) {
       throw conflict(verb, key, `it stands at revision ${kv.modRevision}, not ${expected}`);
     }
     const isOurs = word !== undefined && word.modRevision === expected;
-    return { kv, word: isOurs ? wordOf(jsonOf(word.rawValue)) : undefined };
+    return { kv, word: isOurs ? wordOf(jsonOf(word.rawValue).value) : undefined };
   }
 
-  async #write(
-    { key, rawValue, node, ttl, expected, old, keep }: Writing,
-  ): Promise<{ expires: number | undefined; revision: number }> {
-    const id = await this.#etcdLease(ttl, keep ? old : "0");
-    const now = this.#clock.now();
-    const word = encoded(JSON.stringify(heldWord({ node, ttl, now })));
-    const [lease, verb] = [this.#keys.lease(key), expected === 0 ? "create" : "update"];
+  /** Returns the revision at which the lease stands now. */
+  async #write(writing: Writing): Promise<number> {
+    const { key, old, id, life, expected } = writing;
     let revision: number;
     try {
-      const answer = await this.#transact({
-        compare: [standsAt(lease, expected)],
-        success: [put(lease, rawValue, id), put(this.#keys.word(key), word)],
-        failure: this.#gets(key),
-      });
-      const [kv] = answer.succeeded === true ? [] : this.#found(answer);
-      // Nobody else knows a lease that was granted just now: this very transaction was committed before.
-      const isOurs = id !== "0" && id !== old && kv?.lease === id;
-      if (answer.succeeded !== true && !isOurs) {
-        throw conflict(
-          verb,
-          key,
-          kv === undefined ? "it is gone" : `it stands at revision ${kv.modRevision}`,
-        );
-      }
-      revision = isOurs ? kv!.modRevision : headerOf(answer).revision;
+      revision = await this.#put(writing);
     } catch (error) {
       // Where it is not known whether the transaction was committed, either lease may be in use, and one is not.
       if (id !== old) this.#leases.drop(id);
@@ -156,43 +164,42 @@ export class LeaseWrites {
     this.#written.set(key, this.#clock.monotonic());
     if (id !== old) this.#leases.drop(old);
     await this.#leases.sweep();
-    return { expires: ttl === undefined ? undefined : now + ttl * 1000, revision };
+    if (life.isOver) throw conflict(verbOf(expected), key, "its time passed before etcd had answered");
+    return revision;
+  }
+
+  async #put({ key, rawValue, node, life, expected, old, id }: Writing): Promise<number> {
+    const rawWord = encoded(JSON.stringify(heldWord({ node, ttl: life.ttl, now: life.began })));
+    const done = await transact(this.#gateway, {
+      compare: [standsAt(this.#keys.lease(key), expected)],
+      success: [put(this.#keys.lease(key), rawValue, id), put(this.#keys.word(key), rawWord)],
+      failure: this.#gets(key),
+    });
+    if (done.succeeded) return done.revision;
+    const [kv, word] = done.found;
+    if (kv === undefined) throw conflict(verbOf(expected), key, "it is gone");
+    // Nobody else knows a lease that was granted just now. Without one it is told by what is written there.
+    const isNew = id !== "0" && id !== old;
+    const isSame = done.isRepeated && kv.rawValue === rawValue && word?.rawValue === rawWord;
+    if (kv.lease === id && (isNew || isSame)) return kv.modRevision;
+    throw conflict(verbOf(expected), key, `it stands at revision ${kv.modRevision}`);
   }
 
   /** The etcd lease for a key that is to live for `ttl` seconds: the present one where it can be, or a new one. */
-  async #etcdLease(ttl: number | undefined, present: string): Promise<string> {
+  async #etcdLease(ttl: number | undefined, present: string = "0"): Promise<string> {
     if (ttl === undefined) return "0";
     if (present !== "0" && await this.#leases.keepAlive(present) === ttl) return present;
     return await this.#leases.grant(ttl);
   }
 
-  async #transact(request: JsonObject): Promise<JsonObject> {
-    try {
-      return await this.#gateway.call("kv/txn", request);
-    } catch (error) {
-      if (!(error instanceof EtcdError) || error.code !== grpc.notFound) throw error;
-      // The etcd lease was over before the transaction came: whoever paused so long must look again.
-      throw new FlanError("Cannot write to etcd: the lease ran out meanwhile", {
-        op: "store.write",
-        code: "conflict",
-        cause: error,
-      });
-    }
-  }
-
+  /** Reads the lease and the word on it. */
   #gets(key: string): JsonObject[] {
     return [get(this.#keys.lease(key)), get(this.#keys.word(key))];
   }
+}
 
-  /** What the two reads of {@link #gets} found. */
-  #found(answer: JsonObject): (KeyValue | undefined)[] {
-    const responses = objects(answer.responses, "the responses");
-    return [0, 1].map((i) => {
-      const range = object(responses[i]?.response_range, "the response to a read");
-      const [kv] = objects(range.kvs, "the keys");
-      return kv === undefined ? undefined : keyValueOf(kv);
-    });
-  }
+function verbOf(expected: number): string {
+  return expected === 0 ? "create" : "update";
 }
 
 function conflict(verb: string, key: string, why: string): FlanError {

@@ -1,27 +1,24 @@
 /** One endpoint of an etcd cluster, with the token that this host has there. */
 import type { Clock } from "../../net/clock.ts";
-import { FlanError } from "../../net/errors.ts";
 import type { JsonObject } from "../go_json.ts";
 import { Connection } from "../remote/connection.ts";
-import { type Credentials, readCredential } from "../remote/credentials.ts";
-import { asStoreTrouble } from "../remote/trouble.ts";
-import { EtcdError, type Method } from "./gateway.ts";
+import type { Credentials } from "../remote/credentials.ts";
+import type { Method } from "./gateway.ts";
 import { linesOf } from "./lines.ts";
-import { type Asked, messageIn, messageInLine, TokenRefused, trouble } from "./replies.ts";
+import { type Asked, messageIn, messageInLine, trouble } from "./replies.ts";
+import { type Headers, Token } from "./token.ts";
 
 /** Milliseconds until an answer must be whole, or the first message of a watch be there. */
 const TIMEOUT = 5000;
-/** The same for `kv/range`: 10,000 leases are some MB, which take their time on a slow line. */
+/** The same for the whole of a `kv/range`: 10,000 leases are some MB, which take their time on a slow line. */
 const RANGE_TIMEOUT = 15_000;
 /**
- * Bytes of one answer or one line. A lease takes about 700 of them, so this is room for 90,000; a message of a watch
- * holds what changed in up to 1000 revisions. Whoever sends more shall not fill this host's memory.
+ * Bytes of one answer or one line of a watch: a page of 4096 keys with values of 1.4 kB each, which becomes 2 KiB in
+ * JSON with base64; a lease has some 350. Where a line holds more, everything is listed again.
  */
-const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 /** Bytes of an answer that says what is wrong. */
 const MAX_ERROR = 64 * 1024;
-/** How etcd refuses to give out tokens while auth is off. */
-const AUTH_OFF = /authentication is not enabled/;
 
 export interface MemberOptions {
   readonly credentials: Credentials;
@@ -42,10 +39,7 @@ export class Member {
   readonly #clock: Clock;
   readonly #prefix: string;
   readonly #connection: Connection;
-  /** Under way or there; "" where auth is off. */
-  #token: Promise<string> | undefined;
-  /** Whether the password file could be used once. */
-  #proven = false;
+  readonly #token: Token;
 
   constructor(origin: string, { credentials, clock, prefix }: MemberOptions) {
     this.origin = origin;
@@ -53,21 +47,29 @@ export class Member {
     this.#clock = clock;
     this.#prefix = prefix;
     this.#connection = new Connection(origin, { credentials, clock });
+    this.#token = new Token({
+      credentials,
+      asked: this.#asked("auth/authenticate"),
+      authenticate: (request) => this.#post("auth/authenticate", { request, headers: {} }),
+    });
   }
 
   /** Throws {@link EtcdError}, and `store`, `store-reply`, `store-denied`, `invalid` (credentials). */
-  async call(method: Method, request: JsonObject): Promise<JsonObject> {
-    return await this.#withToken((headers) => this.#post(method, request, headers));
+  async call(method: Method, request: JsonObject, signal?: AbortSignal): Promise<JsonObject> {
+    return await this.#token.use((headers) => this.#post(method, { request, headers, signal }), signal);
   }
 
   /** See `Gateway`. Throws as {@link call}. */
   async *watch(request: JsonObject, limits: WatchLimits): AsyncGenerator<JsonObject> {
-    const { first, messages } = await this.#withToken(async (headers) => {
+    const begun = await this.#token.use(async (headers) => {
       const messages = this.#messages(request, limits, headers);
       // A token is refused in the first message.
       return { first: await messages.next(), messages };
+    }, limits.signal).catch((error) => {
+      if (!limits.signal.aborted) throw error;
     });
-    if (first.done) return;
+    if (begun === undefined || begun.first.done) return;
+    const { first, messages } = begun;
     try {
       yield first.value;
       yield* messages;
@@ -86,8 +88,7 @@ export class Member {
 
   async #post(
     method: string,
-    request: JsonObject,
-    headers: Readonly<Record<string, string>>,
+    { request, headers, signal }: { request: JsonObject; headers: Headers; signal?: AbortSignal | undefined },
   ): Promise<JsonObject> {
     const answer = await this.#connection.request({
       method: "POST",
@@ -95,7 +96,9 @@ export class Member {
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify(request),
       timeout: method === "kv/range" ? RANGE_TIMEOUT : TIMEOUT,
+      headTimeout: TIMEOUT,
       maxBytes: method.startsWith("kv/") ? MAX_BYTES : MAX_ERROR,
+      ...(signal === undefined ? {} : { signal }),
     });
     return messageIn(answer, this.#asked(method));
   }
@@ -103,7 +106,7 @@ export class Member {
   async *#messages(
     request: JsonObject,
     { signal, lifetime }: WatchLimits,
-    headers: Readonly<Record<string, string>>,
+    headers: Headers,
   ): AsyncGenerator<JsonObject> {
     const asked = this.#asked("watch");
     const over = new AbortController();
@@ -143,7 +146,7 @@ export class Member {
 
   async #lines(
     request: JsonObject,
-    headers: Readonly<Record<string, string>>,
+    headers: Headers,
     signal: AbortSignal,
   ): Promise<AsyncIterable<string>> {
     const asked = this.#asked("watch");
@@ -174,62 +177,4 @@ export class Member {
     messageIn({ status, headers: head, body }, asked);
     throw trouble("store-reply", asked, `it answers ${status} to a watch`);
   }
-
-  /** Does `work`, and where the token is not accepted once more with a new one. */
-  async #withToken<T>(work: (headers: Readonly<Record<string, string>>) => Promise<T>): Promise<T> {
-    const token = this.#tokenNow();
-    try {
-      return await work(authorization(await token));
-    } catch (error) {
-      if (!(error instanceof TokenRefused) || token === undefined) throw error;
-      // Another call may have renewed it meanwhile.
-      if (this.#token === token) this.#token = undefined;
-      return await work(authorization(await this.#tokenNow()));
-    }
-  }
-
-  #tokenNow(): Promise<string> | undefined {
-    const { user, passwordFile } = this.#credentials;
-    if (user === undefined || passwordFile === undefined) return undefined;
-    if (this.#token !== undefined) return this.#token;
-    const token = this.#authenticate(user, passwordFile);
-    this.#token = token;
-    token.catch(() => {
-      if (this.#token === token) this.#token = undefined;
-    });
-    return token;
-  }
-
-  async #authenticate(user: string, passwordFile: string): Promise<string> {
-    const request = { name: user, password: this.#password(passwordFile) };
-    try {
-      const { token } = await this.#post("auth/authenticate", request, {});
-      this.#proven = true;
-      // It becomes a header; a signed one (JWT) has some hundred characters.
-      if (typeof token === "string" && /^[\x21-\x7e]{1,8192}$/.test(token)) return token;
-      throw trouble(
-        "store-reply",
-        this.#asked("auth/authenticate"),
-        "it gives no token that can be sent back",
-      );
-    } catch (error) {
-      if (error instanceof EtcdError && AUTH_OFF.test(error.message)) return "";
-      throw error;
-    }
-  }
-
-  /** It is read each time: whoever changes it in etcd changes the file too. */
-  #password(path: string): string {
-    try {
-      return readCredential(path, "store-password-file");
-    } catch (error) {
-      // A setting that was good at the start is trouble of the store later, which passes.
-      throw this.#proven && error instanceof FlanError ? asStoreTrouble(error) : error;
-    }
-  }
-}
-
-function authorization(token: string | undefined): Readonly<Record<string, string>> {
-  // As it is: etcd does not want "Bearer".
-  return token === undefined || token === "" ? {} : { authorization: token };
 }

@@ -1,9 +1,9 @@
 /** What the answers of etcd's gateway mean: a message, a refusal, or something that is no etcd. */
 import { FlanError } from "../../net/errors.ts";
-import type { Json } from "../../net/json.ts";
 import { printable, quoted } from "../../net/text.ts";
 import { isObject, type JsonObject } from "../go_json.ts";
 import type { Answer } from "../remote/connection.ts";
+import { parseBounded } from "./bounded_json.ts";
 import { EtcdError } from "./gateway.ts";
 
 /** Whom an answer was for; it stands in the errors. */
@@ -25,6 +25,8 @@ export class TokenRefused extends Denied {}
 /** gRPC codes that another member of the cluster, or the same one later, may answer otherwise. */
 const passing = new Set([/* cancelled */ 1, /* deadline exceeded */ 4, /* unavailable */ 14]);
 const PERMISSION_DENIED = 7;
+/** A page of 4096 keys has 60,000 parts; 1000 revisions of a watch, with up to 128 events each, mostly fewer than these. */
+const MAX_JSON = { parts: 500_000, depth: 16 };
 /** The largest of gRPC's codes, too. */
 const UNAUTHENTICATED = 16;
 
@@ -47,7 +49,7 @@ export function messageIn(
   { status, headers, body }: Answer,
   asked: Asked,
 ): JsonObject {
-  const value = parse(body);
+  const value = parseBounded(body, MAX_JSON)?.value;
   if (isObject(value)) {
     refuse(value, asked);
     if (status === 200) return isObject(value.result) ? value.result : value;
@@ -64,7 +66,7 @@ export function messageIn(
 
 /** The message in a line of a watch. */
 export function messageInLine(line: string, asked: Asked): JsonObject {
-  const value = parse(line);
+  const value = parseBounded(line, MAX_JSON)?.value;
   if (isObject(value)) {
     refuse(value, asked);
     if (isObject(value.result)) {
@@ -133,14 +135,6 @@ function denial(code: number, text: string, { origin, user, prefix, method }: As
   return user === undefined
     ? denied(TokenRefused, "it wants a user and a password", "--store-user NAME --store-password-file FILE")
     : denied(TokenRefused, `it does not accept the token that it gave: ${quoted(text, 200)}`);
-}
-
-function parse(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The beginning of what came, on one line. */

@@ -37,7 +37,7 @@ export interface Watched {
   /** Contents to begin with, which the watch may change; undefined where they must be listed. */
   readonly contents: Contents | undefined;
   /** Everything there is now, sharing with `previous` what is the same. Throws what the gateway throws. */
-  list(previous: Contents | undefined): Promise<Contents>;
+  list(previous: Contents | undefined, signal: AbortSignal): Promise<Contents>;
   /** Tells of trouble once, and of its end. */
   readonly troubled: (error: FlanError | undefined) => void;
 }
@@ -102,7 +102,7 @@ class Follower {
       let isPrompt = !isCurrent;
       try {
         if (!isCurrent || began >= this.#resync) {
-          this.contents = await list(this.contents);
+          this.contents = await list(this.contents, this.#signal);
           this.#resync = began + RESYNC.least + clock.random(RESYNC.spread);
           this.#bell.ring();
         }

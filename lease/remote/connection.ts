@@ -17,6 +17,8 @@ export interface Request {
   readonly body?: string;
   /** Milliseconds until the answer must be whole (or, of a stream, its head must be there). */
   readonly timeout: number;
+  /** Milliseconds until its head must be there, where that is sooner. */
+  readonly headTimeout?: number;
   /** How many bytes of the answer's body are read at most. */
   readonly maxBytes: number;
   /** Gives the request up; it then fails with `store`, like one that had no answer. */
@@ -45,6 +47,7 @@ export class Connection {
   readonly #credentials: Credentials;
   readonly #clock: Clock;
   readonly #client: HttpClient;
+  readonly #closed = new AbortController();
 
   constructor(origin: string, { credentials, clock }: { credentials: Credentials; clock: Clock }) {
     this.origin = origin;
@@ -55,7 +58,8 @@ export class Connection {
 
   /** Throws `store`, `store-reply`, `store-denied`, and `invalid` for credentials that cannot be used. */
   async request(request: Request): Promise<Answer> {
-    return await this.#within(request, request.signal, async (inTime, heard) => {
+    const signals = [this.#closed.signal, ...request.signal === undefined ? [] : [request.signal]];
+    return await this.#within(request, AbortSignal.any(signals), async (inTime, heard) => {
       const response = await this.#fetch(request, inTime);
       heard();
       let body = "";
@@ -84,7 +88,9 @@ export class Connection {
     this.#client.reset();
   }
 
+  /** Gives up the requests under way, but for streams, and all later ones. */
   close(): void {
+    this.#closed.abort();
     this.reset();
   }
 
@@ -132,25 +138,31 @@ export class Connection {
 
   /** Runs `work` with a signal that aborts when the time is over; `work` says when it has heard of the server. */
   async #within<T>(
-    { timeout }: Request,
+    { timeout, headTimeout = timeout }: Request,
     signal: AbortSignal | undefined,
     work: (inTime: AbortSignal, heard: () => void) => Promise<T>,
   ): Promise<T> {
-    const late = new AbortController();
-    const done = new AbortController();
-    let answers = false;
-    this.#clock.sleep(timeout, done.signal).then(() => done.signal.aborted || late.abort());
+    const [late, done, heard] = [new AbortController(), new AbortController(), new AbortController()];
+    const limit = async (ms: number, over: AbortSignal) => {
+      await this.#clock.sleep(ms, over);
+      if (!over.aborted) late.abort();
+    };
+    limit(timeout, done.signal);
+    if (headTimeout < timeout) limit(headTimeout, heard.signal);
     try {
       const inTime = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
-      return await work(inTime, () => answers = true);
+      return await work(inTime, () => heard.abort());
     } catch (error) {
       if (!late.signal.aborted) throw this.#explain(error);
       // A connection that swallows what it is given would swallow the next request as well.
       this.reset();
-      const why = answers ? "its answer is not whole after" : "no answer within";
-      throw this.#error({ code: "store", why: `${why} ${timeout / 1000} s` });
+      const why = heard.signal.aborted
+        ? `its answer is not whole after ${timeout / 1000} s`
+        : `no answer within ${Math.min(headTimeout, timeout) / 1000} s`;
+      throw this.#error({ code: "store", why });
     } finally {
       done.abort();
+      heard.abort();
     }
   }
 

@@ -1,5 +1,5 @@
 /** One client's way to a fake etcd, and what can go wrong on it. */
-import type { Gateway, Method } from "../../lease/etcd/gateway.ts";
+import type { CallOptions, Gateway, Method } from "../../lease/etcd/gateway.ts";
 import type { JsonObject } from "../../lease/go_json.ts";
 import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
@@ -28,6 +28,7 @@ export class FakeGateway implements Gateway {
   readonly #etcd: FakeEtcd;
   readonly #clock: Clock;
   readonly #streams = new Set<Stream>();
+  readonly #closed = new AbortController();
   #reach: Reach = "well";
 
   constructor(etcd: FakeEtcd, clock: Clock) {
@@ -66,17 +67,24 @@ export class FakeGateway implements Gateway {
     for (const stream of [...this.#streams]) stream.end("broken");
   }
 
-  async call(method: Method, request: JsonObject): Promise<JsonObject> {
+  async call(
+    method: Method,
+    request: JsonObject,
+    { signal, repeated }: CallOptions = {},
+  ): Promise<JsonObject> {
     this.#count(method);
+    const either = AbortSignal.any([this.#closed.signal, ...signal === undefined ? [] : [signal]]);
     for (;;) {
-      await this.#connect();
+      await this.#connect(either);
+      if (either.aborted) throw away("the request was given up");
       const answer = this.#etcd.call(method, request);
       // It may have become unreachable while the answer was under way.
       await Promise.resolve();
-      if (this.#reach !== "well") await this.#connect();
+      if (this.#reach !== "well") await this.#connect(either);
       if (this.lostReplies === 0) return answer;
       this.lostReplies--;
       if (!this.repeats) throw away("the connection was reset");
+      repeated?.();
     }
   }
 
@@ -85,7 +93,9 @@ export class FakeGateway implements Gateway {
     { signal, lifetime }: { signal: AbortSignal; lifetime: number },
   ): AsyncGenerator<JsonObject> {
     this.#count("watch");
-    await this.#connect(signal);
+    await this.#connect(signal).catch((error) => {
+      if (!signal.aborted) throw error;
+    });
     if (signal.aborted) return;
     const stream = new Stream(this, this.#clock);
     const leave = this.#etcd.watch(request.create_request as JsonObject, (range) => stream.on(range));
@@ -114,6 +124,7 @@ export class FakeGateway implements Gateway {
   }
 
   close(): void {
+    this.#closed.abort();
     for (const stream of this.#streams) stream.close();
   }
 
@@ -124,6 +135,7 @@ export class FakeGateway implements Gateway {
   async #connect(signal?: AbortSignal): Promise<void> {
     if (this.#reach === "black-hole") {
       await this.#clock.sleep(CALL_TIMEOUT, signal);
+      if (signal?.aborted) throw away("the request was given up");
       throw away(`no answer within ${CALL_TIMEOUT / 1000} s`);
     }
     if (this.#reach === "away") throw away("connection refused");

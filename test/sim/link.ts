@@ -1,5 +1,5 @@
 /** The way of one process to etcd: every call takes a while in both directions, and a process that died gets no answer. */
-import type { Gateway, Method } from "../../lease/etcd/gateway.ts";
+import type { CallOptions, Gateway, Method } from "../../lease/etcd/gateway.ts";
 import type { JsonObject } from "../../lease/go_json.ts";
 import { FlanError } from "../../net/errors.ts";
 import type { FakeClock } from "../lib/fake_clock.ts";
@@ -57,12 +57,12 @@ export class Link implements Gateway {
       gateway.streams > 0 && gateway.pending === 0;
   }
 
-  async call(method: Method, request: JsonObject): Promise<JsonObject> {
+  async call(method: Method, request: JsonObject, options: CallOptions = {}): Promise<JsonObject> {
     const { gate } = this.#parts;
     const failing = this.failing?.at === ++this.calls ? this.failing.effect : undefined;
     this.underWay++;
     try {
-      return await gate.through(this.#travel(method, { request, failing }));
+      return await gate.through(this.#travel(method, { request, failing, options }));
     } finally {
       this.underWay--;
     }
@@ -99,7 +99,11 @@ export class Link implements Gateway {
 
   async #travel(
     method: Method,
-    { request, failing }: { request: JsonObject; failing: Failing["effect"] | undefined },
+    { request, failing, options }: {
+      request: JsonObject;
+      failing: Failing["effect"] | undefined;
+      options: CallOptions;
+    },
   ): Promise<JsonObject> {
     const { gateway, stall } = this.#parts;
     if (failing === "before") this.#fail();
@@ -107,10 +111,10 @@ export class Link implements Gateway {
     if (stall.stalled) {
       // It waits in the server's queue, whether or not somebody still waits for the answer.
       stall.later(() => gateway.call(method, request).catch(() => undefined));
-      return await this.#inVain();
+      return await this.#inVain(options.signal);
     }
     if (method === "lease/revoke") this.#parts.revoking(String(request.ID));
-    const answer = await gateway.call(method, request);
+    const answer = await gateway.call(method, request, options);
     if (failing === "after") this.#fail();
     await this.#delay();
     return answer;

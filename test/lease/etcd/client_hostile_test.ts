@@ -158,10 +158,12 @@ Deno.test("an answer that drips is given up in time", async () => {
   const client = clientOf(server, clock);
   const call = failure(client.call("kv/range", {}));
   await server.silent;
+  // Until its head has come, there is a time limit for that as well.
+  while (clock.sleeping > 1) await clock.turn();
   await clock.advance(15_000);
   const { code, message } = await call;
   assert.equal(code, "store");
-  assert.match(message, /(no answer within|its answer is not whole after) 15 s$/);
+  assert.match(message, /its answer is not whole after 15 s$/);
   await server.idle();
   assert.equal(clock.sleeping, 0);
   client.close();

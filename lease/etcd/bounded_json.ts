@@ -1,0 +1,58 @@
+/** JSON of others, parsed only where what it becomes in memory is bounded, too: `{},{},…` grows to twenty times its length. */
+import type { Json } from "../../net/json.ts";
+
+export interface Size {
+  /** Objects, arrays, strings, numbers and names, about. */
+  readonly parts: number;
+  /** How deep objects and arrays are nested. */
+  readonly depth: number;
+}
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [COMMA, COLON, OPEN_ARRAY, CLOSE_ARRAY, OPEN, CLOSE] = [0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d];
+
+/** How much the text would become, as far as it is JSON. Stops where that is more than `most`. */
+export function sizeOf(text: string, most: Size): Size {
+  let [parts, depth, deepest] = [1, 0, 0];
+  for (let i = 0; i < text.length && parts <= most.parts && deepest <= most.depth; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE:
+        i = endOfString(text, i);
+        break;
+      case COMMA:
+      case COLON:
+        parts++;
+        break;
+      case OPEN:
+      case OPEN_ARRAY:
+        parts++;
+        deepest = Math.max(deepest, ++depth);
+        break;
+      case CLOSE:
+      case CLOSE_ARRAY:
+        depth--;
+    }
+  }
+  return { parts, depth: deepest };
+}
+
+/** The value, or undefined where the text is no JSON or becomes more than `most`. */
+export function parseBounded(text: string, most: Size): { value: Json; parts: number } | undefined {
+  const { parts, depth } = sizeOf(text, most);
+  if (parts > most.parts || depth > most.depth) return undefined;
+  try {
+    return { value: JSON.parse(text) as Json, parts };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Index of the quote that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let i = start + 1; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === QUOTE) return i;
+    if (char === BACKSLASH) i++;
+  }
+  return text.length;
+}
