@@ -20,12 +20,13 @@ export class Administrator {
   }
 
   /** Full keys below the prefix, with their values. */
-  list(below: string = ""): { key: string; value: string; lease: string }[] {
+  list(below: string = ""): { key: string; value: string; lease: string; mod: number }[] {
     const start = `${PREFIX}/${below}`;
     const end = start.slice(0, -1) + String.fromCharCode(start.charCodeAt(start.length - 1) + 1);
-    return this.#etcd.keys.range({ start, end }, 0).map(({ key, lease, wire }) => ({
+    return this.#etcd.keys.range({ start, end }, 0).map(({ key, lease, mod, wire }) => ({
       key,
       lease,
+      mod,
       value: atob(String(wire.value ?? "")),
     }));
   }

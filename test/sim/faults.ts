@@ -169,6 +169,25 @@ const ownLease = (what: string, work: (world: World, own: { host: SimHost; key: 
 
 const deleteLease = ownLease("deletes", ({ admin }, { key }) => admin.delete(`${PREFIX}/subnets/${key}`));
 
+/** It is taken again at once, and whether a call on the way to that was done is not told. */
+const deleteUnanswered = ownLease("deletes, before a reply is lost,", (world, { host, key }) => {
+  world.admin.delete(`${PREFIX}/subnets/${key}`);
+  const { link } = host.life!;
+  link.failing = { at: link.calls + 1 + world.chance.random(6), effect: "after" };
+});
+
+/** The lease is given back, by a host that comes again later. */
+const leave = forOne((host, world) => {
+  const away = world.pick([1000, 20_000]);
+  world.tell(`${host.name} leaves, and comes back ${away / 1000} s later`);
+  host.wanted = false;
+  host.leave();
+  world.later(away, () => {
+    host.wanted = true;
+    host.start();
+  });
+});
+
 /** Once a run: who is overwritten more often waits longer each time before it takes its lease back. */
 const deleteWord = ownLease("deletes flan's word on", (world, { key }) => {
   if (!world.wordless) world.admin.delete(`${PREFIX}/flan/leases/${key}`);
@@ -297,6 +316,8 @@ const all: readonly (readonly [number, Fault])[] = [
   [2, restore],
   [1, full],
   [2, deleteLease],
+  [2, deleteUnanswered],
+  [2, leave],
   [1, deleteWord],
   [2, revokeLease],
   [2, giveAway],

@@ -3,6 +3,7 @@ import { Agent } from "../../agent/agent.ts";
 import { ensureHostState } from "../../agent/host_state.ts";
 import { type KernelObject, keyOf, sameObject } from "../../kernel/state.ts";
 import { EtcdStore } from "../../lease/etcd/etcd_store.ts";
+import { release } from "../../lease/release.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
 import type { Fields, Level, Logger } from "../../net/log.ts";
 import { defaultRoute, underlayStack } from "../lib/agents.ts";
@@ -150,7 +151,21 @@ export class SimHost {
     life.end();
   }
 
-  #begin(): void {
+  /** Stops, gives its lease back with a command of its own, and leaves nothing in the kernel. */
+  leave(): void {
+    const { agent } = this;
+    if (agent === undefined) return;
+    const { node } = agent.state.host;
+    this.kill();
+    this.boot();
+    const { store, link, own } = this.#process();
+    const done = () => link.close();
+    // What the store refuses, the lease's end takes away.
+    release(store, { node }, { clock: own }).then(done, done);
+  }
+
+  /** What a process on this host is made of. */
+  #process() {
     const { clock, etcd, stall } = this.#world;
     const gate = new Gate();
     const gateway = etcd.gateway();
@@ -160,10 +175,15 @@ export class SimHost {
     };
     const link = new Link({ gateway, clock, chance: this.chance, gate, stall, revoking });
     link.reach = this.#reach;
-    const kernel = new GatedKernel(this.stack, gate);
     const own = new ProcessClock(clock, { wall: this.wall, chance: this.chance, gate });
     const log = this.#logger();
     const store = new EtcdStore(link, { url: `etcd://fake:2379${PREFIX}`, prefix: PREFIX, clock: own, log });
+    return { gate, gateway, link, own, log, store };
+  }
+
+  #begin(): void {
+    const { gate, gateway, link, own, log, store } = this.#process();
+    const kernel = new GatedKernel(this.stack, gate);
     const options = {
       iface: undefined,
       publicIp: undefined,

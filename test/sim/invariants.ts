@@ -3,7 +3,7 @@ import { drift } from "../../kernel/drift.ts";
 import { aliasOf, keyOf } from "../../kernel/state.ts";
 import { decodeRecord, isRefusal } from "../../lease/decode.ts";
 import { isObject } from "../../lease/go_json.ts";
-import { formatCidr } from "../../net/ip.ts";
+import { covers, formatCidr, parseCidr } from "../../net/ip.ts";
 import type { Json } from "../../net/json.ts";
 import type { SimHost } from "./host.ts";
 import { PREFIX } from "./setting.ts";
@@ -16,12 +16,16 @@ const MINUTE_MS = 60_000;
 /** Milliseconds for which a host that looks for another subnet may be between two attempts, when many do so. */
 const ATTEMPT_MS = 5000;
 
+const LEASES = `${PREFIX}/subnets/`;
+
 export class Invariants {
   readonly #world: World;
   /** Per host how far its log was looked at. */
   readonly #read = new Map<SimHost, number>();
   /** Times of lines by host and cause. */
   readonly #lines = new Map<string, number[]>();
+  /** Since when hosts that are in touch know something else than there is. */
+  readonly #blind = new Map<SimHost, number>();
   /** Since when two hosts have one address in their kernels. */
   readonly #doubled = new Map<string, number>();
   /** Since when hosts have another subnet and have not said so. */
@@ -73,6 +77,7 @@ export class Invariants {
     const doubled = new Set<string>();
     for (const host of this.#world.hosts) {
       this.#checkCutOff(host);
+      this.#checkView(host);
       const { spoiled } = host;
       if (spoiled !== undefined) this.#fail(`${host.name}: ${keyOf(spoiled)} is not as it was`);
       const subnet = host.inTouch && !host.codes.includes("kernel-refuses") ? addressOf(host) : undefined;
@@ -93,6 +98,20 @@ export class Invariants {
     }
   }
 
+  /** Whoever has heard everything knows what there is, and at which revision. */
+  #checkView(host: SimHost): void {
+    const now = this.#world.clock.monotonic();
+    if (!host.inTouch) return void this.#blind.delete(host);
+    const stored = this.#world.admin.list("subnets/").map(({ key, mod }) =>
+      `${key.slice(LEASES.length)} ${mod}`
+    );
+    const known = host.agent!.state.snapshot.records.map(({ key, revision }) => `${key} ${revision}`);
+    if (stored.join() === known.join()) return void this.#blind.delete(host);
+    const since = this.#blind.get(host) ?? now;
+    this.#blind.set(host, since);
+    if (now - since > ATTEMPT_MS) this.#fail(`${host.name} knows ${known}, and there is ${stored}`);
+  }
+
   /** Another host in whose name the subnet stands in the store. */
   #holder(host: SimHost, subnet: string): string | undefined {
     const kv = this.#world.etcd.keys.get(`${PREFIX}/subnets/${subnet.replace("/", "-")}`);
@@ -108,7 +127,7 @@ export class Invariants {
   checkQuiet(): void {
     const { hosts, admin, etcd } = this.#world;
     const records = admin.list("subnets/").map(({ key, lease, value }) => {
-      const name = key.slice(`${PREFIX}/subnets/`.length);
+      const name = key.slice(LEASES.length);
       return { name, key, lease, value: JSON.parse(value) as Json, node: this.#nodeOf(name) };
     });
     const live = hosts.filter((host) => host.wanted);
@@ -182,7 +201,10 @@ export class Invariants {
       this.#silent.delete(host);
       return;
     }
-    const said = before === undefined || agent.health.has("lease-lost") ||
+    const { network } = agent.state.config;
+    // Whoever moves with the network to other addresses has lost nothing.
+    const said = before === undefined || !covers(network, parseCidr(before)) ||
+      agent.health.has("lease-lost") ||
       host.log.some(({ fields, message }) => fields.code === "lease-lost" && !message.startsWith("Well"));
     const now = this.#world.clock.monotonic();
     const since = host.life!.link.underWay > 0 ? now : this.#silent.get(host) ?? now;
