@@ -70,8 +70,8 @@ const own: readonly Command[] = [
     args: [any],
     settings: [],
     formats: changeFormats,
-    after: "A reservation stays reserved for whom it was made. The subnet of another host is\n" +
-      "taken away with flan lease revoke; one that this host's agent uses, with flan down.",
+    after: "A reservation stays reserved for whom it was made. The subnet of another host\n" +
+      "is taken away with flan lease revoke; one that this host's agent uses, with\nflan down.",
   }, releaseLease],
 ];
 
@@ -127,8 +127,8 @@ const minding: readonly Command[] = [
     ],
     settings: [],
     formats: reports,
-    after: "Removed are records without an end that cannot be read. Never: what ends by itself,\n" +
-      "a reservation, or what holds a subnet of the network.",
+    after: "Removed are records without an end that cannot be read. Never: what ends by\n" +
+      "itself, a reservation, or what holds a subnet of the network.",
   }, collectGarbage],
   [{
     name: "check",

@@ -124,8 +124,8 @@ Deno.test({
     assert.equal(Deno.readTextFileSync(one.sandbox.store), stored);
     const { leases } = JSON.parse(stored);
     const renewed = await one.ok(["lease", "renew", "-o", "value=expires"]);
-    const expires = Date.parse(renewed.stdout) / 1000;
-    assert.ok(expires >= leases["10.5.1.0-24"].expires, "renewed for as long as the agent does");
+    const expires = Date.parse(renewed.stdout.trim()) / 1000;
+    assert.ok(expires >= leases["10.5.1.0-24"].expires, `renewed until ${renewed.stdout}`);
     const watch = one.sandbox.command(["lease", "watch"]).spawn();
     const lines = watch.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const events = await untilLines(lines, 4);
@@ -178,5 +178,12 @@ Deno.test({
     await one.ok(["lease", "reserve", "10.5.9.0/24", "--for-ip", "192.0.2.1"]);
     assert.equal(await subnet(), "10.5.9.0/24");
     assert.equal((await one.ok(["lease", "get", "-o", "value=reservation"])).stdout, "true\n");
+    const down = await one.ok(["down"]);
+    assert.equal(down.stdout, "released lease 10.5.9.0/24, which stays reserved for 192.0.2.1\n");
+    assert.equal(
+      (await one.ok(["lease", "get", "10.5.9.0/24", "-o", "value=publicIp"])).stdout,
+      "192.0.2.1\n",
+    );
+    assert.equal((await one.ok(["lease", "get", "10.5.9.0/24", "-o", "value=node"])).stdout, "-\n");
   },
 });

@@ -90,6 +90,7 @@ Deno.test("another's running lease is kept for its holder, and taken from it wit
   const { revision: _, expires: __, ...same } = { revision: 0, ...before };
   const { revision: ___, ...now } = { revision: 0, ...host.leases()["10.5.2.0-24"]! };
   assert.deepEqual(now, same);
+  await host.ok(["lease", "unreserve", "10.5.2.0/24"]);
   await host.ok(["lease", "revoke", "10.5.2.0/24"], 2);
   await host.json("lease-revoke", ["lease", "revoke", "10.5.2.0/24", "--yes"]);
   assert.equal(host.leases()["10.5.2.0-24"], undefined);
@@ -97,7 +98,54 @@ Deno.test("another's running lease is kept for its holder, and taken from it wit
   assert.equal(past["10.5.2.0-24"].how, "released");
 });
 
-Deno.test("gc removes what no host can use and forgets what is old, and says before what it would do", async () => {
+Deno.test("a reservation that is revoked or released waits for whom it was made, and only unreserve ends it", async () => {
+  using host = new Host();
+  const claimed = host.leases()["10.5.4.0-24"]!;
+  const revoked = await host.ok(["lease", "revoke", "10.5.4.0/24", "--yes"]);
+  assert.equal(
+    revoked.stdout,
+    "revoked the reservation 10.5.4.0/24 of 192.0.2.4 (node 44444444444444dd), " +
+      "which stays reserved for node 44444444444444dd\n",
+  );
+  const { node, value, expires } = host.leases()["10.5.4.0-24"]!;
+  assert.deepEqual([node, value, expires], [
+    claimed.node,
+    { PublicIP: "0.0.0.0", PublicIPv6: null },
+    undefined,
+  ]);
+  const again = await host.ok(["lease", "revoke", "10.5.4.0/24", "--yes"], 1);
+  assert.match(
+    again.stderr,
+    /nobody has claimed the reservation .*\nhint: flan lease unreserve 10\.5\.4\.0\/24/,
+  );
+  await host.ok(["lease", "unreserve", "10.5.4.0/24"]);
+  assert.match((await host.ok(["lease", "revoke", "10.5.4.0/24"], 3)).stderr, /nobody has that lease/);
+});
+
+Deno.test("a field that there is not is refused before anything is changed", async () => {
+  using host = new Host();
+  const before = Deno.readTextFileSync(host.store);
+  const changes = [
+    ["reserve", "10.5.9.0/24"],
+    ["unreserve", "10.5.4.0/24"],
+    ["revoke", "10.5.2.0/24", "--yes"],
+    ["release"],
+  ];
+  for (const change of changes) {
+    const { stderr } = await host.ok(["lease", ...change, "-o", "value=nope"], 2);
+    assert.match(stderr, /^flan: Cannot print field "nope": the fields are subnet, change, lease\n/);
+  }
+  assert.equal(Deno.readTextFileSync(host.store), before);
+});
+
+Deno.test("lease check says what the backend refuses, though the lease is valid", async () => {
+  using host = new Host();
+  Deno.writeTextFileSync(host.store, Deno.readTextFileSync(host.store).replace("c6:d2:32:6f:8f:02", "zz"));
+  const { stdout } = await host.ok(["lease", "check", "-o", "tsv"], 3);
+  assert.match(stdout, /^10\.5\.2\.0\/24\tbad-backend-data\thigh\tNo host can reach .*VtepMAC "zz"/m);
+});
+
+Deno.test("gc removes what nobody can read, with --yes only, forgets what is old, and leaves all else", async () => {
   using host = new Host();
   const text = Deno.readTextFileSync(host.store).replace(
     '"past":{}',
@@ -105,22 +153,27 @@ Deno.test("gc removes what no host can use and forgets what is old, and says bef
   )
     .replace(
       '"10.5.5.0-24":',
-      '"10.6.1.0-24":{"revision":12,"value":{"PublicIP":"192.0.2.9"}},\n"nonsense":{"revision":12,"value":7},\n"10.5.5.0-24":',
+      '"10.6.1.0-24":{"revision":12,"value":{"PublicIP":"192.0.2.9"}},\n' +
+        '"10.6.2.0-24":{"revision":12,"expires":4102444800,"value":{"PublicIP":"192.0.2.10"}},\n' +
+        '"nonsense":{"revision":12,"value":7},\n"10.5.5.0-24":',
     );
   Deno.writeTextFileSync(host.store, text);
   await host.json("lease-gc-dry-run", ["lease", "gc", "--dry-run"]);
   assert.equal(Deno.readTextFileSync(host.store), text);
-  await host.text("text/lease-gc.txt", ["lease", "gc"]);
-  assert.deepEqual(Object.keys(host.leases()).sort(), [
-    "10.5.2.0-24",
-    "10.5.3.0-24",
-    "10.5.4.0-24",
-    "10.5.5.0-24",
-  ]);
+  const records = host.leases();
+  const listed = await host.ok(["lease", "gc"]);
+  assert.equal(
+    listed.stderr,
+    "flan: would remove 1 record, forgot 1 past lease\nflan: Add --yes to remove what is listed\n",
+  );
+  assert.deepEqual(host.leases(), records);
+  await host.text("text/lease-gc.txt", ["lease", "gc", "--yes"]);
+  const { nonsense: _, ...rest } = records;
+  assert.deepEqual(host.leases(), rest);
   const nothing = await host.ok(["lease", "gc"]);
   assert.deepEqual([nothing.stdout, nothing.stderr], [
     "",
-    "every record can be used\nflan: removed 0 records, forgot 0 past leases\n",
+    "every record that stays can be read\nflan: would remove 0 records, forgot 0 past leases\n",
   ]);
 });
 
