@@ -10,15 +10,16 @@ import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
 import { subnetKey } from "../lease/key.ts";
 import { makeView, type View } from "../lease/view.ts";
-import { followKernel, followStore } from "./feeds.ts";
+import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
 import { Pace, RESYNC_MS } from "./pace.ts";
 import { Health, type HealthCode, type Judgement } from "./health.ts";
 import { describeHost } from "./host.ts";
 import { readHostState } from "./host_state.ts";
-import { claimOf, LeaseKeeper } from "./keeper.ts";
-import { Linger } from "./linger.ts";
+import { claimOf } from "./keeper.ts";
+import { Keeping } from "./keeping.ts";
+import { Linger, PROBE_MS } from "./linger.ts";
 import { requireOutside } from "./network.ts";
 import { Overlay } from "./overlay.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./problems.ts";
@@ -34,7 +35,8 @@ export class Agent {
   readonly #log: QuietLog;
   readonly #linger: Linger;
   readonly #parts: AgentParts;
-  readonly #keeper: LeaseKeeper;
+  readonly #keeping: Keeping;
+  readonly #feed: StoreFeed;
   readonly #overlay: Overlay;
   readonly #inbox: Inbox;
   readonly #pace: Pace;
@@ -50,15 +52,15 @@ export class Agent {
     this.#log = new QuietLog(parts.log, parts.clock);
     this.#parts = { ...parts, log: this.#log };
     this.health = new Health(this.#log);
-    // Each repair is a story of its own, and the pace of looks bounds how many there are.
-    this.repairs = new Repairs(parts);
+    this.repairs = new Repairs(this.#parts);
     this.store = new StoreState(parts.store.url, parts.clock);
     this.#linger = new Linger(parts.clock);
     this.#inbox = new Inbox(parts.clock);
     this.#pace = new Pace(parts.clock);
     const { stateDir, leaseTtl } = parts.options;
     this.#overlay = new Overlay(parts);
-    this.#keeper = new LeaseKeeper({ ...this.#parts, stateDir, leaseTtl });
+    this.#keeping = new Keeping({ ...this.#parts, stateDir, leaseTtl });
+    this.#feed = new StoreFeed(parts.store, parts.clock);
   }
 
   /** What the agent knows, for `status`. Valid after {@link join}. */
@@ -72,7 +74,8 @@ export class Agent {
       plan: this.#plan,
       report: this.#report,
       backend,
-      own: this.#keeper.own,
+      own: this.#keeping.own,
+      lingering: [...this.#linger.records.values()],
     };
   }
 
@@ -88,7 +91,7 @@ export class Agent {
     this.#adopt();
     this.#host = await this.#describeHost();
     requireOutside(this.#overlay.network.config, this.#host.underlay);
-    const lease = await this.#keeper.acquire(this.#claim(), state?.previous);
+    const lease = await this.#keeping.acquire(this.#claim(), state?.previous);
     this.#snapshot = await store.read();
     this.store.watched(undefined);
     await this.#reconcile({ resync: true });
@@ -99,18 +102,17 @@ export class Agent {
 
   /** Keeps the kernel in step until `signal` aborts. The kernel is left as it is: packets go on flowing. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, kernel, clock } = this.#parts;
+    const { kernel } = this.#parts;
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
     stop.addEventListener("abort", () => this.#inbox.wake.because("stop"), { once: true });
     const feeds = Promise.all([
-      followStore(store, {
-        from: this.#snapshot.revision,
-        clock,
+      this.#feed.follow(this.#snapshot.revision, {
         signal: stop,
         seen: (snapshot) => this.#seenSnapshot(snapshot),
         troubled: (error) => this.#seenTrouble(error),
       }),
+      this.#keeping.run({ signal: stop, done: () => this.#kept() }),
       followKernel(kernel, { signal: stop, seen: (event) => this.#seenEvent(event) }),
       // A feed never ends by itself; if one breaks, the agent must not go on deaf.
     ]).finally(() => ended.abort());
@@ -120,7 +122,7 @@ export class Agent {
       this.#inbox.wake.because("host");
       while (!stop.aborted) {
         const reasons = await this.#wait(stop);
-        if (!stop.aborted) await this.#step(reasons);
+        if (!stop.aborted) await this.#step(reasons, stop);
       }
     } finally {
       ended.abort();
@@ -130,7 +132,7 @@ export class Agent {
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
     const reasons = await this.#inbox.wake.wait(
-      Math.min(this.#keeper.nextIn(), this.#linger.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS),
+      Math.min(this.#linger.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS),
     );
     if (reasons.size === 0) return new Set<Reason>(["host"]);
     if (looks(reasons)) await this.#pace.turn(stop);
@@ -138,17 +140,16 @@ export class Agent {
   }
 
   /** Looks at everything again, in the one order there is. */
-  async #step(reasons: ReadonlySet<Reason>): Promise<void> {
+  async #step(reasons: ReadonlySet<Reason>, stop: AbortSignal): Promise<void> {
     const { clock, options } = this.#parts;
     const begun = clock.monotonic();
     this.#log.flush();
     const changed = reasons.has("store") && this.#followConfig();
     if (changed || reasons.has("host")) await this.#lookAtHost();
     const { config } = this.#overlay.network;
-    const kept = await this.#keeper.keep(this.#snapshot, { claim: this.#claim(), config });
-    this.#judge(judgeLease(kept));
-    this.store.kept(kept.error);
-    this.#judge(this.store.judgement);
+    this.#keeping.look({ snapshot: this.#snapshot, claim: this.#claim(), config });
+    await this.#keeping.settle(stop);
+    this.#judge(judgeLease(this.#keeping.kept));
     await this.#reconcile({ resync: looks(reasons) });
     if (this.#report.resynced) this.#pace.looked(begun);
     await this.#publish().then(
@@ -159,7 +160,7 @@ export class Agent {
 
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {
     const { backend } = this.#overlay.network;
-    const { own } = this.#keeper;
+    const { own } = this.#keeping;
     if (own !== undefined) this.#overlay.hadSubnet(own.subnet);
     this.#view = this.#look(own);
     const before = this.#plan;
@@ -167,7 +168,9 @@ export class Agent {
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
     this.repairs.judge({ report: this.#report, before, after: this.#plan });
     this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan }));
-    this.#judge(judgeLingering(this.#view, this.#linger.subnets));
+    this.#judge(judgeLingering(this.#view, this.#linger));
+    // Their holders may live, in a store that takes no renewals. Own ones tell, which may not be due for long.
+    if (this.#linger.hasNew) this.#keeping.renewWithin(PROBE_MS);
     const changes = this.#report.done.length;
     if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes });
   }
@@ -175,7 +178,8 @@ export class Agent {
   #look(own: Lease | undefined): View {
     const { config } = this.#overlay.network;
     const { node } = this.#parts;
-    const snapshot = this.#linger.take(this.#snapshot, { node, network: config.network });
+    const { network } = config;
+    const snapshot = this.#linger.take(this.#snapshot, { node, network, isHeld: !this.store.isWell });
     const ownKey = own && subnetKey(own.subnet);
     // What somebody wrote over the own lease is the keeper's to judge, and no peer.
     const records = snapshot.records.filter((record) => record.key !== ownKey || record.node === node);
@@ -221,6 +225,16 @@ export class Agent {
     return claimOf(this.#host, { ...this.#overlay.network, ttl: this.#parts.options.leaseTtl });
   }
 
+  /** The keeper of the lease has done something, or tried. */
+  #kept(): void {
+    const { kept } = this.#keeping;
+    const wasWell = this.store.isWell;
+    this.#judge(judgeLease(kept));
+    if (this.store.kept(kept)) this.#feed.hasten();
+    this.#judge(this.store.judgement);
+    if (kept.own !== this.#view.own || wasWell !== this.store.isWell) this.#inbox.wake.because("lease");
+  }
+
   #seenSnapshot(snapshot: Snapshot): void {
     if (snapshot.config === undefined) {
       // Somebody emptied or replaced the store. A network that works is not taken down for that.
@@ -239,11 +253,10 @@ export class Agent {
   #seenTrouble(error: FlanError | undefined): void {
     const over = this.store.watched(error);
     this.#judge(this.store.judgement);
-    if (over) this.#keeper.hasten();
+    if (over) this.#keeping.hasten();
     // Only a writer mends a damaged store, and nobody else may write for hours.
-    const damaged = error?.code === "store-damaged";
-    if (damaged) this.#keeper.renewNow();
-    if (over || damaged) this.#inbox.wake.because("store");
+    if (error?.code === "store-damaged") this.#keeping.renewNow();
+    if (over) this.#inbox.wake.because("store");
   }
 
   #seenEvent(event: KernelEvent): void {

@@ -9,48 +9,64 @@ import type { Snapshot, Store } from "../lease/store.ts";
 
 const RETRY_MS = { first: 500, most: 30_000 };
 
-/**
- * Hands every new snapshot to `seen`, and what keeps the store from being used to `troubled`, until `signal` aborts.
- * Reads anew and watches again after a failure, with back-off and jitter.
- */
-export async function followStore(
-  store: Store,
-  { from, clock, signal, seen, troubled }: {
-    from: number;
-    clock: Clock;
-    signal: AbortSignal;
-    seen: (snapshot: Snapshot) => void;
-    /** The store cannot be reached or used, or, without an error, can again. */
-    troubled: (error: FlanError | undefined) => void;
-  },
-): Promise<void> {
-  let revision = from;
-  let wait = RETRY_MS.first;
-  while (!signal.aborted) {
-    try {
-      for await (const snapshot of store.watch(revision, signal, { troubled })) {
+export interface StoreListener {
+  readonly signal: AbortSignal;
+  readonly seen: (snapshot: Snapshot) => void;
+  /** The store cannot be reached or used, or, without an error, can again. */
+  readonly troubled: (error: FlanError | undefined) => void;
+}
+
+export class StoreFeed {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  /** Aborts the pause before the next attempt. */
+  #pause = new AbortController();
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /**
+   * Hands every snapshot that differs from the one at revision `from` to `seen`, and what keeps the store from being
+   * used to `troubled`, until `signal` aborts. Reads anew and watches again after a failure, with back-off and jitter.
+   */
+  async follow(from: number, { signal, seen, troubled }: StoreListener): Promise<void> {
+    let revision = from;
+    let wait = RETRY_MS.first;
+    while (!signal.aborted) {
+      try {
+        for await (const snapshot of this.#store.watch(revision, signal, { troubled })) {
+          revision = snapshot.revision;
+          wait = RETRY_MS.first;
+          seen(snapshot);
+        }
+      } catch (error) {
+        if (!isStoreTrouble(error)) throw error;
+        troubled(error);
+      }
+      if (signal.aborted) return;
+      this.#pause = new AbortController();
+      const either = AbortSignal.any([signal, this.#pause.signal]);
+      await this.#clock.sleep(wait / 2 + this.#clock.random(wait / 2), either);
+      wait = Math.min(wait * 2, RETRY_MS.most);
+      const snapshot = await this.#store.read().catch((error) => {
+        if (!isStoreTrouble(error)) throw error;
+        troubled(error);
+        return undefined;
+      });
+      if (snapshot !== undefined) {
+        // Whatever was missed meanwhile is in here; a store that was restored may even have gone back.
         revision = snapshot.revision;
-        wait = RETRY_MS.first;
+        troubled(undefined);
         seen(snapshot);
       }
-    } catch (error) {
-      if (!isStoreTrouble(error)) throw error;
-      troubled(error);
     }
-    if (signal.aborted) return;
-    await clock.sleep(wait / 2 + clock.random(wait / 2), signal);
-    wait = Math.min(wait * 2, RETRY_MS.most);
-    const snapshot = await store.read().catch((error) => {
-      if (!isStoreTrouble(error)) throw error;
-      troubled(error);
-      return undefined;
-    });
-    if (snapshot !== undefined) {
-      // Whatever was missed meanwhile is in here; a store that was restored may even have gone back.
-      revision = snapshot.revision;
-      troubled(undefined);
-      seen(snapshot);
-    }
+  }
+
+  /** Somebody else has found the store in order: the next attempt is now. */
+  hasten(): void {
+    this.#pause.abort();
   }
 }
 

@@ -13,7 +13,9 @@ export const healthCodes = {
   "store-bad-reply": "warning",
   "store-denied": "warning",
   "store-damaged": "warning",
+  "store-read-only": "warning",
   "lease-lost": "high",
+  "lease-expired": "high",
   "duplicate-node": "high",
   "lease-overwritten": "high",
   "lease-not-renewed": "warning",
@@ -61,6 +63,7 @@ export const storeCodes: readonly HealthCode[] = [
   "store-bad-reply",
   "store-denied",
   "store-damaged",
+  "store-read-only",
 ];
 
 /** The health code of an error of the store. */

@@ -5,7 +5,7 @@ import { reasonOf, type Scope } from "./concerns.ts";
 import { Wake } from "./wake.ts";
 import { Wanted } from "./wanted.ts";
 
-export type Reason = "store" | "kernel" | "host" | "wanted" | "stop";
+export type Reason = "store" | "lease" | "kernel" | "host" | "wanted" | "stop";
 
 export class Inbox {
   readonly wake: Wake<Reason>;

@@ -1,22 +1,23 @@
 /** The own lease, kept: renewed in time, announced anew when the host changes, taken again when it was lost. */
-import type { Clock } from "../net/clock.ts";
-import { FlanError, isStoreTrouble } from "../net/errors.ts";
-import type { Logger } from "../net/log.ts";
-import type { Lease } from "../lease/lease.ts";
-import { acquire, type Claim, renew } from "../lease/manager.ts";
-import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
+import type { Backend, Host } from "../backends/backend.ts";
+import { isConflict } from "../lease/conflict.ts";
 import { decodeRecord, isRefusal } from "../lease/decode.ts";
 import { subnetKey } from "../lease/key.ts";
-import { isUnclaimed } from "../lease/reservation.ts";
-import { covers, parseCidr } from "../net/ip.ts";
-import type { Backend, Host } from "../backends/backend.ts";
+import type { Lease } from "../lease/lease.ts";
+import { acquire, type Claim, renew } from "../lease/manager.ts";
 import type { NetworkConfig } from "../lease/network.ts";
+import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
+import type { Clock } from "../net/clock.ts";
+import { FlanError, isStoreTrouble } from "../net/errors.ts";
+import { covers, parseCidr } from "../net/ip.ts";
+import type { Logger } from "../net/log.ts";
 import { rememberSubnet } from "./host_state.ts";
 import { Overwritten } from "./overwritten.ts";
+import { announcement, isAnothers, overwriterOf, storedIn, type Whose } from "./own_record.ts";
+import { Retry } from "./retry.ts";
 
 /** A lease is renewed when a third of its life is left, so that two renewals may fail before it ends. */
 const RENEW_AT = 1 / 3;
-const RETRY_MS = { first: 1000, most: 60_000 };
 
 export interface KeeperParts {
   readonly store: Store;
@@ -49,18 +50,24 @@ export interface Kept {
   readonly overwritten: Lease | undefined;
   /** Why the lease could not be taken or renewed, until it can. */
   readonly error: unknown;
+  /** Whether the store could be read all the same. */
+  readonly isReadable: boolean;
+  /** Whether the lease has ended meanwhile, as far as this host can know. */
+  readonly isEnded: boolean;
 }
 
 export class LeaseKeeper {
   #own: Lease | undefined;
   #announced = "";
-  /** Monotonic time at which the lease is renewed even if the wall clock was set back. */
+  /** Monotonic time of the last renewal, and of the next even if the wall clock was set back. */
+  #renewed = -Infinity;
   #renewBy = Infinity;
-  #failures = 0;
-  #error: unknown;
   #lost: Lease | undefined;
   #rival: Lease | undefined;
-  #retryAt = 0;
+  #isReadable = false;
+  /** The snapshot that was looked at last. */
+  #seen: Snapshot | undefined;
+  readonly #retry: Retry;
   readonly #overwritten: Overwritten;
   /** Whether the lease is overwritten now, and left so until its time comes. */
   #left = false;
@@ -68,6 +75,7 @@ export class LeaseKeeper {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.#retry = new Retry(parts.clock);
     this.#overwritten = new Overwritten(parts.clock);
   }
 
@@ -75,57 +83,97 @@ export class LeaseKeeper {
     return this.#own;
   }
 
+  get kept(): Kept {
+    const { clock, leaseTtl } = this.#parts;
+    const { error } = this.#retry;
+    const isEnded = error !== undefined && this.#own?.expires !== undefined &&
+      clock.monotonic() >= this.#renewed + leaseTtl * 1000;
+    return {
+      own: this.#own,
+      lost: this.#lost,
+      rival: this.#rival,
+      overwritten: this.#overwritten.by,
+      error,
+      isReadable: error === undefined || this.#isReadable,
+      isEnded,
+    };
+  }
+
   /** Takes a lease: the own one if the store has it, else the previous subnet if free, else another. */
   async acquire(claim: Claim, previous: string | undefined): Promise<Lease> {
-    const { store, stateDir } = this.#parts;
-    const wanted = previous === undefined ? claim : { ...claim, previous };
-    const lease = await acquire(store, wanted, this.#parts);
-    this.#hold(lease, claim);
-    await rememberSubnet(stateDir, { subnet: lease.subnet, store: store.url });
-    return lease;
+    return await this.#acquire({ ...claim, previous });
+  }
+
+  /**
+   * Gives the lease up where the snapshot says that its subnet is another host's. That is done before there is another
+   * one: two hosts that announce one subnet are worse than one without any, and a store that takes no writes may still
+   * tell. A loss is forgotten with the network that it was of.
+   */
+  judge(snapshot: Snapshot, { claim, config }: { claim: Claim; config: NetworkConfig }): void {
+    const own = this.#own;
+    if (
+      own !== undefined && snapshot.revision >= own.revision && isAnothers(snapshot, { own, claim, config })
+    ) {
+      this.#become(undefined);
+    }
+    if (this.#lost !== undefined && !isIn(config, this.#lost)) this.#lost = undefined;
   }
 
   /**
    * Compares the own lease with the store and does what is due. While the store cannot be reached nothing is
-   * given up; after a failure nothing is tried before its time.
+   * given up; after a failure nothing is written before its time.
    */
-  async keep(snapshot: Snapshot, { claim, config }: { claim: Claim; config: NetworkConfig }): Promise<Kept> {
-    const before = this.#own;
+  async keep(snapshot: Snapshot, whose: { claim: Claim; config: NetworkConfig }): Promise<void> {
     const now = this.#parts.clock.monotonic();
-    if (isAnothers(snapshot, this.#own, claim)) this.#own = undefined;
-    if (now < this.#retryAt) return this.#keptAfter(before);
-    let taken = false;
+    const isTime = this.#retry.nextIn() === 0;
+    const isNews = snapshot !== this.#seen;
+    this.#seen = snapshot;
+    this.judge(snapshot, whose);
+    if (!isTime && !isNews) return;
+    const reached = { taken: false };
     try {
-      const stored = await this.#stored(snapshot, { claim, config });
-      const overwriter = overwriterOf(stored, claim);
-      // Nothing is announced and nothing given up meanwhile: the subnet and the address are this host's in any case.
-      this.#left = overwriter !== undefined && this.#overwritten.nextIn() > 0;
-      if (this.#left) return this.#kept();
-      const known = overwriter === undefined && this.#takeIn(stored);
-      // Peers refuse what is outside the network. A lease that only a new one would not get is kept.
-      taken = !known || !covers(config.network, parseCidr(this.#own!.subnet));
-      if (taken) {
-        await this.acquire(claim, before?.subnet ?? this.#lost?.subnet);
-        if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
-      } else if (this.#due() || announcement(claim) !== this.#announced) {
-        const renewed = await renew(this.#parts.store, this.#own!, claim).catch(unlessConflict);
-        // It ended, or was taken, before any snapshot said so: the clock was set, or the store was away.
-        taken = renewed === undefined;
-        if (renewed === undefined) await this.acquire(claim, before?.subnet);
-        else this.#hold(renewed, claim);
-      }
-      this.#succeeded();
+      const latest = await this.#latest(snapshot, whose);
+      if (!isTime) return;
+      await this.#keepAs(latest, { ...whose, reached });
+      this.#retry.succeeded();
     } catch (error) {
-      this.#failed(error, now);
+      if (!isTime) return;
+      this.#retry.failed(error, now);
       // The store says that the subnet is not ours and that there is no other: nothing may be announced.
-      if (taken && isAnswer(error)) this.#own = undefined;
+      if (reached.taken && isAnswer(error)) this.#become(undefined);
+      this.#isReadable = isStoreTrouble(error) && error.code === "store" && await this.#canRead(whose);
+    } finally {
+      this.judge(snapshot, whose);
     }
-    return this.#keptAfter(before);
+  }
+
+  async #keepAs(
+    latest: Snapshot,
+    { claim, config, reached }: Omit<Whose, "own"> & { reached: { taken: boolean } },
+  ): Promise<void> {
+    const own = this.#own;
+    const stored = own && storedIn(latest, { own, claim, config });
+    const overwriter = overwriterOf(stored, { claim, config });
+    // Nothing is announced and nothing given up meanwhile: the subnet and the address are this host's in any case.
+    this.#left = overwriter !== undefined && this.#overwritten.nextIn() > 0;
+    if (this.#left) return;
+    const known = overwriter === undefined && this.#takeIn(stored);
+    // Peers refuse what is outside the network. A lease that only a new one would not get is kept.
+    reached.taken = !known || !isIn(config, this.#own!);
+    if (!reached.taken && (this.#due() || announcement(claim) !== this.#announced)) {
+      const renewed = await renew(this.#parts.store, this.#own!, claim).catch(unlessConflict);
+      if (renewed !== undefined) return this.#hold(renewed, claim);
+      // It ended, or was taken, before any snapshot said so: the clock was set, or the store was away.
+      reached.taken = true;
+    }
+    if (!reached.taken) return;
+    await this.#acquire({ ...claim, current: (this.#own ?? this.#lost)?.subnet });
+    if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
   }
 
   /** What failed may be tried again at once: the store is back. */
   hasten(): void {
-    this.#retryAt = 0;
+    this.#retry.hasten();
   }
 
   /** Lets the next {@link keep} renew the lease, due or not; a reservation has nothing to renew. */
@@ -133,14 +181,28 @@ export class LeaseKeeper {
     this.#renewBy = -Infinity;
   }
 
+  /** Lets the lease be renewed at some time within `ms`, unless it was in the last `ms`. */
+  renewWithin(ms: number): void {
+    const { clock } = this.#parts;
+    const now = clock.monotonic();
+    if (now - this.#renewed >= ms) this.#renewBy = Math.min(this.#renewBy, now + clock.random(ms));
+  }
+
   /** Milliseconds until {@link keep} has something to do. */
   nextIn(): number {
-    const { clock } = this.#parts;
     const until = this.#overwritten.nextIn();
     // As long as it is left alone, what failed before is not tried again either.
     if (this.#left && until > 0) return until;
-    if (this.#failures > 0) return Math.max(0, this.#retryAt - clock.monotonic());
+    if (this.#retry.error !== undefined) return this.#retry.nextIn();
     return this.#left ? 0 : Math.min(until > 0 ? until : Infinity, this.#renewIn());
+  }
+
+  async #acquire(claim: Claim): Promise<Lease> {
+    const { store, stateDir } = this.#parts;
+    const lease = await acquire(store, claim, this.#parts);
+    this.#hold(lease, claim);
+    await rememberSubnet(stateDir, { subnet: lease.subnet, store: store.url });
+    return lease;
   }
 
   #renewIn(): number {
@@ -152,14 +214,32 @@ export class LeaseKeeper {
     return Math.max(0, Math.min(byWall, this.#renewBy - clock.monotonic()));
   }
 
-  /** The record of our lease, or the one that stands in its place. */
-  async #stored(snapshot: Snapshot, whose: Omit<Whose, "own">): Promise<LeaseRecord | undefined> {
+  /**
+   * The snapshot, or what the store holds now where the snapshot is from before our last write, or from a store that
+   * was restored and never will know of it.
+   */
+  async #latest(snapshot: Snapshot, whose: Omit<Whose, "own">): Promise<Snapshot> {
     const own = this.#own;
-    if (own === undefined) return undefined;
-    const stored = storedIn(snapshot, { ...whose, own });
-    if (snapshot.revision >= own.revision || stored?.revision === own.revision) return stored;
-    // The snapshot is from before our last write, or from a store that was restored, which never will know of it.
-    return storedIn(await this.#parts.store.read(), { ...whose, own });
+    if (own === undefined || snapshot.revision >= own.revision) return snapshot;
+    if (storedIn(snapshot, { ...whose, own })?.revision === own.revision) return snapshot;
+    return await this.#read(whose);
+  }
+
+  /** What the store holds now; it is believed, whatever its revision. */
+  async #read(whose: Omit<Whose, "own">): Promise<Snapshot> {
+    const snapshot = await this.#parts.store.read();
+    const own = this.#own;
+    if (own !== undefined && isAnothers(snapshot, { ...whose, own })) this.#become(undefined);
+    return snapshot;
+  }
+
+  async #canRead(whose: Omit<Whose, "own">): Promise<boolean> {
+    try {
+      return (await this.#read(whose)).config !== undefined;
+    } catch (error) {
+      if (!isStoreTrouble(error)) throw error;
+      return false;
+    }
   }
 
   /** Takes in what the store says of our lease; returns whether it has one. */
@@ -174,98 +254,40 @@ export class LeaseKeeper {
     if (another) this.#rival = announcement(lease) === this.#announced ? undefined : lease;
     // A reservation that was ended has to be renewed from now on, and how soon its store alone may know.
     if (own.expires === undefined && lease.expires !== undefined) this.renewNow();
-    this.#own = lease;
+    this.#become(lease);
     return true;
   }
 
   #hold(lease: Lease, claim: Claim): void {
     const { clock, leaseTtl } = this.#parts;
-    this.#own = lease;
+    this.#become(lease);
     this.#announced = announcement(claim);
     this.#rival = undefined;
-    this.#renewBy = lease.expires === undefined
-      ? Infinity
-      : clock.monotonic() + leaseTtl * 1000 * (1 - RENEW_AT);
+    this.#renewed = clock.monotonic();
+    this.#renewBy = lease.expires === undefined ? Infinity : this.#renewed + leaseTtl * 1000 * (1 - RENEW_AT);
+  }
+
+  #become(own: Lease | undefined): void {
+    if (own?.subnet !== this.#own?.subnet) this.#lost ??= this.#own;
+    if (own !== undefined && own.subnet === this.#lost?.subnet) this.#lost = undefined;
+    this.#own = own;
   }
 
   #due(): boolean {
     const { expires } = this.#own!;
-    return expires !== undefined && (this.#failures > 0 || this.#renewIn() === 0);
-  }
-
-  #keptAfter(before: Lease | undefined): Kept {
-    this.#lost ??= before;
-    if (this.#lost?.subnet === this.#own?.subnet) this.#lost = undefined;
-    return this.#kept();
-  }
-
-  #kept(): Kept {
-    const overwritten = this.#overwritten.by;
-    return { own: this.#own, lost: this.#lost, rival: this.#rival, overwritten, error: this.#error };
-  }
-
-  #succeeded(): void {
-    this.#failures = 0;
-    this.#error = undefined;
-  }
-
-  #failed(error: unknown, now: number): void {
-    this.#failures++;
-    this.#error = error;
-    const wait = Math.min(RETRY_MS.first * 2 ** (this.#failures - 1), RETRY_MS.most);
-    this.#retryAt = now + wait / 2 + this.#parts.clock.random(Math.ceil(wait / 2));
+    return expires !== undefined && (this.#retry.error !== undefined || this.#renewIn() === 0);
   }
 }
 
-interface Whose {
-  readonly own: Lease;
-  readonly claim: Claim;
-  readonly config: NetworkConfig;
-}
-
-/**
- * Our lease, preferably under the key that it has, or else what a host without flan's identity wrote there. What is
- * only reserved for us is not ours before we claim it.
- */
-function storedIn({ records }: Snapshot, { own, claim, config }: Whose): LeaseRecord | undefined {
-  const key = subnetKey(own.subnet);
-  const ours = records.filter((record) => {
-    if (record.node !== claim.node) return false;
-    const lease = decodeRecord(record);
-    return isRefusal(lease) || !isUnclaimed(lease, config);
-  });
-  return ours.find((record) => record.key === key) ?? ours[0] ??
-    records.find((record) => record.key === key && overwriterOf(record, claim) !== undefined);
-}
-
-/**
- * Whether the store says that the subnet is another host's. It is given up before there is another: two hosts that
- * announce one subnet are worse than one without any, and a store that takes no writes may still tell.
- */
-function isAnothers({ records, revision }: Snapshot, own: Lease | undefined, claim: Claim): boolean {
-  if (own === undefined || revision < own.revision) return false;
-  const record = records.find(({ key }) => key === subnetKey(own.subnet));
-  if (record === undefined || record.node === claim.node) return false;
-  const lease = decodeRecord(record);
-  return !isRefusal(lease) && lease.publicIp !== claim.publicIp;
-}
-
-/** What a record says that a flannel host with our address wrote, or undefined for any other record. */
-function overwriterOf(record: LeaseRecord | undefined, { publicIp }: Claim): Lease | undefined {
-  if (record === undefined || record.node !== undefined) return undefined;
-  const lease = decodeRecord(record);
-  return isRefusal(lease) || lease.publicIp !== publicIp ? undefined : lease;
+function isIn({ network }: NetworkConfig, { subnet }: Lease): boolean {
+  return covers(network, parseCidr(subnet));
 }
 
 function unlessConflict(error: unknown): undefined {
-  if (!(error instanceof FlanError && error.code === "conflict")) throw error;
+  if (!isConflict(error)) throw error;
 }
 
 /** Whether the store could be asked, and said no. */
 function isAnswer(error: unknown): boolean {
-  return error instanceof FlanError && !isStoreTrouble(error) && error.code !== "conflict";
-}
-
-function announcement(said: Pick<Lease, "publicIp" | "backendType" | "backendData">): string {
-  return JSON.stringify([said.publicIp, said.backendType, said.backendData]);
+  return error instanceof FlanError && !isStoreTrouble(error) && !isConflict(error);
 }

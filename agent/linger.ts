@@ -14,6 +14,8 @@ import { type Cidr, lastAddress, parseCidr } from "../net/ip.ts";
  * coming back as each renews, because nothing tells a wrong clock from hosts that were switched off.
  */
 export const LINGER_MS = 60_000;
+/** Within this time somebody whose peer lingers learns whether the store takes renewals at all. */
+export const PROBE_MS = LINGER_MS / 2;
 
 export interface Lingering {
   readonly record: LeaseRecord;
@@ -49,8 +51,8 @@ export function lingering(
   const released = new Set(next.past.filter(({ how }) => how === "released").map(({ key }) => key));
   const whole = rangeOf(network);
   const live = next.records.filter((record) => {
-    const claim = claimOf(record);
-    return claim !== undefined && (claim.first > whole.first || claim.last < whole.last);
+    const extent = extentOf(record);
+    return extent !== undefined && (extent.first > whole.first || extent.last < whole.last);
   });
   return unsucceeded(all.filter(({ record }) => !released.has(record.key)), live);
 }
@@ -66,45 +68,45 @@ function vanished(last: readonly LeaseRecord[], next: readonly LeaseRecord[]): L
 
 /** Those that no live record has taken the place of. */
 function unsucceeded(all: readonly Lingering[], live: readonly LeaseRecord[]): readonly Lingering[] {
-  const said = new Set(live.flatMap((record) => claimOf(record)?.names ?? []));
+  const said = new Set(live.flatMap((record) => extentOf(record)?.names ?? []));
   const items = [
     ...live.map((record) => ({ record, one: undefined })),
     ...all.map((one) => ({ record: one.record, one })),
   ]
     .flatMap(({ record, one }) => {
-      const claim = claimOf(record);
-      return claim === undefined ? [] : [{ claim, one }];
-    }).sort((a, b) => a.claim.first - b.claim.first);
+      const extent = extentOf(record);
+      return extent === undefined ? [] : [{ extent, one }];
+    }).sort((a, b) => a.extent.first - b.extent.first);
   const kept = new Set(
-    items.flatMap(({ claim, one }) =>
-      one === undefined || claim.names.some((name) => said.has(name)) ? [] : [one]
+    items.flatMap(({ extent, one }) =>
+      one === undefined || extent.names.some((name) => said.has(name)) ? [] : [one]
     ),
   );
   let reach = -1;
-  for (const { claim, one } of items) {
-    if (one === undefined) reach = Math.max(reach, claim.last);
-    else if (claim.first <= reach) kept.delete(one);
+  for (const { extent, one } of items) {
+    if (one === undefined) reach = Math.max(reach, extent.last);
+    else if (extent.first <= reach) kept.delete(one);
   }
   let begin = Infinity;
-  for (const { claim, one } of items.reverse()) {
-    if (one === undefined) begin = claim.first;
-    else if (claim.last >= begin) kept.delete(one);
+  for (const { extent, one } of items.reverse()) {
+    if (one === undefined) begin = extent.first;
+    else if (extent.last >= begin) kept.delete(one);
   }
   return all.filter((one) => kept.has(one));
 }
 
-interface Claim {
+interface Extent {
   readonly first: number;
   readonly last: number;
   /** By any of these a host is known again. */
   readonly names: readonly string[];
 }
 
-const claims = new WeakMap<LeaseRecord, Claim>();
+const extents = new WeakMap<LeaseRecord, Extent>();
 
-/** What a record claims, or undefined where its key is no subnet; remembered, because records do not change. */
-function claimOf(record: LeaseRecord): Claim | undefined {
-  const known = claims.get(record);
+/** The addresses that a record takes, or undefined where its key is no subnet; remembered, because records do not change. */
+function extentOf(record: LeaseRecord): Extent | undefined {
+  const known = extents.get(record);
   if (known !== undefined) return known;
   const subnet = subnetOfKey(record.key);
   if (subnet === undefined) return undefined;
@@ -114,33 +116,52 @@ function claimOf(record: LeaseRecord): Claim | undefined {
     ...(lease.node === undefined ? [] : [`node ${lease.node}`]),
     ...(lease.backendData === undefined ? [] : [`data ${JSON.stringify(lease.backendData)}`]),
   ];
-  const claim = { ...rangeOf(parseCidr(subnet)), names };
-  claims.set(record, claim);
-  return claim;
+  const extent = { ...rangeOf(parseCidr(subnet)), names };
+  extents.set(record, extent);
+  return extent;
 }
 
 function rangeOf(cidr: Cidr): { first: number; last: number } {
   return { first: Number(cidr.address), last: Number(lastAddress(cidr)) };
 }
 
+/** What an agent knows as it looks at a snapshot. */
+export interface Moment extends Pick<Passage, "node" | "network"> {
+  /** Whether the store is in trouble: then nobody is given up, because those who live cannot say so. */
+  readonly isHeld: boolean;
+}
+
 /** The lingering peers of one agent. */
 export class Linger {
   #list: readonly Lingering[] = [];
   #last: Snapshot | undefined;
+  #isHeld = false;
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** The subnets of those who linger. */
-  get subnets(): ReadonlySet<string> {
-    return new Set(this.#list.map(({ record }) => subnetOfKey(record.key) ?? ""));
+  /** Those who linger, by their subnet. */
+  get records(): ReadonlyMap<string, LeaseRecord> {
+    return new Map(this.#list.map(({ record }) => [subnetOfKey(record.key) ?? "", record]));
   }
 
-  /** The snapshot with those who linger among the living. */
-  take(next: Snapshot, { node, network }: Pick<Passage, "node" | "network">): Snapshot {
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Whether somebody was missed for the first time when the last snapshot was taken. */
+  get hasNew(): boolean {
     const now = this.#clock.monotonic();
+    return this.#list.some(({ missed }) => missed === now);
+  }
+
+  /** The snapshot with those who linger among the living. Their time begins anew when the trouble is over. */
+  take(next: Snapshot, { node, network, isHeld }: Moment): Snapshot {
+    const now = this.#clock.monotonic();
+    if (isHeld || this.#isHeld) this.#list = this.#list.map(({ record }) => ({ record, missed: now }));
+    this.#isHeld = isHeld;
     this.#list = lingering(this.#list, { last: this.#last, next, now, node, network });
     this.#last = next;
     if (this.#list.length === 0) return next;
@@ -149,6 +170,7 @@ export class Linger {
 
   /** Milliseconds until the next of them is given up. */
   nextIn(): number {
+    if (this.#isHeld) return Infinity;
     const now = this.#clock.monotonic();
     return this.#list.reduce((next, { missed }) => Math.min(next, missed + LINGER_MS - now), Infinity);
   }

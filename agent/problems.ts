@@ -8,7 +8,7 @@ import type { View } from "../lease/view.ts";
 import { printable } from "../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
 import type { Kept } from "./keeper.ts";
-import { LINGER_MS } from "./linger.ts";
+import { type Linger, LINGER_MS } from "./linger.ts";
 
 /** What the kernel and the leases are like. Codes that a report tells nothing about are not among its codes. */
 export function judgeReport({ report, view, plan }: { report: Report; view: View; plan: Plan }): Judgement {
@@ -38,19 +38,24 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
   };
 }
 
-/** The peers of the view that are there although their lease has expired. */
-export function judgeLingering(view: View, subnets: ReadonlySet<string>): Judgement {
-  const expired = subnets.size === 0 ? [] : view.peers.filter(({ subnet }) => subnets.has(subnet));
-  const found = expired.map(({ subnet, publicIp }): Found => ({
-    code: "peer-expired",
-    subject: subnet,
-    message: `Lease ${subnet} of ${publicIp} has expired, its packets go on for ${LINGER_MS / 1000} s`,
-  }));
+/** The peers of the view that are there although the store does not hold their lease any more. */
+export function judgeLingering(
+  view: View,
+  { records, isHeld }: Pick<Linger, "records" | "isHeld">,
+): Judgement {
+  const until = isHeld ? "until the store is well again" : `for ${LINGER_MS / 1000} s`;
+  const found = view.peers.flatMap(({ subnet, publicIp }): Found[] => {
+    const record = records.get(subnet);
+    if (record === undefined) return [];
+    const message =
+      `The lease ${subnet} of ${publicIp} is gone from the store without being released; its packets go on ${until}`;
+    return [{ code: "peer-expired", subject: subnet, message }];
+  });
   return { codes: ["peer-expired"], found };
 }
 
 /** What became of the own lease. A store that is away is told of in its own name. */
-export function judgeLease({ own, lost, rival, overwritten, error }: Kept): Judgement {
+export function judgeLease({ own, lost, rival, overwritten, error, isEnded }: Kept): Judgement {
   const found: Found[] = [];
   if (lost !== undefined) {
     const now = own === undefined ? "this host has none now" : `this host has ${own.subnet} now`;
@@ -58,6 +63,15 @@ export function judgeLease({ own, lost, rival, overwritten, error }: Kept): Judg
       code: "lease-lost",
       subject: lost.subnet,
       message: `Lease ${lost.subnet} was lost, ${now}`,
+    });
+  }
+  if (own !== undefined && isEnded) {
+    found.push({
+      code: "lease-expired",
+      subject: own.subnet,
+      message: `Lease ${own.subnet} has ended and cannot be renewed, another host may take it: ${
+        messageOf(error)
+      }`,
     });
   }
   if (rival !== undefined) {
@@ -80,7 +94,10 @@ export function judgeLease({ own, lost, rival, overwritten, error }: Kept): Judg
   if (error !== undefined && !isStoreTrouble(error)) {
     found.push({ code: "lease-not-renewed", subject: own?.subnet ?? "none", message: messageOf(error) });
   }
-  return { codes: ["lease-lost", "lease-not-renewed", "lease-overwritten", "duplicate-node"], found };
+  return {
+    codes: ["lease-lost", "lease-expired", "lease-not-renewed", "lease-overwritten", "duplicate-node"],
+    found,
+  };
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
  * A log that stays small: what comes and goes every second is told ten times a minute at most, and then how often
- * it was not. Lines are told apart by their `code`; those without one, and those for debugging, all pass.
+ * it was not. Lines are told apart by their `code`, and their `kind` where they have one; those without
+ * a code, and those for debugging, all pass.
  */
 import type { Clock } from "../net/clock.ts";
 import type { Fields, Level, Logger } from "../net/log.ts";
 
-/** One code's lines in any minute. */
+/** Lines of one cause in any minute. */
 const MOST = 10;
 const MINUTE_MS = 60_000;
 
@@ -28,10 +29,11 @@ export class QuietLog implements Logger {
   }
 
   log(level: Level, message: string, fields: Fields = {}): void {
-    const { code } = fields;
+    const { code, kind = "" } = fields;
     if (typeof code !== "string" || level === "debug") return this.#log.log(level, message, fields);
-    const told = this.#told.get(code) ?? { at: [], left: 0, last: { level, message, fields } };
-    this.#told.set(code, told);
+    const cause = `${code} ${kind}`;
+    const told = this.#told.get(cause) ?? { at: [], left: 0, last: { level, message, fields } };
+    this.#told.set(cause, told);
     told.last = { level, message, fields };
     if (this.#isFull(told)) told.left++;
     else this.#write(told);

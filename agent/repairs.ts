@@ -61,7 +61,13 @@ export class Repairs {
     const what = repaired.length > MAX_NAMED ? `${named} and ${repaired.length - MAX_NAMED} more` : named;
     this.#count += repaired.length;
     this.#last = { at: this.#parts.clock.now(), what, cause };
-    this.#parts.log.log("warning", `Repaired ${what}`, { code: "repaired", objects: repaired.length, cause });
+    const { kind } = repaired[0]!.object;
+    this.#parts.log.log("warning", `Repaired ${what}`, {
+      code: "repaired",
+      kind,
+      objects: repaired.length,
+      cause,
+    });
   }
 }
 

@@ -1,13 +1,16 @@
 /** Whether the store can be used, as the watch and the lease's keeper find it: one trouble, told once. */
 import type { Clock } from "../net/clock.ts";
 import { type FlanError, isStoreTrouble } from "../net/errors.ts";
-import { type Judgement, storeCode, storeCodes } from "./health.ts";
+import { type Found, type Judgement, storeCode, storeCodes } from "./health.ts";
+import type { Kept } from "./keeper.ts";
 
 export class StoreState {
   readonly url: string;
   readonly #clock: Clock;
   #watch: FlanError | undefined;
   #keeper: FlanError | undefined;
+  /** Whether the keeper could read where it could not write. */
+  #isReadable = true;
   #since: number | undefined;
   #heard: number | undefined;
 
@@ -40,23 +43,41 @@ export class StoreState {
     this.#heard = this.#clock.now();
   }
 
-  /** What the keeper of the own lease met. A watch that goes on does not say that the store takes a write. */
-  kept(error: unknown): void {
+  /**
+   * What the keeper of the own lease met. A watch that goes on does not say that the store takes a write. Returns
+   * whether it could not do its work before, and can now.
+   */
+  kept({ error, isReadable }: Pick<Kept, "error" | "isReadable">): boolean {
+    const over = this.#keeper !== undefined && error === undefined;
     this.#keeper = isStoreTrouble(error) ? error : undefined;
+    this.#isReadable = isReadable;
     this.#settle();
+    return over;
+  }
+
+  /** Whether nothing is known to be wrong with the store, for readers and writers. */
+  get isWell(): boolean {
+    return this.#watch === undefined && this.#keeper === undefined;
   }
 
   /** The trouble of now: the watch's, or else the keeper's, because they most often have one cause. */
   get judgement(): Judgement {
+    const found = this.#found();
+    return { codes: storeCodes, found: found === undefined ? [] : [found] };
+  }
+
+  #found(): Found | undefined {
+    const subject = this.url;
     const error = this.#watch ?? this.#keeper;
-    const found = error === undefined
-      ? []
-      : [{ code: storeCode(error), subject: this.url, message: error.message }];
-    return { codes: storeCodes, found };
+    if (error === undefined) return undefined;
+    if (this.#watch !== undefined || !this.#isReadable) {
+      return { code: storeCode(error), subject, message: error.message };
+    }
+    return { code: "store-read-only", subject, message: `The store takes no writes: ${error.message}` };
   }
 
   #settle(): void {
-    const well = this.#watch === undefined && this.#keeper === undefined;
-    this.#since = well ? this.#since ?? this.#clock.now() : undefined;
+    const answers = this.#watch === undefined && (this.#keeper === undefined || this.#isReadable);
+    this.#since = answers ? this.#since ?? this.#clock.now() : undefined;
   }
 }

@@ -3,7 +3,16 @@
  * its own; a bad one is refused with a reason and never hides or removes another.
  */
 import { memo } from "../net/memo.ts";
-import { contains, covers, formatCidr, isHostAddress, lastAddress, parseCidr, parseIp } from "../net/ip.ts";
+import {
+  type Cidr,
+  contains,
+  covers,
+  formatCidr,
+  isHostAddress,
+  lastAddress,
+  parseCidr,
+  parseIp,
+} from "../net/ip.ts";
 import { decodeRecord, isRefusal } from "./decode.ts";
 import { disjoint, type Range } from "./disjoint.ts";
 import type { Lease, Refusal } from "./lease.ts";
@@ -43,16 +52,8 @@ export function makeView(
   snapshot: Snapshot,
   { node, network, local = [] }: { node: string; network: NetworkConfig; local?: readonly string[] },
 ): View {
-  const refused: Refusal[] = [];
-  const candidates: Candidate[] = [];
-  for (const record of snapshot.records) {
-    const decoded = decodeRecord(record);
-    const judged = isRefusal(decoded) ? decoded : place(decoded, network);
-    if (judged === "unclaimed") continue;
-    if ("reason" in judged) refused.push(judged);
-    else candidates.push(judged);
-  }
-  const { kept, lost } = disjoint(candidates, (a, b) => claimOrder(a, b, network));
+  const { candidates, refused } = judgeAll(snapshot, network);
+  const { kept, lost } = contested(candidates, network);
   for (const { item, to } of lost) {
     refused.push({ subnet: item.lease.subnet, code: "overlap", reason: `it overlaps ${holderOf(to.lease)}` });
   }
@@ -82,11 +83,47 @@ export function makeView(
   return { network, own, peers, refused };
 }
 
+/**
+ * Who holds any of `subnet` in place of the host that believes it has it, by the rule by which all hosts judge; `isOwn`
+ * tells which leases that host does not mind. Undefined where nobody does. What cannot be used holds nothing.
+ */
+export function holderInstead(
+  snapshot: Pick<Snapshot, "records">,
+  { subnet, isOwn, network }: { subnet: string; isOwn: (lease: Lease) => boolean; network: NetworkConfig },
+): Lease | undefined {
+  const range = rangeOf(parseCidr(subnet));
+  const isRival = ({ lease, first, last }: Candidate) =>
+    first <= range.last && last >= range.first && !isOwn(lease);
+  const { candidates } = judgeAll(snapshot, network);
+  if (!candidates.some(isRival)) return undefined;
+  return contested(candidates, network).kept.find(isRival)?.lease;
+}
+
 /** The reservations of subnets of the network that no host has claimed, in the order of their keys. */
 export function unclaimedIn(snapshot: Snapshot, network: NetworkConfig): readonly Lease[] {
   return snapshot.records.map(decodeRecord).filter((one): one is Lease =>
     !isRefusal(one) && place(one, network) === "unclaimed"
   );
+}
+
+function judgeAll(
+  { records }: Pick<Snapshot, "records">,
+  network: NetworkConfig,
+): { candidates: Candidate[]; refused: Refusal[] } {
+  const refused: Refusal[] = [];
+  const candidates: Candidate[] = [];
+  for (const record of records) {
+    const decoded = decodeRecord(record);
+    const judged = isRefusal(decoded) ? decoded : place(decoded, network);
+    if (judged === "unclaimed") continue;
+    if ("reason" in judged) refused.push(judged);
+    else candidates.push(judged);
+  }
+  return { candidates, refused };
+}
+
+function contested(candidates: readonly Candidate[], network: NetworkConfig) {
+  return disjoint(candidates, (a, b) => claimOrder(a, b, network));
 }
 
 /** A host looks at the same leases again whenever one of them changes. */
@@ -113,7 +150,11 @@ function judge(lease: Lease, network: NetworkConfig): Candidate | Refusal | "unc
   if (contains(whole, endpoint)) {
     return { subnet, code: "bad-endpoint", reason: `its endpoint ${publicIp} is inside the network itself` };
   }
-  return { lease, length: cidr.length, first: Number(cidr.address), last: Number(lastAddress(cidr)) };
+  return { lease, length: cidr.length, ...rangeOf(cidr) };
+}
+
+function rangeOf(cidr: Cidr): Range {
+  return { first: Number(cidr.address), last: Number(lastAddress(cidr)) };
 }
 
 function claimOrder(a: Candidate, b: Candidate, network: NetworkConfig): number {

@@ -110,6 +110,28 @@ Deno.test("somebody who flushes ten times a second busies the agent for a tenth 
   assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
 });
 
+Deno.test("somebody who deletes in a loop fills no log, and the repairs are counted all the same", async () => {
+  await using network = await TestNetwork.start();
+  await network.peer(2);
+  const host = await network.joined(1);
+  const count = 120;
+  for (let i = 0; i < count; i++) {
+    host.kernel.stack.delete(planned(host, "route"), 4_000_000_000 + i);
+    await network.clock.advance(500);
+  }
+  assert.ok(host.lines("repaired").length <= 10, `${host.lines("repaired").length} lines in a minute`);
+  assert.equal(host.agent.repairs.count, count);
+  host.kernel.stack.delete(planned(host, "fdb"), 7);
+  await network.clock.advance(500);
+  assert.match(host.lines("repaired").at(-1)!, /^Repaired FDB entry/, "another kind has its own lines");
+  await network.clock.advance(61_000);
+  const left = host.lines("repaired").reduce(
+    (sum, line) => sum + Number(/; (\d+) lines like/.exec(line)?.[1] ?? 0),
+    0,
+  );
+  assert.equal(host.lines("repaired").length + left, count + 1, "every line is told or counted");
+});
+
 Deno.test("a kernel that refuses a peer's route is a health code until it is made, said once at each end", async () => {
   await using network = await TestNetwork.start();
   const host = await network.joined(1);

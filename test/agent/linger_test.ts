@@ -124,3 +124,57 @@ Deno.test("expiry: a clock that jumps ahead of every lease takes no peer away th
   assert.deepEqual(hosts.map(({ kernel }) => kernel.attempted), [[], []]);
   assert.deepEqual(hosts.map(({ codes }) => codes), [[], []]);
 });
+
+Deno.test("expiry: a store that takes no writes for longer than leases live costs no packet, and that is high", async () => {
+  await using network = await TestNetwork.start();
+  const hosts = [await network.joined(1), await network.joined(2)];
+  const subnets = hosts.map(({ subnet }) => subnet);
+  for (const { kernel, store } of hosts) {
+    kernel.attempted.length = 0;
+    store.full = true;
+  }
+  await network.clock.advance(3 * TTL * 1000);
+  const codes = ["lease-expired", "peer-expired", "store-read-only"];
+  assert.deepEqual(hosts.map((host) => host.codes), [codes, codes]);
+  assert.equal(hosts[0]!.agent.health.list()[0]!.severity, "high");
+  for (const { store } of hosts) store.full = false;
+  await network.clock.advance(2 * 60_000);
+  assert.deepEqual(hosts.map(({ subnet }) => subnet), subnets);
+  assert.deepEqual(hosts.map(({ kernel }) => kernel.attempted), [[], []]);
+  assert.deepEqual(hosts.map((host) => host.codes), [[], []]);
+});
+
+Deno.test("expiry: whoever has nothing to write for long learns from its own lease that nobody can", async () => {
+  await using network = await TestNetwork.start();
+  const peer = await network.peer(2, { ttl: 100 });
+  const host = await network.joined(1);
+  host.store.full = true;
+  await network.clock.advance(10 * 60_000);
+  assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
+  assert.deepEqual(host.codes, ["peer-expired", "store-read-only"]);
+  host.store.full = false;
+  await network.clock.advance(60_000);
+  assert.deepEqual(
+    host.keys("route"),
+    [`route ${peer.subnet} metric 0`],
+    "the minute begins with the first write",
+  );
+  await network.clock.advance(60_000);
+  assert.deepEqual([host.keys("route"), host.codes], [[], []]);
+});
+
+Deno.test("expiry: what is said of a peer is true of a reservation that was deleted by hand, too", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const value = { PublicIP: "192.0.2.2", BackendType: "vxlan", BackendData: { VNI: 1, VtepMAC: macOf(2) } };
+  await network.store.create({ key: "10.5.2.0-24", value, node: "node-2", ttl: undefined });
+  await network.clock.turn();
+  const { document } = network.shared;
+  const leases = new Map([...document.leases].filter(([key]) => key !== "10.5.2.0-24"));
+  network.shared.document = { ...document, revision: document.revision + 1, leases };
+  for (const bell of network.shared.bells) bell.ring();
+  await network.clock.turn();
+  assert.deepEqual(host.lines("peer-expired"), [
+    "The lease 10.5.2.0/24 of 192.0.2.2 is gone from the store without being released; its packets go on for 60 s",
+  ]);
+});

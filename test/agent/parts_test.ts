@@ -1,7 +1,7 @@
 /** The small parts of the agent: health, wake, wanted, suspects, concerns and the store's feed. */
 import assert from "node:assert/strict";
 import { reasonOf } from "../../agent/concerns.ts";
-import { followStore } from "../../agent/feeds.ts";
+import { StoreFeed } from "../../agent/feeds.ts";
 import { Health } from "../../agent/health.ts";
 import { culprit, Suspects } from "../../agent/suspects.ts";
 import { Wake } from "../../agent/wake.ts";
@@ -168,8 +168,8 @@ Deno.test("feeds: a defect of the store ends the feed, and is no outage", async 
   }
   const { signal } = new AbortController();
   const never = () => assert.fail("nothing to tell");
-  const options = { from: 0, clock, signal, seen: never, troubled: never };
-  await assert.rejects(followStore(new Defective({ clock }), options), TypeError);
+  const feed = new StoreFeed(new Defective({ clock }), clock);
+  await assert.rejects(feed.follow(0, { signal, seen: never, troubled: never }), TypeError);
 });
 
 Deno.test({

@@ -27,6 +27,24 @@ Deno.test("reservation: a host that runs keeps its lease, and takes the reservat
   assert.deepEqual([node, expires], [host.node, undefined]);
 });
 
+Deno.test("reservation: one that waits for a host does not move it when its lease ended in an outage", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const first = host.subnet!;
+  await reserve(network.store, { subnet, node: host.node, self: undefined, clock: network.clock });
+  host.store.away = true;
+  await network.clock.advance(2 * TTL * 1000);
+  assert.equal(await network.record(first), undefined, "it has expired");
+  host.kernel.attempted.length = 0;
+  host.store.away = false;
+  await network.clock.advance(60_000);
+  assert.deepEqual([host.subnet, host.codes, host.kernel.attempted], [first, [], []]);
+  await host.stop();
+  await network.remove(first);
+  await host.join();
+  assert.equal(host.subnet, subnet, "a join takes it");
+});
+
 Deno.test("reservation: made of a running lease it is not renewed, and ended it is", async () => {
   await using network = await TestNetwork.start();
   const host = await network.joined(1);

@@ -61,6 +61,12 @@ export class FlakyStore extends MemoryStore {
   updates = 0;
   /** Whether it refuses every write. */
   refusing = false;
+  /** Whether it has no room for any write. */
+  full = false;
+  /** Whether its writes are never answered. */
+  hanging = false;
+  /** Writes that wait for ever. */
+  hung = 0;
   /** Whether its watches say nothing. */
   deaf = false;
   #gone: AbortController | undefined;
@@ -108,9 +114,14 @@ export class FlakyStore extends MemoryStore {
   }
 
   #change<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.refusing) return this.#reach(work);
-    const why = "Cannot write to the store: permission denied";
-    return Promise.reject(new FlanError(why, { op: "store", code: "store-denied" }));
+    const refuse = (code: "store" | "store-denied", why: string) =>
+      Promise.reject(new FlanError(`Cannot write to the store: ${why}`, { op: "store", code }));
+    if (this.hanging) {
+      this.hung++;
+      return new Promise<T>(() => {});
+    }
+    if (this.full) return refuse("store", "no space left");
+    return this.refusing ? refuse("store-denied", "permission denied") : this.#reach(work);
   }
 
   #reach<T>(work: () => Promise<T>): Promise<T> {
@@ -174,7 +185,9 @@ export class TestHost {
 
   /** Whether nothing but time can make this host do anything. */
   get quiet(): boolean {
-    return this.#running === undefined || this.clock.sleeping > (this.store.away ? 1 : 0);
+    // The loop and the keeper of the lease sleep or wait, and while the store is away the feed does.
+    const waiting = this.clock.sleeping + this.store.hung;
+    return this.#running === undefined || waiting > (this.store.away ? 2 : 1);
   }
 
   /** Lines of the log with this code. */
