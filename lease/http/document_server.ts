@@ -6,7 +6,7 @@
 import type { Clock } from "../../net/clock.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
 import type { Logger } from "../../net/log.ts";
-import { Access, denied } from "./access.ts";
+import { Access, denied, type Right } from "./access.ts";
 import { isKnown, waitOf } from "./conditions.ts";
 import { Denials } from "./denials.ts";
 import { always, failure } from "./failure.ts";
@@ -18,7 +18,7 @@ export const DOCUMENT_PATH = "/network.json";
 
 /** The longest wait, seconds, and how many clients may wait at once. */
 const MAX_WAIT = 60;
-const MAX_WAITING = 2000;
+export const MAX_WAITING = 2000;
 
 export interface DocumentServerOptions {
   readonly document: ServedDocument;
@@ -81,7 +81,10 @@ export class DocumentServer {
   async #answer(request: Request, from: string): Promise<Response> {
     const url = new URL(request.url);
     const { method, headers } = request;
-    const right = await this.#access.rightOf(headers.get("authorization"));
+    const right = await this.#rightOf(headers, from);
+    if (right === undefined) {
+      return failure(500, "the server cannot tell tokens apart now, see its log", "store");
+    }
     if (right === "none" || right === "read" && method !== "GET" && method !== "HEAD") {
       this.#denials.note(from, right === "none" ? "no token that is known" : "a token that may only read");
       const status = right === "none" ? 401 : 403;
@@ -93,6 +96,17 @@ export class DocumentServer {
     if (method === "PUT") return await this.#writer.write(request);
     if (method === "GET" || method === "HEAD") return await this.#read(request, url);
     return failure(405, "GET, HEAD and PUT are possible", "store-reply", { allow: "GET, HEAD, PUT" });
+  }
+
+  /** Undefined where the token files cannot be used: strangers need not know where they are and why. */
+  async #rightOf(headers: Headers, from: string): Promise<Right | undefined> {
+    try {
+      return await this.#access.rightOf(headers.get("authorization"));
+    } catch (error) {
+      if (!(error instanceof FlanError)) throw error;
+      this.#denials.note(from, error.message);
+      return undefined;
+    }
   }
 
   async #read({ headers, method }: Request, url: URL): Promise<Response> {

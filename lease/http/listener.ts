@@ -5,7 +5,7 @@ import type { Logger } from "../../net/log.ts";
 import { readCredential, stampOf } from "../remote/credentials.ts";
 
 /** How often the certificate's files are looked at, milliseconds. */
-const LOOK = 10_000;
+export const LOOK = 10_000;
 /** Milliseconds before a port that failed is listened at again: descriptors may have been given back by then. */
 const PAUSE = 1000;
 /** A port is free again some milliseconds after it was given up: between attempts, and how many are no failure. */

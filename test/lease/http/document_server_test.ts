@@ -1,8 +1,13 @@
 /** The server as any HTTP client finds it. */
 import assert from "node:assert/strict";
 import { formatDocument, MAX_DOCUMENT, parseDocument } from "../../../lease/document/document.ts";
-import type { Logger } from "../../../net/log.ts";
+import { FileStore } from "../../../lease/file/file_store.ts";
+import { Access } from "../../../lease/http/access.ts";
+import { DocumentServer, MAX_WAITING } from "../../../lease/http/document_server.ts";
+import { ServedDocument } from "../../../lease/http/served_document.ts";
+import { type Logger, silent } from "../../../net/log.ts";
 import { config, lease } from "../../conformance/store_case.ts";
+import { FakeClock } from "../../lib/fake_clock.ts";
 import { ServedStore } from "./served.ts";
 
 interface Asked {
@@ -197,6 +202,63 @@ Deno.test("tokens are read again when a file changes, on both sides", async () =
   await assert.rejects(store.read(), { code: "store-denied" });
   Deno.writeTextFileSync(tokenFile, "newer\n");
   assert.equal((await store.read()).revision, 1);
+});
+
+Deno.test("token files that cannot be used let nobody in, are told to the log, and to nobody else", async () => {
+  const lines: string[] = [];
+  const log: Logger = { log: (_level, message) => lines.push(message) };
+  await using served = await ServedStore.start((dir) => {
+    Deno.writeTextFileSync(`${dir}/write`, "one\n");
+    return { tokenFile: `${dir}/write`, log };
+  });
+  for (
+    const harm of [
+      () => Deno.writeTextFileSync(`${served.dir}/write`, ""),
+      () => Deno.removeSync(`${served.dir}/write`),
+    ]
+  ) {
+    harm();
+    lines.length = 0;
+    for (const headers of [{}, { authorization: "Bearer one" }, { authorization: "Bearer two" }]) {
+      const { status, text } = await ask(served, { headers: headers as Record<string, string> });
+      assert.deepEqual([status, JSON.parse(text).code], [500, "store"]);
+      assert.doesNotMatch(text, /write|token-file|\//);
+    }
+    assert.match(lines[0]!, /Cannot use --token-file \/.*write: /);
+  }
+  for (let i = 0; i < 30; i++) await ask(served);
+  assert.ok(lines.length <= 10, String(lines.length));
+});
+
+Deno.test("more clients than may wait are told to come back, and those who wait are not disturbed", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "flan-http-" });
+  try {
+    const clock = new FakeClock();
+    const tools = { clock, log: silent };
+    const store = new FileStore(`${dir}/network.json`, tools);
+    await store.writeConfig(config, 0);
+    const document = new ServedDocument(store, tools);
+    const server = new DocumentServer({ document, access: new Access({}), ...tools });
+    const url = "http://127.0.0.1/network.json";
+    const etag = (await server.handle(new Request(url), "a")).headers.get("etag")!;
+    const wait = () => {
+      return server.handle(new Request(`${url}?wait=60`, { headers: { "if-none-match": etag } }), "a");
+    };
+    const waiting = Array.from({ length: MAX_WAITING }, wait);
+    await until(() => server.waiting === MAX_WAITING);
+    const refused = await wait();
+    assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "5"]);
+    assert.equal((await refused.json()).code, "store");
+    // Whoever does not want to wait is answered all the same.
+    assert.equal((await server.handle(new Request(url), "a")).status, 200);
+    assert.equal(server.waiting, MAX_WAITING);
+    await clock.advance(60_000);
+    const answers = await Promise.all(waiting);
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([304]));
+    assert.equal(server.waiting, 0);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
 
 /** Gives sockets a turn until it is so. */

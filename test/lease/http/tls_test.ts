@@ -4,13 +4,30 @@ import type { Credentials } from "../../../lease/remote/credentials.ts";
 import { systemClock } from "../../../agent/clock.ts";
 import { HttpDocument } from "../../../lease/http/http_document.ts";
 import { HttpStore } from "../../../lease/http/http_store.ts";
-import { silent } from "../../../net/log.ts";
+import { LOOK } from "../../../lease/http/listener.ts";
+import { type Level, type Logger, silent } from "../../../net/log.ts";
 import { config, fails, lease, watching } from "../../conformance/store_case.ts";
 import { Authority } from "../../lib/certificates.ts";
 import { Nginx, nginxMissing } from "../../lib/nginx.ts";
 import { ServedStore } from "./served.ts";
 
 const names = "IP:127.0.0.1";
+
+/** A log whose lines can be waited for. */
+class Lines implements Logger {
+  readonly #lines: string[] = [];
+  #news = Promise.withResolvers<void>();
+
+  log(_level: Level, message: string): void {
+    this.#lines.push(message);
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  async line(pattern: RegExp): Promise<void> {
+    while (!this.#lines.some((line) => pattern.test(line))) await this.#news.promise;
+  }
+}
 
 function storeAt(url: string, credentials: Credentials): HttpStore {
   const document = new HttpDocument(new URL(url), { clock: systemClock, credentials });
@@ -33,6 +50,40 @@ Deno.test("a server with TLS and a token is used by whoever trusts its authority
   });
   const distrusting = await fails(served.store({ credentials: { tokenFile } }).read(), "store-denied");
   assert.match(distrusting.hint!, /--store-ca/);
+  await fails(served.store({ credentials: { ca: `${served.dir}/ca.pem` } }).read(), "store-denied");
+});
+
+Deno.test("a server serves on with a new certificate when its files are exchanged, and with the old one meanwhile", async () => {
+  const log = new Lines();
+  await using served = await ServedStore.start(async (dir) => {
+    const authority = await Authority.make(dir);
+    const tls = await authority.issue("server", { names });
+    // Real time, but the files are looked at again and again.
+    const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms === LOOK ? 5 : ms, signal);
+    return { tls, log, clock: { ...systemClock, sleep } };
+  });
+  const next = await Authority.make(served.dir, "next");
+  const { cert, key } = await next.issue("renewed", { names });
+  const old = served.store({ credentials: { ca: `${served.dir}/ca.pem` } });
+  await old.writeConfig(config, 0);
+  // The one file of the pair first, as whoever renews it does.
+  Deno.renameSync(cert, `${served.dir}/server.pem`);
+  await log.line(/^Cannot use the new --tls-cert .*server\.pem, the old one serves on: /);
+  assert.equal((await old.read()).revision, 1);
+  await watching(old, 1, async (seen) => {
+    const changed = seen();
+    while (served.waiting === 0) await systemClock.turn();
+    Deno.renameSync(key, `${served.dir}/server.key`);
+    await log.line(/^Serving with the new certificate/);
+    const store = served.store({ credentials: { ca: next.cert } });
+    for (;;) {
+      // Between the old and the new one the port is closed for some milliseconds.
+      if (await store.read().then(() => true, () => false)) break;
+    }
+    // Whoever waits at the old one is told there.
+    await store.create(lease(1));
+    assert.equal((await changed).records.length, 1);
+  });
   await fails(served.store({ credentials: { ca: `${served.dir}/ca.pem` } }).read(), "store-denied");
 });
 
