@@ -28,7 +28,8 @@ export function importCommand(run: Runner): AnyCommand {
       after: "Nothing that stands there is changed, prolonged or taken away: a lease is\n" +
         "created where its subnet is free and its host has none, for what is left of its\nlife. " +
         "The past is not imported. Exits with 3 where something is in conflict,\n" +
-        "having done the rest, and with 1, having done nothing, where the store serves\nanother network.",
+        "having done the rest, and with 1, having done nothing, where the store serves\n" +
+        "another network. Where the store gives up half-way, the list says what was done:\nimport again when it is back.",
     },
     run,
     importStore,
@@ -39,12 +40,14 @@ async function importStore({ context, format, header, flags, args: [file = ""] }
   const place = file === "-" ? "stdin" : file;
   const document = importedDocument(readDocument(file, place), place);
   const planned = flags["plan"] === true;
-  const steps = await withStore(context, async (store) => {
+  const { steps, failure } = await withStore(context, async (store) => {
     const plan = planImport(document, await store.read(), context.clock.now());
-    return planned ? plan : await applyImport(store, plan, document);
+    return planned ? { steps: plan, failure: undefined } : await applyImport(store, plan, document);
   });
   printList(format, listing(steps, planned), header);
   console.error(`flan: ${summary(steps, planned)}`);
+  // Not before it is known what was done.
+  if (failure !== undefined) throw failure;
   return steps.some(({ action }) => action === "conflict") ? exit.no : exit.done;
 }
 
@@ -58,7 +61,9 @@ function readDocument(file: string, place: string): string {
 
 function listing(steps: readonly Step[], planned: boolean): Listing<Step> {
   const counts = Object.fromEntries(
-    (["create", "same", "skip", "conflict"] as const).map((action) => [action, count(steps, action)]),
+    (["create", "same", "skip", "conflict", "failed"] as const).map((
+      action,
+    ) => [action, count(steps, action)]),
   );
   return {
     schema: "store-import",
@@ -82,10 +87,12 @@ function listing(steps: readonly Step[], planned: boolean): Listing<Step> {
 function summary(steps: readonly Step[], planned: boolean): string {
   const [created, same] = [count(steps, "create"), count(steps, "same")];
   const [skipped, conflicts] = [count(steps, "skip"), count(steps, "conflict")];
+  const failed = count(steps, "failed");
   const rest = [
     ...(same > 0 ? [`${same} stood there already`] : []),
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
     ...(conflicts > 0 ? [`${conflicts} in conflict`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
   ].join(", ");
   const verb = planned
     ? `would create ${created}`

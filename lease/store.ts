@@ -32,6 +32,13 @@ export interface Store {
   /** Writes a new lease. Throws `conflict` where `lease.key` exists. Returns its record. */
   create(lease: NewRecord): Promise<LeaseRecord>;
 
+  /**
+   * Writes new leases in as few writes as the store can do, and leaves those whose key exists. Calls `settled` for each
+   * as soon as it is known what became of it: with its record, or with undefined where its key exists. Where it throws,
+   * as `create` does, it is not known of those that were not settled whether they stand there.
+   */
+  createAll(leases: readonly NewRecord[], settled: Settled): Promise<void>;
+
   /** Replaces the lease that stands at `expected`. Throws `conflict` where it is gone or was changed. */
   update(lease: NewRecord, expected: number): Promise<LeaseRecord>;
 
@@ -110,6 +117,9 @@ export interface NewRecord {
   /** Seconds the lease lives from now on, or undefined for a reservation. */
   readonly ttl: number | undefined;
 }
+
+/** Is told what became of one of several new leases; undefined is one whose key exists. */
+export type Settled = (lease: NewRecord, record: LeaseRecord | undefined) => void;
 
 /** What stands in the store. */
 export interface LeaseRecord {

@@ -1,5 +1,5 @@
 /** A network as one document, out of any store and into any other: what would be done, and doing it. */
-import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import { FlanError, invalid, isStoreTrouble, messageOf } from "../net/errors.ts";
 import { covers, lastAddress, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
@@ -47,13 +47,16 @@ export interface Step {
   readonly what: "config" | "lease";
   /** The subnet, or the key where it names none; "config". Printable. */
   readonly subnet: string;
-  readonly action: "create" | "same" | "skip" | "conflict";
+  readonly action: "create" | "same" | "skip" | "conflict" | "failed";
   /** Why it is left, as a clause. */
   readonly reason: string | undefined;
   /** The record to create. */
   readonly lease: NewRecord | undefined;
   readonly node: string | undefined;
 }
+
+/** The longest time to live that etcd grants, in seconds (its `lease.MaxLeaseTTL`); 285 years are enough anywhere. */
+const MAX_TTL = 9_000_000_000;
 
 /** Numbers inside the text compare as numbers, so that 10.5.9.0-24 stands before 10.5.10.0-24. */
 const byNumber = new Intl.Collator("en", { numeric: true });
@@ -102,29 +105,58 @@ function byClaim({ leases, revision }: Document, { network, now }: Target): Leas
 /** What these refuse flannel hosts can read all the same, so that writing it cuts nobody off. */
 const readable: ReadonlySet<string> = new Set(["bad-backend-type", "bad-backend-data", "bad-node"]);
 
+/** What became of an import. */
+export interface Imported {
+  readonly steps: readonly Step[];
+  /** Why the store gave up half-way, or undefined. */
+  readonly failure: FlanError | undefined;
+}
+
 /**
- * Does what the steps say and returns what became of each: another writer may have been faster. Throws `failed`,
- * having written nothing, where the store serves another network.
+ * Does what the steps say and tells what became of each: another writer may have been faster, or the store gives up
+ * half-way. Throws `failed`, having written nothing, where the store serves another network, and what the store throws
+ * where it did nothing at all.
  */
-export async function applyImport(store: Store, steps: readonly Step[], document: Document): Promise<Step[]> {
-  const done: Step[] = [];
-  for (const step of steps) {
-    if (step.what === "config" && step.action === "conflict") throw anotherNetwork(store.url);
-    if (step.action !== "create") {
-      done.push(step);
-      continue;
+export async function applyImport(
+  store: Store,
+  steps: readonly Step[],
+  document: Document,
+): Promise<Imported> {
+  const config = steps.find(({ what }) => what === "config");
+  if (config?.action === "conflict") throw anotherNetwork(store.url);
+  const begins = config?.action === "create";
+  if (begins) await begin(store, document.config!.value);
+  const wanted = steps.flatMap(({ lease }) => lease ?? []);
+  const settled = new Map<NewRecord, boolean>();
+  let failure: FlanError | undefined;
+  try {
+    if (wanted.length > 0) {
+      await store.createAll(wanted, (lease, record) => settled.set(lease, record !== undefined));
     }
-    try {
-      if (step.lease === undefined) await store.writeConfig(document.config!.value, 0);
-      else await store.create(step.lease);
-      done.push(step);
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-      if (step.lease === undefined) throw anotherNetwork(store.url);
-      done.push({ ...step, action: "conflict", reason: "another host took it meanwhile" });
-    }
+  } catch (error) {
+    if (!isStoreTrouble(error) || !begins && settled.size === 0) throw error;
+    failure = error;
   }
-  return done;
+  const outcome = (step: Step): Step => {
+    if (step.lease === undefined) return step;
+    switch (settled.get(step.lease)) {
+      case true:
+        return step;
+      case false:
+        return { ...step, action: "conflict", reason: "another host took it meanwhile" };
+      case undefined:
+        return { ...step, action: "failed", reason: "the store gave up before it said so" };
+    }
+  };
+  return { steps: steps.map(outcome), failure };
+}
+
+async function begin(store: Store, value: Json): Promise<void> {
+  try {
+    await store.writeConfig(value, 0);
+  } catch (error) {
+    throw isConflict(error) ? anotherNetwork(store.url) : error;
+  }
 }
 
 function configStep({ config }: Document, snapshot: Snapshot): Step[] {
@@ -176,7 +208,8 @@ function leaseStep(
   }
   // Left out it would leave its subnet to whoever comes first.
   if (isRefusal(lease) && !readable.has(lease.code)) return step("conflict", refusal);
-  const ttl = expires === undefined ? undefined : Math.max(1, Math.floor((expires - now) / 1000));
+  const left = expires === undefined ? undefined : Math.floor((expires - now) / 1000);
+  const ttl = left === undefined ? undefined : Math.min(Math.max(1, left), MAX_TTL);
   return step("create", undefined, { key, value, node, ttl });
 }
 

@@ -55,6 +55,26 @@ export function created(document: Document, lease: NewRecord, now: number): Chan
   return stored(document, lease, now);
 }
 
+/** Adds those whose keys are not held, all at one revision; the result is one item each, undefined where it is held. */
+export function createdAll(
+  document: Document,
+  leases: readonly NewRecord[],
+  now: number,
+): Changed<readonly (LeaseRecord | undefined)[]> {
+  const [all, past] = [new Map(document.leases), new Map(document.past)];
+  const revision = document.revision + 1;
+  const result = leases.map((lease) => {
+    const holder = all.get(lease.key);
+    if (holder !== undefined && !isExpired(holder, now)) return undefined;
+    const record = recordOf(lease, { revision, now });
+    all.set(record.key, record);
+    past.delete(record.key);
+    return record;
+  });
+  if (result.every((record) => record === undefined)) return { document, result };
+  return { document: pruned({ ...document, revision, leases: all, past }, now), result };
+}
+
 /** Replaces the lease that stands at `expected`. Throws `conflict`. */
 export function updated(
   document: Document,
@@ -114,13 +134,19 @@ export function configured(
 }
 
 function stored(document: Document, lease: NewRecord, now: number): Changed<LeaseRecord> {
-  const { key, value, node, ttl } = lease;
-  const expires = ttl === undefined ? undefined : Math.ceil(now / 1000 + ttl) * 1000;
-  const result: LeaseRecord = { key, value, node, expires, revision: document.revision + 1 };
-  const leases = new Map(document.leases).set(key, result);
+  const result = recordOf(lease, { revision: document.revision + 1, now });
+  const leases = new Map(document.leases).set(result.key, result);
   const past = new Map(document.past);
-  past.delete(key);
+  past.delete(result.key);
   return { document: pruned({ ...document, revision: result.revision, leases, past }, now), result };
+}
+
+function recordOf(
+  { key, value, node, ttl }: NewRecord,
+  { revision, now }: { revision: number; now: number },
+): LeaseRecord {
+  const expires = ttl === undefined ? undefined : Math.ceil(now / 1000 + ttl) * 1000;
+  return { key, value, node, expires, revision };
 }
 
 function isExpired({ expires }: LeaseRecord, now: number): boolean {

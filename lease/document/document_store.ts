@@ -4,6 +4,7 @@ import type { Json } from "../../net/json.ts";
 import type {
   LeaseRecord,
   NewRecord,
+  Settled,
   Snapshot,
   Store,
   StoredConfig,
@@ -14,6 +15,7 @@ import {
   type Changed,
   configured,
   created,
+  createdAll,
   forgotten,
   removed,
   renewed,
@@ -64,6 +66,14 @@ export abstract class DocumentStore implements Store {
 
   create(lease: NewRecord): Promise<LeaseRecord> {
     return this.#record((document) => created(document, lease, this.#now()));
+  }
+
+  async createAll(leases: readonly NewRecord[], settled: Settled): Promise<void> {
+    const records = await this.change((document) => createdAll(document, leases, this.#now()));
+    leases.forEach((lease, i) => {
+      const record = records[i];
+      settled(lease, record && by(record, this.ahead));
+    });
   }
 
   update(lease: NewRecord, expected: number): Promise<LeaseRecord> {

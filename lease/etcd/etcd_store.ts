@@ -10,12 +10,15 @@ import type {
   LeaseRecord,
   NewRecord,
   ReadOptions,
+  Settled,
   Snapshot,
   Store,
   StoredConfig,
   StoreFinding,
   WatchOptions,
 } from "../store.ts";
+import { isConflict } from "../conflict.ts";
+import { atOnce } from "./at_once.ts";
 import { Contents } from "./contents.ts";
 import { withExpiries } from "./expiries.ts";
 import { forgetPast } from "./forget.ts";
@@ -78,6 +81,18 @@ export class EtcdStore implements Store {
 
   create(lease: NewRecord): Promise<LeaseRecord> {
     return this.#try("store.create", () => this.#writes.create(lease));
+  }
+
+  /** One by one, some at once: in one transaction a single key that exists would stop all. */
+  createAll(leases: readonly NewRecord[], settled: Settled): Promise<void> {
+    return this.#try("store.create", () =>
+      atOnce(leases, async (lease) => {
+        const record = await this.#writes.create(lease).catch((error) => {
+          if (isConflict(error)) return undefined;
+          throw error;
+        });
+        settled(lease, record);
+      }));
   }
 
   update(lease: NewRecord, expected: number): Promise<LeaseRecord> {

@@ -1,14 +1,12 @@
 /** When leases end. Of most flan's own word tells; for the others etcd must be asked, one by one. */
 import type { Clock } from "../../net/clock.ts";
 import type { LeaseRecord, Snapshot } from "../store.ts";
+import { atOnce } from "./at_once.ts";
 import type { Contents } from "./contents.ts";
 import { integer } from "./fields.ts";
 import { COURTESY } from "./lease_writes.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Word } from "./words.ts";
-
-/** How many questions are under way at once. */
-const AT_ONCE = 16;
 
 /**
  * From how many seconds of life on the word on a lease is as good as etcd's: its holder renews it when a third of
@@ -53,24 +51,4 @@ function endIn(word: Word | undefined, now: number): number | undefined {
   if (ttl < TOLD || at === undefined) return undefined;
   const end = (at + ttl) * 1000;
   return end <= now || end > now + ttl * 1000 ? undefined : end;
-}
-
-/** Does `work` with each of the items, some at once. The first failure ends it all, and is thrown. */
-async function atOnce<T>(
-  items: readonly T[],
-  work: (item: T, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const over = new AbortController();
-  const waiting = items.values();
-  const one = async () => {
-    for (const item of waiting) {
-      if (over.signal.aborted) return;
-      await work(item, over.signal);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: AT_ONCE }, one));
-  } finally {
-    over.abort();
-  }
 }

@@ -7,7 +7,15 @@ import type { Changed } from "../document/change.ts";
 import { Damage, type Document, EMPTY } from "../document/document.ts";
 import { DocumentStore } from "../document/document_store.ts";
 import { watchSnapshots } from "../document/watch.ts";
-import type { LeaseRecord, NewRecord, Snapshot, StoredConfig, StoreFinding, WatchOptions } from "../store.ts";
+import type {
+  LeaseRecord,
+  NewRecord,
+  Settled,
+  Snapshot,
+  StoredConfig,
+  StoreFinding,
+  WatchOptions,
+} from "../store.ts";
 import { DocumentCache, openDocument, readDocument, saveDocument } from "./document_file.ts";
 import { directoryOf } from "./durable_file.ts";
 import { fileBell } from "./file_bell.ts";
@@ -105,6 +113,11 @@ export class FileStore extends DocumentStore {
   override async create(lease: NewRecord): Promise<LeaseRecord> {
     await this.makeDirectory();
     return await super.create(lease);
+  }
+
+  override async createAll(leases: readonly NewRecord[], settled: Settled): Promise<void> {
+    await this.makeDirectory();
+    await super.createAll(leases, settled);
   }
 
   override async writeConfig(value: Json, expected: number): Promise<StoredConfig> {

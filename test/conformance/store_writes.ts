@@ -1,5 +1,6 @@
 /** The store suite's cases about writing: every write is a compare-and-swap. */
 import assert from "node:assert/strict";
+import type { LeaseRecord } from "../../lease/store.ts";
 import { assertTime, type Cases, config, fails, lease, told } from "./store_case.ts";
 
 export const storeWrites: Cases = {
@@ -20,6 +21,41 @@ export const storeWrites: Cases = {
       if (result.status === "rejected") assert.equal(result.reason.code, "conflict");
     }
     assert.equal((await open().read()).records[0]?.node, won[0]!.value.node);
+  },
+
+  async "many are created at once, and each is told: those whose key exists are left"({ open }) {
+    const there = await open().create(lease(2, { node: "holder" }));
+    const all = [lease(1), lease(2, { node: "thief" }), lease(3, { ttl: undefined }), lease(4), lease(5)];
+    const told = new Map<string, LeaseRecord | undefined>();
+    await open().createAll(all, ({ key }, record) => {
+      assert.ok(!told.has(key), key);
+      told.set(key, record);
+    });
+    assert.deepEqual([...told.keys()].sort(), all.map(({ key }) => key));
+    assert.equal(told.get(there.key), undefined);
+    const { records } = await open().read({ expiries: true });
+    const plain = ({ key, value, node, revision }: LeaseRecord) => ({ key, value, node, revision });
+    assert.deepEqual(
+      records.map(plain),
+      all.map(({ key }) => plain(told.get(key) ?? there)),
+    );
+    const [first, , third] = records;
+    assert.deepEqual([third!.expires, told.get(third!.key)!.expires], [undefined, undefined]);
+    assert.notEqual(first!.expires, undefined);
+    // Each can be changed like any other.
+    await open().renew(first!.key, { expected: first!.revision, ttl: 60 });
+    await open().remove(third!.key, third!.revision);
+    assert.equal((await open().read()).records.length, 4);
+  },
+
+  async "creating none, or none that is free, changes nothing"({ open }) {
+    await open().create(lease(1));
+    const before = await open().read();
+    await open().createAll([], () => assert.fail("of none nothing can be told"));
+    const told: unknown[] = [];
+    await open().createAll([lease(1, { node: "thief" })], (_, record) => told.push(record));
+    assert.deepEqual(told, [undefined]);
+    assert.deepEqual((await open().read()).records, before.records);
   },
 
   async "an update needs the expected revision"({ open }) {

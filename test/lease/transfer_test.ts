@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { type Document, EMPTY } from "../../lease/document/document.ts";
 import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import { ensureNetwork } from "../../lease/manager.ts";
-import type { LeaseRecord, NewRecord } from "../../lease/store.ts";
+import type { LeaseRecord, NewRecord, Settled } from "../../lease/store.ts";
 import { applyImport, exportedText, importedDocument, planImport } from "../../lease/transfer.ts";
+import { FlanError } from "../../net/errors.ts";
 import { fails } from "../conformance/store_suite.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
@@ -37,7 +38,13 @@ async function exported(store: MemoryStore): Promise<Document> {
 }
 
 async function importInto(store: MemoryStore, document: Document, clock: FakeClock) {
-  return await applyImport(store, planImport(document, await store.read(), clock.now()), document);
+  const { steps, failure } = await applyImport(
+    store,
+    planImport(document, await store.read(), clock.now()),
+    document,
+  );
+  assert.equal(failure, undefined);
+  return steps;
 }
 
 const known = ({ key, value, node, expires }: LeaseRecord) => ({ key, value, node, expires });
@@ -224,11 +231,75 @@ Deno.test("a subnet that is taken while the import runs is a conflict, and the r
   const target = new MemoryStore({ clock });
   const plan = planImport(document, await target.read(), clock.now());
   await target.create({ key: "10.5.2.0-24", value: value("192.0.2.99"), node: "quick", ttl: 60 });
-  const steps = await applyImport(target, plan, document);
+  const { steps } = await applyImport(target, plan, document);
   assert.deepEqual(steps.filter(({ action }) => action === "conflict").map(({ subnet }) => subnet), [
     "10.5.2.0/24",
   ]);
   assert.equal((await target.read()).records.length, leases.length);
+});
+
+/** A store that writes its document as often as it is asked, and knows how often that was. */
+class CountingStore extends MemoryStore {
+  writes = 0;
+  /** After how many leases of an import it gives up. */
+  limit = Infinity;
+
+  override create(lease: NewRecord): Promise<LeaseRecord> {
+    this.writes++;
+    return super.create(lease);
+  }
+
+  override async createAll(leases: readonly NewRecord[], settled: Settled): Promise<void> {
+    this.writes++;
+    await super.createAll(leases.slice(0, this.limit), settled);
+    if (leases.length > this.limit) {
+      throw new FlanError("Cannot reach the store: no answer", { op: "store", code: "store" });
+    }
+  }
+}
+
+Deno.test("ten thousand leases are imported in one write", async () => {
+  const clock = new FakeClock();
+  const good = await exported(await filled(clock, [leases[0]!]));
+  const many = Array.from({ length: 10_000 }, (_, i): [string, LeaseRecord] => {
+    const key = `10.5.${i >> 6}.${(i & 63) << 2}-30`;
+    const ip = `192.168.${i >> 8}.${i & 255}`;
+    return [key, { key, value: value(ip), node: `node-${i}`, expires: clock.now() + 60_000, revision: 1 }];
+  });
+  const target = new CountingStore({ clock });
+  const steps = await importInto(target, { ...good, leases: new Map(many) }, clock);
+  assert.equal(steps.filter(({ action }) => action === "create").length, 10_001);
+  assert.equal(target.writes, 1);
+  assert.equal((await target.read()).records.length, 10_000);
+});
+
+Deno.test("where the store gives up half-way the steps say what was done, and the next import does the rest", async () => {
+  const clock = new FakeClock();
+  const document = await exported(await filled(clock));
+  const target = new CountingStore({ clock });
+  const plan = planImport(document, await target.read(), clock.now());
+  target.limit = 2;
+  const { steps, failure } = await applyImport(target, plan, document);
+  assert.equal(failure?.code, "store");
+  const created = (await target.read()).records.map(({ key }) => key.replace("-", "/"));
+  assert.deepEqual(actions(steps).slice(0, 3), ["create config", ...created.map((one) => `create ${one}`)]);
+  assert.deepEqual([...new Set(steps.slice(3).map(({ action }) => action))], ["failed"]);
+  // Where nothing was done at all there is nothing to tell but why.
+  target.limit = 0;
+  const rest = planImport(document, await target.read(), clock.now());
+  await fails(applyImport(target, rest, document), "store");
+  target.limit = Infinity;
+  const after = await importInto(target, document, clock);
+  assert.equal(after.filter(({ action }) => action === "create").length, leases.length - 2);
+});
+
+Deno.test("a lease that ends in the year 9999 is imported for as long as any store can keep it", async () => {
+  const clock = new FakeClock();
+  const good = await exported(await filled(clock, [leases[0]!]));
+  const late = { ...good.leases.get("10.5.1.0-24")!, expires: 253_402_300_799_000 };
+  const document = { ...good, leases: new Map([[late.key, late]]) };
+  const [, step] = planImport(document, await new MemoryStore({ clock }).read(), clock.now());
+  assert.equal(step!.lease!.ttl, 9_000_000_000);
 });
 
 Deno.test("a lease whose end the store does not say is not exported, since it would end never", () => {
