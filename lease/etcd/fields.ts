@@ -3,7 +3,7 @@ import { FlanError } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import { quoted } from "../../net/text.ts";
 import { isObject, type JsonObject } from "../go_json.ts";
-import { parseBounded } from "./bounded_json.ts";
+import { parseBounded } from "../bounded_json.ts";
 
 /** A key and its value as etcd keeps them. */
 export interface KeyValue {

@@ -6,7 +6,7 @@ import type { Json } from "../../net/json.ts";
 import { parseIp } from "../../net/ip.ts";
 import { quoted } from "../../net/text.ts";
 import { fieldNames, goFields, isObject } from "../go_json.ts";
-import { parseBounded } from "./bounded_json.ts";
+import { parseBounded } from "../bounded_json.ts";
 
 /** flannel knows no bounds; a value with more than these is none of its own. */
 const MAX_JSON = { parts: 100_000, depth: 1000 };

@@ -3,7 +3,7 @@ import { FlanError } from "../../net/errors.ts";
 import { printable, quoted } from "../../net/text.ts";
 import { isObject, type JsonObject } from "../go_json.ts";
 import type { Answer } from "../remote/connection.ts";
-import { parseBounded } from "./bounded_json.ts";
+import { parseBounded } from "../bounded_json.ts";
 import { EtcdError } from "./gateway.ts";
 
 /** Whom an answer was for; it stands in the errors. */

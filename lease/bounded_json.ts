@@ -1,5 +1,5 @@
 /** JSON of others, parsed only where what it becomes in memory is bounded, too: `{},{},…` grows to twenty times its length. */
-import type { Json } from "../../net/json.ts";
+import type { Json } from "../net/json.ts";
 
 export interface Size {
   /** Objects, arrays, strings, numbers and names, about. */
