@@ -9,7 +9,7 @@ import type { Logger } from "../net/log.ts";
 import { check, v } from "../net/schema.ts";
 import { acceptAll } from "./accept.ts";
 
-const request = v.strictObject({ op: v.picklist(["status", "stop"]) });
+const request = v.strictObject({ op: v.picklist(["status", "lingering", "stop"]) });
 
 export type Request = v.InferOutput<typeof request>;
 
@@ -85,8 +85,8 @@ function listen(path: string): Deno.Listener {
 }
 
 /**
- * Asks the agent behind `path`. Resolves to undefined where none listens, to null for the status of one that is
- * still joining. Throws FlanError `timeout`,
+ * Asks the agent behind `path`. Resolves to undefined where none listens, to null for what one does not know yet that
+ * is still joining. Throws FlanError `timeout`,
  * `not-permitted`, or `failed` with the agent's own words.
  */
 export async function askAgent(

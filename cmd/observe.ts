@@ -1,14 +1,17 @@
 /** The plan of this host and what the kernel has of it, read and not touched: for `routes` and for `--dry-run`. */
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
+import { askLingering } from "../agent/lingering_peers.ts";
 import { ownerOf } from "../agent/network.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { subnetOfKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
+import type { LeaseRecord, Snapshot } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
-import { type Context, readNetwork, type StoredNetwork, withKernel, withStore } from "./context.ts";
+import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
 
 export interface Observation extends StoredNetwork {
   readonly node: string;
@@ -17,14 +20,38 @@ export interface Observation extends StoredNetwork {
   readonly drift: Drift;
 }
 
-/** Reads store and kernel once. Throws FlanError `store`, or `invalid` where there is no underlay. */
-export async function observe(context: Context): Promise<Observation> {
+/** What a running agent makes of it, too. */
+export interface Observed extends Observation {
+  /** The subnets of the peers that are in the plan only because the agent still keeps them. */
+  readonly expired: ReadonlySet<string>;
+}
+
+/**
+ * Reads store and kernel once, and judges as the agent does that runs here, if one does. Throws FlanError `store`, or
+ * `invalid` where there is no underlay.
+ */
+export async function observe(context: Context): Promise<Observed> {
+  const { settings } = context;
   return await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
-      const network = await readNetwork(store);
-      const host = await observeHost(kernel, { ...network, options: context.settings });
-      return await compare(kernel, { network, host, stateDir: context.settings.stateDir });
+      const [network, kept] = await Promise.all([
+        readNetwork(store),
+        askLingering(socketOf(settings), context),
+      ]);
+      const { snapshot, gone } = withLingering(network.snapshot, kept);
+      const host = await observeHost(kernel, { ...network, options: settings });
+      const { stateDir } = settings;
+      const observation = await compare(kernel, { network: { ...network, snapshot }, host, stateDir });
+      return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
     }));
+}
+
+/** The snapshot with those of the records that are gone from it. */
+function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
+  if (kept.length === 0) return { snapshot, gone: kept };
+  const there = new Set(snapshot.records.map(({ key }) => key));
+  const gone = kept.filter(({ key }) => !there.has(key));
+  return { snapshot: { ...snapshot, records: [...snapshot.records, ...gone] }, gone };
 }
 
 /** Holds the kernel against the plan for `host`. `own` is the lease it would have, where it has none yet. */

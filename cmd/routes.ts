@@ -8,7 +8,7 @@ import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
 import { epochSeconds, isoTime, remaining } from "./lease_end.ts";
-import { type Observation, observe } from "./observe.ts";
+import { observe, type Observed } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
 import { type Column, print, printJson, printList } from "./output.ts";
@@ -54,7 +54,7 @@ interface Row {
   readonly note: string | undefined;
 }
 
-function rows({ plan, view, drift, backend, config, node }: Observation): readonly Row[] {
+function rows({ plan, view, drift, backend, config, node, expired }: Observed): readonly Row[] {
   const device = backend.device(config);
   const common = (lease: Lease) => ({ subnet: lease.subnet, expires: lease.expires, node: lease.node });
   const own = view.own === undefined ? [] : [{
@@ -75,7 +75,8 @@ function rows({ plan, view, drift, backend, config, node }: Observation): readon
       dev: device,
       kind: way,
       state: worst(bad.map(([, state]) => state)),
-      note: bad.map(([key]) => key.split(" ")[0]!).join(",") || undefined,
+      note: [...(expired.has(lease.subnet) ? ["expired"] : []), ...bad.map(([key]) => key.split(" ")[0]!)]
+        .join(",") || undefined,
     };
   });
   const refused = [...view.refused, ...plan.refused].map((one: Refusal) => ({

@@ -3,6 +3,7 @@ import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { serveControl } from "../agent/control.ts";
 import { writeJoined } from "../agent/joined.ts";
+import { lingeringDocument } from "../agent/lingering_peers.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { ownLease, statusOf } from "../agent/status.ts";
 import { openGround, wireAgent } from "../agent/wire.ts";
@@ -149,7 +150,7 @@ function traceOf(error: unknown): string {
     : messageOf(error);
 }
 
-/** Null is the status of an agent that is still joining. */
+/** Null is what an agent says of itself that is still joining. */
 function answer(
   agent: Agent | undefined,
   context: Context,
@@ -159,6 +160,8 @@ function answer(
     case "stop":
       signals.stop(exit.done);
       return { pid: Deno.pid };
+    case "lingering":
+      return agent === undefined ? null : lingeringDocument(agent.state.lingering);
     default:
       return agent === undefined
         ? null
