@@ -7,35 +7,10 @@ import { HttpStore } from "../../lease/http/http_store.ts";
 import type { LeaseRecord } from "../../lease/store.ts";
 import { isStoreTrouble } from "../../net/errors.ts";
 import { silent } from "../../net/log.ts";
-import { type Options, Sandbox } from "../cli/sandbox.ts";
+import { Sandbox } from "../cli/sandbox.ts";
+import { StoreServer } from "../cli/store_server.ts";
 import { config, lease } from "../conformance/store_case.ts";
 import { LineLog } from "../lib/line_log.ts";
-
-/** A server on a port that was free, until it is ended. */
-class Server implements AsyncDisposable {
-  readonly log: LineLog;
-  readonly #child: Deno.ChildProcess;
-
-  constructor(sandbox: Sandbox, args: readonly string[], options: Options = {}) {
-    this.#child = sandbox.command(["store", "serve", ...args], options).spawn();
-    this.log = new LineLog("flan store serve", this.#child.stderr);
-  }
-
-  async url(): Promise<string> {
-    return /http\S+/.exec(await this.log.line(/Serving .* at http/))![0];
-  }
-
-  async end(signal: Deno.Signal): Promise<number> {
-    this.#child.kill(signal);
-    const [{ code }] = await Promise.all([this.#child.status, this.log.closed, this.#child.stdout.cancel()]);
-    return code;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // One that a test has ended is past being killed.
-    await this.end("SIGKILL").catch(() => undefined);
-  }
-}
 
 async function withNetwork(sandbox: Sandbox): Promise<FileStore> {
   const store = new FileStore(sandbox.store, { clock: systemClock, log: silent });
@@ -47,7 +22,7 @@ Deno.test("a file store is served to the lease commands of other hosts, and SIGT
   using sandbox = new Sandbox();
   const local = await withNetwork(sandbox);
   const token = sandbox.write("token", "secret\n");
-  await using server = new Server(sandbox, ["--listen", "127.0.0.1:0", "--token-file", token]);
+  await using server = new StoreServer(sandbox, ["--listen", "127.0.0.1:0", "--token-file", token]);
   const url = await server.url();
   await local.create(lease(7));
   const asHost = (args: readonly string[]) => sandbox.flan([...args, "--store", url]);
@@ -73,7 +48,7 @@ Deno.test("a file store is served to the lease commands of other hosts, and SIGT
 Deno.test("a server that starts before the network makes its directory, and Ctrl-C ends it", async () => {
   using sandbox = new Sandbox();
   const store = `file:${sandbox.dir}/new/network.json`;
-  await using server = new Server(sandbox, ["--listen", "[::1]:0", "--store", store]);
+  await using server = new StoreServer(sandbox, ["--listen", "[::1]:0", "--store", store]);
   const url = await server.url();
   assert.match(url, /^http:\/\/\[::1\]:\d+\/network\.json$/);
   const answer = await fetch(url);
@@ -85,7 +60,7 @@ Deno.test("strangers with idle connections do not end the server, which serves o
   using sandbox = new Sandbox();
   await withNetwork(sandbox);
   const token = sandbox.write("token", "secret\n");
-  await using server = new Server(sandbox, ["--listen", "127.0.0.1:0", "--token-file", token], {
+  await using server = new StoreServer(sandbox, ["--listen", "127.0.0.1:0", "--token-file", token], {
     within: ["sh", "-c", 'ulimit -n 100 && exec "$@"', "sh"],
   });
   const { hostname, port, href } = new URL(await server.url());
@@ -118,7 +93,7 @@ Deno.test("a server that is killed while hosts write loses nothing of what it ha
   using sandbox = new Sandbox();
   const local = await withNetwork(sandbox);
   for (let round = 0; round < 3; round++) {
-    await using server = new Server(sandbox, ["--listen", "127.0.0.1:0"]);
+    await using server = new StoreServer(sandbox, ["--listen", "127.0.0.1:0"]);
     const url = new URL(await server.url());
     const acknowledged: LeaseRecord[] = [];
     const enough = Promise.withResolvers<void>();
