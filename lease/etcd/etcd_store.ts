@@ -27,6 +27,7 @@ import { inspectEtcd } from "./inspect.ts";
 import { Keys } from "./keys.ts";
 import { LeaseWrites } from "./lease_writes.ts";
 import { listAll } from "./listing.ts";
+import { Pauses } from "./pauses.ts";
 import { explained } from "./refusal.ts";
 import { watchEtcd } from "./watch.ts";
 
@@ -46,6 +47,7 @@ export class EtcdStore implements Store {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #writes: LeaseWrites;
+  readonly #pauses: Pauses;
   /** What was read last: whatever is still the same stays the same object. */
   #contents: Contents | undefined;
 
@@ -56,6 +58,7 @@ export class EtcdStore implements Store {
     this.#clock = clock;
     this.#log = log;
     this.#writes = new LeaseWrites(gateway, { keys: this.#keys, clock });
+    this.#pauses = new Pauses(clock);
   }
 
   async read({ expiries = false }: ReadOptions = {}): Promise<Snapshot> {
@@ -75,7 +78,8 @@ export class EtcdStore implements Store {
       contents: known !== undefined && known.revision >= from ? known.copy() : undefined,
       list: (previous, ended) =>
         this.#try("store.watch", () => this.#list(previous ?? this.#contents, ended)),
-      troubled: troubled ?? ((error) => this.#tell(error)),
+      pause: (ms, signal) => this.#pauses.pause(ms, signal),
+      troubled: troubled ?? this.#teller(),
     }, { from, signal });
   }
 
@@ -136,14 +140,21 @@ export class EtcdStore implements Store {
 
   async #try<T>(op: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await work();
+      const result = await work();
+      this.#pauses.end();
+      return result;
     } catch (error) {
       throw explained(error, op);
     }
   }
 
-  #tell(error: FlanError | undefined): void {
-    if (error === undefined) this.#log.log("info", `${this.url} can be used again`);
-    else this.#log.log("warning", error.message, { code: error.code });
+  /** Logs that a watch is in trouble, and that it is well again. */
+  #teller(): (error: FlanError | undefined) => void {
+    let isTold = false;
+    return (error) => {
+      if (error === undefined) this.#log.log("info", `${this.url} can be used again`);
+      else if (!isTold) this.#log.log("warning", error.message, { code: error.code });
+      isTold = error !== undefined;
+    };
   }
 }

@@ -38,7 +38,9 @@ export interface Watched {
   readonly contents: Contents | undefined;
   /** Everything there is now, sharing with `previous` what is the same. Throws what the gateway throws. */
   list(previous: Contents | undefined, signal: AbortSignal): Promise<Contents>;
-  /** Tells of trouble once, and of its end. */
+  /** Waits before another attempt, for so many milliseconds at most. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Tells of trouble, once for each cause in turn, and of its end. */
   readonly troubled: (error: FlanError | undefined) => void;
 }
 
@@ -80,7 +82,8 @@ class Follower {
   #failures = 0;
   /** Streams in a row that began and did not last. */
   #flaps = 0;
-  #inTrouble = false;
+  /** Why the store cannot be watched, as it was told last. */
+  #trouble: string | undefined;
   /** When to list again, by the monotonic clock. */
   #resync: number;
 
@@ -94,7 +97,7 @@ class Follower {
   }
 
   async run(): Promise<void> {
-    const { clock, list } = this.#watched;
+    const { clock, list, pause } = this.#watched;
     let isCurrent = this.contents !== undefined;
     while (!this.#signal.aborted) {
       const began = clock.monotonic();
@@ -114,9 +117,9 @@ class Follower {
         isCurrent = false;
         this.#fail(troubleIn(error));
       }
-      if (clock.monotonic() - began >= LONG && !this.#inTrouble) this.#failures = this.#flaps = 0;
+      if (clock.monotonic() - began >= LONG && this.#trouble === undefined) this.#failures = this.#flaps = 0;
       else this.#failures++;
-      if (this.#failures > (isPrompt ? 1 : 0)) await clock.sleep(this.#pause(), this.#signal);
+      if (this.#failures > (isPrompt ? 1 : 0)) await pause(this.#backOff(), this.#signal);
     }
   }
 
@@ -161,19 +164,19 @@ class Follower {
   #began(ended: AbortSignal): void {
     const { clock, troubled } = this.#watched;
     const recover = () => {
-      if (this.#inTrouble && !this.#signal.aborted) troubled(undefined);
-      this.#inTrouble = false;
+      if (this.#trouble !== undefined && !this.#signal.aborted) troubled(undefined);
+      this.#trouble = undefined;
     };
     if (this.#flaps++ < FLAPS) recover();
     else clock.sleep(LONG, ended).then(() => ended.aborted || recover());
   }
 
   #fail(error: FlanError): void {
-    if (!this.#inTrouble) this.#watched.troubled(error);
-    this.#inTrouble = true;
+    if (this.#trouble !== error.message) this.#watched.troubled(error);
+    this.#trouble = error.message;
   }
 
-  #pause(): number {
+  #backOff(): number {
     const most = Math.min(PAUSE.first * 2 ** this.#failures, PAUSE.most);
     return most / 2 + this.#watched.clock.random(most / 2);
   }

@@ -17,7 +17,11 @@ async function watching(network: Network, run: (watch: Watch) => Promise<void>, 
   const over = new AbortController();
   const snapshots: Snapshot[] = [];
   const troubles: string[] = [];
-  const troubled = (error: FlanError | undefined) => troubles.push(error?.code ?? "well");
+  const troubled = (error: FlanError | undefined) => {
+    const code = error?.code ?? "well";
+    // Causes of one trouble may follow one another.
+    if (code !== troubles.at(-1)) troubles.push(code);
+  };
   const following = (async () => {
     for await (const snapshot of store.watch(revision, over.signal, { troubled })) snapshots.push(snapshot);
   })();
