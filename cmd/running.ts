@@ -4,6 +4,7 @@ import { askAgent } from "../agent/control.ts";
 import { type Joined, readJoined } from "../agent/joined.ts";
 import { type AgentLock, lockHolder, tryLockAgent } from "../agent/lock.ts";
 import { FlanError, invalid } from "../net/errors.ts";
+import { shownUrl } from "../lease/remote/shown_url.ts";
 import { formatCidr, formatIp } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { display } from "./config.ts";
@@ -87,9 +88,11 @@ export function alreadyRunning(
     const mine = display(key, settings[key]);
     const theirs = joined.settings[key] === "-" ? joined.found[key] : joined.settings[key];
     if (mine === theirs) continue;
+    // Nobody has opened that store, so it may hold a password that does not belong there.
+    const asked = key === "store" ? shownUrl(mine) : mine;
     throw invalid(
       "up",
-      `An agent is running already (process ${pid}) with ${kebab(key)} ${theirs}, but ${mine} is asked for`,
+      `An agent is running already (process ${pid}) with ${kebab(key)} ${theirs}, but ${asked} is asked for`,
       "run flan down first, or leave the setting out",
     );
   }

@@ -1,0 +1,24 @@
+/** A second `up` beside an agent that runs. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../agent/clock.ts";
+import { writeJoined } from "../../agent/joined.ts";
+import { loadSettings } from "../../cmd/config.ts";
+import { alreadyRunning } from "../../cmd/running.ts";
+import { silent } from "../../net/log.ts";
+
+Deno.test("the store that a second up asks for is not shown with a password", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "flan-running-" });
+  try {
+    await writeJoined(dir, { pid: 1, settings: { store: "file:/a.json" }, found: {} });
+    Deno.writeTextFileSync(`${dir}/config.yaml`, "");
+    const flags = { config: `${dir}/config.yaml`, runDir: dir, store: "http://me:s3cret@h/x.json" };
+    const context = { ...loadSettings(flags, { followsJoined: false }), clock: systemClock, log: silent };
+    assert.throws(() => alreadyRunning(context, { format: { kind: "table" }, running: {} }), {
+      code: "invalid",
+      message:
+        "An agent is running already (process 1) with store file:/a.json, but http://…@h/x.json is asked for",
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
