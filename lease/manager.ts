@@ -63,7 +63,7 @@ export async function acquire(
 ): Promise<Lease> {
   return await untilWon(clock, async (round) => {
     const snapshot = await store.read();
-    if (round === 0) warnOfClock(snapshot, { node: claim.node, log });
+    if (round === 0 && store.usesLocalClock) warnOfClock(snapshot, { node: claim.node, log });
     // In order as long as nobody is in the way, at random once somebody was.
     const pick = round === 0 ? undefined : (count: number) => clock.random(count);
     const choice = allocate({ ...claim, config: networkOf(store, snapshot), snapshot, pick });

@@ -13,6 +13,9 @@ export interface Store {
   /** The store as the user would write it: `file:/var/lib/flan/network.json`. */
   readonly url: string;
 
+  /** Whether it is this host's clock that says which leases have ended, and not the store's or its server's. */
+  readonly usesLocalClock: boolean;
+
   /**
    * The whole network at one revision. Throws one of the `store…` codes when it cannot be read or used.
    */
@@ -73,7 +76,8 @@ export interface ReadOptions {
 export interface WatchOptions {
   /**
    * Called with an error (a `store…` code) when the store cannot be reached or used for now and the watch goes on
-   * trying, and with undefined when it can be used again. Without it such a store is logged.
+   * trying, perhaps again with each other cause, and with undefined when it can be used again. Without it such a
+   * store is logged.
    */
   readonly troubled?: (error: FlanError | undefined) => void;
 }

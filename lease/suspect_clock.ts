@@ -7,7 +7,8 @@ const MANY = 2;
 
 /**
  * Logs a warning where the leases of at least two other hosts have expired and nobody's is alive. The other
- * reason for that, a network that was switched off as a whole, is not to be told apart.
+ * reason for that, a network that was switched off as a whole, is not to be told apart. Means nothing where a store ends
+ * leases by another clock (`Store.usesLocalClock`).
  */
 export function warnOfClock(snapshot: Snapshot, { node, log }: { node: string; log: Logger }): void {
   if (snapshot.records.some(({ expires }) => expires !== undefined)) return;

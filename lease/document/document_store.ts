@@ -30,6 +30,7 @@ import type { Document } from "./document.ts";
  */
 export abstract class DocumentStore implements Store {
   abstract readonly url: string;
+  readonly usesLocalClock: boolean = true;
   protected readonly clock: Clock;
 
   constructor(clock: Clock) {

@@ -42,6 +42,7 @@ export interface EtcdStoreOptions {
 
 export class EtcdStore implements Store {
   readonly url: string;
+  readonly usesLocalClock = false;
   readonly #gateway: Gateway;
   readonly #keys: Keys;
   readonly #clock: Clock;

@@ -29,6 +29,7 @@ export interface HttpStoreOptions {
  */
 export class HttpStore extends DocumentStore {
   readonly url: string;
+  override readonly usesLocalClock = false;
   readonly #document: HttpDocument;
   readonly #pace: Clock;
   readonly #log: Logger;

@@ -267,3 +267,21 @@ Deno.test("a wish chooses among reservations, and may name a subnet that is not 
   const wished = (wish: string) => choose({ records, wish }).how;
   assert.deepEqual(["10.5.61.0/24", "10.5.62.0/24"].map(wished), ["reserved", "wish"]);
 });
+
+Deno.test("a host that is in a subnet stays there before it claims another one that waits for it", () => {
+  const records = [reserved("10.5.60.0-24", { node: "me" })];
+  const current = "10.5.9.0/24";
+  const past = (how: PastLease["how"]) => [{ key: "10.5.9.0-24", how, ended: 1, node: "me" }];
+  assert.equal(choose({ records, current }).subnet, current);
+  assert.equal(choose({ records, current, past: past("expired") }).subnet, current);
+  assert.equal(choose({ records, previous: current }).how, "reserved", "a join");
+  assert.equal(choose({ records, current, past: past("released") }).how, "reserved", "it was sent away");
+  assert.equal(choose({ records: [...records, record("10.5.9.0-24")], current }).how, "reserved");
+  assert.equal(choose({ records, current: "10.9.9.0/24" }).how, "reserved", "it is of another network");
+});
+
+Deno.test("of what is reserved for a host it claims the subnet that it is in", () => {
+  const records = [reserved("10.5.60.0-24", { node: "me" }), reserved("10.5.61.0-24", { node: "me" })];
+  const { subnet, how } = choose({ records, current: "10.5.61.0/24" });
+  assert.deepEqual([subnet, how], ["10.5.61.0/24", "reserved"]);
+});

@@ -4,6 +4,7 @@ import { acquire } from "../../lease/manager.ts";
 import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import { type Logger, silent } from "../../net/log.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
+import { KeptLog } from "../lib/reconciling.ts";
 
 const DAY = 86_400_000;
 
@@ -61,4 +62,26 @@ Deno.test("an expired lease is leased to another host only where nothing else is
   for (const i of [4, 5]) subnets.push((await host(i, { ahead: DAY }).join(silent)).subnet);
   assert.deepEqual(subnets, ["10.5.0.0/30", "10.5.0.4/30", "10.5.0.8/30", "10.5.0.12/30", "10.5.0.0/30"]);
   assert.equal((await host(1, { ahead: DAY }).join(silent)).subnet, "10.5.0.4/30");
+});
+
+Deno.test("a store that ends leases by its own clock raises no doubt in this host's", async () => {
+  class Remote extends MemoryStore {
+    override readonly usesLocalClock = false;
+  }
+  const clock = new FakeClock();
+  const store = new Remote({ clock });
+  await store.writeConfig({ Network: "10.5.0.0/16" }, 0);
+  const log = new KeptLog();
+  const join = (i: number) =>
+    acquire(store, {
+      node: `node-${i}`,
+      publicIp: `192.168.0.${i}`,
+      backendType: "vxlan",
+      backendData: undefined,
+      ttl: 60,
+    }, { clock, log });
+  for (const i of [1, 2, 3]) await join(i);
+  await clock.advance(120_000);
+  await join(1);
+  assert.deepEqual(log.lines.filter(({ level }) => level === "warning"), []);
 });

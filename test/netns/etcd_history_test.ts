@@ -91,7 +91,7 @@ etcdTest("hosts keep their leases in an etcd that is full, and one that lost its
     // Renewals need no room. A lease that ended does, to be taken again.
     const mark = poor.agent.err.lines.length;
     await etcd.ctl("lease", "revoke", await leaseOf(world, poor));
-    const line = await poor.agent.err.line(/ warning .*NOSPACE.* code=store-unreachable/, mark);
+    const line = await poor.agent.err.line(/ warning .*NOSPACE.* code=store-read-only/, mark);
     assert.match(line, /etcd/);
     const refused = await hosts.lab.flan(rich.host, ["store", "check"]);
     assert.equal(refused.code, 3, refused.stdout);
