@@ -5,6 +5,7 @@
 import { messageOf } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 import { quoted } from "../../net/text.ts";
+import { isMoreThan } from "../bounded_json.ts";
 import { isObject, type JsonObject } from "../go_json.ts";
 import { isSeconds } from "../seconds.ts";
 import type { LeaseRecord, PastLease, StoredConfig } from "../store.ts";
@@ -13,6 +14,12 @@ export const SCHEMA = "flan.network/v1";
 
 /** The largest document that is read or written, in bytes. */
 export const MAX_DOCUMENT = 64 * 1024 * 1024;
+
+/** A /8 has 65,536 subnets of 24 bits; more leases, with those of the past, are no network of flannel's. */
+export const MAX_LEASES = 200_000;
+
+/** What the JSON of so many leases is made of at most: one has some 30 parts, and its value is nested 5 deep. */
+const MOST = { parts: 40 * MAX_LEASES, depth: 64, members: MAX_LEASES };
 
 /** Revisions end well below 2^53, so that adding to one is always exact. None above is read or written. */
 export const MAX_REVISION = 2 ** 52;
@@ -27,6 +34,8 @@ export interface Document {
 
 export const EMPTY: Document = { revision: 0, config: undefined, leases: new Map(), past: new Map() };
 
+const TOO_MUCH = `it has more than ${MAX_LEASES} leases, or values that are no leases`;
+
 /** A document that cannot be used; the message is a clause that says why. */
 export class Damage extends Error {
   override readonly name = "Damage";
@@ -40,6 +49,8 @@ export class Damage extends Error {
  */
 export function parseDocument(text: string): Document {
   if (text.trim() === "") throw new Damage("it is empty");
+  // Before it is parsed: in memory it would be many times as large.
+  if (isMoreThan(text, MOST)) throw new Damage(TOO_MUCH);
   let value: Json;
   try {
     value = JSON.parse(text);
@@ -57,12 +68,23 @@ export function parseDocument(text: string): Document {
   }
   const revision = value.revision;
   if (!isRevision(revision)) throw new Damage(`its revision is ${quoted(revision)}`);
-  return {
+  const document = {
     revision,
     config: configOf(value.config, revision),
     leases: mapOf("leases", value.leases, (key, entry) => leaseOf(key, entry, revision)),
     past: mapOf("past", value.past, pastOf),
   };
+  if (document.leases.size + document.past.size > MAX_LEASES) throw new Damage(TOO_MUCH);
+  return document;
+}
+
+/** Why the document, whose text is `text`, must not be written: it could not be read again. */
+export function whyUnreadable({ revision, leases, past }: Document, text: string): string | undefined {
+  if (revision > MAX_REVISION) return `its revisions are used up at ${revision - 1}`;
+  if (leases.size + past.size > MAX_LEASES || isMoreThan(text, MOST)) return TOO_MUCH;
+  // No character has more than three bytes for each of its units.
+  const isLarge = text.length > MAX_DOCUMENT / 3 && new TextEncoder().encode(text).length > MAX_DOCUMENT;
+  return isLarge ? `it would be larger than ${MAX_DOCUMENT / 2 ** 20} MiB` : undefined;
 }
 
 /** The document's text. Values go out as they came in. */

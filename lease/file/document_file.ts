@@ -10,6 +10,7 @@ import {
   MAX_DOCUMENT,
   MAX_REVISION,
   parseDocument,
+  whyUnreadable,
 } from "../document/document.ts";
 import { removeLeftovers, writeDurably } from "./durable_file.ts";
 
@@ -99,16 +100,11 @@ export async function saveDocument(path: string, document: Document): Promise<vo
 
 /** The document's text, which can be read again. Throws `store` where it could not. */
 function textOf(path: string, document: Document): string {
-  const { revision } = document;
-  if (revision > MAX_REVISION) {
-    throw lost(
-      `Cannot write ${path}: its revisions are used up at ${revision - 1}`,
-      `lower "revision" in ${path}`,
-    );
-  }
   const text = formatDocument(document);
-  if (new TextEncoder().encode(text).length > MAX_DOCUMENT) {
-    throw lost(`Cannot write ${path}: it would be larger than ${MAX_DOCUMENT / 2 ** 20} MiB`);
+  const why = whyUnreadable(document, text);
+  if (why !== undefined) {
+    const hint = document.revision > MAX_REVISION ? `lower "revision" in ${path}` : undefined;
+    throw lost(`Cannot write ${path}: ${why}`, hint);
   }
   return text;
 }

@@ -8,12 +8,12 @@ import {
   EMPTY,
   formatDocument,
   MAX_DOCUMENT,
-  MAX_REVISION,
   parseDocument,
+  whyUnreadable,
 } from "../document/document.ts";
 import { type Answer, Connection } from "../remote/connection.ts";
 import type { Credentials } from "../remote/credentials.ts";
-import { etagOf, isSuccess, isWeak, noStore, refusalOf, toldBy } from "./answers.ts";
+import { etagOf, isSuccess, isWeak, refusalOf, toldBy } from "./answers.ts";
 import { Bearer } from "./bearer.ts";
 import { NEVER, NoSwap, proveSwap } from "./proof.ts";
 import { ServerTime } from "./server_time.ts";
@@ -214,8 +214,9 @@ export class HttpDocument {
 
   async #put(document: Document, condition: Readonly<Record<string, string>>): Promise<Answer> {
     const body = formatDocument(document);
-    if (document.revision > MAX_REVISION || body.length > MAX_DOCUMENT) {
-      throw noStore(this.url, `the new document has ${body.length} bytes and revision ${document.revision}`);
+    const why = whyUnreadable(document, body);
+    if (why !== undefined) {
+      throw new FlanError(`Cannot write ${this.url}: ${why}`, { op: "store.write", code: "store" });
     }
     const headers = { ...condition, "content-type": "application/json" };
     return await this.#request({ method: "PUT", path: this.#path, headers, body });

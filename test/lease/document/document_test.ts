@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Damage, type Document, formatDocument, parseDocument } from "../../../lease/document/document.ts";
+import {
+  Damage,
+  type Document,
+  formatDocument,
+  MAX_LEASES,
+  parseDocument,
+  whyUnreadable,
+} from "../../../lease/document/document.ts";
 import type { Json } from "../../../net/json.ts";
 
 function fixture(name: string): string {
@@ -97,4 +104,49 @@ Deno.test("any document is read back as it was written", () => {
       }
     },
   ));
+});
+
+const around = (leases: string, past = "{}") =>
+  `{"schema":"flan.network/v1","revision":3,"leases":${leases},"past":${past}}`;
+
+/** An object of `count` members. */
+function many(count: number, value: string): string {
+  return `{${Array.from({ length: count }, (_, i) => `"${i.toString(36)}":${value}`).join(",")}}`;
+}
+
+const grown: Readonly<Record<string, string>> = {
+  "too many leases": around(many(MAX_LEASES + 1, "{}")),
+  "a value of very many small ones": around(`{"10.5.1.0-24":[${"[],".repeat(MAX_LEASES)}[]]}`),
+  "many values that are many together": around(many(50, `[${"[],".repeat(190_000)}[]]`)),
+  "a value that is nested very deep": around(`{"10.5.1.0-24":${"[".repeat(400_000)}${"]".repeat(400_000)}}`),
+};
+
+for (const [what, text] of Object.entries(grown)) {
+  Deno.test(`a document with ${what} is damaged, and not built in memory to find that out`, () => {
+    const { parse } = JSON;
+    JSON.parse = () => assert.fail("it was parsed");
+    try {
+      assert.throws(() => parseDocument(text), (error) => {
+        assert.ok(error instanceof Damage, String(error));
+        assert.match(error.message, /more than 200000 leases/);
+        return true;
+      });
+    } finally {
+      JSON.parse = parse;
+    }
+  });
+}
+
+Deno.test("leases and past ones together are bounded, too", () => {
+  const text = around(many(MAX_LEASES, "{}"), many(1, '{"ended":1}'));
+  assert.throws(() => parseDocument(text), /more than 200000 leases/);
+});
+
+Deno.test("as many leases as there may be are read, and written so that they can be read again", () => {
+  const document = parseDocument(around(many(MAX_LEASES, "{}")));
+  assert.equal(document.leases.size, MAX_LEASES);
+  assert.equal(whyUnreadable(document, formatDocument(document)), undefined);
+  const one = { ...document.leases.get("0")!, key: "more" };
+  const more = { ...document, leases: new Map(document.leases).set("more", one) };
+  assert.match(whyUnreadable(more, formatDocument(more))!, /more than 200000 leases/);
 });
