@@ -146,16 +146,18 @@ export class Contents {
       if (meaning.kind !== "config") changed.add(meaning.key);
     }
     this.#header = { ...this.#header, revision };
-    for (const key of changed) this.#refresh(key);
+    this.#refresh([...changed]);
   }
 
-  #refresh(key: string): void {
-    const record = this.#record(key);
-    const past = record === undefined ? this.#words.get(key)?.past : undefined;
-    if (record === undefined) this.#records.delete(key);
-    else this.#records.set(record);
-    if (past === undefined) this.#past.delete(key);
-    else this.#past.set(past);
+  #refresh(changed: readonly string[]): void {
+    const records = new Map(changed.map((key) => [key, this.#record(key)]));
+    this.#records.update(records);
+    this.#past.update(
+      new Map(changed.map((key) => [
+        key,
+        records.get(key) === undefined ? this.#words.get(key)?.past : undefined,
+      ])),
+    );
   }
 
   #take(kv: KeyValue, previous: Contents | undefined): void {

@@ -1,4 +1,8 @@
 /** A list sorted by key, which is handed out without copying and copied once before it is changed. */
+
+/** From how many changes on all is sorted once instead of moving what lies behind each. */
+const MANY = 50;
+
 export class SortedByKey<T extends { readonly key: string }> {
   #items: T[];
   #shared = false;
@@ -16,6 +20,21 @@ export class SortedByKey<T extends { readonly key: string }> {
   get(key: string): T | undefined {
     const item = this.#items[this.#find(key)];
     return item?.key === key ? item : undefined;
+  }
+
+  /** Puts items at their keys, and takes those away that are undefined. */
+  update(changes: ReadonlyMap<string, T | undefined>): void {
+    if (changes.size >= MANY) {
+      const kept = this.#items.filter(({ key }) => !changes.has(key));
+      const added = [...changes.values()].filter((item) => item !== undefined);
+      this.#items = new SortedByKey([...kept, ...added]).#items;
+      this.#shared = false;
+      return;
+    }
+    for (const [key, item] of changes) {
+      if (item === undefined) this.delete(key);
+      else this.set(item);
+    }
   }
 
   set(item: T): void {

@@ -273,3 +273,67 @@ Deno.test("a probe says of each endpoint what is wrong with it", async () => {
   ]);
   client.close();
 });
+
+/** Takes what it is asked, and says nothing. */
+const silent: Script = ({ hungUp }) => hungUp();
+
+Deno.test("endpoints that say nothing are asked for 10 s together, and the next call begins with another", async () => {
+  await using first = new HostileServer(silent);
+  await using second = new HostileServer(silent);
+  await using third = new HostileServer(good);
+  const clock = new FakeClock();
+  const client = clientOf([first.origin, second.origin, third.origin], { clock });
+  const call = client.call("kv/range", {}).catch((error) => error);
+  for (const server of [first, second]) {
+    await server.silent;
+    await clock.advance(5000);
+  }
+  const error = await call;
+  assert.ok(error instanceof FlanError && error.code === "store");
+  assert.equal(
+    error.message,
+    `Cannot use 2 of 3 etcd endpoints: ${first.origin}, ${second.origin}: no answer within 5 s; ` +
+      "no time was left for the others",
+  );
+  assert.deepEqual(third.requests, []);
+  await client.call("kv/range", {});
+  assert.equal(third.requests.length, 1);
+  client.close();
+});
+
+for (const how of ["signal", "close"] as const) {
+  for (const credentials of [{}, { user: "flan", passwordFile: import.meta.filename! }]) {
+    const what = "user" in credentials ? "a call that waits for its token" : "a call";
+    Deno.test(`${what} is given up at once by ${how}, and no other endpoint is asked`, async () => {
+      await using first = new HostileServer(silent);
+      await using second = new HostileServer(good);
+      const clock = new FakeClock();
+      const client = clientOf([first.origin, second.origin], { clock, credentials });
+      const over = new AbortController();
+      const call = client.call("kv/range", {}, { signal: over.signal }).catch((error) => error);
+      await first.silent;
+      if (how === "signal") over.abort();
+      else client.close();
+      const error = await call;
+      assert.ok(error instanceof FlanError && error.code === "store", String(error));
+      assert.match(error.message, /the request was given up$/);
+      assert.deepEqual(second.requests, []);
+      client.close();
+      await first.idle();
+      assert.equal(clock.sleeping, 0);
+    });
+  }
+}
+
+Deno.test("whoever makes a call again is told, because the time before may have had an effect", async () => {
+  await using first = new HostileServer(() => Promise.resolve());
+  await using second = new HostileServer(good);
+  const client = clientOf([first.origin, second.origin]);
+  let count = 0;
+  const repeated = () => count++;
+  await client.call("kv/txn", {}, { repeated });
+  assert.equal(count, 1);
+  await client.call("kv/txn", {}, { repeated });
+  assert.equal(count, 1);
+  client.close();
+});

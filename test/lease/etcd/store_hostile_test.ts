@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../../lease/go_json.ts";
 import { decodeRecord, isRefusal } from "../../../lease/decode.ts";
+import type { Snapshot } from "../../../lease/store.ts";
 import type { Json } from "../../../net/json.ts";
 import { config, fails, lease } from "../../conformance/store_case.ts";
 import { fakeNetwork } from "../../lib/fake_network.ts";
@@ -123,6 +124,47 @@ Deno.test("events that no etcd sends are trouble, and the view stays and goes on
   }
 });
 
+for (const deleted of [false, true]) {
+  const what = deleted ? "deletions" : "new keys";
+  Deno.test(`a watch that tells of ${what} without an end is trouble at the bound of keys`, async () => {
+    const network = fakeNetwork();
+    const gateway = network.etcd.gateway();
+    const store = network.openOn(gateway);
+    await store.create(lease(1));
+    const { revision } = await store.read();
+    const watch = gateway.watch.bind(gateway);
+    const head = { ...header, cluster_id: network.etcd.clusterId };
+    let sent = 0;
+    gateway.watch = async function* () {
+      gateway.watch = watch;
+      yield { header: head, created: true };
+      while (sent < 1_000_000) {
+        const events = Array.from({ length: 50_000 }, () => ({
+          ...(deleted ? { type: "DELETE" } : {}),
+          kv: kv(`subnets/${sent++}`, { mod_revision: String(sent + 10) }),
+        }));
+        yield { header: head, events };
+      }
+    };
+    const over = new AbortController();
+    const troubles: (string | undefined)[] = [];
+    const told = store.watch(revision, over.signal, { troubled: (error) => troubles.push(error?.code) });
+    let latest: Snapshot | undefined;
+    const following = (async () => {
+      for await (const snapshot of told) latest = snapshot;
+    })();
+    while (troubles.length === 0 && sent < 1_000_000) await network.clock.turn();
+    assert.deepEqual(troubles, ["store-reply"]);
+    assert.ok(sent <= 250_000, `${sent} events`);
+    await network.open().create(lease(2));
+    await network.clock.advance(60_000);
+    assert.deepEqual(troubles, ["store-reply", undefined]);
+    assert.deepEqual(latest!.records.map(({ node }) => node), ["node-1", "node-2"]);
+    over.abort();
+    await following;
+  });
+}
+
 Deno.test("a bad lease or word is refused alone, and hides nothing", async () => {
   const network = fakeNetwork();
   const store = network.open();
@@ -160,6 +202,32 @@ Deno.test("keys that confuse every flanneld are found, each with the command tha
   );
   assert.equal(findings[1]!.hint, "etcdctl del '/coreos.com/network/subnets-old'");
   assert.ok(findings.some(({ hint }) => hint === "etcdctl del '/coreos.com/network/subnets/it'\\''s'"));
+});
+
+Deno.test("values that no flanneld can read are found, each with the command that removes its key", async () => {
+  const network = fakeNetwork();
+  const store = network.open();
+  await store.create(lease(1));
+  const good = [
+    ...["null", "{}", '{"PublicIP":"1.2.3.4","PublicIPv6":null}', '{"publicip":"1.2.3.4","Other":[7]}'],
+    '{"PublicIP":"1.2.3.4","PublicIPv6":"fd00::3","BackendType":"vxlan","BackendData":7}',
+  ];
+  const bad = [
+    ...["", "half {", "7", '"text"', "[]", '{"PublicIP":null}', '{"PublicIP":""}', '{"PublicIP":"x"}'],
+    ...['{"publicIP":7}', '{"PublicIP":"fd00::3"}', '{"PublicIP":"1.2.3.4","PublicIPv6":""}'],
+    ...['{"PublicIP":"1.2.3.4","BackendType":7}', `{"PublicIP":"1.2.3.4"}${"[".repeat(100_000)}`],
+  ];
+  for (const [i, value] of good.entries()) await putRaw(network, `subnets/10.5.${i + 10}.0-24`, value);
+  await putRaw(network, "config", "no JSON");
+  await putRaw(network, "flan/leases/10.5.1.0-24", "no JSON");
+  assert.deepEqual(await store.inspect(), []);
+  for (const [i, value] of bad.entries()) await putRaw(network, `subnets/10.5.${i + 100}.0-24`, value);
+  const findings = await store.inspect();
+  assert.deepEqual(
+    findings.map(({ code, severity, hint }) => `${code} ${severity} ${hint}`),
+    bad.map((_, i) => `unreadable-lease high etcdctl del '/coreos.com/network/subnets/10.5.${i + 100}.0-24'`),
+  );
+  assert.match(findings[5]!.message, /drop all its peers: its PublicIP null is no IPv4 address$/);
 });
 
 Deno.test("an endpoint that is away is a finding", async () => {

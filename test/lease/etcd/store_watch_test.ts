@@ -306,3 +306,16 @@ Deno.test("a stream that the server ends before its time is followed by a listin
     assert.deepEqual(watch.snapshots, []);
   });
 });
+
+Deno.test("a watch whose listing has no answer ends as soon as its signal aborts", async () => {
+  const network = fakeNetwork();
+  const gateway = network.etcd.gateway();
+  gateway.reach = "black-hole";
+  const over = new AbortController();
+  const next = network.openOn(gateway).watch(0, over.signal)[Symbol.asyncIterator]().next();
+  await network.clock.turn();
+  assert.equal(gateway.calls.get("kv/range"), 1);
+  over.abort();
+  // No time passes on this clock.
+  assert.equal((await next).done, true);
+});
