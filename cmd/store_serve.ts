@@ -30,7 +30,9 @@ export function serveCommand(run: Runner): AnyCommand {
         new Option("--no-token", "let everybody read and write who can reach the address"),
       ],
       settings: ["store", "logFile", "logFormat", "quiet", "verbose"],
-      after: "Runs in the foreground until SIGTERM or Ctrl-C.\n\nExample:\n" +
+      after: "Runs in the foreground until SIGTERM or Ctrl-C. Files of tokens and of the\n" +
+        "certificate are read again when they change. Idle connections are not limited:\n" +
+        "where strangers reach the address, put a proxy in front that does.\n\nExample:\n" +
         "  flan store serve --listen 192.0.2.1:4380 --token-file /etc/flan/token\n" +
         "  flan up --store http://192.0.2.1:4380/network.json \\\n" +
         "    --store-token-file /etc/flan/token",
