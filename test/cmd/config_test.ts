@@ -75,11 +75,12 @@ Deno.test("what was left open when joining is found again, but for the chosen li
   assert.deepEqual([settings.iface, sources.iface], [["eth7"], "joined"]);
 });
 
-Deno.test("only what says which host is meant is remembered", async () => {
-  const { sources } = await load({
+Deno.test("what says which host is meant and how long its lease lives is remembered, and nothing else", async () => {
+  const { settings, sources } = await load({
     joined: { settings: { leaseTtl: "1h", quiet: "true", backend: "x" }, found: {} },
   });
-  assert.deepEqual([sources.leaseTtl, sources.quiet, sources.backend], ["default", "default", "default"]);
+  assert.deepEqual([sources.quiet, sources.backend], ["default", "default"]);
+  assert.deepEqual([settings.leaseTtl, sources.leaseTtl], [3600, "joined"]);
 });
 
 const remote = {

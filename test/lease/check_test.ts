@@ -68,6 +68,9 @@ for (
     ], [
       "warning outside-network 10.6.1.0/24",
     ]],
+    ["a lease under a dual-stack key", [record("10.6.1.0-24&fd00:6:1::-64", "192.0.2.1")], [
+      "high outside-network 10.6.1.0/24",
+    ]],
     ["a refused reservation", [record("10.6.1.0-24", nobody, { expires: undefined })], [
       "warning outside-network 10.6.1.0/24",
     ]],
