@@ -99,6 +99,53 @@ Deno.test("a network goes from store to store by a pipe", async () => {
 
 const mainFile = decodeURIComponent(new URL(import.meta.resolve("../../main.ts")).pathname);
 
+/** A document over HTTP, compared and swapped by its ETag, on a disk that has no room for leases. */
+function smallServer(): { url: string; server: Deno.HttpServer } {
+  let [text, revision] = ["", 0];
+  const tag = () => `"${revision}"`;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const body = await request.text();
+    const [is, isNot] = [request.headers.get("if-match"), request.headers.get("if-none-match")];
+    const there = text !== "";
+    if (request.method === "GET") {
+      if (there && isNot === tag()) return new Response(null, { status: 304, headers: { etag: tag() } });
+      return there ? new Response(text, { headers: { etag: tag() } }) : new Response(null, { status: 404 });
+    }
+    if (is !== null && (!there || is !== tag()) || isNot === "*" && there) {
+      return new Response(null, { status: 412 });
+    }
+    if (/"10\.5\.\d+\.0-24"/.test(body)) return new Response(null, { status: 507 });
+    [text, revision] = [request.method === "DELETE" ? "" : body, revision + 1];
+    return new Response(null, { status: 204, headers: { etag: tag() } });
+  });
+  return { url: `http://127.0.0.1:${(server.addr as Deno.NetAddr).port}/x.json`, server };
+}
+
+Deno.test("an import that the store ends half-way says what it did, and exits with 4", async () => {
+  using sandbox = withNetwork();
+  const { url, server } = smallServer();
+  try {
+    const { code, stdout, stderr } = await sandbox.flan([
+      "store",
+      "import",
+      sandbox.store,
+      "-o",
+      "tsv",
+      "--store",
+      url,
+    ]);
+    assert.equal(code, 4, stderr);
+    const rows = stdout.trimEnd().split("\n").map((line) => line.split("\t").slice(0, 2).join(" "));
+    assert.deepEqual(rows, [
+      "create config",
+      ...[2, 3, 4, 5].map((i) => `failed 10.5.${i}.0/24`),
+    ]);
+    assert.match(stderr, /^flan: created 1; 4 failed\nflan: Cannot .*507/);
+  } finally {
+    await server.shutdown();
+  }
+});
+
 Deno.test("conflicts exit with 3 after the rest was done, and another network is refused with 1 as it was", async () => {
   using sandbox = withNetwork();
   const document = Deno.readTextFileSync(sandbox.store);

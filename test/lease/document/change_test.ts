@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   configured,
   created,
+  createdAll,
   forgotten,
   nextExpiry,
   removed,
@@ -25,6 +26,20 @@ Deno.test("a change leaves the document it began with as it was", () => {
   snapshotOf(before, now + 100_000);
   assert.deepEqual(before, copy);
   assert.deepEqual(EMPTY, { revision: 0, config: undefined, leases: new Map(), past: new Map() });
+});
+
+Deno.test("many leases are one change: the second of one key is left, and one that has expired is not in the way", () => {
+  let document: Document = EMPTY;
+  for (const i of [1, 2]) ({ document } = created(document, lease(`10.5.${i}.0-24`, i * 60), now));
+  const keys = [1, 2, 3, 3].map((i) => `10.5.${i}.0-24`);
+  const later = now + 60_000;
+  const { document: after, result } = createdAll(document, keys.map((key) => lease(key, 60)), later);
+  assert.equal(after.revision, document.revision + 1);
+  assert.deepEqual(result.map((record) => record?.revision), [3, undefined, 3, undefined]);
+  assert.equal(result[0]!.expires, later + 60_000);
+  assert.deepEqual(snapshotOf(after, later).past, []);
+  const none = createdAll(after, keys.map((key) => lease(key, 60)), later);
+  assert.equal(none.document, after);
 });
 
 Deno.test("an expiry hides the lease and leaves the revision as it is, until the next write", () => {
