@@ -1,23 +1,19 @@
 /** The own lease, kept: renewed in time, announced anew when the host changes, taken again when it was lost. */
 import type { Backend, Host } from "../backends/backend.ts";
 import { isConflict } from "../lease/conflict.ts";
-import { decodeRecord, isRefusal } from "../lease/decode.ts";
-import { subnetKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
 import { acquire, type Claim, renew } from "../lease/manager.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
+import type { Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError, isStoreTrouble } from "../net/errors.ts";
 import { covers, parseCidr } from "../net/ip.ts";
 import type { Logger } from "../net/log.ts";
+import { Holding } from "./holding.ts";
 import { rememberSubnet } from "./host_state.ts";
 import { Overwritten } from "./overwritten.ts";
-import { announcement, isAnothers, overwriterOf, storedIn, type Whose } from "./own_record.ts";
+import { isAnothers, overwriterOf, storedIn, type Whose } from "./own_record.ts";
 import { Retry } from "./retry.ts";
-
-/** A lease is renewed when a third of its life is left, so that two renewals may fail before it ends. */
-const RENEW_AT = 1 / 3;
 
 export interface KeeperParts {
   readonly store: Store;
@@ -57,16 +53,10 @@ export interface Kept {
 }
 
 export class LeaseKeeper {
-  #own: Lease | undefined;
-  #announced = "";
-  /** Monotonic time of the last renewal, and of the next even if the wall clock was set back. */
-  #renewed = -Infinity;
-  #renewBy = Infinity;
-  #lost: Lease | undefined;
-  #rival: Lease | undefined;
   #isReadable = false;
   /** The snapshot that was looked at last. */
   #seen: Snapshot | undefined;
+  readonly #holding: Holding;
   readonly #retry: Retry;
   readonly #overwritten: Overwritten;
   /** Whether the lease is overwritten now, and left so until its time comes. */
@@ -75,27 +65,26 @@ export class LeaseKeeper {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.#holding = new Holding(parts);
     this.#retry = new Retry(parts.clock);
     this.#overwritten = new Overwritten(parts.clock);
   }
 
   get own(): Lease | undefined {
-    return this.#own;
+    return this.#holding.own;
   }
 
   get kept(): Kept {
-    const { clock, leaseTtl } = this.#parts;
+    const { own, lost, rival, isOver } = this.#holding;
     const { error } = this.#retry;
-    const isEnded = error !== undefined && this.#own?.expires !== undefined &&
-      clock.monotonic() >= this.#renewed + leaseTtl * 1000;
     return {
-      own: this.#own,
-      lost: this.#lost,
-      rival: this.#rival,
+      own,
+      lost,
+      rival,
       overwritten: this.#overwritten.by,
       error,
       isReadable: error === undefined || this.#isReadable,
-      isEnded,
+      isEnded: error !== undefined && isOver,
     };
   }
 
@@ -110,13 +99,10 @@ export class LeaseKeeper {
    * tell. A loss is forgotten with the network that it was of.
    */
   judge(snapshot: Snapshot, { claim, config }: { claim: Claim; config: NetworkConfig }): void {
-    const own = this.#own;
-    if (
-      own !== undefined && snapshot.revision >= own.revision && isAnothers(snapshot, { own, claim, config })
-    ) {
-      this.#become(undefined);
-    }
-    if (this.#lost !== undefined && !isIn(config, this.#lost)) this.#lost = undefined;
+    const { own, lost } = this.#holding;
+    const isLate = own === undefined || snapshot.revision < own.revision;
+    if (!isLate && isAnothers(snapshot, { own, claim, config })) this.#holding.giveUp();
+    if (lost !== undefined && !isIn(config, lost)) this.#holding.forgetLoss();
   }
 
   /**
@@ -140,7 +126,7 @@ export class LeaseKeeper {
       if (!isTime) return;
       this.#retry.failed(error, now);
       // The store says that the subnet is not ours and that there is no other: nothing may be announced.
-      if (reached.taken && isAnswer(error)) this.#become(undefined);
+      if (reached.taken && isAnswer(error)) this.#holding.giveUp();
       this.#isReadable = isStoreTrouble(error) && error.code === "store" && await this.#canRead(whose);
     } finally {
       this.judge(snapshot, whose);
@@ -151,23 +137,23 @@ export class LeaseKeeper {
     latest: Snapshot,
     { claim, config, reached }: Omit<Whose, "own"> & { reached: { taken: boolean } },
   ): Promise<void> {
-    const own = this.#own;
+    const { own } = this.#holding;
     const stored = own && storedIn(latest, { own, claim, config });
     const overwriter = overwriterOf(stored, { claim, config });
     // Nothing is announced and nothing given up meanwhile: the subnet and the address are this host's in any case.
     this.#left = overwriter !== undefined && this.#overwritten.nextIn() > 0;
     if (this.#left) return;
-    const known = overwriter === undefined && this.#takeIn(stored);
+    const known = overwriter === undefined && this.#holding.takeIn(stored);
     // Peers refuse what is outside the network. A lease that only a new one would not get is kept.
-    reached.taken = !known || !isIn(config, this.#own!);
-    if (!reached.taken && (this.#due() || announcement(claim) !== this.#announced)) {
-      const renewed = await renew(this.#parts.store, this.#own!, claim).catch(unlessConflict);
-      if (renewed !== undefined) return this.#hold(renewed, claim);
+    reached.taken = !known || !isIn(config, this.#holding.own!);
+    if (!reached.taken && (this.#isDue() || !this.#holding.says(claim))) {
+      const renewed = await renew(this.#parts.store, this.#holding.own!, claim).catch(unlessConflict);
+      if (renewed !== undefined) return this.#holding.hold(renewed, claim);
       // It ended, or was taken, before any snapshot said so: the clock was set, or the store was away.
       reached.taken = true;
     }
     if (!reached.taken) return;
-    await this.#acquire({ ...claim, current: (this.#own ?? this.#lost)?.subnet });
+    await this.#acquire({ ...claim, current: (own ?? this.#holding.lost)?.subnet });
     if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
   }
 
@@ -178,14 +164,12 @@ export class LeaseKeeper {
 
   /** Lets the next {@link keep} renew the lease, due or not; a reservation has nothing to renew. */
   renewNow(): void {
-    this.#renewBy = -Infinity;
+    this.#holding.renewWithin(0);
   }
 
   /** Lets the lease be renewed at some time within `ms`, unless it was in the last `ms`. */
   renewWithin(ms: number): void {
-    const { clock } = this.#parts;
-    const now = clock.monotonic();
-    if (now - this.#renewed >= ms) this.#renewBy = Math.min(this.#renewBy, now + clock.random(ms));
+    if (this.#holding.age >= ms) this.#holding.renewWithin(ms);
   }
 
   /** Milliseconds until {@link keep} has something to do. */
@@ -194,24 +178,15 @@ export class LeaseKeeper {
     // As long as it is left alone, what failed before is not tried again either.
     if (this.#left && until > 0) return until;
     if (this.#retry.error !== undefined) return this.#retry.nextIn();
-    return this.#left ? 0 : Math.min(until > 0 ? until : Infinity, this.#renewIn());
+    return this.#left ? 0 : Math.min(until > 0 ? until : Infinity, this.#holding.dueIn());
   }
 
   async #acquire(claim: Claim): Promise<Lease> {
     const { store, stateDir } = this.#parts;
     const lease = await acquire(store, claim, this.#parts);
-    this.#hold(lease, claim);
+    this.#holding.hold(lease, claim);
     await rememberSubnet(stateDir, { subnet: lease.subnet, store: store.url });
     return lease;
-  }
-
-  #renewIn(): number {
-    const { clock, leaseTtl } = this.#parts;
-    const { expires } = this.#own ?? {};
-    if (expires === undefined) return Infinity;
-    // Where the store ends leases by its own clock (`expires` is Infinity), the monotonic time alone decides.
-    const byWall = expires - leaseTtl * 1000 * RENEW_AT - clock.now();
-    return Math.max(0, Math.min(byWall, this.#renewBy - clock.monotonic()));
   }
 
   /**
@@ -219,7 +194,7 @@ export class LeaseKeeper {
    * was restored and never will know of it.
    */
   async #latest(snapshot: Snapshot, whose: Omit<Whose, "own">): Promise<Snapshot> {
-    const own = this.#own;
+    const { own } = this.#holding;
     if (own === undefined || snapshot.revision >= own.revision) return snapshot;
     if (storedIn(snapshot, { ...whose, own })?.revision === own.revision) return snapshot;
     return await this.#read(whose);
@@ -228,8 +203,8 @@ export class LeaseKeeper {
   /** What the store holds now; it is believed, whatever its revision. */
   async #read(whose: Omit<Whose, "own">): Promise<Snapshot> {
     const snapshot = await this.#parts.store.read();
-    const own = this.#own;
-    if (own !== undefined && isAnothers(snapshot, { ...whose, own })) this.#become(undefined);
+    const { own } = this.#holding;
+    if (own !== undefined && isAnothers(snapshot, { ...whose, own })) this.#holding.giveUp();
     return snapshot;
   }
 
@@ -242,40 +217,9 @@ export class LeaseKeeper {
     }
   }
 
-  /** Takes in what the store says of our lease; returns whether it has one. */
-  #takeIn(stored: LeaseRecord | undefined): boolean {
-    if (stored === undefined) return false;
-    const own = this.#own!;
-    // A store that was restored holds an older revision, and writes are checked against that one.
-    const another = stored.key !== subnetKey(own.subnet) || stored.revision !== own.revision;
-    const lease = another ? decodeRecord(stored) : own;
-    if (isRefusal(lease)) return true;
-    // Two that correct each other would only make their peers switch to and fro; it is told, and left.
-    if (another) this.#rival = announcement(lease) === this.#announced ? undefined : lease;
-    // A reservation that was ended has to be renewed from now on, and how soon its store alone may know.
-    if (own.expires === undefined && lease.expires !== undefined) this.renewNow();
-    this.#become(lease);
-    return true;
-  }
-
-  #hold(lease: Lease, claim: Claim): void {
-    const { clock, leaseTtl } = this.#parts;
-    this.#become(lease);
-    this.#announced = announcement(claim);
-    this.#rival = undefined;
-    this.#renewed = clock.monotonic();
-    this.#renewBy = lease.expires === undefined ? Infinity : this.#renewed + leaseTtl * 1000 * (1 - RENEW_AT);
-  }
-
-  #become(own: Lease | undefined): void {
-    if (own?.subnet !== this.#own?.subnet) this.#lost ??= this.#own;
-    if (own !== undefined && own.subnet === this.#lost?.subnet) this.#lost = undefined;
-    this.#own = own;
-  }
-
-  #due(): boolean {
-    const { expires } = this.#own!;
-    return expires !== undefined && (this.#retry.error !== undefined || this.#renewIn() === 0);
+  #isDue(): boolean {
+    const dueIn = this.#holding.dueIn();
+    return dueIn !== Infinity && (this.#retry.error !== undefined || dueIn === 0);
   }
 }
 
