@@ -84,7 +84,7 @@ export interface WatchOptions {
 
 /** Something about a store that somebody should know or mend. */
 export interface StoreFinding {
-  /** A stable word: `backup-missing`, `no-compare-and-swap`, `foreign-key`, `alarm`, … */
+  /** A stable word: `backup-missing`, `no-compare-and-swap`, `foreign-key`, `unreadable-lease`, `alarm`, … */
   readonly code: string;
   /** `high` where hosts are or may be cut off by it. */
   readonly severity: "warning" | "high";
