@@ -2,14 +2,13 @@
  * The long-running part of `flan up`, and the only endless loop: it waits for a change of the store, of the
  * kernel or of the clock, and runs the same plan → diff → apply again.
  */
-import { FlanError, messageOf } from "../net/errors.ts";
+import { type FlanError, messageOf } from "../net/errors.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
-import { subnetKey } from "../lease/key.ts";
-import { makeView, type View } from "../lease/view.ts";
+import type { View } from "../lease/view.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
@@ -22,6 +21,7 @@ import { Keeping } from "./keeping.ts";
 import { Linger, PROBE_MS } from "./linger.ts";
 import { requireOutside } from "./network.ts";
 import { Overlay } from "./overlay.ts";
+import { viewFrom } from "./peers.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./problems.ts";
 import { QuietLog } from "./quiet_log.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
@@ -45,8 +45,6 @@ export class Agent {
   #view!: View;
   #plan!: Plan;
   #report!: Report;
-  /** Whether the store held no network when it was heard last. */
-  #isEmptied = false;
 
   constructor(parts: AgentParts) {
     this.#log = new QuietLog(parts.log, parts.clock);
@@ -159,10 +157,11 @@ export class Agent {
   }
 
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {
-    const { backend } = this.#overlay.network;
+    const { backend, config } = this.#overlay.network;
     const { own } = this.#keeping;
     if (own !== undefined) this.#overlay.hadSubnet(own.subnet);
-    this.#view = this.#look(own);
+    const place = { snapshot: this.#snapshot, config, host: this.#host, own, isHeld: !this.store.isWell };
+    this.#view = viewFrom(place, this.#linger);
     const before = this.#plan;
     this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
@@ -173,17 +172,6 @@ export class Agent {
     if (this.#linger.hasNew) this.#keeping.renewWithin(PROBE_MS);
     const changes = this.#report.done.length;
     if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes });
-  }
-
-  #look(own: Lease | undefined): View {
-    const { config } = this.#overlay.network;
-    const { node } = this.#parts;
-    const { network } = config;
-    const snapshot = this.#linger.take(this.#snapshot, { node, network, isHeld: !this.store.isWell });
-    const ownKey = own && subnetKey(own.subnet);
-    // What somebody wrote over the own lease is the keeper's to judge, and no peer.
-    const records = snapshot.records.filter((record) => record.key !== ownKey || record.node === node);
-    return { ...makeView({ ...snapshot, records }, { ...this.#host, network: config }), own };
   }
 
   /** Returns whether there is another network config that can be used. */
@@ -236,17 +224,11 @@ export class Agent {
   }
 
   #seenSnapshot(snapshot: Snapshot): void {
-    if (snapshot.config === undefined) {
-      // Somebody emptied or replaced the store. A network that works is not taken down for that.
-      this.#isEmptied = true;
-      const message = `The store ${this.store.url} holds no network any more`;
-      return this.#seenTrouble(new FlanError(message, { op: "store.watch", code: "store" }));
-    }
+    const wasEmpty = this.store.isEmpty;
+    const trouble = this.store.saw(snapshot);
+    if (trouble !== undefined || wasEmpty) this.#seenTrouble(trouble);
+    if (trouble !== undefined) return;
     this.#snapshot = snapshot;
-    // It does not prove that the store can be used: it may have been on its way already when that ended.
-    if (this.#isEmptied) this.#seenTrouble(undefined);
-    else this.store.told();
-    this.#isEmptied = false;
     this.#inbox.wake.because("store");
   }
 

@@ -136,6 +136,7 @@ export class Linger {
   #list: readonly Lingering[] = [];
   #last: Snapshot | undefined;
   #isHeld = false;
+  #hasNew = false;
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -153,8 +154,7 @@ export class Linger {
 
   /** Whether somebody was missed for the first time when the last snapshot was taken. */
   get hasNew(): boolean {
-    const now = this.#clock.monotonic();
-    return this.#list.some(({ missed }) => missed === now);
+    return this.#hasNew;
   }
 
   /** The snapshot with those who linger among the living. Their time begins anew when the trouble is over. */
@@ -162,7 +162,9 @@ export class Linger {
     const now = this.#clock.monotonic();
     if (isHeld || this.#isHeld) this.#list = this.#list.map(({ record }) => ({ record, missed: now }));
     this.#isHeld = isHeld;
+    const known = new Set(this.#list.map(({ record }) => record));
     this.#list = lingering(this.#list, { last: this.#last, next, now, node, network });
+    this.#hasNew = this.#list.some(({ record }) => !known.has(record));
     this.#last = next;
     if (this.#list.length === 0) return next;
     return { ...next, records: [...next.records, ...this.#list.map(({ record }) => record)] };

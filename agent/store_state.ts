@@ -1,6 +1,7 @@
 /** Whether the store can be used, as the watch and the lease's keeper find it: one trouble, told once. */
 import type { Clock } from "../net/clock.ts";
-import { type FlanError, isStoreTrouble } from "../net/errors.ts";
+import { FlanError, isStoreTrouble } from "../net/errors.ts";
+import type { Snapshot } from "../lease/store.ts";
 import { type Found, type Judgement, storeCode, storeCodes } from "./health.ts";
 import type { Kept } from "./keeper.ts";
 
@@ -13,6 +14,7 @@ export class StoreState {
   #isReadable = true;
   #since: number | undefined;
   #heard: number | undefined;
+  #isEmpty = false;
 
   constructor(url: string, clock: Clock) {
     this.url = url;
@@ -33,14 +35,26 @@ export class StoreState {
   watched(error: FlanError | undefined): boolean {
     const over = this.#watch !== undefined && error === undefined;
     this.#watch = error;
-    if (error === undefined) this.told();
+    if (error === undefined) this.#heard = this.#clock.now();
     this.#settle();
     return over;
   }
 
-  /** The store said something, of whatever time. */
-  told(): void {
+  /** Whether the store held no network when it was heard last. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
+  /**
+   * A snapshot came, of whatever time: it does not prove that the store can be used. Returns what is wrong where
+   * somebody emptied or replaced the store; a network that works is not taken down for that.
+   */
+  saw({ config }: Snapshot): FlanError | undefined {
     this.#heard = this.#clock.now();
+    this.#isEmpty = config === undefined;
+    if (config !== undefined) return undefined;
+    const message = `The store ${this.url} holds no network any more`;
+    return new FlanError(message, { op: "store.watch", code: "store" });
   }
 
   /**
