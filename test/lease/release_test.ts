@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { decodeRecord, isRefusal } from "../../lease/decode.ts";
 import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import { acquire, type Claim, ensureNetwork, renew } from "../../lease/manager.ts";
 import { release } from "../../lease/release.ts";
@@ -149,4 +150,21 @@ Deno.test("a writer that loses sixty rounds has paused between them", async () =
   await assert.rejects(letTimePass(clock, failing), /^FlanError: Cannot remove/);
   assert.equal(rounds, 60);
   assert.ok(clock.monotonic() - before > 5000);
+});
+
+Deno.test("an address that is none, or one in a lease that ends, reserves nothing and hides no lease", async () => {
+  const { clock, store, record } = await setup();
+  const said = { PublicIP: "192.168.0.1", PublicIPv6: null, BackendType: "vxlan" };
+  const odd = [
+    { ReservedIP: "\u001b[2J", ttl: undefined },
+    { ReservedIP: 7, ttl: undefined },
+    { ReservedIP: "192.168.0.9", ttl: 60 },
+  ];
+  for (const { ReservedIP, ttl } of odd) {
+    await store.create({ key: "10.5.9.0-24", value: { ...said, ReservedIP }, node: "node-1", ttl });
+    const lease = decodeRecord((await record())!);
+    assert.ok(!isRefusal(lease) && lease.reservedIp === undefined && lease.publicIp === "192.168.0.1");
+    await release(store, { subnet }, { clock });
+    await unreserve(store, { subnet, ttl: 60, clock });
+  }
 });
