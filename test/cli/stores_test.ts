@@ -16,12 +16,10 @@ type Step = readonly [words: string, code: number, says: string | RegExp];
 
 const steps: readonly Step[] = [
   ["lease list", 4, /Cannot find a network in /],
-  ["store export", 4, /./],
   [`store import ${network}`, 0, /^flan: created 5$/m],
   [`store import ${network}`, 0, /^flan: nothing was changed; 5 stood there already$/m],
   ["store check", 0, /the store is well|^- /m],
   ["lease check", 3, /^! bad-endpoint {2}Every host refuses the lease 10\.5\.5\.0\/24/],
-  ["lease revoke 10.5.5.0/24", 2, /add --yes/],
   ["lease revoke 10.5.5.0/24 --yes", 0, /^revoked the lease 10\.5\.5\.0\/24 of 127\.0\.0\.1$/m],
   ["lease revoke 10.5.5.0/24 --yes", 3, /nobody has that lease/],
   ["lease check", 0, /every lease is well/],
@@ -32,11 +30,9 @@ const steps: readonly Step[] = [
   ["lease acquire --subnet 10.5.7.0/24 -o value=subnet", 0, "10.5.7.0/24\n"],
   ["lease get -o env", 0, /^FLANNEL_SUBNET=10\.5\.7\.1\/24$/m],
   ["lease renew --lease-ttl 2h -o value=subnet", 0, "10.5.7.0/24\n"],
-  ["lease reserve 10.5.2.0/24", 1, /Cannot reserve 10\.5\.2\.0\/24: it is held by/],
   ["lease reserve 10.5.7.0/24", 0, /^10\.5\.7\.0\/24 stays reserved for node/],
   ["lease reserve 10.5.7.0/24", 0, /^10\.5\.7\.0\/24 is reserved already for node/],
   ["lease release", 0, "released 10.5.7.0/24, which stays reserved for this host\n"],
-  ["lease release", 3, /This host has no lease/],
   ["lease acquire -o value=reservation", 0, "true\n"],
   ["lease unreserve 10.5.7.0/24", 0, "10.5.7.0/24 is a lease like others now, held by 192.0.2.1\n"],
   ["lease unreserve 10.5.7.0/24", 0, "10.5.7.0/24 is a lease and no reservation\n"],
@@ -49,11 +45,10 @@ const steps: readonly Step[] = [
   ["lease unreserve 10.5.9.0/24", 0, "nothing is reserved at 10.5.9.0/24\n"],
   ["lease gc --older 0s", 0, /would remove 0 records, forgot [1-9]/],
   ["lease gc --older 0s", 0, /would remove 0 records, forgot 0/],
-  ["lease list -o value=node", 0, "22222222222222bb\n-\n44444444444444dd\n"],
 ];
 
 /** Whose turn it is when the watch starts: as soon as there is a network. */
-const WATCHED_FROM = 4;
+const WATCHED_FROM = 3;
 
 /** A store of each kind, in one namespace; `fresh` makes another one of the kind, with nothing in it. */
 class World implements AsyncDisposable {
