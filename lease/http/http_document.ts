@@ -46,25 +46,22 @@ export interface Held {
 export interface HttpDocumentOptions {
   /** Paces the requests. */
   readonly clock: Clock;
-  /** Tells this host's time; the same clock, except in tests. */
-  readonly wall?: Clock;
   readonly credentials: Credentials;
 }
 
 export class HttpDocument {
   readonly url: string;
-  readonly time: ServerTime;
   readonly #path: string;
   readonly #clock: Clock;
   readonly #bearer: Bearer;
+  #time: ServerTime | undefined;
   readonly #connection: Connection;
   /** The latest answer, so that what did not change is neither sent nor parsed again. */
   #held: Held | undefined;
 
   /** `url` is checked by `open_http.ts`. */
-  constructor(url: URL, { clock, wall = clock, credentials }: HttpDocumentOptions) {
+  constructor(url: URL, { clock, credentials }: HttpDocumentOptions) {
     this.url = url.href;
-    this.time = new ServerTime(wall);
     this.#path = url.pathname;
     this.#clock = clock;
     this.#bearer = new Bearer(credentials.tokenFile);
@@ -138,6 +135,11 @@ export class HttpDocument {
   /** Whether the server can wait for a change. It is asked without anything to wait for. */
   async waits(): Promise<boolean> {
     return (await this.#get(undefined, { wait: 1 })).waits;
+  }
+
+  /** The server's time as every answer from now on tells it to a host whose time `clock` tells. */
+  timeBy(clock: Clock): ServerTime {
+    return this.#time = new ServerTime(clock);
   }
 
   close(): void {
@@ -230,7 +232,7 @@ export class HttpDocument {
   ): Promise<Answer> {
     // Compression on the way would make the entity tag weak (RFC 9110, 8.8.1).
     const headers = { ...request.headers, ...this.#bearer.headers(), "accept-encoding": "identity" };
-    const answered = this.time.asked();
+    const answered = this.#time?.asked();
     const answer = await this.#connection.request({
       timeout: TIMEOUT,
       ...request,
@@ -238,7 +240,7 @@ export class HttpDocument {
       maxBytes: MAX_DOCUMENT,
     });
     // A gateway whose server is away tells its own time.
-    if (answer.status < 500) answered(answer.headers.get("date"));
+    if (answer.status < 500) answered?.(answer.headers.get("date"));
     return answer;
   }
 }

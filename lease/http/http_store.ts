@@ -11,6 +11,7 @@ import { watchSnapshots } from "../document/watch.ts";
 import type { Snapshot, StoredConfig, StoreFinding, WatchOptions } from "../store.ts";
 import { follow } from "./follow.ts";
 import type { HttpDocument } from "./http_document.ts";
+import type { ServerTime } from "./server_time.ts";
 
 /** How often a watch looks whether the clocks still say the same, milliseconds. */
 const RECHECK = 30_000;
@@ -31,6 +32,7 @@ export class HttpStore extends DocumentStore {
   readonly url: string;
   override readonly usesLocalClock = false;
   readonly #document: HttpDocument;
+  readonly #time: ServerTime;
   readonly #pace: Clock;
   readonly #log: Logger;
 
@@ -38,6 +40,7 @@ export class HttpStore extends DocumentStore {
     super(clock);
     this.url = document.url;
     this.#document = document;
+    this.#time = document.timeBy(clock);
     this.#pace = pace;
     this.#log = log;
   }
@@ -102,7 +105,7 @@ export class HttpStore extends DocumentStore {
 
   /** All hosts judge by the server's clock. */
   protected override get ahead(): number {
-    return this.#document.time.ahead;
+    return this.#time.ahead;
   }
 
   protected change<T>(change: (present: Document) => Changed<T>): Promise<T> {

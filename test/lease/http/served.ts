@@ -55,7 +55,7 @@ export class ServedStore implements AsyncDisposable {
       credentials?: Credentials;
     } = {},
   ): HttpStore {
-    const document = new HttpDocument(new URL(this.url), { clock: systemClock, wall: clock, credentials });
+    const document = new HttpDocument(new URL(this.url), { clock: systemClock, credentials });
     const store = new HttpStore(document, { clock, pace: systemClock, log });
     this.#open.push(store);
     return store;
