@@ -19,7 +19,7 @@ export function leaseDocument(lease: Lease, own: string | undefined) {
     node: lease.node ?? null,
     own: own !== undefined && lease.node === own,
     reservation: lease.expires === undefined,
-    expires: timeOf(lease.expires),
+    expires: endOf(lease.expires),
     revision: lease.revision,
   } satisfies Record<string, Json>;
 }
@@ -68,9 +68,17 @@ export function statusOf(agent: Agent, { pid, store, now }: { pid: number; store
   } satisfies Record<string, Json>;
 }
 
-/** Null also for the end of a lease that only its store knows. */
+/**
+ * The end of a lease as ISO 8601 in whole seconds, as stores keep it (`2100-01-01T00:00:00Z`); null for a reservation,
+ * and where only the store knows the end.
+ */
+export function endOf(expires: number | undefined): string | null {
+  if (expires === undefined || expires === Infinity) return null;
+  return `${new Date(expires).toISOString().slice(0, -".000Z".length)}Z`;
+}
+
 function timeOf(time: number | undefined): string | null {
-  return time === undefined || time === Infinity ? null : new Date(time).toISOString();
+  return time === undefined ? null : new Date(time).toISOString();
 }
 
 /** How many objects are not as planned, whether they wait for another try or not; a kernel that cannot be asked is one. */

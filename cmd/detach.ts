@@ -5,16 +5,16 @@ import { exit } from "./exit.ts";
 import { print } from "./output.ts";
 import { flanCommand } from "./self.ts";
 
-/** Ends what the agent prints; everything after it would have nobody who reads. */
+/** Ends what the agent prints on either pipe; everything after it would have nobody who reads. */
 const END = "\0";
 
 /** Tells the waiting `flan up --detach` that the answer is complete and the network works. */
 export function tellReady(): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(END));
+  for (const pipe of [Deno.stdout, Deno.stderr]) pipe.writeSync(new TextEncoder().encode(END));
 }
 
 /**
- * Starts the same command without `--detach` in a session of its own and hands on what it prints until it is
+ * Starts the same command without `--detach` in a session of its own and hands on what it says until it is
  * ready. If it ends before that, its complaints and its exit code are ours.
  */
 export async function detach({ settings }: Context, args: readonly string[]): Promise<number> {
@@ -29,15 +29,15 @@ export async function detach({ settings }: Context, args: readonly string[]): Pr
     stderr: "piped",
     detached: true,
   }).spawn();
-  const answer = await readUntilEnd(child.stdout);
+  const [answer, said] = await Promise.all([readUntilEnd(child.stdout), readUntilEnd(child.stderr)]);
+  const complaints = said.text.trimEnd();
+  if (complaints !== "") console.error(complaints);
   if (answer.ready) {
     print(answer.text.trimEnd());
     console.error(`flan: The agent runs in the background (process ${child.pid}), its log is ${logFile}`);
     return exit.done;
   }
-  const complaints = (await new Response(child.stderr).text()).trimEnd();
   const { code } = await child.status;
-  if (complaints !== "") console.error(complaints);
   if (code === exit.done && answer.text !== "") {
     // Another one has joined meanwhile, and the answer is about that.
     print(answer.text.trimEnd());
@@ -51,10 +51,10 @@ export async function detach({ settings }: Context, args: readonly string[]): Pr
   });
 }
 
-async function readUntilEnd(stdout: ReadableStream<Uint8Array>): Promise<{ text: string; ready: boolean }> {
+async function readUntilEnd(pipe: ReadableStream<Uint8Array>): Promise<{ text: string; ready: boolean }> {
   let text = "";
   for await (
-    const part of stdout.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
+    const part of pipe.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
   ) {
     text += part;
     if (text.endsWith(END)) return { text: text.slice(0, -END.length), ready: true };

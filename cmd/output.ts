@@ -16,6 +16,11 @@ export type Format =
 
 export type FormatName = Format["kind"];
 
+/** A cell without a value. */
+const NONE = "-";
+/** The column that says why, the last of its table. */
+const NOTE = "NOTE";
+
 /** Gives `command` the flags `-o` and `--json`; `kinds` are the formats it can print, the first by default. */
 export function addOutput(command: AnyCommand, kinds: readonly FormatName[]): AnyCommand {
   const names = kinds.map((kind) => kind === "value" ? "value=FIELD" : kind).join(", ");
@@ -121,13 +126,34 @@ export function valueOf(document: Readonly<Record<string, Json | undefined>>, fi
   return typeof value === "object" ? JSON.stringify(value) : printable(String(value), 4096);
 }
 
-/** Rows under a line of names, columns as wide as their content, two spaces between. Plain ASCII. */
-export function table(names: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = names.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
+/** How wide the terminal is; 0 for a pipe. */
+function terminalColumns(): number {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0;
+}
+
+/**
+ * Rows under a line of names, columns as wide as their content, two spaces between. Plain ASCII. A last column `NOTE`
+ * that a terminal of so many columns has no room for goes below its rows, whole: it says why.
+ */
+export function table(
+  names: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns = terminalColumns(),
+): string {
+  const widths = names.map((name, i) =>
+    rows.reduce((most, row) => Math.max(most, row[i]!.length), name.length)
+  );
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
-  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0;
-  return [line(names), ...rows.map(line)].map((one) => fit(one, columns)).join("\n");
+  const isTight = columns > 0 && rows.some((row) => line(row).length > columns);
+  if (!isTight || names.at(-1) !== NOTE) {
+    return [names, ...rows].map((row) => fit(line(row), columns)).join("\n");
+  }
+  const below = (row: readonly string[]) => row.at(-1) === NONE ? [] : [`    ${row.at(-1)}`];
+  return [
+    fit(line(names.slice(0, -1)), columns),
+    ...rows.flatMap((row) => [fit(line(row.slice(0, -1)), columns), ...below(row)]),
+  ].join("\n");
 }
 
 /**
@@ -145,7 +171,7 @@ function printTsv<T>({ items, tsv }: Listing<T>, header: boolean): void {
 
 function cellText<T>(column: Column<T>, item: T): string {
   const value = column.cell(item);
-  return value === undefined || value === "" ? "-" : printable(String(value), 4096);
+  return value === undefined || value === "" ? NONE : printable(String(value), 4096);
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {

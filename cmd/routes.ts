@@ -1,4 +1,5 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
+import { endOf } from "../agent/status.ts";
 import { type AnyCommand, newGroup, type Runner } from "./cli.ts";
 import { describe } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
@@ -7,7 +8,7 @@ import type { Lease, Refusal } from "../lease/lease.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
-import { epochSeconds, isoTime, remaining } from "./lease_end.ts";
+import { epochSeconds, remaining } from "./lease_end.ts";
 import { observe, type Observed } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
@@ -139,7 +140,7 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
       dev: row.dev ?? null,
       node: row.node ?? null,
       note: row.note ?? null,
-      expires: isoTime(row.expires),
+      expires: endOf(row.expires),
     }),
     empty: "no routes: the network has no leases",
     extra: {

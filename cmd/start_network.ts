@@ -5,16 +5,17 @@ import { findUnderlay } from "../agent/underlay.ts";
 import type { Ground } from "../agent/wire.ts";
 import { backendFor } from "../backends/registry.ts";
 import { ensureNetwork } from "../lease/manager.ts";
-import { parseNetworkConfig } from "../lease/network.ts";
+import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import type { Store } from "../lease/store.ts";
 import { FlanError } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
+import { printable } from "../net/text.ts";
 import type { Context } from "./context.ts";
 import { requireAgreement, startingConfig } from "./network_settings.ts";
 
 /** Throws `invalid` for a network that the settings contradict, or that this host cannot be in. */
 export async function startNetwork(context: Context, { store, kernel }: Ground): Promise<void> {
-  const { settings: { iface: wishes = [], publicIp }, log } = context;
+  const { settings: { iface: wishes = [], publicIp } } = context;
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
   const wanted = startingConfig(context, objects);
@@ -25,12 +26,19 @@ export async function startNetwork(context: Context, { store, kernel }: Ground):
   await requireStoreThere(context, store);
   const { config, started } = await ensureNetwork(store, wanted);
   const network = parseNetworkConfig(config.value);
-  if (started) {
-    const name = `network ${formatCidr(network.network)} with backend ${network.backendType}`;
-    return log.log("info", `Started ${name} in ${store.url}`);
-  }
+  if (started) return tellStarted(context, { network, url: store.url });
   requireAgreement(context, network, store.url);
   requireOutside(network, underlay);
+}
+
+/** A mistyped place is a new network, so whoever types it is told even where the log goes to a file. */
+function tellStarted(
+  { settings, log }: Context,
+  { network, url }: { network: NetworkConfig; url: string },
+): void {
+  const text = `Started network ${formatCidr(network.network)} with backend ${network.backendType} in ${url}`;
+  log.log("info", text);
+  if (settings.logFile !== undefined) console.error(`flan: ${printable(text, 2000)}`);
 }
 
 /**

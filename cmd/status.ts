@@ -1,20 +1,18 @@
 /** `flan status`: one screen about this host, from the agent, or from store and kernel where none runs. */
 import { askAgent } from "../agent/control.ts";
-import type { statusOf } from "../agent/status.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
-import { printable, quoted } from "../net/text.ts";
+import { quoted } from "../net/text.ts";
 import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Format, print, printJson, valueOf } from "./output.ts";
 import { duration } from "./setting_types.ts";
+import { screen, type Status } from "./status_screen.ts";
 
 /** How often `--wait` asks; the agent itself does nothing for it. */
 const ASK_MS = 100;
-
-type Status = ReturnType<typeof statusOf>;
 
 /** Null where the agent is still joining, undefined where none runs. */
 type Answer = Status | null | undefined;
@@ -25,7 +23,7 @@ export function command(run: Runner): AnyCommand {
       name: "status",
       summary: "Lease, store, peers, drift and health of this host",
       options: [
-        new Option("--wait", "wait until the network is ready and well"),
+        new Option("--wait", "wait until the network is ready and nothing is badly wrong"),
         new Option("--peers <number>", "with --wait: and until so many peers are reached (default 0)"),
         new Option("--timeout <duration>", "give up waiting then (default 60s)"),
       ],
@@ -107,35 +105,4 @@ function show(format: Format, status: Answer): void {
   if (status === null) return print("agent   still joining");
   print(status === undefined ? "agent   not running" : screen(status));
   if (status === undefined) console.error("hint: flan up --detach starts one");
-}
-
-function screen(status: Status): string {
-  const { agent, backend, lease, network, node, peers, problems, repairs, store, underlay } = status;
-  const last = repairs.last as { at: string; what: string; cause: string } | null;
-  const lines = [
-    `node    ${node}  ${underlay.publicIp} on ${underlay.link} mtu ${underlay.mtu}`,
-    lease === null
-      ? `lease   none in ${network}`
-      : `lease   ${lease.subnet} of ${network} via ${backend}/${lease.device} mtu ${lease.mtu}, ${
-        lease.reservation ? "reserved" : lease.expires === null ? "leased" : `until ${lease.expires}`
-      }`,
-    `store   ${store.url} revision ${store.revision}, ${storeWord(status)}`,
-    `agent   process ${agent.pid}, drift ${status.drift}, repairs ${repairs.count}`,
-    ...(last === null ? [] : [`        last ${last.at}: ${last.what} (${last.cause})`]),
-    `peers   ${peers.planned}, ${peers.refused} refused${
-      peers.expired > 0 ? `, ${peers.expired} expired` : ""
-    }`,
-    ...problems.map((one) => `${one.severity === "high" ? "!" : "-"} ${one.code}  ${one.message}`),
-  ];
-  return lines.map((line) => printable(line, 2000)).join("\n");
-}
-
-/** Since when the store can be used, and how long ago it said something, in whole seconds. */
-function storeWord({ store, generatedAt }: Status): string {
-  const state = store.reachableSince === null
-    ? (store.reachable ? "in trouble" : "unreachable")
-    : `reachable since ${store.reachableSince}`;
-  if (store.lastWord === null) return state;
-  const seconds = Math.floor((Date.parse(generatedAt) - Date.parse(store.lastWord)) / 1000);
-  return `${state}, last word ${Math.max(0, seconds)} s ago`;
 }

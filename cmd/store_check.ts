@@ -48,7 +48,7 @@ function worstFirst(findings: readonly Finding[]): Finding[] {
 function configFindings({ config }: Snapshot): Finding[] {
   if (config === undefined) {
     const message = "The store holds no network config";
-    return [{ code: "no-network", severity: "warning", message, hint: "flan up starts a network" }];
+    return [{ code: "no-network", severity: "high", message, hint: "flan up starts a network" }];
   }
   try {
     const unknown = parseNetworkConfig(config.value).unknownKeys;

@@ -1,6 +1,6 @@
 /** What `flan status` says of the agent's state. */
 import assert from "node:assert/strict";
-import { driftOf } from "../../agent/status.ts";
+import { driftOf, endOf } from "../../agent/status.ts";
 import type { Failure } from "../../kernel/kernel.ts";
 import type { Report } from "../../kernel/reconcile.ts";
 import type { KernelObject } from "../../kernel/state.ts";
@@ -25,4 +25,9 @@ Deno.test("status: what failed and waits for another try is drift too, each obje
 
 Deno.test("status: a kernel that cannot be asked is drift, although nothing is known to be wrong", () => {
   assert.equal(driftOf({ ...quiet, error: new Error("no") }), 1);
+});
+
+Deno.test("status: a lease ends at a whole second, or at a time that nobody here knows", () => {
+  assert.equal(endOf(Date.UTC(2026, 0, 2, 3, 4, 5, 678)), "2026-01-02T03:04:05Z");
+  assert.deepEqual([endOf(undefined), endOf(Infinity)], [null, null]);
 });

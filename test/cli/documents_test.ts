@@ -157,6 +157,20 @@ async function untilLines(reader: ReadableStreamDefaultReader<string>, count: nu
 }
 
 Deno.test({
+  name: `an agent in the background says on stderr that it started a network, and where${reason}`,
+  ignore,
+  async fn() {
+    using namespace = new Namespace("start");
+    using sandbox = new Sandbox(namespace);
+    const up = await sandbox.flan(["up", "--detach", "--network", "10.9.0.0/16"]);
+    assert.match(up.stderr, /^flan: Started network 10\.9\.0\.0\/16 with backend vxlan in file:\/\S+\n/);
+    assert.ok(up.stderr.includes(sandbox.store), up.stderr);
+    assert.equal(up.code, 0);
+    assert.equal((await sandbox.flan(["down"])).code, 0);
+  },
+});
+
+Deno.test({
   name: `a host without an agent acquires, reserves, releases and gets its reservation back${reason}`,
   ignore,
   async fn() {

@@ -154,6 +154,15 @@ Deno.test("where no network was started, the answer is 4 with what starts one", 
   assert.deepEqual([code, stdout], [4, ""]);
 });
 
+Deno.test("a store without a network is severe: no host is joined by it", async () => {
+  using sandbox = new Sandbox();
+  const said = await sandbox.flan(["store", "check"]);
+  assert.deepEqual([said.code, said.stdout.split("\n")[0]], [
+    3,
+    "! no-network  The store holds no network config",
+  ]);
+});
+
 Deno.test("status without an agent says so on stdout, gives advice on stderr, and answers no", async () => {
   using sandbox = new Sandbox();
   const { code, stdout, stderr } = await sandbox.flan(["status"]);

@@ -147,6 +147,17 @@ Deno.test("columns are as wide as their content and have two spaces between, non
   assert.equal(table(["A", "LONG"], [["xyz", "1"], ["x", ""]]), "A    LONG\nxyz  1\nx");
 });
 
+Deno.test("a note that a terminal has no room for stands whole below its row, and only there", () => {
+  const names = ["SUBNET", "STATE", "NOTE"];
+  const why = "bad-endpoint: its endpoint 127.0.0.1 cannot be a host's address";
+  const rows = [["10.5.1.0/24", "own", "-"], ["10.5.5.0/24", "refused", why]];
+  const below = ["SUBNET       STATE", "10.5.1.0/24  own", "10.5.5.0/24  refused", `    ${why}`].join("\n");
+  assert.equal(table(names, rows, 60), below);
+  const beside = table(names, rows, 0);
+  assert.equal(beside.split("\n")[2], `10.5.5.0/24  refused  ${why}`);
+  assert.equal(table(names, rows, 200), beside);
+});
+
 Deno.test("the format is what the flags ask for, the first by default", () => {
   const kinds = ["table", "json", "value"] as const;
   assert.deepEqual(outputFormat({}, kinds), { kind: "table" });

@@ -1,0 +1,54 @@
+/** What `flan status` says of an agent to a person. Pure. */
+import type { statusOf } from "../agent/status.ts";
+import { printable } from "../net/text.ts";
+import { timeSpan } from "./lease_end.ts";
+
+export type Status = ReturnType<typeof statusOf>;
+
+/** One line for each thing, the problems last. */
+export function screen(status: Status): string {
+  const { agent, network, node, peers, problems, repairs, store, underlay } = status;
+  const last = repairs.last as { at: string; what: string; cause: string } | null;
+  const lines = [
+    `node    ${node}  ${underlay.publicIp} on ${underlay.link} mtu ${underlay.mtu}`,
+    status.lease === null ? `lease   none in ${network}` : `lease   ${leaseWords(status, status.lease)}`,
+    `store   ${store.url} revision ${store.revision}, ${storeWords(status)}`,
+    `agent   process ${agent.pid}, drift ${status.drift}, repairs ${repairs.count}`,
+    ...(last === null ? [] : [`        last ${last.at}: ${last.what} (${last.cause})`]),
+    `peers   ${peers.planned}, ${peers.refused} refused${
+      peers.expired > 0 ? `, ${peers.expired} expired` : ""
+    }`,
+    ...problems.map(({ severity, code, since, message }) =>
+      `${severity === "high" ? "!" : "-"} ${code}  for ${timeSpan(secondsSince(status, since))}: ${message}`
+    ),
+  ];
+  return lines.map((line) => printable(line, 2000)).join("\n");
+}
+
+function leaseWords(status: Status, lease: NonNullable<Status["lease"]>): string {
+  const { backend, network } = status;
+  return `${lease.subnet} of ${network} via ${backend}/${lease.device} mtu ${lease.mtu}, ${
+    endWords(status, lease)
+  }`;
+}
+
+/** An end that has passed is none that a host can rely on, and is told as such. */
+function endWords(status: Status, { reservation, expires }: NonNullable<Status["lease"]>): string {
+  if (reservation) return "reserved";
+  if (expires === null) return "leased";
+  if (Date.parse(expires) > Date.parse(status.generatedAt)) return `until ${expires}`;
+  return `ended ${timeSpan(secondsSince(status, expires))} ago`;
+}
+
+/** Since when the store can be used, and how long ago it said something. */
+function storeWords(status: Status): string {
+  const { reachable, reachableSince, lastWord } = status.store;
+  const state = reachableSince === null
+    ? (reachable ? "in trouble" : "unreachable")
+    : `reachable since ${reachableSince}`;
+  return lastWord === null ? state : `${state}, last word ${timeSpan(secondsSince(status, lastWord))} ago`;
+}
+
+function secondsSince({ generatedAt }: Status, time: string): number {
+  return Math.max(0, Math.floor((Date.parse(generatedAt) - Date.parse(time)) / 1000));
+}

@@ -1,0 +1,53 @@
+/** What a person reads of `flan status`. */
+import assert from "node:assert/strict";
+import { screen, type Status } from "../../cmd/status_screen.ts";
+
+const lease = { subnet: "10.5.1.0/24", device: "flan.1", mtu: 1450, reservation: false };
+const problem = {
+  code: "store-unreachable",
+  subject: "file:/x.json",
+  severity: "warning",
+  message: "It is away",
+  since: "2026-01-01T00:00:00.000Z",
+};
+
+/** At 00:03:18, with a lease that ends at `expires`. */
+function shown(expires: string | null, { reservation = false } = {}): string[] {
+  const status = {
+    node: "11111111111111aa",
+    agent: { running: true, pid: 7 },
+    network: "10.5.0.0/16",
+    backend: "vxlan",
+    underlay: { link: "eth0", mtu: 1500, publicIp: "192.0.2.1" },
+    lease: { ...lease, expires, reservation },
+    store: {
+      url: "file:/x.json",
+      revision: 3,
+      reachable: false,
+      reachableSince: null,
+      lastWord: problem.since,
+    },
+    peers: { planned: 2, refused: 0, expired: 0 },
+    drift: 0,
+    repairs: { count: 0, last: null },
+    problems: [problem],
+    generatedAt: "2026-01-01T00:03:18.500Z",
+  } as unknown as Status;
+  return screen(status).split("\n");
+}
+
+Deno.test("a lease whose time is over is told as ended, and no end that has passed as one to come", () => {
+  const end = (expires: string | null, options = {}) =>
+    /mtu 1450, (.*)$/.exec(shown(expires, options)[1]!)?.[1];
+  assert.equal(end("2026-01-01T00:03:00Z"), "ended 18s ago");
+  assert.equal(end("2026-01-01T00:00:00Z"), "ended 3m ago");
+  assert.equal(end("2026-01-01T00:03:19Z"), "until 2026-01-01T00:03:19Z");
+  assert.equal(end(null), "leased");
+  assert.equal(end(null, { reservation: true }), "reserved");
+});
+
+Deno.test("a problem is told with how long it has been there, and the store with its last word", () => {
+  const lines = shown(null);
+  assert.equal(lines.at(-1), "- store-unreachable  for 3m: It is away");
+  assert.equal(lines[2], "store   file:/x.json revision 3, unreachable, last word 3m ago");
+});
