@@ -9,7 +9,7 @@ import type { Logger } from "../net/log.ts";
 import { check, v } from "../net/schema.ts";
 import { acceptAll } from "./accept.ts";
 
-const request = v.strictObject({ op: v.picklist(["status", "lingering", "stop"]) });
+const request = v.strictObject({ op: v.picklist(["status", "network", "stop"]) });
 
 export type Request = v.InferOutput<typeof request>;
 

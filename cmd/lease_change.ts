@@ -9,6 +9,7 @@ import type { Lease } from "../lease/lease.ts";
 import { acquire, renew } from "../lease/manager.ts";
 import { release } from "../lease/release.ts";
 import { FlanError, invalid } from "../net/errors.ts";
+import { orAgentsLease } from "./agent_knows.ts";
 import { display } from "./config.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
@@ -26,7 +27,8 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
   const { node, previous } = await ensureHostState(settings.stateDir, clock);
   await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
-      const network = await readNetwork(store, { expiries: true });
+      const network = await orAgentsLease(context, () => readNetwork(store, { expiries: true }), subnet);
+      if ("agents" in network) return printOwnLease(format, network.agents, header);
       const own = ownLeaseIn(network, node);
       // What the agent announces, and for how long, is the agent's to say.
       if (own !== undefined && await agentRuns(context)) {

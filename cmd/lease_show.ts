@@ -4,6 +4,7 @@ import { observeHost } from "../agent/host.ts";
 import { ownLease } from "../agent/status.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
+import { orAgentsLease } from "./agent_knows.ts";
 import { readNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
@@ -55,7 +56,15 @@ function macOf({ lease }: Item): string | undefined {
 export async function getLease({ context, format, header, args: [subnet] }: Call): Promise<number> {
   const node = readHostState(context.settings.stateDir)?.node;
   const wanted = subnet === undefined ? undefined : subnetArgument("subnet", subnet);
-  const network = await withStore(context, (store) => readNetwork(store, { expiries: true }));
+  const network = await orAgentsLease(
+    context,
+    () => withStore(context, (store) => readNetwork(store, { expiries: true })),
+    wanted,
+  );
+  if ("agents" in network) {
+    printOwnLease(format, { ...network.agents, state: "own" }, header);
+    return exit.done;
+  }
   const found = leasesOf(network, node).filter((item) =>
     wanted === undefined ? item.state === "own" : subnetOf(item) === wanted
   );

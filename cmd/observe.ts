@@ -1,8 +1,8 @@
 /** The plan of this host and what the kernel has of it, read and not touched: for `routes` and for `--dry-run`. */
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { askLingering } from "../agent/lingering_peers.ts";
-import { ownerOf } from "../agent/network.ts";
+import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
+import { networkIn, ownerOf } from "../agent/network.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -11,6 +11,8 @@ import { subnetOfKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { LeaseRecord, Snapshot } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
+import { isStoreTrouble } from "../net/errors.ts";
+import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
 
 export interface Observation extends StoredNetwork {
@@ -27,23 +29,33 @@ export interface Observed extends Observation {
 }
 
 /**
- * Reads store and kernel once, and judges as the agent does that runs here, if one does. Throws FlanError `store`, or
- * `invalid` where there is no underlay.
+ * Reads store and kernel once, and judges as the agent does that runs here, if one does; where the store is in trouble,
+ * by what that agent knows. Throws one of the `store…` codes where there is none, and `invalid` where there is no
+ * underlay.
  */
 export async function observe(context: Context): Promise<Observed> {
   const { settings } = context;
   return await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
-      const [network, kept] = await Promise.all([
-        readNetwork(store),
-        askLingering(socketOf(settings), context),
-      ]);
-      const { snapshot, gone } = withLingering(network.snapshot, kept);
+      // Asked at once, so that what the store holds and whom the agent keeps are of one time.
+      const asked = askNetwork(socketOf(settings), context);
+      const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
+      const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
       const host = await observeHost(kernel, { ...network, options: settings });
       const { stateDir } = settings;
       const observation = await compare(kernel, { network: { ...network, snapshot }, host, stateDir });
       return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
     }));
+}
+
+async function instead(
+  error: unknown,
+  { asked, context }: { asked: Promise<KnownNetwork | undefined>; context: Context },
+): Promise<StoredNetwork> {
+  const known = await asked;
+  if (!isStoreTrouble(error) || known?.store !== context.settings.store) throw error;
+  tellInstead(error, { heard: known.heard, now: context.clock.now() });
+  return { snapshot: known.snapshot, ...networkIn(known.snapshot, known.store) };
 }
 
 /** The snapshot with those of the records that are gone from it. */

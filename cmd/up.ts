@@ -3,7 +3,7 @@ import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { serveControl } from "../agent/control.ts";
 import { writeJoined } from "../agent/joined.ts";
-import { lingeringDocument } from "../agent/lingering_peers.ts";
+import { knownDocument, knownNetwork } from "../agent/known_network.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { ownLease, statusOf } from "../agent/status.ts";
 import { openGround, wireAgent } from "../agent/wire.ts";
@@ -160,8 +160,8 @@ function answer(
     case "stop":
       signals.stop(exit.done);
       return { pid: Deno.pid };
-    case "lingering":
-      return agent === undefined ? null : lingeringDocument(agent.state.lingering);
+    case "network":
+      return agent === undefined ? null : knownDocument(knownNetwork(agent, context.settings.store));
     default:
       return agent === undefined
         ? null

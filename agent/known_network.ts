@@ -1,0 +1,109 @@
+/** The network as a running agent knows it, told to the other commands on its host. */
+import { subnetKey } from "../lease/key.ts";
+import type { LeaseRecord, Snapshot } from "../lease/store.ts";
+import type { Clock } from "../net/clock.ts";
+import { FlanError } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import type { Logger } from "../net/log.ts";
+import { check, v } from "../net/schema.ts";
+import type { Agent } from "./agent.ts";
+import { askAgent } from "./control.ts";
+
+export interface KnownNetwork {
+  /** The store as the agent's settings name it. */
+  readonly store: string;
+  /** When the store said something last, milliseconds since 1970. */
+  readonly heard: number | undefined;
+  /** What it said then, without the past leases. */
+  readonly snapshot: Snapshot;
+  /** Whom the agent keeps although their lease is gone, as they stood in the store. */
+  readonly lingering: readonly LeaseRecord[];
+}
+
+const records = v.array(v.object({
+  key: v.string(),
+  value: v.unknown(),
+  node: v.optional(v.string()),
+  /** Null where only the store knew it. */
+  expires: v.optional(v.nullable(v.number())),
+  revision: v.number(),
+}));
+
+const schema = v.object({
+  store: v.string(),
+  heard: v.optional(v.number()),
+  revision: v.number(),
+  config: v.optional(v.object({ value: v.unknown(), revision: v.number() })),
+  records,
+  lingering: records,
+});
+
+/** What the agent knows, of the store that its settings name so. The end of its own lease is the one it renewed last. */
+export function knownNetwork({ state, store: { heard } }: Agent, store: string): KnownNetwork {
+  const { snapshot, own, lingering } = state;
+  const ownKey = own && subnetKey(own.subnet);
+  const records = snapshot.records.map((record) =>
+    record.key === ownKey && record.node === own!.node ? { ...record, expires: own!.expires } : record
+  );
+  return { store, heard, snapshot: { ...snapshot, records, past: [] }, lingering };
+}
+
+/** The agent's answer. */
+export function knownDocument({ store, heard, snapshot, lingering }: KnownNetwork): Json {
+  const { revision, config } = snapshot;
+  return {
+    store,
+    ...(heard === undefined ? {} : { heard }),
+    revision,
+    ...(config === undefined ? {} : { config: { value: config.value, revision: config.revision } }),
+    records: snapshot.records.map(recordDocument),
+    lingering: lingering.map(recordDocument),
+  };
+}
+
+/**
+ * Asks the agent behind the socket `path`. Undefined where no agent runs or it is still joining, and where it cannot
+ * be asked: then the log says so, except to users who may not.
+ */
+export async function askNetwork(
+  path: string,
+  { clock, log }: { clock: Clock; log: Logger },
+): Promise<KnownNetwork | undefined> {
+  try {
+    const answer = await askAgent(path, { op: "network", clock });
+    if (answer == null) return undefined;
+    const { store, heard, revision, config, ...lists } = check(schema, answer, "the agent's answer");
+    return {
+      store,
+      heard,
+      snapshot: {
+        revision,
+        config: config && { value: config.value as Json, revision: config.revision },
+        records: lists.records.map(recordOf),
+        past: [],
+      },
+      lingering: lists.lingering.map(recordOf),
+    };
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
+    const level = error.code === "not-permitted" ? "debug" : "warning";
+    log.log(level, `What the agent knows is not known here: ${error.message}`);
+    return undefined;
+  }
+}
+
+function recordDocument({ key, value, node, expires, revision }: LeaseRecord): Json {
+  return {
+    key,
+    value,
+    ...(node === undefined ? {} : { node }),
+    ...(expires === undefined ? {} : { expires: expires === Infinity ? null : expires }),
+    revision,
+  };
+}
+
+function recordOf(
+  { key, value, node, expires, revision }: v.InferOutput<typeof records>[number],
+): LeaseRecord {
+  return { key, value: value as Json, node, expires: expires === null ? Infinity : expires, revision };
+}
