@@ -10,15 +10,7 @@ import { formatIp, parseIp } from "../net/ip.ts";
 
 /** The largest backend data of a known backend (WireGuard's key and port) is under 100 bytes. */
 const DATA_BOUNDS = { limit: 4096, depth: 8 };
-/** The last one is flan's own, and flannel reads over it: whom a reservation is for must outlive its claim. */
-const FIELDS = fieldNames(
-  "PublicIP",
-  "PublicIPv6",
-  "BackendType",
-  "BackendData",
-  "BackendV6Data",
-  "ReservedIP",
-);
+const FIELDS = fieldNames("PublicIP", "PublicIPv6", "BackendType", "BackendData", "BackendV6Data");
 const MAX_NODE = 128;
 const MAX_REASON = 200;
 
@@ -87,7 +79,7 @@ function decode(record: LeaseRecord): Lease | Refusal {
     ...(subnet6 === undefined ? {} : { subnet6 }),
     ...(publicIp6 === undefined ? {} : { publicIp6 }),
     ...(fields.BackendV6Data == null ? {} : { backendV6Data: fields.BackendV6Data }),
-    ...(expires === undefined ? reservedIpIn(fields.ReservedIP) : {}),
+    ...(expires === undefined ? reservedIpIn(record) : {}),
     node,
     expires,
     revision,
@@ -108,14 +100,13 @@ export function encodeLease(lease: Announcement): JsonObject {
     ...(lease.backendType === "" ? {} : { BackendType: lease.backendType }),
     ...(lease.backendData === undefined ? {} : { BackendData: lease.backendData }),
     ...(lease.backendV6Data === undefined ? {} : { BackendV6Data: lease.backendV6Data }),
-    ...(lease.reservedIp === undefined ? {} : { ReservedIP: lease.reservedIp }),
   };
 }
 
 /** What a lease tells peers. */
 type Announcement = Pick<
   Lease,
-  "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data" | "reservedIp"
+  "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data"
 >;
 
 type Fields = ReturnType<typeof goFields<"PublicIP" | "PublicIPv6" | "BackendType">>["fields"];
@@ -157,8 +148,8 @@ function ipv6(text: Json): string | undefined {
 }
 
 /** Text that is no address reserves nothing, and hides no lease. */
-function reservedIpIn(text: Json | undefined): { reservedIp?: string } {
-  return typeof text === "string" && isIpv4(text) ? { reservedIp: text } : {};
+function reservedIpIn({ reservedIp }: LeaseRecord): { reservedIp?: string } {
+  return reservedIp !== undefined && isIpv4(reservedIp) ? { reservedIp } : {};
 }
 
 function isIpv4(text: string): boolean {

@@ -127,8 +127,8 @@ function networkOf(store: Store, snapshot: Snapshot) {
 function recordOf(claim: Claim, subnet: string, before: LeaseRecord | Lease | undefined): NewRecord {
   const former = before !== undefined && "key" in before ? decodeRecord(before) : before;
   const reservedIp = former === undefined || isRefusal(former) ? undefined : reservedAddress(former);
-  const value = encodeLease({ ...claim, ...(reservedIp === undefined ? {} : { reservedIp }) });
-  const record = { key: subnetKey(subnet), value, node: claim.node };
+  const own = { node: claim.node, ...(reservedIp === undefined ? {} : { reservedIp }) };
+  const record = { key: subnetKey(subnet), value: encodeLease(claim), ...own };
   leaseOf({ ...record, expires: undefined, revision: 0 });
   return { ...record, ttl: before !== undefined && before.expires === undefined ? undefined : claim.ttl };
 }

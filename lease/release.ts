@@ -60,6 +60,6 @@ function reservationOf(record: LeaseRecord): NewRecord | "left" | undefined {
   if (record.expires !== undefined || isRefusal(lease)) return undefined;
   const open = waiting(record.key, lease);
   const isOpen = JSON.stringify(open.value) === JSON.stringify(encodeLease(lease)) &&
-    open.node === record.node;
+    open.node === record.node && record.reservedIp === undefined;
   return isOpen ? "left" : open;
 }

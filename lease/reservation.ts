@@ -47,13 +47,6 @@ export function reservedAddress(
   return reservedIp ?? (node === undefined && publicIp !== NOBODY ? publicIp : undefined);
 }
 
-/** The value of a lease, saying that it is reserved for this address, or for no address. */
-export function madeFor(value: Json, address: string | undefined): Json {
-  if (!isObject(value)) return value;
-  const { ReservedIP: _, ...rest } = value;
-  return address === undefined ? rest : { ...rest, ReservedIP: address };
-}
-
 /** What stands under the key once the holder of a claimed reservation is gone: it waits for whom it was made. */
 export function waiting(key: string, lease: Lease): NewRecord {
   const address = reservedAddress(lease);

@@ -8,7 +8,7 @@ import { type Held, holdersOf, holderText } from "./held.ts";
 import { subnetKey } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { isSubnetOf, type NetworkConfig, parseNetworkConfig } from "./network.ts";
-import { isUnclaimed, madeFor, reservedAddress, reservedFor, reservedValue } from "./reservation.ts";
+import { isUnclaimed, reservedAddress, reservedFor, reservedValue } from "./reservation.ts";
 import type { LeaseRecord, Snapshot, Store } from "./store.ts";
 
 /** Whom a subnet is to be held back for; from everybody where neither is given. */
@@ -60,8 +60,8 @@ export async function reserve(
     const isOpen = isUnclaimed(lease, config) && reservedFor(lease) === "for nobody";
     if (!isTheirs && !isOpen) throw taken(subnet, { held: at, config });
     // A host's own lease that becomes one for its address stays one when the host is another.
-    const value = madeFor(record.value, record.node === undefined ? undefined : whom.publicIp);
-    const wanted = isTheirs ? { ...fresh, value, node: record.node } : fresh;
+    const reservedIp = record.node === undefined ? undefined : whom.publicIp;
+    const wanted = isTheirs ? { ...fresh, value: record.value, node: record.node, reservedIp } : fresh;
     const lasting = leaseOf(await store.update(wanted, record.revision));
     return { how: isTheirs ? "kept" : "reserved", lease: lasting };
   });
@@ -86,7 +86,7 @@ export async function unreserve(
       await store.remove(key, record.revision);
       return { how: "removed", lease: undefined };
     }
-    const leased = { key, value: madeFor(record.value, undefined), node: record.node, ttl };
+    const leased = { key, value: record.value, node: record.node, ttl };
     return { how: "leased", lease: leaseOf(await store.update(leased, record.revision)) };
   });
 }

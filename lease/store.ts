@@ -110,14 +110,20 @@ export interface StoredConfig {
   readonly revision: number;
 }
 
+/** What flan itself says of a lease, beside flannel's value of it. */
+export interface OwnWord {
+  /** flan's identity of the holder. */
+  readonly node: string | undefined;
+  /** The address that a reservation was made for: whoever claims it does not change whom it is for. */
+  readonly reservedIp?: string | undefined;
+}
+
 /** What a writer gives. */
-export interface NewRecord {
+export interface NewRecord extends OwnWord {
   /** flannel's key: `10.5.1.0-24`. */
   readonly key: string;
   /** flannel's lease value: PublicIP, BackendType, BackendData, … */
   readonly value: Json;
-  /** flan's identity of the holder. */
-  readonly node: string | undefined;
   /** Seconds the lease lives from now on, or undefined for a reservation. */
   readonly ttl: number | undefined;
 }
@@ -126,10 +132,9 @@ export interface NewRecord {
 export type Settled = (lease: NewRecord, record: LeaseRecord | undefined) => void;
 
 /** What stands in the store. */
-export interface LeaseRecord {
+export interface LeaseRecord extends OwnWord {
   readonly key: string;
   readonly value: Json;
-  readonly node: string | undefined;
   /**
    * Milliseconds since 1970, or undefined for a reservation. Infinity where the store itself ends the lease and
    * was not asked when (see {@link ReadOptions}).

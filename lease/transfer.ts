@@ -181,7 +181,7 @@ function leaseStep(
   record: LeaseRecord,
   { network, now, held, there }: Target & { held: Taken; there: LeaseRecord | undefined },
 ): Step {
-  const { key, value, node, expires } = record;
+  const { key, value, node, reservedIp, expires } = record;
   const lease = decodeRecord(record);
   const step = (action: Step["action"], reason?: string, create?: NewRecord): Step => ({
     what: "lease",
@@ -210,7 +210,7 @@ function leaseStep(
   if (isRefusal(lease) && !readable.has(lease.code)) return step("conflict", refusal);
   const left = expires === undefined ? undefined : Math.floor((expires - now) / 1000);
   const ttl = left === undefined ? undefined : Math.min(Math.max(1, left), MAX_TTL);
-  return step("create", undefined, { key, value, node, ttl });
+  return step("create", undefined, { key, value, node, reservedIp, ttl });
 }
 
 /** The same holder's, and of the same kind; what it announces and how long it lives is the store's to say. */

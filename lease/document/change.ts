@@ -142,11 +142,11 @@ function stored(document: Document, lease: NewRecord, now: number): Changed<Leas
 }
 
 function recordOf(
-  { key, value, node, ttl }: NewRecord,
+  { key, value, node, reservedIp, ttl }: NewRecord,
   { revision, now }: { revision: number; now: number },
 ): LeaseRecord {
   const expires = ttl === undefined ? undefined : Math.ceil(now / 1000 + ttl) * 1000;
-  return { key, value, node, expires, revision };
+  return { key, value, node, ...(reservedIp === undefined ? {} : { reservedIp }), expires, revision };
 }
 
 function isExpired({ expires }: LeaseRecord, now: number): boolean {

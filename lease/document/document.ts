@@ -97,10 +97,11 @@ export function formatDocument(document: Document): string {
     ...(config === undefined
       ? []
       : [`"config":{"revision":${config.revision},"value":${JSON.stringify(config.value)}},`]),
-    ...section("leases", document.leases, ({ revision, expires, node, value }) => ({
+    ...section("leases", document.leases, ({ revision, expires, node, reservedIp, value }) => ({
       revision,
       ...(expires === undefined ? {} : { expires: Math.ceil(expires / 1000) }),
       ...(node === undefined ? {} : { node }),
+      ...(reservedIp === undefined ? {} : { reservedIp }),
       value,
     })),
     ...section("past", document.past, ({ how, ended }) => ({ how, ended: Math.floor(ended / 1000) }), ""),
@@ -143,11 +144,12 @@ function mapOf<T>(
 
 function leaseOf(key: string, entry: Json, revision: number): LeaseRecord {
   const fields: JsonObject = isObject(entry) && Object.hasOwn(entry, "value") ? entry : { value: entry };
-  const { expires, node } = fields;
+  const { expires, node, reservedIp } = fields;
   return {
     key,
     value: fields.value!,
     node: typeof node === "string" ? node : undefined,
+    ...(typeof reservedIp === "string" ? { reservedIp } : {}),
     expires: isSeconds(expires) ? expires * 1000 : undefined,
     revision: isRevision(fields.revision) && fields.revision <= revision ? fields.revision : revision,
   };

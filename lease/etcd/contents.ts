@@ -11,7 +11,7 @@ import type { Listing } from "./listing.ts";
 import { badReply, type Header, jsonOf, type KeyValue, keyValueOf, object, objects } from "./fields.ts";
 import { Load, MAX_KEYS, tooMuch } from "./load.ts";
 import { SortedByKey } from "./sorted.ts";
-import { pastOf, type Word, wordOf } from "./words.ts";
+import { ownIn, pastOf, type Word, wordOf } from "./words.ts";
 
 interface Config {
   readonly kind: "config";
@@ -200,10 +200,12 @@ export class Contents {
     const held = this.#leases.get(key);
     if (held === undefined) return undefined;
     const { kv, value, record } = held;
-    const node = this.wordOn(key)?.node;
-    if (record !== undefined && record.node === node) return record;
+    const own = ownIn(this.wordOn(key));
+    if (record !== undefined && record.node === own.node && record.reservedIp === own.reservedIp) {
+      return record;
+    }
     const expires = kv.lease === "0" ? undefined : Infinity;
-    return held.record = { key, value, node, expires, revision: kv.modRevision };
+    return held.record = { ...own, key, value, expires, revision: kv.modRevision };
   }
 }
 

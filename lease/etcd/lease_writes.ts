@@ -5,14 +5,14 @@ import type { Json } from "../../net/json.ts";
 import { quoted } from "../../net/text.ts";
 import { isConflict } from "../conflict.ts";
 import type { JsonObject } from "../go_json.ts";
-import type { LeaseRecord, NewRecord, StoredConfig } from "../store.ts";
+import type { LeaseRecord, NewRecord, OwnWord, StoredConfig } from "../store.ts";
 import { EtcdLeases } from "./etcd_leases.ts";
 import { jsonOf, type KeyValue } from "./fields.ts";
 import { EtcdError, type Gateway, grpc } from "./gateway.ts";
 import { encoded, get, type Keys, put, remove, standsAt } from "./keys.ts";
 import { Life } from "./life.ts";
 import { type Outcome, transact } from "./transaction.ts";
-import { heldWord, releasedWord, type Word, wordOf } from "./words.ts";
+import { heldWord, ownIn, releasedWord, type Word, wordOf } from "./words.ts";
 
 /**
  * How often a renewal writes the same value again, in milliseconds: the only thing by which a flannel host mends
@@ -30,7 +30,7 @@ interface Writing {
   readonly key: string;
   /** Base64. */
   readonly rawValue: string;
-  readonly node: string | undefined;
+  readonly own: OwnWord;
   readonly life: Life;
   readonly expected: number;
   /** The etcd lease that the key is attached to now, and the one that it is to be attached to. */
@@ -54,29 +54,30 @@ export class LeaseWrites {
   }
 
   /** Writes a lease that is not there yet. Throws `conflict`. */
-  async create({ key, value, node, ttl }: NewRecord): Promise<LeaseRecord> {
+  async create({ key, value, ttl, ...own }: NewRecord): Promise<LeaseRecord> {
     const rawValue = encoded(JSON.stringify(value));
     const life = new Life(this.#clock, ttl);
     const id = await this.#etcdLease(ttl);
-    const revision = await this.#write({ key, rawValue, node, life, expected: 0, old: "0", id });
-    return { key, value, node, expires: life.expires, revision };
+    const revision = await this.#write({ key, rawValue, own, life, expected: 0, old: "0", id });
+    return { ...own, key, value, expires: life.expires, revision };
   }
 
   /** Replaces the lease at `expected`. Throws `conflict`. */
-  async update({ key, value, node, ttl }: NewRecord, expected: number): Promise<LeaseRecord> {
+  async update({ key, value, ttl, ...own }: NewRecord, expected: number): Promise<LeaseRecord> {
     const { kv, word } = await this.#standing(key, { expected, verb: "update" });
     const rawValue = encoded(JSON.stringify(value));
     const life = new Life(this.#clock, ttl);
     const id = await this.#etcdLease(ttl, word !== undefined && word.ttl === ttl ? kv.lease : "0");
-    const revision = await this.#write({ key, rawValue, node, life, expected, old: kv.lease, id });
-    return { key, value, node, expires: life.expires, revision };
+    const revision = await this.#write({ key, rawValue, own, life, expected, old: kv.lease, id });
+    return { ...own, key, value, expires: life.expires, revision };
   }
 
   /** Prolongs the lease at `expected`; writes it only now and then. Throws `conflict`. */
   async renew(key: string, { expected, ttl }: { expected: number; ttl: number }): Promise<LeaseRecord> {
     const { kv, word } = await this.#standing(key, { expected, verb: "renew" });
     const { rawValue, lease } = kv;
-    const record = { key, value: jsonOf(rawValue).value, node: word?.node };
+    const own = ownIn(word);
+    const record = { ...own, key, value: jsonOf(rawValue).value };
     if (lease === "0") return { ...record, expires: undefined, revision: expected };
     const life = new Life(this.#clock, ttl);
     const granted = await this.#leases.keepAlive(lease);
@@ -87,7 +88,7 @@ export class LeaseWrites {
     if (granted === ttl && !isDue) return prolonged;
     const id = granted === ttl ? lease : await this.#leases.grant(ttl);
     try {
-      const writing = { key, rawValue, node: word?.node, life, expected, old: lease, id };
+      const writing = { key, rawValue, own, life, expected, old: lease, id };
       return { ...prolonged, revision: await this.#write(writing) };
     } catch (error) {
       // A full etcd keeps leases alive all the same.
@@ -168,8 +169,8 @@ export class LeaseWrites {
     return revision;
   }
 
-  async #put({ key, rawValue, node, life, expected, old, id }: Writing): Promise<number> {
-    const rawWord = encoded(JSON.stringify(heldWord({ node, ttl: life.ttl, now: life.began })));
+  async #put({ key, rawValue, own, life, expected, old, id }: Writing): Promise<number> {
+    const rawWord = encoded(JSON.stringify(heldWord({ ...own, ttl: life.ttl, now: life.began })));
     const done = await transact(this.#gateway, {
       compare: [standsAt(this.#keys.lease(key), expected)],
       success: [put(this.#keys.lease(key), rawValue, id), put(this.#keys.word(key), rawWord)],

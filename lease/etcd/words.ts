@@ -6,10 +6,9 @@
 import type { Json } from "../../net/json.ts";
 import { isObject } from "../go_json.ts";
 import { isSeconds } from "../seconds.ts";
-import type { PastLease } from "../store.ts";
+import type { OwnWord, PastLease } from "../store.ts";
 
-export interface Word {
-  readonly node: string | undefined;
+export interface Word extends OwnWord {
   /** Seconds; undefined for a reservation. */
   readonly ttl: number | undefined;
   /** When the lease was written, or, of one that was released, when that was; seconds since 1970. */
@@ -19,10 +18,11 @@ export interface Word {
 
 /** The word of a lease that is written at `now` (milliseconds since 1970). */
 export function heldWord(
-  { node, ttl, now }: { node: string | undefined; ttl: number | undefined; now: number },
+  { node, reservedIp, ttl, now }: OwnWord & { ttl: number | undefined; now: number },
 ): Json {
   return {
     ...(node === undefined ? {} : { node }),
+    ...(reservedIp === undefined ? {} : { reservedIp }),
     ...(ttl === undefined ? {} : { ttl }),
     written: Math.floor(now / 1000),
   };
@@ -34,13 +34,20 @@ export function releasedWord({ node, now }: { node: string | undefined; now: num
 
 /** Reads a word; what is odd in it is left out. */
 export function wordOf(value: Json): Word {
-  const { node, ttl, written, released } = isObject(value) ? value : {} as Record<string, Json>;
+  const { node, reservedIp, ttl, written, released } = isObject(value) ? value : {} as Record<string, Json>;
   return {
     node: typeof node === "string" ? node : undefined,
+    ...(typeof reservedIp === "string" ? { reservedIp } : {}),
     ttl: isSeconds(ttl) ? ttl : undefined,
     at: isSeconds(released) ? released : isSeconds(written) ? written : undefined,
     released: released !== undefined,
   };
+}
+
+/** What a word says of its lease; no word says nothing. */
+export function ownIn(word: Word | undefined): OwnWord {
+  const { node, reservedIp } = word ?? {};
+  return { node, ...(reservedIp === undefined ? {} : { reservedIp }) };
 }
 
 /**

@@ -14,16 +14,7 @@ import { HttpStore } from "./http_store.ts";
 export function openHttp(text: string, { clock, log, credentials }: Required<OpenOptions>): Store {
   const url = documentUrl(text);
   requireFitting(url, credentials);
-  if (url.protocol === "http:" && credentials.tokenFile !== undefined && !isLoopback(url.hostname)) {
-    const message = `The token goes to ${url.host} as plain text: whoever listens can use it`;
-    log.log("warning", `${message}; https: in --store protects it`, { code: "token-in-clear" });
-  }
   return new HttpStore(new HttpDocument(url, { clock, credentials }), { clock, log });
-}
-
-/** Whether nothing that is sent to this host of a URL leaves the machine. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function documentUrl(text: string): URL {

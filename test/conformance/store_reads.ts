@@ -22,6 +22,23 @@ export const storeReads: Cases = {
     assert.equal(made.node, "node-1");
   },
 
+  async "the address that a reservation was made for is kept beside the value, until a write leaves it out"(
+    { open },
+  ) {
+    const made = await open().create(lease(1, { ttl: undefined, reservedIp: "192.168.0.1" }));
+    const [read] = (await open().read()).records;
+    assert.equal(read!.reservedIp, "192.168.0.1");
+    assert.deepEqual(read!.value, lease(1).value);
+    const same = await open().update(lease(1, { ttl: undefined, reservedIp: "192.168.0.1" }), made.revision);
+    assert.equal(
+      (await open().renew(same.key, { expected: same.revision, ttl: 60 })).reservedIp,
+      "192.168.0.1",
+    );
+    const [{ revision }] = (await open().read()).records as [{ revision: number }];
+    await open().update(lease(1, { ttl: undefined }), revision);
+    assert.equal((await open().read()).records[0]!.reservedIp, undefined);
+  },
+
   async "a read with expiries says when each lease ends"(network) {
     const { open, now } = network;
     await open().create(lease(1, { ttl: 600 }));

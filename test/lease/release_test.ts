@@ -110,10 +110,16 @@ Deno.test("a running lease that is kept for its address stays so, and is a plain
   const { clock, store, take, record } = await setup();
   await take(1, { wish: subnet });
   await reserve(store, { subnet, self, clock, publicIp: "192.168.0.1" });
-  const { value } = (await record())!;
-  assert.equal((value as { ReservedIP?: string }).ReservedIP, "192.168.0.1");
+  const before = (await record())!;
+  assert.equal(before.reservedIp, "192.168.0.1");
+  assert.deepEqual(Object.keys(before.value as object), [
+    "PublicIP",
+    "PublicIPv6",
+    "BackendType",
+    "BackendData",
+  ]);
   await unreserve(store, { subnet, ttl: 60, clock });
-  assert.ok(!("ReservedIP" in ((await record())!.value as Record<string, unknown>)));
+  assert.equal((await record())!.reservedIp, undefined);
 });
 
 Deno.test("a release that loses to a renewal is tried again, and one that loses to another host is not", async () => {
@@ -156,12 +162,12 @@ Deno.test("an address that is none, or one in a lease that ends, reserves nothin
   const { clock, store, record } = await setup();
   const said = { PublicIP: "192.168.0.1", PublicIPv6: null, BackendType: "vxlan" };
   const odd = [
-    { ReservedIP: "\u001b[2J", ttl: undefined },
-    { ReservedIP: 7, ttl: undefined },
-    { ReservedIP: "192.168.0.9", ttl: 60 },
+    { reservedIp: "\u001b[2J", ttl: undefined },
+    { reservedIp: "7", ttl: undefined },
+    { reservedIp: "192.168.0.9", ttl: 60 },
   ];
-  for (const { ReservedIP, ttl } of odd) {
-    await store.create({ key: "10.5.9.0-24", value: { ...said, ReservedIP }, node: "node-1", ttl });
+  for (const { reservedIp, ttl } of odd) {
+    await store.create({ key: "10.5.9.0-24", value: said, node: "node-1", reservedIp, ttl });
     const lease = decodeRecord((await record())!);
     assert.ok(!isRefusal(lease) && lease.reservedIp === undefined && lease.publicIp === "192.168.0.1");
     await release(store, { subnet }, { clock });
