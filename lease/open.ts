@@ -1,6 +1,7 @@
 /** Stores by their URL, as the user writes it. */
 import { invalid } from "../net/errors.ts";
 import { isPrintable, quoted } from "../net/text.ts";
+import { DEFAULT_PREFIX } from "./etcd/endpoints.ts";
 import { openEtcd } from "./etcd/open_etcd.ts";
 import { FileStore } from "./file/file_store.ts";
 import { openHttp } from "./http/open_http.ts";
@@ -28,7 +29,7 @@ export function openStore(url: string, { clock, log, credentials = {} }: OpenOpt
     case "https":
       return openHttp(url, { clock, log, credentials });
     case undefined:
-      throw bad(url, "a scheme is missing", `--store file:${shownUrl(url) || "PATH"}`);
+      throw bad(url, "a scheme is missing", `--store ${probable(shownUrl(url))}`);
   }
   const near = SCHEMES.find((known) => isNear(scheme, known)) ?? "file";
   throw bad(url, `"${scheme}" is not a kind of store, did you mean "${near}"`, `--store ${near}:…`);
@@ -42,6 +43,14 @@ function filePath(url: string): string {
   // Damaged documents are moved aside; a mistyped path must not do that to just any file.
   if (!/[^/]\.json$/.test(path)) throw bad(url, "the path must end in .json");
   return path;
+}
+
+/** What is probably meant by a store without a scheme: `192.0.2.10:2379` is an etcd, anything else a file. */
+function probable(text: string): string {
+  const [, hosts, prefix = ""] = /^((?:[^/:,]+:\d+,?)+)(\/.*)?$/.exec(text) ?? [];
+  if (hosts !== undefined) return `etcd://${hosts}${prefix.length > 1 ? prefix : DEFAULT_PREFIX}`;
+  const path = text.startsWith("/") ? text : `/PATH/${text.replace(/^(?:\.{0,2}\/)+/, "")}`;
+  return `file:${path.endsWith(".json") ? path : `${path.replace(/\/$/, "")}/network.json`}`;
 }
 
 /** Whether two words are at most one insertion, deletion, replacement or swap of neighbours apart. */

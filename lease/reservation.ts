@@ -1,7 +1,6 @@
 /** Subnets that an administrator holds back: records without an end, in flannel's form. */
 import type { Json } from "../net/json.ts";
 import { encodeLease } from "./decode.ts";
-import { isObject } from "./go_json.ts";
 import type { Lease } from "./lease.ts";
 import type { NetworkConfig } from "./network.ts";
 import type { NewRecord } from "./store.ts";

@@ -15,7 +15,7 @@ export interface EtcdUrl {
 }
 
 /** flannel's `--etcd-prefix`, if it is not given. */
-const DEFAULT_PREFIX = "/coreos.com/network";
+export const DEFAULT_PREFIX = "/coreos.com/network";
 /** etcd's port for clients (IANA). */
 const DEFAULT_PORT = 2379;
 const MAX_ENDPOINTS = 16;
@@ -33,6 +33,14 @@ export function parseEtcdUrl(text: string): EtcdUrl {
   }
   if (rest.startsWith("?")) throw bad(text, "it has a query");
   if (rest.startsWith("#")) throw bad(text, "it has a fragment");
+  const within = /[a-z]+:\/\//i.exec(text.slice(text.indexOf("//") + 2))?.[0];
+  if (within !== undefined) {
+    throw bad(
+      text,
+      `it holds a second ${quoted(within)}: the hosts stand bare, after one ${scheme}://`,
+      `--store ${EXAMPLE}`,
+    );
+  }
   const hosts = authority.split(",");
   if (hosts.length > MAX_ENDPOINTS) {
     throw bad(text, `it names ${hosts.length} endpoints, ${MAX_ENDPOINTS} at most are used`);

@@ -34,7 +34,7 @@ export const storeReads: Cases = {
       (await open().renew(same.key, { expected: same.revision, ttl: 60 })).reservedIp,
       "192.168.0.1",
     );
-    const [{ revision }] = (await open().read()).records as [{ revision: number }];
+    const { revision } = (await open().read()).records[0]!;
     await open().update(lease(1, { ttl: undefined }), revision);
     assert.equal((await open().read()).records[0]!.reservedIp, undefined);
   },

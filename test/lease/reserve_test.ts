@@ -6,7 +6,6 @@ import { release } from "../../lease/release.ts";
 import { reserve, unreserve } from "../../lease/reserve.ts";
 import type { LeaseRecord, NewRecord } from "../../lease/store.ts";
 import { makeView, unclaimedIn } from "../../lease/view.ts";
-import type { Json } from "../../net/json.ts";
 import { silent } from "../../net/log.ts";
 import { fails } from "../conformance/store_suite.ts";
 import { FakeClock, letTimePass } from "../lib/fake_clock.ts";
