@@ -2,11 +2,13 @@
 import { decodeRecord, isRefusal } from "../lease/decode.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
 import type { Snapshot } from "../lease/store.ts";
+import { secretInClear } from "../lease/remote/in_clear.ts";
 import { messageOf } from "../net/errors.ts";
 import { withStore } from "./context.ts";
 import { type Finding, printFindings } from "./findings.ts";
 import type { AnyCommand, Runner } from "./cli.ts";
 import { type Call, leaf } from "./leaf.ts";
+import { credentialsOf } from "./settings.ts";
 
 export function checkCommand(run: Runner): AnyCommand {
   return leaf(
@@ -27,9 +29,16 @@ async function checkStore({ context, format, header }: Call): Promise<number> {
     const snapshot = await store.read();
     return { snapshot, findings: await store.inspect() };
   });
+  const { settings } = context;
+  const clear = secretInClear(settings.store, credentialsOf(settings));
   return printFindings(format, {
     schema: "store-check",
-    items: worstFirst([...findings, ...configFindings(snapshot), ...recordFindings(snapshot)]),
+    items: worstFirst([
+      ...findings,
+      ...(clear === undefined ? [] : [clear]),
+      ...configFindings(snapshot),
+      ...recordFindings(snapshot),
+    ]),
     empty: "the store is well; flan lease check looks at the leases together",
     extra: {
       store: context.settings.store,

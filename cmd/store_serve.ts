@@ -1,6 +1,6 @@
 /** `flan store serve`: the local file store, shared with other hosts over HTTP. */
 import { FileStore } from "../lease/file/file_store.ts";
-import { isLoopback } from "../lease/http/open_http.ts";
+import { isLoopback } from "../lease/remote/in_clear.ts";
 import { serve, type ServeOptions } from "../lease/http/serve.ts";
 import { openStore } from "../lease/open.ts";
 import { invalid, messageOf } from "../net/errors.ts";

@@ -7,6 +7,7 @@ import { knownDocument, knownNetwork } from "../agent/known_network.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { ownLease, statusOf } from "../agent/status.ts";
 import { openGround, wireAgent } from "../agent/wire.ts";
+import { secretInClear } from "../lease/remote/in_clear.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
@@ -19,6 +20,7 @@ import type { Format } from "./output.ts";
 import { printOwnLease, requireField } from "./own_lease.ts";
 import { alreadyRunning, joinedWith, lockOrRunning } from "./running.ts";
 import { listenForSignals, type Signals } from "./signals.ts";
+import { credentialsOf } from "./settings.ts";
 import { startNetwork } from "./start_network.ts";
 
 export function command(run: Runner): AnyCommand {
@@ -91,6 +93,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       control.catch(() => {}); // awaited below
     }
     const ground = openGround(settings.store, storeOptions(context));
+    warnOfClear(context);
     try {
       const early = await Promise.race([
         startNetwork(context, ground).then(() => undefined),
@@ -127,6 +130,12 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
     signals.close();
     await control.catch(() => {});
   }
+}
+
+/** The agent's log says it once; other commands only use what the agent uses, and `flan store check` tells it, too. */
+function warnOfClear({ settings, log }: Context): void {
+  const clear = secretInClear(settings.store, credentialsOf(settings));
+  if (clear !== undefined) log.log("warning", `${clear.message}; ${clear.hint}`, { code: clear.code });
 }
 
 /** The `flan up --detach` that waited may have been interrupted; the network works, and its agent stays. */

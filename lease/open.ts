@@ -17,7 +17,8 @@ const SCHEMES = ["file", "etcd", "etcds", "http", "https"];
  * anything else, with what is probably meant, and for credentials that do not fit.
  */
 export function openStore(url: string, { clock, log, credentials = {} }: OpenOptions): Store {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  // A port may follow the name of a host, and never a scheme.
+  const scheme = /^([a-z][a-z0-9+.-]*):(?!\d)/i.exec(url)?.[1]?.toLowerCase();
   if (!isPrintable(url) || url.length > 4000) throw bad(url, "it is not printable");
   switch (scheme) {
     case "file":
