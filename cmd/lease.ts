@@ -62,7 +62,8 @@ const own: readonly Command[] = [
     args: [any],
     settings: holdsLease,
     formats,
-    after: "Beside a running agent no other --lease-ttl than the agent's is accepted.",
+    after: "Beside a running agent no other --lease-ttl than the agent's is accepted.\n" +
+      "Exits with 1 where SUBNET is another's.",
   }, renewLease],
   [{
     name: "release",
@@ -71,7 +72,7 @@ const own: readonly Command[] = [
     settings: [],
     formats: changeFormats,
     after: "A reservation stays reserved for whom it was made. The subnet of another host\n" +
-      "is taken away with flan lease revoke; one that this host's agent uses, with\nflan down.",
+      "is taken away with flan lease revoke; one that this host's agent uses, with\nflan down. Exits with 1 where SUBNET is another's.",
   }, releaseLease],
 ];
 

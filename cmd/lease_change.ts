@@ -60,6 +60,9 @@ export async function renewLease({ context, format, header, args: [subnet] }: Ca
     const own = requireOwn(network, { wanted, node, store: settings.store, verb: "renew" });
     const { publicIp, backendType, backendData } = own;
     const claim = { node: node!, publicIp, backendType, backendData, ttl: await ttlFor(own, context) };
+    if (own.expires === undefined && context.sources.leaseTtl === "flag") {
+      console.error(`flan: ${own.subnet} is a reservation and has no end, so --lease-ttl changes nothing`);
+    }
     const lease = await renew(store, own, claim);
     await withKernel(context, async (kernel) => {
       const host = await observeHost(kernel, { ...network, options: settings });
@@ -107,7 +110,7 @@ interface Wanted {
   readonly verb: "renew" | "release";
 }
 
-/** This host's lease, which must be the one that was named. Throws `no` or `invalid`. */
+/** This host's lease, which must be the one that was named. Throws `no` or `failed`. */
 function requireOwn(network: StoredNetwork, { wanted, node, store, verb }: Wanted): Lease {
   const own = ownLeaseIn(network, node);
   if (wanted === undefined) {
@@ -127,7 +130,11 @@ function requireOwn(network: StoredNetwork, { wanted, node, store, verb }: Wante
         : `it belongs to node ${found.lease.node} at ${found.lease.publicIp}`,
       `flan lease revoke ${wanted} takes it away`,
     ];
-  throw invalid(`lease.${verb}`, `Cannot ${verb} ${wanted}: ${why}`, verb === "release" ? hint : undefined);
+  throw new FlanError(`Cannot ${verb} ${wanted}: ${why}`, {
+    op: `lease.${verb}`,
+    code: "failed",
+    hint: verb === "release" ? hint : undefined,
+  });
 }
 
 /**

@@ -14,7 +14,7 @@ export async function checkAllLeases({ context, format, header }: Call): Promise
   const { snapshot, config } = stored;
   return printFindings(format, {
     schema: "lease-check",
-    items: checkLeases({ snapshot, network: config, node, unreachable: unreachable(stored) }),
+    items: checkLeases({ snapshot, network: config, node, unreachable: unreachableIn(stored) }),
     empty: "every lease is well",
     extra: { leases: snapshot.records.length, revision: snapshot.revision },
   }, header);
@@ -42,7 +42,8 @@ const NOWHERE: Lease = {
   revision: 0,
 };
 
-function unreachable({ snapshot, config, backend }: StoredNetwork): readonly Refusal[] {
+/** The valid leases that the network's backend cannot use on any host. */
+export function unreachableIn({ snapshot, config, backend }: StoredNetwork): readonly Refusal[] {
   const view = makeView(snapshot, { node: NOBODY.node, network: config });
   return backend.plan({ ...view, own: NOWHERE }, NOBODY).refused;
 }

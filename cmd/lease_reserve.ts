@@ -57,7 +57,7 @@ export async function unreserveSubnet({ context, format, args: [text = ""] }: Ca
 function reservedText(subnet: string, { how, lease }: Outcome): string {
   const whom = lease === undefined ? "" : holder(lease);
   if (how === "same") return `${subnet} is reserved already ${whom}`;
-  return how === "kept" ? `${subnet} stays reserved ${whom}` : `reserved ${subnet} ${whom}`;
+  return how === "kept" ? `made the lease ${subnet} a reservation ${whom}` : `reserved ${subnet} ${whom}`;
 }
 
 function unreservedText(subnet: string, { how, lease }: Outcome): string {

@@ -44,6 +44,12 @@ export async function revokeLease({ context, format, flags, args: [text = ""] }:
       text: `revoked ${holders}${stays(revoked, self)}`,
       ...(reservation && { lease: leaseNow(reservation, { config, self }) }),
     });
+    if (reservation === undefined) {
+      console.error(
+        "flan: An agent that runs there takes a subnet again at once, the same one if nobody is faster; " +
+          `flan lease reserve ${subnet} keeps it off`,
+      );
+    }
     return exit.done;
   });
 }

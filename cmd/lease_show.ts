@@ -9,7 +9,8 @@ import { readNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
 import { epochSeconds, remaining } from "./lease_end.ts";
-import { type Item, itemDocument, leasesOf, noteOf, subnetOf } from "./lease_items.ts";
+import { type Item, itemDocument, leasesOf, noteOf as noteOfLease, subnetOf } from "./lease_items.ts";
+import { unreachableIn } from "./lease_check.ts";
 import { type Column, printList } from "./output.ts";
 import { noLease, printOwnLease } from "./own_lease.ts";
 import { subnetArgument } from "./subnet_argument.ts";
@@ -19,6 +20,12 @@ export async function listLeases({ context, format, header }: Call): Promise<num
   const network = await withStore(context, (store) => readNetwork(store, { expiries: true }));
   const now = context.clock.now();
   const items = leasesOf(network, node);
+  // Valid, and of no use to this network's backend: `routes` refuses it for the same reason.
+  const unusable = new Map(unreachableIn(network).map((refusal) => [refusal.subnet, refusal]));
+  const noteOf = (item: Item) => {
+    const refusal = unusable.get(subnetOf(item));
+    return refusal === undefined ? noteOfLease(item) : `${refusal.code}: ${refusal.reason}`;
+  };
   const columns: Column<Item>[] = [
     { name: "SUBNET", cell: subnetOf },
     { name: "PUBLIC-IP", cell: ({ lease }) => lease?.publicIp === "0.0.0.0" ? undefined : lease?.publicIp },
@@ -33,7 +40,7 @@ export async function listLeases({ context, format, header }: Call): Promise<num
     { name: "NOTE", cell: noteOf },
   ];
   const epoch = { name: "EXPIRES", cell: ({ lease }: Item) => epochSeconds(lease?.expires) };
-  const code = { name: "REASON", cell: ({ refusal }: Item) => refusal?.code };
+  const code = { name: "REASON", cell: (item: Item) => (item.refusal ?? unusable.get(subnetOf(item)))?.code };
   printList(format, {
     schema: "leases",
     items,

@@ -179,12 +179,18 @@ Deno.test({
     assert.equal(await subnet(), "10.5.1.0/24");
     assert.match(
       (await one.ok(["lease", "reserve", "10.5.1.0/24"])).stdout,
-      /^10\.5\.1\.0\/24 stays reserved for node/,
+      /^made the lease 10\.5\.1\.0\/24 a reservation for node/,
     );
+    const endless = await one.ok(["lease", "renew", "--lease-ttl", "60"]);
+    assert.equal(
+      endless.stderr,
+      "flan: 10.5.1.0/24 is a reservation and has no end, so --lease-ttl changes nothing\n",
+    );
+    assert.equal((await one.ok(["lease", "renew"])).stderr, "");
     const released = await one.ok(["lease", "release"]);
     assert.equal(released.stdout, "released 10.5.1.0/24, which stays reserved for this host\n");
     assert.match((await one.ok(["lease", "get"], 3)).stderr, /^flan: This host has no lease in/);
-    const reserved = await one.ok(["lease", "renew", "10.5.1.0/24"], 2);
+    const reserved = await one.ok(["lease", "renew", "10.5.1.0/24"], 1);
     assert.match(reserved.stderr, /: it is a reservation that nobody has claimed\n$/);
     assert.equal(await subnet(), "10.5.1.0/24");
     await one.ok(["lease", "unreserve", "10.5.1.0/24"]);

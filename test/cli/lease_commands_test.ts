@@ -86,7 +86,10 @@ Deno.test("another's running lease is kept for its holder, and taken from it wit
   using host = new Host();
   const before = host.leases()["10.5.2.0-24"]!;
   const kept = await host.ok(["lease", "reserve", "10.5.2.0/24", "--for", "22222222222222bb"]);
-  assert.equal(kept.stdout, "10.5.2.0/24 stays reserved for node 22222222222222bb at 192.0.2.2\n");
+  assert.equal(
+    kept.stdout,
+    "made the lease 10.5.2.0/24 a reservation for node 22222222222222bb at 192.0.2.2\n",
+  );
   const { revision: _, expires: __, ...same } = { revision: 0, ...before };
   const { revision: ___, ...now } = { revision: 0, ...host.leases()["10.5.2.0-24"]! };
   assert.deepEqual(now, same);
@@ -143,6 +146,35 @@ Deno.test("lease check says what the backend refuses, though the lease is valid"
   Deno.writeTextFileSync(host.store, Deno.readTextFileSync(host.store).replace("c6:d2:32:6f:8f:02", "zz"));
   const { stdout } = await host.ok(["lease", "check", "-o", "tsv"], 3);
   assert.match(stdout, /^10\.5\.2\.0\/24\tbad-backend-data\thigh\tNo host can reach .*VtepMAC "zz"/m);
+});
+
+Deno.test("a lease of another backend is noted in the list, and lease check knows it", async () => {
+  using host = new Host();
+  const text = Deno.readTextFileSync(host.store);
+  const other = text.replace(/("10\.5\.3\.0-24":.*"BackendType":)"vxlan"/, '$1"host-gw"');
+  assert.notEqual(other, text);
+  Deno.writeTextFileSync(host.store, other);
+  const why = /other-backend: its backend is "host-gw", not "vxlan"$/;
+  const list = (await host.ok(["lease", "list"])).stdout.split("\n");
+  assert.match(list.find((line) => line.startsWith("10.5.3.0/24"))!, why);
+  assert.equal(list.filter((line) => line.includes("other-backend")).length, 1);
+  assert.match(
+    (await host.ok(["lease", "list", "-o", "tsv"])).stdout,
+    /^10\.5\.3\.0\/24\t.*\tother-backend$/m,
+  );
+  assert.match(
+    (await host.ok(["lease", "check", "-o", "tsv"], 3)).stdout,
+    /^10\.5\.3\.0\/24\tother-backend\thigh/m,
+  );
+});
+
+Deno.test("whoever revokes a lease is told that its agent takes one again, and what keeps it off", async () => {
+  using host = new Host();
+  const { stderr } = await host.ok(["lease", "revoke", "10.5.2.0/24", "--yes"]);
+  assert.match(
+    stderr,
+    /takes a subnet again at once, the same one if nobody is faster; flan lease reserve 10\.5\.2\.0\/24/,
+  );
 });
 
 Deno.test("gc removes what nobody can read, with --yes only, forgets what is old, and leaves all else", async () => {

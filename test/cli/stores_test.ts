@@ -30,7 +30,7 @@ const steps: readonly Step[] = [
   ["lease acquire --subnet 10.5.7.0/24 -o value=subnet", 0, "10.5.7.0/24\n"],
   ["lease get -o env", 0, /^FLANNEL_SUBNET=10\.5\.7\.1\/24$/m],
   ["lease renew --lease-ttl 2h -o value=subnet", 0, "10.5.7.0/24\n"],
-  ["lease reserve 10.5.7.0/24", 0, /^10\.5\.7\.0\/24 stays reserved for node/],
+  ["lease reserve 10.5.7.0/24", 0, /^made the lease 10\.5\.7\.0\/24 a reservation for node/],
   ["lease reserve 10.5.7.0/24", 0, /^10\.5\.7\.0\/24 is reserved already for node/],
   ["lease release", 0, "released 10.5.7.0/24, which stays reserved for this host\n"],
   ["lease acquire -o value=reservation", 0, "true\n"],
