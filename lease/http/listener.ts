@@ -182,6 +182,10 @@ function listen(
 }
 
 function refused(where: string, error: unknown): FlanError {
+  if (messageOf(error).includes("KeyMismatch")) {
+    const message = "Cannot serve over TLS: --tls-key is not the key of the certificate in --tls-cert";
+    return new FlanError(message, { op: "store.serve", code: "invalid", cause: error });
+  }
   const code = error instanceof Deno.errors.PermissionDenied
     ? "not-permitted"
     : error instanceof Deno.errors.InvalidData || error instanceof TypeError

@@ -53,6 +53,21 @@ Deno.test("a server with TLS and a token is used by whoever trusts its authority
   await fails(served.store({ credentials: { ca: `${served.dir}/ca.pem` } }).read(), "store-denied");
 });
 
+Deno.test("a key of another certificate is refused as what it is", async () => {
+  const started = ServedStore.start(async (dir) => {
+    const authority = await Authority.make(dir);
+    const [one, other] = [
+      await authority.issue("server", { names }),
+      await authority.issue("other", { names }),
+    ];
+    return { tls: { cert: one.cert, key: other.key } };
+  });
+  await assert.rejects(started, {
+    code: "invalid",
+    message: "Cannot serve over TLS: --tls-key is not the key of the certificate in --tls-cert",
+  });
+});
+
 Deno.test("a server serves on with a new certificate when its files are exchanged, and with the old one meanwhile", async () => {
   const log = new Lines();
   await using served = await ServedStore.start(async (dir) => {
