@@ -26,7 +26,7 @@ const refused: [url: string, says: RegExp, hint: RegExp | undefined][] = [
   ["htps://h", /did you mean "http/, /http/],
   ["redis://h", /"redis" is not a kind of store/, /file:/],
   ["/var/lib/flan/network.json", /a scheme is missing$/, /file:\/var\/lib\/flan\/network\.json$/],
-  ["", /a scheme is missing$/, /file:PATH$/],
+  ["", /a scheme is missing$/, /file:\/PATH\/network\.json$/],
 ];
 
 for (const [url, says, hint] of refused) {

@@ -71,7 +71,7 @@ const refused: [text: string, says: RegExp, hint?: RegExp][] = [
   ["etcd://a..b/a", /: "a\.\.b" is not the name of a host$/],
   ["etcd://bücher/a", /: "bücher" is not the name of a host$/],
   [`etcd://${"a".repeat(64)}/a`, /is not the name of a host$/],
-  ["etcd://http://h1:2379/a", /: "" is not a port/],
+  ["etcd://http://h1:2379/a", /: it holds a second "http:\/\/"/, /^--store etcd:\/\/h1:2379/],
   ["etcd://h1,H1:2379/a", /: it names h1:2379 twice$/],
   [`etcd://${Array.from({ length: 17 }, (_, i) => `h${i}`).join()}/a`, /: it names 17 endpoints, 16 at most/],
   ["etcd://h1/a/../b", /: its prefix has the part "\.\."$/],
