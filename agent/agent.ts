@@ -249,7 +249,8 @@ export class Agent {
       device,
       underlay: this.#host.underlay.link,
       network: config.network,
-      searching: this.health.has("underlay-missing") || this.health.has("foreign-link"),
+      searching: this.health.has("underlay-missing") || this.health.has("foreign-link") ||
+        this.#view.refused.some(({ code }) => code === "covers-host"),
     });
     if (reason === undefined) return;
     this.#overlay.reconciler.note(event);

@@ -9,7 +9,7 @@ export interface Scope {
   /** The link that carries the tunnel. */
   readonly underlay: string;
   readonly network: Cidr;
-  /** Whether something we need is missing, so that any new link or address may be the one. */
+  /** Whether something is missing or in the way, so that any link or address that comes or goes may be the one. */
   readonly searching: boolean;
 }
 

@@ -215,3 +215,18 @@ Deno.test("on demand: an address of nobody is left unanswered", async () => {
   const entry = host.kernel.stack.objects.get("neighbour 10.5.200.9 dev flan.1") as Neighbour;
   assert.equal(entry.mac, "");
 });
+
+Deno.test("a peer whose subnet holds an address of this host is one as soon as the address is gone", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const bridge: KernelObject = { kind: "address", link: "eth1", address: "10.5.2.1/32" };
+  host.kernel.stack.add({ ...host.kernel.stack.link("eth0")!, name: "eth1" });
+  host.kernel.stack.add(bridge);
+  await network.clock.advance(31_000);
+  const peer = await network.peer(2, { wish: "10.5.2.0/24" });
+  await network.clock.advance(1000);
+  assert.deepEqual([host.codes, host.keys("route")], [["lease-refused"], []]);
+  host.kernel.stack.delete(bridge);
+  await network.clock.advance(2000);
+  assert.deepEqual([host.codes, host.keys("route")], [[], [`route ${peer.subnet} metric 0`]]);
+});
