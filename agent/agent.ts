@@ -148,6 +148,8 @@ export class Agent {
     this.#keeping.look({ snapshot: this.#snapshot, claim: this.#claim(), config });
     await this.#keeping.settle(stop);
     this.#judge(judgeLease(this.#keeping.kept));
+    // What this host has in a subnet that was its own, a bridge for instance, stands in its new holder's way.
+    if (this.#keeping.own?.subnet !== this.#view.own?.subnet) await this.#lookAtHost();
     await this.#reconcile({ resync: looks(reasons) });
     if (this.#report.resynced) this.#pace.looked(begun);
     await this.#publish().then(

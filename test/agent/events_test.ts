@@ -230,3 +230,17 @@ Deno.test("a peer whose subnet holds an address of this host is one as soon as t
   await network.clock.advance(2000);
   assert.deepEqual([host.codes, host.keys("route")], [[], [`route ${peer.subnet} metric 0`]]);
 });
+
+Deno.test("a lost subnet's new holder is refused at once where a bridge of this host still has its address", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  host.kernel.stack.add({ ...host.kernel.stack.link("eth0")!, name: "cni0" });
+  const gateway = host.subnet!.replace(".0/24", ".1/32");
+  host.kernel.stack.add({ kind: "address", link: "cni0", address: gateway });
+  host.store.away = true;
+  await network.remove(host.subnet!);
+  await network.peer(2, { wish: host.subnet! });
+  host.store.away = false;
+  await network.clock.advance(20_000);
+  assert.deepEqual(host.codes, ["lease-lost", "lease-refused"]);
+});
