@@ -134,6 +134,8 @@ export interface Moment extends Pick<Passage, "node" | "network"> {
 /** The lingering peers of one agent. */
 export class Linger {
   #list: readonly Lingering[] = [];
+  /** What {@link records} says, and from which list it was made. */
+  #records = { list: this.#list, records: new Map<string, LeaseRecord>() };
   #last: Snapshot | undefined;
   #isHeld = false;
   #hasNew = false;
@@ -145,7 +147,11 @@ export class Linger {
 
   /** Those who linger, by their subnet. */
   get records(): ReadonlyMap<string, LeaseRecord> {
-    return new Map(this.#list.map(({ record }) => [subnetOfKey(record.key) ?? "", record]));
+    if (this.#records.list !== this.#list) {
+      const records = new Map(this.#list.map(({ record }) => [subnetOfKey(record.key) ?? "", record]));
+      this.#records = { list: this.#list, records };
+    }
+    return this.#records.records;
   }
 
   get isHeld(): boolean {

@@ -13,7 +13,8 @@ export class Wake<Reason> {
   /** Notes a reason and wakes the loop. A reason that is noted already costs nothing. */
   because(reason: Reason): void {
     this.#pending.add(reason);
-    this.#arrived.abort();
+    // With a reason of its own: an exception with its stack would be made at every wake otherwise.
+    this.#arrived.abort("arrived");
   }
 
   /** Resolves to the reasons that came, at once if there are any, or to none after `ms`. */

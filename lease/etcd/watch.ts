@@ -152,7 +152,7 @@ class Follower {
         this.#bell.ring();
       }
     } finally {
-      over.abort();
+      over.abort("the stream ended");
     }
     if (!isCreated && !this.#signal.aborted) throw trouble("the watch ended before it began");
     // A server that stopped in good order may be another one when it is there again, and so may any after a long sleep.

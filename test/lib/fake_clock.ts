@@ -101,7 +101,12 @@ export class FakeClock implements Clock {
       await this.turn();
     }
     this.#pass(end - this.#elapsed);
-    await this.turn();
+    await this.passed();
+  }
+
+  /** At the end of a time that has passed. */
+  protected passed(): Promise<void> {
+    return this.turn();
   }
 
   /** Moves the wall clock alone, as an administrator or NTP does; no sleep ends by it. */

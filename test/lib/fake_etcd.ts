@@ -269,7 +269,7 @@ export class FakeEtcd {
     for (const { deadline } of this.#leases.values()) first = Math.min(first, deadline);
     const at = Math.ceil(first / STEP) * STEP;
     if (this.#timer !== undefined && this.#timer.at <= at) return;
-    this.#timer?.over.abort();
+    this.#timer?.over.abort("another lease ends first");
     if (at === Infinity) return;
     const timer = { at, over: new AbortController() };
     this.#timer = timer;

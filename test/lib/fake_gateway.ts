@@ -112,7 +112,7 @@ export class FakeGateway implements Gateway {
       }
     } finally {
       leave();
-      over.abort();
+      over.abort("the watch is over");
       this.#streams.delete(stream);
       signal.removeEventListener("abort", close);
     }

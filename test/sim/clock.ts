@@ -20,6 +20,12 @@ export class WorldClock extends FakeClock {
     do await super.turn(); while (this.#turns > 0);
     this.settled();
   }
+
+  /** After the last sleep that ended everything came to rest already. */
+  protected override passed(): Promise<void> {
+    this.settled();
+    return Promise.resolve();
+  }
 }
 
 /** The wall clock of one machine. */

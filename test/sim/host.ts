@@ -33,6 +33,8 @@ const foreign: readonly KernelObject[] = [
   { kind: "link", name: "br0", type: "bridge", alias: "", mac: "02:00:00:00:00:bb", mtu: 1500, up: true },
 ];
 
+const foreignKeys = foreign.map(keyOf);
+
 /** Milliseconds until whoever starts a process that ended starts it again (`RestartSec`). */
 const RESTART_MS = 5000;
 
@@ -108,8 +110,8 @@ export class SimHost {
 
   get inTouch(): boolean {
     // A store without a network is as good as none.
-    const hasNetwork = this.#world.etcd.keys.get(`${PREFIX}/config`) !== undefined;
-    return hasNetwork && this.life !== undefined && this.life.running && this.life.link.inTouch;
+    return this.life !== undefined && this.life.running && this.life.link.inTouch &&
+      this.#world.etcd.keys.get(`${PREFIX}/config`) !== undefined;
   }
 
   /** How its network reaches etcd. */
@@ -130,9 +132,9 @@ export class SimHost {
 
   /** What is not flan's and is not any more as it was. */
   get spoiled(): KernelObject | undefined {
-    return foreign.find((object) => {
-      const found = this.stack.objects.get(keyOf(object));
-      return found === undefined || !sameObject(found, object);
+    return foreign.find((object, i) => {
+      const found = this.stack.objects.get(foreignKeys[i]!);
+      return found !== object && (found === undefined || !sameObject(found, object));
     });
   }
 

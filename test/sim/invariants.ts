@@ -3,6 +3,7 @@ import { drift } from "../../kernel/drift.ts";
 import { aliasOf, keyOf } from "../../kernel/state.ts";
 import { decodeRecord, isRefusal } from "../../lease/decode.ts";
 import { isObject } from "../../lease/go_json.ts";
+import type { Snapshot } from "../../lease/store.ts";
 import { covers, formatCidr, parseCidr } from "../../net/ip.ts";
 import type { Json } from "../../net/json.ts";
 import type { SimHost } from "./host.ts";
@@ -17,6 +18,7 @@ const MINUTE_MS = 60_000;
 const ATTEMPT_MS = 5000;
 
 const LEASES = `${PREFIX}/subnets/`;
+const ALL_LEASES = { start: LEASES, end: `${PREFIX}/subnets0` };
 
 export class Invariants {
   readonly #world: World;
@@ -36,6 +38,7 @@ export class Invariants {
   readonly #known = new Map<SimHost, unknown>();
   /** What hosts that cannot reach etcd want, from when they lost it. */
   readonly #frozenPlans = new Map<SimHost, string>();
+  readonly #texts = new WeakMap<Snapshot, string>();
   /** Routes that must not go, by host. */
   readonly flowing = new Map<SimHost, ReadonlySet<string>>();
 
@@ -75,9 +78,12 @@ export class Invariants {
   checkKernels(): void {
     const bySubnet = new Map<string, SimHost>();
     const doubled = new Set<string>();
+    const stored = this.#world.etcd.keys.range(ALL_LEASES, 0).map(({ key, mod }) =>
+      `${key.slice(LEASES.length)} ${mod}`
+    ).join();
     for (const host of this.#world.hosts) {
       this.#checkCutOff(host);
-      this.#checkView(host);
+      this.#checkView(host, stored);
       const { spoiled } = host;
       if (spoiled !== undefined) this.#fail(`${host.name}: ${keyOf(spoiled)} is not as it was`);
       const subnet = host.inTouch && !host.codes.includes("kernel-refuses") ? addressOf(host) : undefined;
@@ -99,17 +105,24 @@ export class Invariants {
   }
 
   /** Whoever has heard everything knows what there is, and at which revision. */
-  #checkView(host: SimHost): void {
-    const now = this.#world.clock.monotonic();
+  #checkView(host: SimHost, stored: string): void {
     if (!host.inTouch) return void this.#blind.delete(host);
-    const stored = this.#world.admin.list("subnets/").map(({ key, mod }) =>
-      `${key.slice(LEASES.length)} ${mod}`
-    );
-    const known = host.agent!.state.snapshot.records.map(({ key, revision }) => `${key} ${revision}`);
-    if (stored.join() === known.join()) return void this.#blind.delete(host);
+    const known = this.#knownTo(host.agent!.state.snapshot);
+    if (stored === known) return void this.#blind.delete(host);
+    const now = this.#world.clock.monotonic();
     const since = this.#blind.get(host) ?? now;
     this.#blind.set(host, since);
     if (now - since > ATTEMPT_MS) this.#fail(`${host.name} knows ${known}, and there is ${stored}`);
+  }
+
+  /** The keys and revisions of a snapshot; agents that have nothing new to see keep theirs. */
+  #knownTo(snapshot: Snapshot): string {
+    let text = this.#texts.get(snapshot);
+    if (text === undefined) {
+      text = snapshot.records.map(({ key, revision }) => `${key} ${revision}`).join();
+      this.#texts.set(snapshot, text);
+    }
+    return text;
   }
 
   /** Another host in whose name the subnet stands in the store. */
@@ -202,8 +215,9 @@ export class Invariants {
       return;
     }
     const { network } = agent.state.config;
-    // Whoever moves with the network to other addresses has lost nothing.
+    // Whoever moves with the network to other addresses, and perhaps back again, has lost nothing.
     const said = before === undefined || !covers(network, parseCidr(before)) ||
+      host.log.some(({ message }) => message.startsWith(`Gave back ${before}: `)) ||
       agent.health.has("lease-lost") ||
       host.log.some(({ fields, message }) => fields.code === "lease-lost" && !message.startsWith("Well"));
     const now = this.#world.clock.monotonic();

@@ -93,7 +93,7 @@ export class Link implements Gateway {
   }
 
   close(): void {
-    this.#streams.abort();
+    this.#streams.abort("the process ended");
     this.#parts.gateway.close();
   }
 

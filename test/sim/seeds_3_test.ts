@@ -1,3 +1,0 @@
-import { testSeeds } from "./seeds.ts";
-
-testSeeds({ first: 3, step: 4 });
