@@ -35,6 +35,8 @@ const foreign: readonly KernelObject[] = [
 
 const foreignKeys = foreign.map(keyOf);
 
+const CONFIG = `${PREFIX}/config`;
+
 /** Milliseconds until whoever starts a process that ended starts it again (`RestartSec`). */
 const RESTART_MS = 5000;
 
@@ -111,7 +113,7 @@ export class SimHost {
   get inTouch(): boolean {
     // A store without a network is as good as none.
     return this.life !== undefined && this.life.running && this.life.link.inTouch &&
-      this.#world.etcd.keys.get(`${PREFIX}/config`) !== undefined;
+      this.#world.etcd.keys.get(CONFIG) !== undefined;
   }
 
   /** How its network reaches etcd. */

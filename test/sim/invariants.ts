@@ -52,12 +52,11 @@ export class Invariants {
     const { hosts } = this.#world;
     const bySubnet = new Map<string, SimHost>();
     for (const host of hosts) {
-      this.#checkLog(host);
-      this.#checkLoss(host);
-      this.#checkFlow(host);
-      if (!host.inTouch) continue;
       const { subnet } = host;
-      if (subnet === undefined) continue;
+      this.#checkLog(host);
+      this.#checkLoss(host, subnet);
+      this.#checkFlow(host);
+      if (subnet === undefined || !host.inTouch) continue;
       const other = bySubnet.get(subnet);
       const rival = other === undefined ? this.#holder(host, subnet) : other.name;
       bySubnet.set(subnet, host);
@@ -207,10 +206,10 @@ export class Invariants {
   }
 
   /** A subnet that is another one, or none, was said to be lost, as soon as it is known what there is instead. */
-  #checkLoss(host: SimHost): void {
+  #checkLoss(host: SimHost, subnet: string | undefined): void {
     const { agent } = host;
     const before = host.lastSubnet;
-    if (agent === undefined || host.subnet === before) {
+    if (agent === undefined || subnet === before) {
       this.#silent.delete(host);
       return;
     }
@@ -223,9 +222,9 @@ export class Invariants {
     const now = this.#world.clock.monotonic();
     const since = host.life!.link.underWay > 0 ? now : this.#silent.get(host) ?? now;
     this.#silent.set(host, since);
-    if (said) host.lastSubnet = host.subnet;
+    if (said) host.lastSubnet = subnet;
     else if (now - since > ATTEMPT_MS) {
-      this.#fail(`${host.name} has ${host.subnet}, not ${before}, and does not say so`);
+      this.#fail(`${host.name} has ${subnet}, not ${before}, and does not say so`);
     }
   }
 

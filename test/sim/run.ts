@@ -23,7 +23,7 @@ const PAUSES = [0, 20, 500, 3000, 10_000, 30_000];
 Error.stackTraceLimit = 0;
 
 /** Runs a seed to its end, or until something is not as it must be. */
-export async function run({ seed, rounds = 16 }: RunOptions): Promise<Outcome> {
+export async function run({ seed, rounds = 14 }: RunOptions): Promise<Outcome> {
   const count = sizeOf(seed);
   const isFull = seed % 9 === 4;
   const last = isFull ? count - 1 : 250;
