@@ -6,7 +6,7 @@ import { Load, MAX_KEYS, tooMuch } from "./load.ts";
 import { badReply, type Header, headerOf, integer, type KeyValue, keyValueOf, objects } from "./fields.ts";
 
 /** A lease and its word have some 350 bytes as JSON: a page has about 1.5 MB, and 10,000 leases are 5 pages. */
-export const PAGE = 4096;
+const PAGE = 4096;
 /** How often the pages are begun again because etcd was compacted meanwhile. */
 const ATTEMPTS = 3;
 
