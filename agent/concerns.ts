@@ -31,6 +31,8 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
           event.link === scope.underlay || event.former === scope.underlay || scope.searching
         ? "host"
         : undefined;
+    case "proxy":
+      return "kernel";
     case "nexthop":
       return onDevice || event.protocol === ROUTE_PROTOCOL ? "kernel" : undefined;
     case "neighbour":

@@ -5,6 +5,7 @@
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import type { View } from "../lease/view.ts";
+import type { Feature } from "../kernel/kernel.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import type { Json } from "../net/json.ts";
 
@@ -37,6 +38,8 @@ export interface Underlay {
 export interface Backend {
   /** flannel's canonical name, as it stands in leases. */
   readonly type: string;
+  /** What not every host has and this backend needs. */
+  readonly needs: readonly Feature[];
   /**
    * Checks the config's backend options. Throws `invalid` with key and value; returns a sentence for every
    * option that this host ignores (a network shared with flannel may carry options of flannel's own).
@@ -53,7 +56,7 @@ export interface Backend {
 }
 
 export interface Plan {
-  /** In the order in which they are made: link, sysctl, address, nexthop, FDB, neighbour, route. */
+  /** In the order in which they are made: link, sysctl, address, proxy and its routes, nexthop, FDB, neighbour, route. */
   readonly objects: readonly KernelObject[];
   readonly peers: readonly PeerPlan[];
   /** Leases that the view accepts and this backend cannot use. */
@@ -62,7 +65,7 @@ export interface Plan {
 
 export interface PeerPlan {
   readonly lease: Lease;
-  /** How its packets go: `vxlan`, `direct`. */
+  /** How its packets go: `vxlan`, `udp`. */
   readonly way: string;
   /** Keys (`keyOf`) of the objects that this peer needs. */
   readonly keys: readonly string[];

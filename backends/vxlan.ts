@@ -33,6 +33,7 @@ const MIN_MTU = 576;
 
 export const vxlan: Backend = {
   type: "vxlan",
+  needs: [],
 
   check(config) {
     vxlanOptions(config.backendOptions);

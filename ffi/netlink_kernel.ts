@@ -35,6 +35,16 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
     return result;
   };
   return {
+    // This kernel alone has neither; whoever adds the proxy to it knows better (`proxy/proxied_kernel.ts`).
+    require: (features) => {
+      if (features.length === 0) return Promise.resolve();
+      return Promise.reject(
+        new FlanError(`Cannot use ${features.join(", ")}: not in this version`, {
+          op: "kernel.require",
+          code: "unsupported",
+        }),
+      );
+    },
     dump: (request) => inTurn(() => dump(requests, request)),
     apply: (changes) => inTurn(() => new Application(requests, clock).run(changes)),
     events: (signal) =>

@@ -28,6 +28,9 @@ function commandsFor(verb: Verb, object: KernelObject): Words[] {
     case "sysctl":
       // With slashes: the name of a link may hold dots. A sysctl cannot be deleted.
       return verb === "delete" ? [] : [["sysctl", "-w", `${object.name}=${object.value}`]];
+    case "proxy":
+    case "proxy-route":
+      return [];
   }
 }
 

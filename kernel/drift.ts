@@ -3,7 +3,14 @@ import { delta } from "./delta.ts";
 import type { Change } from "./kernel.ts";
 import { type Claim, claims, type Owner } from "./ownership.ts";
 import { byRank, changeable, dependsOn, linkOf } from "./relations.ts";
-import { type KernelObject, keyOf, type Link, type NeighbourState, sameObject } from "./state.ts";
+import {
+  type KernelObject,
+  keyOf,
+  type Link,
+  type NeighbourState,
+  type ObjectKind,
+  sameObject,
+} from "./state.ts";
 
 /** How a desired object stands in the kernel; `foreign` means that somebody else's is in its place. */
 export type ObjectState = "ok" | "missing" | "wrong" | "foreign";
@@ -16,10 +23,13 @@ export interface Drift {
   readonly state: Map<string, ObjectState>;
 }
 
+/** What somebody else can have, too: a proxy is found in our own run directory only. */
+type SharedKind = Exclude<ObjectKind, "proxy" | "proxy-route">;
+
 /** Somebody else's object stands where ours should. Nothing is done about it. */
 export interface Conflict {
   /** `foreign-link`, `foreign-route`, `foreign-nexthop`, `foreign-neighbour`, … */
-  readonly code: `foreign-${KernelObject["kind"]}`;
+  readonly code: `foreign-${SharedKind}`;
   readonly wanted: KernelObject;
   readonly found: KernelObject;
 }
@@ -151,7 +161,7 @@ function withoutForeign(context: {
     if (found === undefined || claim(found) !== "foreign") continue;
     if (object.kind !== "link" && satisfies(object, found)) continue;
     blocked.add(key);
-    conflicts.push({ code: `foreign-${object.kind}`, wanted: object, found });
+    conflicts.push({ code: `foreign-${object.kind as SharedKind}`, wanted: object, found });
   }
   if (blocked.size === 0) {
     for (const key of wanted.keys()) state.set(key, "ok");

@@ -7,8 +7,14 @@ import type { KernelObject, NeighbourState } from "./state.ts";
 
 export interface Kernel {
   /**
+   * Throws `unsupported` or `not-permitted`, naming the thing and what brings it, where this host lacks one of the
+   * features. Changes nothing.
+   */
+  require(features: readonly Feature[]): Promise<void>;
+
+  /**
    * Reads what is there, whole and consistent (an interrupted dump is done again): every link and address;
-   * the routes of the main table and every nexthop object; neighbours and FDB entries of the links in
+   * the routes of the main table and every nexthop object; this host's proxy and its routes; neighbours and FDB entries of the links in
    * `request.links` that exist; the values of `request.sysctls` that exist.
    */
   dump(request: DumpRequest): Promise<readonly KernelObject[]>;
@@ -36,6 +42,9 @@ export interface Kernel {
   close(): void;
 }
 
+/** What not every host has: TUN devices, and the compiled library of the UDP proxy. */
+export type Feature = "tun" | "proxy";
+
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */
   readonly links: readonly string[];
@@ -54,7 +63,7 @@ export interface Failure {
 }
 
 export interface KernelEvent {
-  readonly group: "link" | "address" | "route" | "nexthop" | "neighbour" | "overrun";
+  readonly group: "link" | "address" | "route" | "nexthop" | "neighbour" | "proxy" | "overrun";
   /** `wanted`: the kernel asks user space for the MAC of `ip` on `link` (RTM_GETNEIGH, app_solicit). */
   readonly action: "new" | "delete" | "wanted";
   /** Whether this Kernel's own `apply` caused it. */

@@ -24,6 +24,7 @@ export function noteEvent(
   switch (event.group) {
     case "link":
     case "address":
+    case "proxy":
       return "resync";
     case "nexthop":
       return event.protocol === undefined || event.protocol === ROUTE_PROTOCOL ? "resync" : "nothing";

@@ -62,6 +62,10 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
           : "foreign";
       case "sysctl":
         return "kernel";
+      // Whoever can be asked in our run directory is ours.
+      case "proxy":
+      case "proxy-route":
+        return "ours";
     }
   };
 }

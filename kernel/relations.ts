@@ -9,10 +9,12 @@ const rank: Readonly<Record<ObjectKind, number>> = {
   link: 0,
   sysctl: 1,
   address: 2,
-  nexthop: 3,
-  fdb: 4,
-  neighbour: 5,
-  route: 6,
+  proxy: 3,
+  "proxy-route": 4,
+  nexthop: 5,
+  fdb: 6,
+  neighbour: 7,
+  route: 8,
 };
 
 /** Sorts objects in the order in which they are made; equal kinds keep their order (Array.sort is stable). */

@@ -27,6 +27,16 @@ export interface Link {
   readonly up: boolean;
   /** Only where `type` is "vxlan". */
   readonly vxlan?: Vxlan;
+  /** Only where `type` is "tun" and the device is one for IP packets. */
+  readonly tun?: Tun;
+}
+
+/** A TUN device that outlives whoever reads it (linux/if_tun.h). */
+export interface Tun {
+  /** Whether several queues can be opened (IFF_MULTI_QUEUE); cannot be changed while the device exists. */
+  readonly multiQueue: boolean;
+  /** Packets that wait for the reader before more are dropped (`txqueuelen`). */
+  readonly queueLength: number;
 }
 
 /** What of a VXLAN device cannot be changed while it exists. */
@@ -117,7 +127,49 @@ export interface Sysctl {
   readonly value: string;
 }
 
-export type KernelObject = Link | Address | Nexthop | Neighbour | FdbEntry | Route | Sysctl;
+/**
+ * The process that carries the packets of a TUN link as UDP datagrams (`flan proxy run`), with what it was told. It is
+ * no part of the kernel, and is compared, made and mended like everything else that packets need.
+ */
+export interface Proxy {
+  readonly kind: "proxy";
+  /** The TUN link, one proxy each. */
+  readonly link: string;
+  /** Where it listens and sends from, on the underlay. */
+  readonly address: string;
+  readonly port: number;
+  /** This host's subnet: what may come in. */
+  readonly subnet: string;
+  /** This host's address in the overlay: the source of its ICMP errors. */
+  readonly source: string;
+  /** Whether the outer source must be the host that owns the inner source. */
+  readonly checkSource: boolean;
+  /** TUN queues, 1 to 16. */
+  readonly queues: number;
+  /** False for one that runs and carries nothing, because a descriptor failed; always true where it is wanted. */
+  readonly carrying: boolean;
+}
+
+export interface ProxyRoute {
+  readonly kind: "proxy-route";
+  /** The TUN link of the proxy that has it. */
+  readonly link: string;
+  readonly destination: string;
+  /** Address and UDP port of the host that owns the destination. */
+  readonly remote: string;
+  readonly port: number;
+}
+
+export type KernelObject =
+  | Link
+  | Address
+  | Nexthop
+  | Neighbour
+  | FdbEntry
+  | Route
+  | Sysctl
+  | Proxy
+  | ProxyRoute;
 export type ObjectKind = KernelObject["kind"];
 
 /** What makes an object the same object in the kernel's eyes; everything else of it is its value. */
@@ -137,6 +189,10 @@ export function keyOf(object: KernelObject): string {
       return `route ${object.destination} metric ${object.metric}`;
     case "sysctl":
       return `sysctl ${object.name}`;
+    case "proxy":
+      return `proxy ${object.link}`;
+    case "proxy-route":
+      return `proxy route ${object.destination} dev ${object.link}`;
   }
 }
 
@@ -181,5 +237,9 @@ export function describe(object: KernelObject): string {
       ].filter(Boolean).join(" ");
     case "sysctl":
       return `sysctl ${object.name}=${object.value}`;
+    case "proxy":
+      return `proxy of ${object.link} at ${object.address}:${object.port}`;
+    case "proxy-route":
+      return `proxy route ${object.destination} to ${object.remote}:${object.port}`;
   }
 }

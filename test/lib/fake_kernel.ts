@@ -55,6 +55,10 @@ export class FakeKernel implements Kernel {
     return this.#injected.splice(0).filter(({ times }) => times > 0).length;
   }
 
+  require(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** All calls so far. */
   get callCount(): number {
     return Object.values(this.calls).reduce((sum, count) => sum + count, 0);

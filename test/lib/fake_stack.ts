@@ -29,6 +29,8 @@ const groups = {
   neighbour: "neighbour",
   fdb: "neighbour",
   route: "route",
+  proxy: "proxy",
+  "proxy-route": "proxy",
 } as const;
 
 export class FakeStack {

@@ -13,6 +13,10 @@ export class GatedKernel implements Kernel {
     this.#gate = gate;
   }
 
+  require() {
+    return this.kernel.require();
+  }
+
   dump(request: DumpRequest) {
     return this.#gate.through(this.kernel.dump(request));
   }

@@ -1,0 +1,20 @@
+/* The Internet checksum (RFC 1071), as a sum that is carried on from piece to piece. */
+#ifndef FLAN_CHECKSUM_H
+#define FLAN_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * `sum` with `length` bytes added. Pieces but the last must have an even length. The bytes are added in the host's
+ * order, which changes nothing but the order in which checksum_fold's two bytes are stored (RFC 1071, 2 B).
+ */
+uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t length);
+
+/* The 16 bits that a header holds, ready for memcpy; not yet the rule that UDP sends 0xffff for 0 (RFC 768). */
+uint16_t checksum_fold(uint64_t sum);
+
+/* The sum of the pseudo header of a TCP or UDP packet (RFC 9293, RFC 768) over `length` bytes behind the IPv4 header. */
+uint64_t checksum_pseudo(const uint8_t *packet, uint32_t length);
+
+#endif

@@ -1,0 +1,59 @@
+/* What is counted. Packets are inner ones: a super-packet counts as the segments it stands for. */
+#ifndef FLAN_COUNTERS_H
+#define FLAN_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/*
+ * `out` is from the TUN to other hosts, `in` the way back. After the traffic come the drops by reason. The names are
+ * what flan_proxy_counter_name returns.
+ */
+#define FLAN_COUNTERS(X) \
+    X(out_packets)       \
+    X(out_bytes)         \
+    X(out_reads)         /* frames read from the TUN */ \
+    X(out_messages)      /* messages given to the socket */ \
+    X(in_packets)        \
+    X(in_bytes)          \
+    X(in_messages)       /* messages received */ \
+    X(in_writes)         /* frames written to the TUN */ \
+    X(icmp_sent)         \
+    X(icmp_limited)      /* not sent, because too many were */ \
+    X(out_drop_malformed)   /* no IPv4 packet that can be sent: lengths, offload header */ \
+    X(out_drop_not_ipv4)    \
+    X(out_drop_ttl)         \
+    X(out_drop_no_route)    \
+    X(out_drop_multicast)   \
+    X(out_drop_too_big)     /* for the way to the remote host, and must not be fragmented */ \
+    X(out_drop_unreachable) /* the kernel has no way to the remote host */ \
+    X(out_drop_refused)     /* the socket refused: firewall, no buffer */ \
+    X(in_drop_short)        /* less than an IPv4 header */ \
+    X(in_drop_not_ipv4)     \
+    X(in_drop_header_length) \
+    X(in_drop_length)       /* total length is not the datagram's */ \
+    X(in_drop_checksum)     /* of the IPv4 header */ \
+    X(in_drop_ttl)          \
+    X(in_drop_source)       /* the sender does not own the inner source */ \
+    X(in_drop_destination)  /* not in this host's subnet */ \
+    X(in_drop_tun)          /* the TUN device did not take it: it is down */
+
+enum flan_counter {
+#define FLAN_COUNTER_NAME(name) COUNT_##name,
+    FLAN_COUNTERS(FLAN_COUNTER_NAME)
+#undef FLAN_COUNTER_NAME
+    COUNTERS,
+};
+
+/* One writer, any number of readers. */
+struct counters {
+    _Atomic uint64_t values[COUNTERS];
+};
+
+static inline void count(struct counters *counters, enum flan_counter which, uint64_t more)
+{
+    uint64_t before = atomic_load_explicit(&counters->values[which], memory_order_relaxed);
+    atomic_store_explicit(&counters->values[which], before + more, memory_order_relaxed);
+}
+
+#endif
