@@ -10,8 +10,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   lease: ["net"],
   backends: ["lease", "kernel", "net"],
   ffi: ["kernel", "net"],
-  agent: ["lease", "backends", "kernel", "net"],
-  cmd: ["agent", "lease", "backends", "kernel", "ffi", "net"],
+  control: ["net"],
+  agent: ["lease", "backends", "kernel", "control", "net"],
+  cmd: ["agent", "lease", "backends", "kernel", "ffi", "control", "net"],
   "main.ts": ["cmd"],
 };
 

@@ -1,6 +1,6 @@
 /** The accept loop when `accept` itself fails, which no test can bring about on a real socket at will. */
 import assert from "node:assert/strict";
-import { acceptAll } from "../../agent/accept.ts";
+import { acceptAll } from "../../control/accept.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { KeptLog } from "../lib/reconciling.ts";
 

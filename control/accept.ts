@@ -3,7 +3,7 @@ import { messageOf } from "../net/errors.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 
-/** Connections beyond this are closed at once, so that a flood of them costs the agent nothing. */
+/** Connections beyond this are closed at once, so that a flood of them costs the process nothing. */
 const MAX_CLIENTS = 64;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;

@@ -1,0 +1,81 @@
+/** Asks a process of flan over its unix socket. */
+import type { Clock } from "../net/clock.ts";
+import { FlanError, messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { closeQuietly, readLine, writeLine } from "./lines.ts";
+
+/** An answer lists every peer at most. */
+const MAX_ANSWER = 64 << 20;
+
+export interface Question {
+  readonly request: Json;
+  /** Who is asked, as an error names it: `the agent`. */
+  readonly who: string;
+  readonly clock: Clock;
+  /** Milliseconds until the answer must be there; none for a question that may take for ever. */
+  readonly within?: number | undefined;
+  /** Hangs up, which is an error. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Resolves to undefined where nobody listens at `path`. Throws FlanError `timeout`, `not-permitted`, or `failed`
+ * with the other's own words.
+ */
+export async function ask(path: string, question: Question): Promise<Json | undefined> {
+  const { request, who, clock, within, signal } = question;
+  const conn = await connect(path, who);
+  if (conn === undefined) return undefined;
+  const done = new AbortController();
+  let late = false;
+  if (within !== undefined) {
+    clock.sleep(within, done.signal).then(() => {
+      if (done.signal.aborted) return;
+      late = true;
+      closeQuietly(conn);
+    });
+  }
+  const hangUp = () => closeQuietly(conn);
+  signal?.addEventListener("abort", hangUp, { once: true });
+  if (signal?.aborted) hangUp();
+  try {
+    await writeLine(conn, JSON.stringify(request));
+    return judge(JSON.parse(await readLine(conn, { limit: MAX_ANSWER })), { path, who });
+  } catch (error) {
+    if (error instanceof FlanError) throw error;
+    if (late) throw failed(`${capital(who)} at ${path} does not answer`, "timeout");
+    throw failed(`Cannot read the answer of ${who} at ${path}: ${messageOf(error)}`, "failed", error);
+  } finally {
+    done.abort();
+    signal?.removeEventListener("abort", hangUp);
+    closeQuietly(conn);
+  }
+}
+
+async function connect(path: string, who: string): Promise<Deno.Conn | undefined> {
+  try {
+    return await Deno.connect({ transport: "unix", path });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
+      return undefined;
+    }
+    const code = error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed";
+    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, error);
+  }
+}
+
+function judge(
+  answer: { ok?: Json; error?: unknown } | null,
+  { path, who }: { path: string; who: string },
+): Json {
+  if (answer?.ok !== undefined) return answer.ok;
+  throw failed(`${capital(who)} at ${path} refused: ${answer?.error}`, "failed");
+}
+
+function failed(message: string, code: "failed" | "timeout" | "not-permitted", cause?: unknown): FlanError {
+  return new FlanError(message, { op: "control", code, cause });
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

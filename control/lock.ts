@@ -1,0 +1,83 @@
+/** One process for each lock file: a lock that the kernel drops when its holder dies (flock(2)). */
+import type { Clock } from "../net/clock.ts";
+
+export interface Lock {
+  release(): void;
+}
+
+/** Takes the lock, or returns undefined while another process holds it. The directory must exist. */
+export function tryLock(path: string): Lock | undefined {
+  const file = Deno.openSync(path, { create: true, read: true, write: true, mode: 0o644 });
+  if (!file.tryLockSync(true)) {
+    file.close();
+    return undefined;
+  }
+  file.truncateSync(0);
+  file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+  return { release: () => file.close() };
+}
+
+/** How often a lock that somebody holds is tried again. */
+const TRY_MS = 50;
+
+/** Takes the lock as soon as it is free, or resolves to undefined after `ms` milliseconds. */
+export async function lockWithin(
+  path: string,
+  { ms, clock }: { ms: number; clock: Clock },
+): Promise<Lock | undefined> {
+  const deadline = clock.monotonic() + ms;
+  while (true) {
+    const lock = tryLock(path);
+    if (lock !== undefined || clock.monotonic() >= deadline) return lock;
+    await clock.sleep(TRY_MS);
+  }
+}
+
+/**
+ * The process that certainly holds the lock, or undefined where it cannot be told. A number in the lock file
+ * alone proves nothing: it may be a dead process's, and another process may bear it by now.
+ */
+export function provenHolder(path: string): number | undefined {
+  const file = Deno.statSync(path);
+  const named = lockHolder(path);
+  const candidates = [...lockersOf(file.ino), ...(named === undefined ? [] : [named])];
+  return candidates.find((pid) => pid !== Deno.pid && hasOpen(pid, file));
+}
+
+/** Processes in /proc/locks (proc(5)) that hold a flock on a file with this inode, on whatever device. */
+function lockersOf(inode: number | null): number[] {
+  const lines = readIfAny(() => Deno.readTextFileSync("/proc/locks")) ?? "";
+  return lines.split("\n").flatMap((line) => {
+    const found = /^\d+: FLOCK +\S+ +WRITE +(\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line);
+    const pid = Number(found?.[1]);
+    return found !== null && Number(found[2]) === inode && pid > 1 ? [pid] : [];
+  });
+}
+
+function hasOpen(pid: number, { dev, ino }: Deno.FileInfo): boolean {
+  const names = readIfAny(() => [...Deno.readDirSync(`/proc/${pid}/fd`)].map((entry) => entry.name)) ?? [];
+  return names.some((name) => {
+    const open = readIfAny(() => Deno.statSync(`/proc/${pid}/fd/${name}`));
+    return open !== undefined && open.dev === dev && open.ino === ino;
+  });
+}
+
+/** A process may end while it is looked at, and may be one that we may not look at. */
+function readIfAny<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The process that wrote the lock file last; whether it still runs is the lock's business. */
+export function lockHolder(path: string): number | undefined {
+  try {
+    const pid = Number(Deno.readTextFileSync(path).trim());
+    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+/** Answers over a unix socket: one request a connection, one line of JSON each way. */
+import type { Clock } from "../net/clock.ts";
+import { messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import type { Logger } from "../net/log.ts";
+import { acceptAll } from "./accept.ts";
+import { closeQuietly, type Conn, readLine, writeLine } from "./lines.ts";
+import { listen, removeIfAny } from "./listen.ts";
+
+/** How long a client may take to ask, and again to take the answer. */
+const PATIENCE_MS = 5000;
+
+export interface Service<R> {
+  /** Bytes that a request may have. */
+  readonly maxRequest: number;
+  /** What a line of JSON asks for. Whoever sends what this throws at is hung up on. */
+  readonly parse: (line: unknown) => R;
+  /** The answer; a rejection is told to the client in its own words. `gone` aborts when the client hangs up. */
+  readonly answer: (request: R, gone: AbortSignal) => Promise<Json>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Serves the socket until `signal` aborts; it listens by the time this returns its promise, which resolves when the last
+ * answer is given. Throws at once as {@link listen} does.
+ */
+export function serve<R>(path: string, service: Service<R>): Promise<void> {
+  const listener = listen(path);
+  service.signal.addEventListener("abort", () => listener.close(), { once: true });
+  // Lines of many megabytes are taken one at a time, so that however many come need the memory of one.
+  let turn: Promise<unknown> = Promise.resolve();
+  const grow = async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = turn;
+    turn = before.then(() => promise);
+    await before;
+    return resolve;
+  };
+  const serving = (conn: Deno.Conn) => serveOne(conn, service, grow);
+  return acceptAll(listener, { ...service, serve: serving }).finally(() => removeIfAny(path));
+}
+
+async function serveOne<R>(
+  conn: Deno.Conn,
+  { maxRequest, parse, answer, clock, signal }: Service<R>,
+  grow: () => Promise<() => void>,
+): Promise<void> {
+  // Whoever has not asked by the time the server stops does not hold it up; who has gets the answer.
+  const hangUp = () => closeQuietly(conn);
+  signal.addEventListener("abort", hangUp, { once: true });
+  try {
+    const line = await withPatience(conn, clock, () => readLine(conn, { limit: maxRequest, grow }));
+    const request = parse(JSON.parse(line));
+    signal.removeEventListener("abort", hangUp);
+    const result = await answer(request, whenGone(conn)).then(
+      (value): Json => ({ ok: value }),
+      (error): Json => ({ error: messageOf(error) }),
+    );
+    await withPatience(conn, clock, () => writeLine(conn, JSON.stringify(result)));
+  } catch {
+    // A client that sends nonsense, says nothing or goes away is its own problem.
+  } finally {
+    signal.removeEventListener("abort", hangUp);
+    closeQuietly(conn);
+  }
+}
+
+/** Hangs up where `work` takes too long. */
+async function withPatience<T>(conn: Conn, clock: Clock, work: () => Promise<T>): Promise<T> {
+  const done = new AbortController();
+  clock.sleep(PATIENCE_MS, done.signal).then(() => {
+    if (!done.signal.aborted) closeQuietly(conn);
+  });
+  try {
+    return await work();
+  } finally {
+    done.abort();
+  }
+}
+
+/** Aborts when the client hangs up, or sends what it has no reason to send. */
+function whenGone(conn: Conn): AbortSignal {
+  const gone = new AbortController();
+  const end = () => gone.abort();
+  conn.read(new Uint8Array(1)).then(end, end);
+  return gone.signal;
+}
