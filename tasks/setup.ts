@@ -4,9 +4,12 @@
  */
 
 interface Need {
-  /** A file that is there once the package is; found on PATH, or among the libraries. */
-  readonly program?: string;
+  /** What is there once the package is: one of these programs on PATH, a library, or a C header. */
+  readonly programs?: readonly string[];
   readonly library?: string;
+  readonly header?: string;
+  /** Only needed on machines of this kind. */
+  readonly arch?: typeof Deno.build.arch;
   /** Debian's package. */
   readonly package: string;
   readonly why: string;
@@ -15,30 +18,56 @@ interface Need {
 const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
   run: [
     { library: "libnl-3.so.200", package: "libnl-3-200", why: "speaks netlink" },
-    { program: "ip", package: "iproute2", why: "makes the demo's namespaces" },
-    { program: "ping", package: "iputils-ping", why: "checks reachability" },
+    { programs: ["ip"], package: "iproute2", why: "makes the demo's namespaces" },
+    { programs: ["ping"], package: "iputils-ping", why: "checks reachability" },
+    { programs: ["cc", "gcc", "clang"], package: "gcc", why: "compiles the udp backend" },
+    { header: "stdlib.h", package: "libc6-dev", why: "the udp backend is compiled with it" },
   ],
   test: [
-    { program: "strace", package: "strace", why: "kills flan at every system call" },
-    { program: "nft", package: "nftables", why: "plays the administrator's firewall" },
-    { program: "nginx", package: "nginx-light", why: "asks for client certificates before a store" },
-    { program: "zsh", package: "zsh", why: "loads the completions" },
-    { program: "fish", package: "fish", why: "loads the completions" },
-    { program: "setpriv", package: "util-linux", why: "runs flan without root" },
-    { program: "etcd", package: "etcd-server", why: "is a store that flannel's hosts share" },
-    { program: "etcdctl", package: "etcd-client", why: "looks at that store, and damages it" },
-    { program: "openssl", package: "openssl", why: "makes certificates" },
+    { programs: ["strace"], package: "strace", why: "kills flan at every system call" },
+    { programs: ["nft"], package: "nftables", why: "plays the administrator's firewall" },
+    { programs: ["nginx"], package: "nginx-light", why: "asks for client certificates before a store" },
+    { programs: ["zsh"], package: "zsh", why: "loads the completions" },
+    { programs: ["fish"], package: "fish", why: "loads the completions" },
+    { programs: ["setpriv"], package: "util-linux", why: "runs flan without root" },
+    { programs: ["etcd"], package: "etcd-server", why: "is a store that flannel's hosts share" },
+    { programs: ["etcdctl"], package: "etcd-client", why: "looks at that store, and damages it" },
+    { programs: ["openssl"], package: "openssl", why: "makes certificates" },
+    {
+      programs: ["aarch64-linux-gnu-gcc"],
+      arch: "x86_64",
+      package: "gcc-aarch64-linux-gnu",
+      why: "compiles the udp backend for arm64",
+    },
+    {
+      header: "../aarch64-linux-gnu/include/stdlib.h",
+      arch: "x86_64",
+      package: "libc6-dev-arm64-cross",
+      why: "the same",
+    },
+    {
+      programs: ["qemu-aarch64-static", "qemu-aarch64"],
+      arch: "x86_64",
+      package: "qemu-user-static",
+      why: "runs it",
+    },
   ],
-  bench: [{ program: "iperf3", package: "iperf3", why: "measures throughput" }],
+  bench: [{ programs: ["iperf3"], package: "iperf3", why: "measures throughput" }],
 };
 
 const order = ["run", "test", "bench"] as const;
 
-function has({ program, library }: Need): boolean {
-  const folders = library === undefined
-    ? (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin")
-    : libraryFolders();
-  return folders.some((folder) => exists(`${folder}/${program ?? library}`));
+function has({ programs, library, header }: Need): boolean {
+  if (library !== undefined) return libraryFolders().some((folder) => exists(`${folder}/${library}`));
+  if (header !== undefined) return exists(`/usr/include/${header}`);
+  // A compiler that the user chose is looked for by the build itself.
+  if (programs?.includes("cc") && (Deno.env.get("CC") ?? "") !== "") return true;
+  const folders = (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin");
+  return (programs ?? []).some((program) => folders.some((folder) => exists(`${folder}/${program}`)));
+}
+
+function nameOf({ programs, library, header }: Need): string {
+  return programs?.[0] ?? library ?? header ?? "";
 }
 
 function libraryFolders(): string[] {
@@ -86,10 +115,10 @@ async function main(level: string): Promise<number> {
   const wanted = order.slice(0, order.indexOf(level as (typeof order)[number]) + 1).flatMap((name) =>
     needs[name]
   );
-  const missing = wanted.filter((need) => !has(need));
+  const missing = wanted.filter((need) => (need.arch ?? Deno.build.arch) === Deno.build.arch && !has(need));
   if (missing.length === 0) return 0;
   for (const need of missing) {
-    console.error(`setup: ${need.program ?? need.library} is missing (${need.why})`);
+    console.error(`setup: ${nameOf(need)} is missing (${need.why})`);
   }
   const packages = [...new Set(missing.map((need) => need.package))];
   if (await install(packages) && missing.every(has)) return 0;
