@@ -18,7 +18,7 @@ export interface Host {
   readonly local: readonly string[];
   /** The address that is announced to peers; differs from the underlay's behind NAT. */
   readonly publicIp: string;
-  /** The MAC of the backend's device, kept in the state directory. */
+  /** The MAC of the backend's device, kept in the state directory; "" for a device without one. */
   readonly mac: string;
   /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
   readonly mtu: number | undefined;
@@ -40,6 +40,8 @@ export interface Backend {
   readonly type: string;
   /** What not every host has and this backend needs. */
   readonly needs: readonly Feature[];
+  /** Whether its device has a MAC, which this host then keeps so that peers need not learn another. */
+  readonly hasMac: boolean;
   /**
    * Checks the config's backend options. Throws `invalid` with key and value; returns a sentence for every
    * option that this host ignores (a network shared with flannel may carry options of flannel's own).

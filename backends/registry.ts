@@ -3,9 +3,10 @@ import { invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import type { Backend } from "./backend.ts";
+import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
 
-const backends: readonly Backend[] = [vxlan];
+const backends: readonly Backend[] = [vxlan, udp];
 
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [
@@ -14,7 +15,6 @@ const flannels = [
   "host-gw",
   "ipip",
   "ipsec",
-  "udp",
   "wireguard",
   "ali-vpc",
   "aws-vpc",

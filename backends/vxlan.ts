@@ -14,13 +14,12 @@ import {
   type Route,
   ROUTE_PROTOCOL,
 } from "../kernel/state.ts";
-import type { Lease, Refusal } from "../lease/lease.ts";
+import type { Refusal } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
-import { invalid } from "../net/errors.ts";
-import { parseCidr } from "../net/ip.ts";
-import { printable } from "../net/text.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
+import { overlayMtu, plannedMtu } from "./mtu.ts";
+import { ownSubnet } from "./peers.ts";
 import { planOnDemand } from "./vxlan_on_demand.ts";
 import { readVxlanOptions, type VxlanOptions, vxlanOptions } from "./vxlan_options.ts";
 import { type VxlanPeer, vxlanPeers } from "./vxlan_peers.ts";
@@ -28,16 +27,15 @@ import { type VxlanPeer, vxlanPeers } from "./vxlan_peers.ts";
 /** Inner Ethernet 14, outer IPv4 20, UDP 8, VXLAN 8 (RFC 7348). */
 const OVERHEAD = 50;
 
-/** What every IPv4 host must accept (RFC 791). */
-const MIN_MTU = 576;
-
 export const vxlan: Backend = {
   type: "vxlan",
   needs: [],
+  hasMac: true,
 
   check(config) {
-    vxlanOptions(config.backendOptions);
-    return readVxlanOptions(config.backendOptions).notes;
+    const { read } = readVxlanOptions(config.backendOptions);
+    read.requireUsable();
+    return read.notes;
   },
 
   device(config) {
@@ -50,49 +48,23 @@ export const vxlan: Backend = {
   },
 
   mtu(config, host) {
-    const most = largestMtu(vxlanOptions(config.backendOptions), host);
-    if (most < MIN_MTU) {
-      throw invalid(
-        "backend.mtu",
-        `Cannot use underlay ${host.underlay.link} with MTU ${host.underlay.mtu}: ` +
-          `the overlay would have ${most}, and ${MIN_MTU} is needed`,
-      );
-    }
-    const wanted = host.mtu ?? most;
-    if (wanted < MIN_MTU || wanted > most) {
-      throw invalid(
-        "backend.mtu",
-        `Cannot use MTU ${wanted}: ${MIN_MTU} to ${most} fits underlay ${host.underlay.link}`,
-        `--mtu ${most}`,
-      );
-    }
-    return wanted;
+    return overlayMtu(host, largestMtu(vxlanOptions(config.backendOptions), host));
   },
 
   plan,
 };
 
-/**
- * Without a lease of its own the host is not in the network, and nothing is wanted. A config that `check`
- * refuses yields an empty plan with every lease refused: the caller keeps its last good config.
- */
 function plan(view: View, host: Host): Plan {
-  const { options, problems } = readVxlanOptions(view.network.backendOptions);
-  if (view.own === undefined) return { objects: [], peers: [], refused: [] };
-  const own = ownSubnet(view.own);
-  if (own === undefined || problems.length > 0) {
-    const [code, reason] = own === undefined
-      ? ["bad-subnet", "this host's own subnet is not an IPv4 subnet"]
-      : ["bad-config", problems[0]!];
-    return { objects: [], peers: [], refused: [view.own, ...view.peers].map(refusal(code, reason)) };
-  }
+  const { options, read } = readVxlanOptions(view.network.backendOptions);
+  const own = ownSubnet(view, read.problems);
+  if ("objects" in own) return own;
   const { peers, refused } = vxlanPeers(view.peers, {
-    ownId: own.id,
+    own,
     mac: host.mac,
     facts: { publicIp: host.publicIp, address: host.underlay.address, vni: options.vni },
   });
   const link = linkOf(options, host);
-  const address: Address = { kind: "address", link: link.name, address: `${own.address}/32` };
+  const address: Address = { kind: "address", link: link.name, address: `${own.gateway}/32` };
   return options.onDemand
     ? planOnDemand(peers, { link, address, refused, network: view.network.network, wanted: host.wanted })
     : planAll(peers, { link, address, refused });
@@ -159,15 +131,13 @@ function makeObjects({ lease, id, gateway, mac }: VxlanPeer, device: string) {
 }
 
 function linkOf(options: VxlanOptions, host: Host): Link {
-  const most = largestMtu(options, host);
   return {
     kind: "link",
     name: deviceOf(options),
     type: "vxlan",
     alias: aliasOf(host.node),
     mac: host.mac,
-    // `mtu` reports a setting that does not fit; a running network goes on with what does.
-    mtu: Math.max(MIN_MTU, Math.min(host.mtu ?? most, most)),
+    mtu: plannedMtu(host, largestMtu(options, host)),
     up: true,
     vxlan: {
       vni: options.vni,
@@ -187,19 +157,4 @@ function largestMtu(options: VxlanOptions, host: Host): number {
 
 function deviceOf(options: VxlanOptions): string {
   return `flan.${options.vni}`;
-}
-
-function ownSubnet(lease: Lease): { id: number; address: string } | undefined {
-  try {
-    const { family, address } = parseCidr(lease.subnet);
-    if (family !== 4) return undefined;
-    return { id: Number(address), address: lease.subnet.slice(0, lease.subnet.indexOf("/")) };
-  } catch {
-    // The refusal names the subnet.
-    return undefined;
-  }
-}
-
-function refusal(code: string, reason: string): (lease: Lease) => Refusal {
-  return (lease) => ({ subnet: printable(lease.subnet), code, reason });
 }

@@ -1,121 +1,60 @@
 /** Which peers the vxlan backend can reach, and what it has to know of each. */
 import type { Lease, Refusal } from "../lease/lease.ts";
-import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { isStationMac, parseMac } from "../net/mac.ts";
 import { memo } from "../net/memo.ts";
-import { printable, quoted } from "../net/text.ts";
+import { quoted } from "../net/text.ts";
+import { type HostFacts, type Peer, readPeer, Refused, sortPeers, type Subnet } from "./peers.ts";
 import { MAX_VNI } from "./vxlan_options.ts";
 
-export interface VxlanPeer {
-  readonly lease: Lease;
-  /** The subnet's address as a number, 1 to 2^32 − 1: the id of its nexthop object. */
-  readonly id: number;
-  /** The subnet's first address, which stands for the peer's VTEP in the overlay. */
-  readonly gateway: string;
-  readonly prefixLength: number;
+/** Its `id` is that of its nexthop object, and its `gateway` stands for its VTEP. */
+export interface VxlanPeer extends Peer {
   readonly mac: string;
 }
 
 interface Context {
-  /** This host's subnet address as a number. */
-  readonly ownId: number;
+  readonly own: Subnet;
   readonly mac: string;
-  readonly facts: HostFacts;
+  readonly facts: VxlanFacts;
 }
 
-/** What of this host a peer's lease is judged by. */
-interface HostFacts {
-  readonly publicIp: string;
-  /** The underlay's. */
-  readonly address: string;
+interface VxlanFacts extends HostFacts {
   readonly vni: number;
-}
-
-/** A reason, as a stable word and a clause. */
-class Refused {
-  constructor(readonly code: string, readonly reason: string) {}
 }
 
 /** Sorts the leases into peers and refusals, each on its own. The first of two that claim one thing has it. */
 export function vxlanPeers(
   leases: readonly Lease[],
-  context: Context,
+  { own, mac, facts }: Context,
 ): { peers: VxlanPeer[]; refused: Refusal[] } {
-  const peers: VxlanPeer[] = [];
-  const refused: Refusal[] = [];
-  const ids = new Map<number, string>([[context.ownId, "this host"]]);
-  const macs = new Map<string, string>([[context.mac, "this host"]]);
-  for (const lease of leases) {
-    const peer = peerOf(lease, context.facts);
-    const why = peer instanceof Refused ? peer : claimed(peer, ids, macs);
-    if (why !== undefined) {
-      refused.push({ subnet: printable(lease.subnet), code: why.code, reason: why.reason });
-    } else if (!(peer instanceof Refused)) {
-      ids.set(peer.id, lease.subnet);
-      macs.set(peer.mac, lease.subnet);
-      peers.push(peer);
-    }
-  }
-  return { peers, refused };
-}
-
-/** Whether somebody before has the peer's subnet address or its MAC. */
-function claimed(
-  peer: VxlanPeer,
-  ids: ReadonlyMap<number, string>,
-  macs: ReadonlyMap<string, string>,
-): Refused | undefined {
-  const first = ids.get(peer.id);
-  if (first !== undefined) return new Refused("overlap", `${peer.gateway} is leased to ${first}`);
-  const holder = macs.get(peer.mac);
-  if (holder === undefined) return undefined;
-  return new Refused("duplicate-mac", `VtepMAC ${peer.mac} belongs to ${holder}`);
+  const macs = new Map<string, string>([[mac, "this host"]]);
+  return sortPeers(leases, {
+    own,
+    judge: (lease) => peerOf(lease, facts),
+    claim(peer) {
+      const holder = macs.get(peer.mac);
+      if (holder !== undefined) {
+        return new Refused("duplicate-mac", `VtepMAC ${peer.mac} belongs to ${holder}`);
+      }
+      macs.set(peer.mac, peer.lease.subnet);
+    },
+  });
 }
 
 /** One changed lease must not cost reading all of them again. */
 const peerOf = memo(
-  readPeer,
+  readVxlanPeer,
   (a, b) => a.publicIp === b.publicIp && a.address === b.address && a.vni === b.vni,
 );
 
-function readPeer(lease: Lease, facts: HostFacts): VxlanPeer | Refused {
+function readVxlanPeer(lease: Lease, facts: VxlanFacts): VxlanPeer | Refused {
   if (lease.backendType !== "vxlan") {
-    return new Refused("other-backend", `its backend is ${quoted(lease.backendType)}, not "vxlan"`);
+    return new Refused("other-backend", `its backend is ${quoted(lease.backendType || "udp")}, not "vxlan"`);
   }
-  const subnet = readSubnet(lease.subnet);
-  if (subnet === undefined) {
-    return new Refused("bad-subnet", `${quoted(lease.subnet)} is not an IPv4 subnet`);
-  }
-  if (!isEndpoint(lease.publicIp)) {
-    return new Refused("bad-endpoint", `PublicIP ${quoted(lease.publicIp)} cannot be a host's IPv4 address`);
-  }
-  if (lease.publicIp === facts.publicIp || lease.publicIp === facts.address) {
-    return new Refused("duplicate-endpoint", `PublicIP ${lease.publicIp} is this host's own`);
-  }
+  const peer = readPeer(lease, facts);
+  if (peer instanceof Refused) return peer;
   const mac = readBackendData(lease.backendData, facts.vni);
-  return mac instanceof Refused ? mac : { lease, ...subnet, mac };
-}
-
-function readSubnet(text: string): { id: number; gateway: string; prefixLength: number } | undefined {
-  try {
-    const { family, address, length } = parseCidr(text);
-    if (family !== 4 || address === 0n) return undefined;
-    return { id: Number(address), gateway: text.slice(0, text.indexOf("/")), prefixLength: length };
-  } catch {
-    // The reason is the caller's to give, with the value.
-    return undefined;
-  }
-}
-
-function isEndpoint(text: string): boolean {
-  try {
-    const ip = parseIp(text);
-    return ip.family === 4 && isHostAddress(ip);
-  } catch {
-    // As above.
-    return false;
-  }
+  return mac instanceof Refused ? mac : { ...peer, mac };
 }
 
 /** The VTEP's MAC from `{"VNI":1,"VtepMAC":"…"}`; flannel 0.7 leaves VNI out, Go reads keys in any case. */

@@ -1,8 +1,9 @@
 /** The backends pass the backend suite on the kernel in memory. */
+import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { FakeKernel, hostStack } from "../lib/fake_kernel.ts";
-import { host, owner, seenBy } from "../lib/overlay.ts";
+import { host, owner, seenBy, udpHost, udpOwner, udpSeenBy } from "../lib/overlay.ts";
 
 const open = () => {
   const stack = hostStack();
@@ -20,5 +21,14 @@ backendSuite({
   host: host({ wanted: new Set(["10.5.2.7", "10.5.2.8", "10.5.3.7", "10.5.4.7"]) }),
   owner,
   view: seenBy({ Mode: "on-demand" }),
+  open,
+});
+
+backendSuite({
+  name: "udp in memory",
+  backend: udp,
+  host: udpHost(),
+  owner: udpOwner,
+  view: udpSeenBy({}),
   open,
 });

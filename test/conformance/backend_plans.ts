@@ -6,7 +6,17 @@ import type { Lease } from "../../lease/lease.ts";
 import type { Plan } from "../../backends/backend.ts";
 import type { BackendSuite } from "./backend_suite.ts";
 
-const order = ["link", "sysctl", "address", "nexthop", "fdb", "neighbour", "route"];
+const order = [
+  "link",
+  "sysctl",
+  "address",
+  "proxy",
+  "proxy-route",
+  "nexthop",
+  "fdb",
+  "neighbour",
+  "route",
+];
 
 /** Registers the cases. Hostile leases stand among good ones, which must be planned all the same. */
 export function purePlans({ name, backend, host, view }: BackendSuite): void {
@@ -49,6 +59,8 @@ export function purePlans({ name, backend, host, view }: BackendSuite): void {
       "Learning",
       "Mode",
       "DirectRouting",
+      "CheckSource",
+      "queues",
       "x",
     );
     fc.assert(fc.property(fc.dictionary(keys, fc.jsonValue()), (options) => {

@@ -27,7 +27,7 @@ export interface BackendSuite {
   /** This host on the stack that `open` makes. */
   readonly host: Host;
   readonly owner: Owner;
-  /** What this host sees when hosts `peers` (2 to 255) are there; one that is negative announces other data. */
+  /** What this host sees when hosts `peers` (2 to 255) are there; one that is negative announces another endpoint. */
   readonly view: (peers: readonly number[]) => View;
   readonly open: () => Promise<BackendSystem>;
 }
@@ -233,6 +233,10 @@ function damaged(object: KernelObject): KernelObject | undefined {
       return object.link === "" ? undefined : { ...object, nexthop: 0, gateway: "10.5.250.0", onlink: true };
     case "sysctl":
       return { ...object, value: "7" };
+    case "proxy":
+      return { ...object, port: object.port + 1, checkSource: !object.checkSource };
+    case "proxy-route":
+      return { ...object, remote: "192.0.2.250" };
     case "address":
       return undefined;
   }

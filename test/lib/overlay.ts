@@ -1,5 +1,6 @@
 /** A small overlay network to plan and reconcile in tests: 10.5.0.0/16, this host has 10.5.1.0/24. */
 import type { Backend, Host } from "../../backends/backend.ts";
+import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import type { Owner } from "../../kernel/ownership.ts";
 import { aliasOf, type KernelObject } from "../../kernel/state.ts";
@@ -12,13 +13,15 @@ import { macFromBytes } from "../../net/mac.ts";
 
 export const NODE = "3f2a";
 
-export function config(backendOptions: { [key: string]: Json } = {}): NetworkConfig {
+type Options = { [key: string]: Json };
+
+export function config(backendOptions: Options = {}, backendType = "vxlan"): NetworkConfig {
   return {
     network: parseCidr("10.5.0.0/16"),
     subnetLength: 24,
     subnetMin: parseCidr("10.5.1.0/24"),
     subnetMax: parseCidr("10.5.255.0/24"),
-    backendType: "vxlan",
+    backendType,
     backendOptions,
     unknownKeys: [],
   };
@@ -43,12 +46,26 @@ export function lease(n: number, change: Partial<Lease> = {}): Lease {
   };
 }
 
+/** The same of a network with the udp backend, whose leases announce no type. */
+export function udpLease(n: number, change: Partial<Lease> = {}): Lease {
+  return lease(n, { backendType: "", backendData: undefined, ...change });
+}
+
 /** What host 1 sees of a network with these other hosts. */
-export function view(peers: readonly (number | Lease)[], options?: { [key: string]: Json }): View {
+export function view(peers: readonly (number | Lease)[], options?: Options): View {
   return {
     network: config(options),
     own: lease(1, { node: NODE }),
     peers: peers.map((peer) => typeof peer === "number" ? lease(peer) : peer),
+    refused: [],
+  };
+}
+
+export function udpView(peers: readonly (number | Lease)[], options?: Options): View {
+  return {
+    network: config(options, "udp"),
+    own: udpLease(1, { node: NODE }),
+    peers: peers.map((peer) => typeof peer === "number" ? udpLease(peer) : peer),
     refused: [],
   };
 }
@@ -66,19 +83,34 @@ export function host(change: Partial<Host> = {}): Host {
   };
 }
 
+/** Host 1 in a udp network: its device has no MAC. */
+export function udpHost(change: Partial<Host> = {}): Host {
+  return host({ mac: "", ...change });
+}
+
 export const owner: Owner = { alias: aliasOf(NODE), links: ["flan.1"], network: "10.5.0.0/16" };
+
+export const udpOwner: Owner = { ...owner, links: ["flan0"] };
 
 /** The objects that host 1 wants for these peers. */
 export function planned(
   peers: readonly (number | Lease)[],
   backend: Backend = vxlan,
 ): readonly KernelObject[] {
-  return backend.plan(view(peers), host()).objects;
+  return backend === udp
+    ? udp.plan(udpView(peers), udpHost()).objects
+    : backend.plan(view(peers), host()).objects;
 }
 
 /** The views of the backend suite: host `-n` is host `n` with another endpoint and MAC. */
-export function seenBy(options: { [key: string]: Json }): (peers: readonly number[]) => View {
+export function seenBy(options: Options): (peers: readonly number[]) => View {
   const changed = (n: number) =>
     lease(n, { publicIp: `192.0.2.${100 + n}`, backendData: { VtepMAC: macOf(100 + n) } });
   return (peers) => view(peers.map((n) => n > 0 ? n : changed(-n)), options);
+}
+
+/** The same of a udp network. */
+export function udpSeenBy(options: Options): (peers: readonly number[]) => View {
+  const changed = (n: number) => udpLease(n, { publicIp: `192.0.2.${100 + n}` });
+  return (peers) => udpView(peers.map((n) => n > 0 ? n : changed(-n)), options);
 }

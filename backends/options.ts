@@ -1,0 +1,85 @@
+/** Reads a backend's options: keys count in any case, as in Go's JSON decoder, and the last one of a name wins. */
+import { invalid } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { quoted } from "../net/text.ts";
+
+export type RawOptions = { readonly [key: string]: Json };
+
+export class OptionReader {
+  /** A sentence for each option that is ignored. */
+  readonly notes: string[] = [];
+  /** A clause for each option that cannot be used, with its key as written and its value. */
+  readonly problems: string[] = [];
+  readonly #values = new Map<string, { readonly key: string; readonly value: Json }>();
+  readonly #backend: string;
+
+  /** `known` are the names that the `backend` has, in lower case; every other key is noted as ignored. */
+  constructor(raw: RawOptions, { backend, known }: { backend: string; known: readonly string[] }) {
+    this.#backend = backend;
+    for (const [key, value] of Object.entries(raw)) {
+      const name = key.toLowerCase();
+      if (known.includes(name)) this.#values.set(name, { key, value });
+      else this.ignored(quoted(key), "is not known to this version and is ignored");
+    }
+  }
+
+  /** A whole number, undefined where none is given; null and, with `zero`, 0 mean the same. */
+  integer(name: string, rule: { least: number; most: number; zero?: boolean }): number | undefined {
+    const given = this.#given(name);
+    if (given === undefined || (rule.zero && given.value === 0)) return undefined;
+    const { key, value } = given;
+    if (typeof value === "number" && Number.isInteger(value) && value >= rule.least && value <= rule.most) {
+      return value;
+    }
+    this.#refuse(key, { value, needed: `${rule.least} to ${rule.most}` });
+    return undefined;
+  }
+
+  /** True or false, `absent` where neither is given. */
+  flag(name: string, absent = false): boolean {
+    const given = this.#given(name);
+    if (given === undefined) return absent;
+    if (typeof given.value === "boolean") return given.value;
+    this.#refuse(given.key, { value: given.value, needed: "true or false" });
+    return absent;
+  }
+
+  /** One of `words`, the first where none is given. */
+  word<const T extends string>(name: string, words: readonly [T, ...T[]]): T {
+    const given = this.#given(name);
+    if (given === undefined) return words[0];
+    const found = words.find((word) => word === given.value);
+    if (found !== undefined) return found;
+    this.#refuse(given.key, {
+      value: given.value,
+      needed: words.map((word) => JSON.stringify(word)).join(" or "),
+    });
+    return words[0];
+  }
+
+  /** The option's key as it is written, undefined where it is not given. */
+  keyOf(name: string): string | undefined {
+    return this.#values.get(name)?.key;
+  }
+
+  /** Notes that an option is left unused. */
+  ignored(key: string, why: string): void {
+    this.notes.push(`The ${this.#backend} option ${key} ${why}`);
+  }
+
+  /** Throws `invalid` with every key and value that cannot be used. */
+  requireUsable(): void {
+    if (this.problems.length === 0) return;
+    const problems = this.problems.join("; ");
+    throw invalid("backend.check", `Cannot use the ${this.#backend} options: ${problems}`);
+  }
+
+  #given(name: string) {
+    const given = this.#values.get(name);
+    return given?.value === null ? undefined : given;
+  }
+
+  #refuse(key: string, { value, needed }: { value: Json; needed: string }): void {
+    this.problems.push(`${key} is ${quoted(value)} but ${needed} is needed`);
+  }
+}

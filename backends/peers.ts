@@ -1,0 +1,120 @@
+/** What every backend asks of a lease, and how leases become peers: each is judged on its own. */
+import type { Lease, Refusal } from "../lease/lease.ts";
+import type { View } from "../lease/view.ts";
+import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { printable, quoted } from "../net/text.ts";
+import type { Plan } from "./backend.ts";
+
+/** An IPv4 subnet in the forms that a plan needs. */
+export interface Subnet {
+  /** The subnet's address as a number, 1 to 2^32 − 1. */
+  readonly id: number;
+  /** The subnet's first address, which stands for its host in the overlay. */
+  readonly gateway: string;
+  readonly prefixLength: number;
+}
+
+export interface Peer extends Subnet {
+  readonly lease: Lease;
+}
+
+/** What of this host a peer's lease is judged by. */
+export interface HostFacts {
+  readonly publicIp: string;
+  /** The underlay's. */
+  readonly address: string;
+}
+
+/** A reason, as a stable word and a clause. */
+export class Refused {
+  constructor(readonly code: string, readonly reason: string) {}
+}
+
+/**
+ * This host's subnet. Without a lease of its own it is not in the network, and an empty plan is the whole answer. A
+ * config that `check` refuses yields an empty plan with every lease refused: the caller keeps its last good one.
+ */
+export function ownSubnet(view: View, problems: readonly string[]): Subnet | Plan {
+  if (view.own === undefined) return { objects: [], peers: [], refused: [] };
+  const own = readSubnet(view.own.subnet);
+  if (own !== undefined && problems.length === 0) return own;
+  const why = own === undefined
+    ? new Refused("bad-subnet", "this host's own subnet is not an IPv4 subnet")
+    : new Refused("bad-config", problems[0]!);
+  return { objects: [], peers: [], refused: [view.own, ...view.peers].map((lease) => refusal(lease, why)) };
+}
+
+/**
+ * Sorts the leases into peers and refusals. The first of two that have one subnet address has it; what else only one
+ * can have, `claim` judges and remembers.
+ */
+export function sortPeers<P extends Peer>(
+  leases: readonly Lease[],
+  { own, judge, claim = () => undefined }: {
+    own: Subnet;
+    judge: (lease: Lease) => P | Refused;
+    claim?: (peer: P) => Refused | undefined;
+  },
+): { peers: P[]; refused: Refusal[] } {
+  const peers: P[] = [];
+  const refused: Refusal[] = [];
+  const holders = new Map<number, string>([[own.id, "this host"]]);
+  for (const lease of leases) {
+    const peer = judge(lease);
+    if (peer instanceof Refused) {
+      refused.push(refusal(lease, peer));
+      continue;
+    }
+    const holder = holders.get(peer.id);
+    const why = holder === undefined
+      ? claim(peer)
+      : new Refused("overlap", `${peer.gateway} is leased to ${holder}`);
+    if (why !== undefined) {
+      refused.push(refusal(lease, why));
+      continue;
+    }
+    holders.set(peer.id, lease.subnet);
+    peers.push(peer);
+  }
+  return { peers, refused };
+}
+
+/** Whether the lease names a subnet and a host that packets can be sent to. */
+export function readPeer(lease: Lease, facts: HostFacts): Peer | Refused {
+  const subnet = readSubnet(lease.subnet);
+  if (subnet === undefined) {
+    return new Refused("bad-subnet", `${quoted(lease.subnet)} is not an IPv4 subnet`);
+  }
+  if (!isEndpoint(lease.publicIp)) {
+    return new Refused("bad-endpoint", `PublicIP ${quoted(lease.publicIp)} cannot be a host's IPv4 address`);
+  }
+  if (lease.publicIp === facts.publicIp || lease.publicIp === facts.address) {
+    return new Refused("duplicate-endpoint", `PublicIP ${lease.publicIp} is this host's own`);
+  }
+  return { lease, ...subnet };
+}
+
+function refusal(lease: Lease, { code, reason }: Refused): Refusal {
+  return { subnet: printable(lease.subnet), code, reason };
+}
+
+function readSubnet(text: string): Subnet | undefined {
+  try {
+    const { family, address, length } = parseCidr(text);
+    if (family !== 4 || address === 0n) return undefined;
+    return { id: Number(address), gateway: text.slice(0, text.indexOf("/")), prefixLength: length };
+  } catch {
+    // The reason is the caller's to give, with the value.
+    return undefined;
+  }
+}
+
+function isEndpoint(text: string): boolean {
+  try {
+    const ip = parseIp(text);
+    return ip.family === 4 && isHostAddress(ip);
+  } catch {
+    // As above.
+    return false;
+  }
+}
