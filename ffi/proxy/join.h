@@ -43,6 +43,15 @@ bool join_add(struct joiner *joiner, uint8_t *packet, uint32_t length);
 /* Completes the headers of all frames. frames[0..count) are then written in order, each from its pieces. */
 void join_finish(struct joiner *joiner);
 
+/*
+ * Takes a finished frame of several packets apart again, for a kernel that does not take it whole; frame_packet then
+ * finds them. (The first one keeps the newest window and the last one's PSH.)
+ */
+void join_undo(struct frame *frame);
+
+/* Packet `index` of a frame that was undone. */
+uint8_t *frame_packet(const struct frame *frame, uint32_t index, uint32_t *length);
+
 /* How many pieces a frame has. */
 static inline uint32_t frame_pieces(const struct frame *frame)
 {

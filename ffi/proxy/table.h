@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct next_hop {
     uint32_t remote; /* network byte order */
