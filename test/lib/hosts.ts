@@ -5,6 +5,7 @@ import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { must } from "../../cmd/demo/shell.ts";
 import { HostProcess } from "./host_process.ts";
+import { type Plane, vxlan } from "./planes.ts";
 
 /** A host that has joined. */
 export interface Member {
@@ -18,10 +19,12 @@ export interface Member {
 
 export class Hosts {
   readonly lab: Lab;
+  readonly plane: Plane;
   readonly #processes: HostProcess[] = [];
 
-  constructor(lab: Lab) {
+  constructor(lab: Lab, plane: Plane) {
     this.lab = lab;
+    this.plane = plane;
   }
 
   /** The host with this number, from 1 on. */
@@ -38,7 +41,8 @@ export class Hosts {
 
   /** Starts `flan up` in the foreground; resolves when it is ready. */
   async up(host: LabHost, args: readonly string[] = []): Promise<HostProcess> {
-    const agent = this.start(host, flanCommand(["up", "--verbose", "-o", "value=subnet", ...args]));
+    const up = ["up", "--verbose", "-o", "value=subnet"];
+    const agent = this.start(host, flanCommand([...up, ...this.plane.args, ...args]));
     await agent.err.line(/ info Ready /);
     return agent;
   }
@@ -63,13 +67,13 @@ export class Hosts {
     return members;
   }
 
-  /** Waits until the kernel of `member` has exactly the routes to the others of `members`. */
+  /** Waits until packets go from `member` to exactly the others of `members`. */
   async knows(member: Member, members: readonly Member[]): Promise<void> {
     const wanted = members.filter((one) => one !== member).map((one) => one.subnet).sort().join();
-    await member.agent.err.until(`routes to ${wanted}`, async () => {
-      const routes = await this.show(member.host, "ip", "route show proto 113");
-      return routes.map((route) => String(route["dst"])).sort().join() === wanted;
-    });
+    await member.agent.err.until(
+      `routes to ${wanted}`,
+      async () => [...await this.plane.reached(member.host)].sort().join() === wanted,
+    );
   }
 
   /** Runs lines of `ip` on a host, all by one process, and returns its number. */
@@ -139,11 +143,11 @@ export class Hosts {
 
 /**
  * A test with `count` hosts on one underlay, which are taken away at its end however it ends. Their store is one
- * file, unless another is given.
+ * file and their backend vxlan, unless others are given.
  */
 export function hostTest(
   name: string,
-  { lab, hosts: count, store }: { lab: string; hosts: number; store?: string },
+  { lab, hosts: count, store, plane = vxlan }: { lab: string; hosts: number; store?: string; plane?: Plane },
   body: (hosts: Hosts, t: Deno.TestContext) => Promise<void>,
 ): void {
   const ignore = Deno.uid() !== 0;
@@ -151,7 +155,8 @@ export function hostTest(
     name: ignore ? `${name} (needs root)` : name,
     ignore,
     fn: async (t) => {
-      const hosts = new Hosts(await Lab.create({ name: `flan-t-${lab}-${Deno.pid}`, hosts: count, store }));
+      const made = await Lab.create({ name: `flan-t-${lab}-${Deno.pid}`, hosts: count, store });
+      const hosts = new Hosts(made, plane);
       try {
         await body(hosts, t);
       } finally {

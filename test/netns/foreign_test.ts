@@ -4,6 +4,7 @@ import type { LabHost } from "../../cmd/demo/lab.ts";
 import { must } from "../../cmd/demo/shell.ts";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
+import { type Plane, planes, udp } from "../lib/planes.ts";
 
 /** An administrator's things that are in nobody's way. */
 async function administrate(hosts: Hosts, host: LabHost): Promise<void> {
@@ -36,149 +37,193 @@ async function settled(hosts: Hosts, host: LabHost): Promise<void> {
   await monitor.end();
 }
 
-hostTest("after down the namespace is what it was before up", { lab: "down", hosts: 2 }, async (hosts) => {
-  const [first] = hosts.lab.hosts as [LabHost];
-  await administrate(hosts, first);
-  await settled(hosts, first);
-  const before = await namespaceState(first);
+for (const plane of planes) {
+  const where = { lab: `down-${plane.backend}`, hosts: 2, plane };
+  hostTest(
+    `after down the namespace is what it was before up, with ${plane.backend}`,
+    where,
+    async (hosts) => {
+      const [first] = hosts.lab.hosts as [LabHost];
+      await administrate(hosts, first);
+      await settled(hosts, first);
+      const before = await namespaceState(first);
 
-  const other = await hosts.join(hosts.at(2));
-  const agent = await hosts.up(first);
-  assert.equal(await hosts.lost(first, other.container), 0);
-  assert.notDeepEqual(await namespaceState(first), before);
-  const { code, stdout, stderr } = await hosts.lab.flan(first, ["down"]);
+      const other = await hosts.join(hosts.at(2));
+      const agent = await hosts.up(first);
+      assert.equal(await hosts.lost(first, other.container), 0);
+      assert.notDeepEqual(await namespaceState(first), before);
+      const { code, stdout, stderr } = await hosts.lab.flan(first, ["down"]);
 
-  assert.equal(code, 0, stderr);
-  assert.match(
-    stdout,
-    /stopped the agent.*\nremoved \S+subnet\.env\nremoved link flan\.1\n.*\n?released lease 10\.244\./,
+      assert.equal(code, 0, stderr);
+      const removed = plane.device.replace(".", "\\.");
+      const said =
+        `stopped the agent.*\nremoved \\S+subnet\\.env\n[^]*removed link ${removed}\n[^]*released lease 10\\.244\\.`;
+      assert.match(stdout, new RegExp(said));
+      assert.equal((await agent.ended()).code, 0);
+      assert.deepEqual(await namespaceState(first), before);
+      assert.equal(await must(["ip", "netns", "pids", first.namespace]), "", "no process is left");
+      const files = [...Deno.readDirSync(first.runDir)].map(({ name }) => name);
+      assert.deepEqual(files.filter((name) => !/\.(log|lock)$/.test(name)), []);
+    },
   );
-  assert.equal((await agent.ended()).code, 0);
-  assert.deepEqual(await namespaceState(first), before);
-});
+}
 
 /** Something of an administrator's in the way of what flan wants. */
 interface Obstacle {
   readonly name: string;
-  readonly put: (peer: Member) => string;
-  readonly removed: (peer: Member) => string;
+  readonly put: (plane: Plane, peer: Member) => string;
+  readonly removed: (plane: Plane, peer: Member) => string;
   readonly code: string;
 }
 
 const gatewayOf = (peer: Member) => peer.subnet.split("/")[0]!;
 const obstacles: readonly Obstacle[] = [
   {
-    name: "a route to a peer's subnet",
-    put: (peer) => `route replace ${peer.subnet} via 192.0.2.77 proto static`,
-    removed: (peer) => `route delete ${peer.subnet} via 192.0.2.77`,
+    name: "a route in the place of flan's",
+    put: ({ route }, peer) => `route replace ${route(peer.subnet)} via 192.0.2.77 proto static`,
+    removed: ({ route }, peer) => `route delete ${route(peer.subnet)} via 192.0.2.77`,
     code: "foreign-route",
   },
   {
-    name: "a route to a peer's subnet over flan's own device",
-    put: (peer) => `route replace ${peer.subnet} dev flan.1 proto static`,
-    removed: (peer) => `route delete ${peer.subnet} dev flan.1`,
+    name: "a route in the place of flan's, over flan's own device",
+    put: ({ route, device }, peer) => `route replace ${route(peer.subnet)} dev ${device} proto static`,
+    removed: ({ route, device }, peer) => `route delete ${route(peer.subnet)} dev ${device}`,
     code: "foreign-route",
   },
   {
     name: "a neighbour in the place of a peer's",
-    put: (peer) =>
+    put: (_, peer) =>
       `neighbour replace ${gatewayOf(peer)} lladdr 02:00:00:00:00:05 nud permanent proto static dev flan.1`,
-    removed: (peer) => `neighbour delete ${gatewayOf(peer)} dev flan.1`,
+    removed: (_, peer) => `neighbour delete ${gatewayOf(peer)} dev flan.1`,
     code: "foreign-neighbour",
   },
 ];
 
-hostTest("what stands in the way is left, reported, and replaced when it is gone", {
-  lab: "foreign",
-  hosts: 2,
-}, async (hosts, t) => {
-  await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
-  const members = await hosts.joinAll() as [Member, Member];
-  const [victim, peer] = members;
-  const log = victim.agent.err;
-  await administrate(hosts, victim.host);
-  const foreign = async () => {
-    const { routes, neighbours, links, nft } = await namespaceState(victim.host);
-    const others = [...routes, ...neighbours].filter((row) => row["protocol"] !== "113");
-    return { others, links: links.filter((row) => row["ifname"] !== "flan.1"), nft };
-  };
+/** There are no neighbours on a TUN device. */
+const obstaclesTo = (plane: Plane) =>
+  obstacles.filter(({ code }) => plane !== udp || code !== "foreign-neighbour");
 
-  for (const { name, put, removed, code } of obstacles) {
-    await t.step(name, async () => {
-      const clear = await foreign();
-      const mark = log.lines.length;
-      await hosts.ip(victim.host, put(peer));
-      const theirs = await foreign();
-      await log.line(new RegExp(`warning .* is not flan's and stands in the way of .* code=${code} `), mark);
+for (const plane of planes) {
+  const where = { lab: `foreign-${plane.backend}`, hosts: 2, plane };
+  hostTest(
+    `what stands in the way is left, reported, and replaced when it is gone, with ${plane.backend}`,
+    where,
+    async (hosts, t) => {
+      await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
+      const members = await hosts.joinAll() as [Member, Member];
+      const [victim, peer] = members;
+      const log = victim.agent.err;
+      await administrate(hosts, victim.host);
+      const foreign = async () => {
+        const { routes, neighbours, links, nft } = await namespaceState(victim.host);
+        const others = [...routes, ...neighbours].filter((row) => row["protocol"] !== "113");
+        return { others, links: links.filter((row) => row["ifname"] !== plane.device), nft };
+      };
 
-      const reported = await hosts.status(victim.host);
-      assert.equal(reported.code, 3);
-      assert.deepEqual(reported.problems.map((one) => one.code), [code]);
-      assert.deepEqual(await foreign(), theirs, "the administrator's object is still there");
+      for (const { name, put, removed, code } of obstaclesTo(plane)) {
+        await t.step(name, async () => {
+          const clear = await foreign();
+          const mark = log.lines.length;
+          await hosts.ip(victim.host, put(plane, peer));
+          const theirs = await foreign();
+          await log.line(
+            new RegExp(`warning .* is not flan's and stands in the way of .* code=${code} `),
+            mark,
+          );
 
-      await hosts.ip(victim.host, removed(peer));
-      await log.line(new RegExp(`Well again: .* code=${code} `), mark);
-      assert.deepEqual(await hosts.status(victim.host), { code: 0, problems: [] });
-      assert.deepEqual(await foreign(), clear);
-      await hosts.allReach(members);
-    });
-  }
-});
+          const reported = await hosts.status(victim.host);
+          assert.equal(reported.code, 3);
+          assert.deepEqual(reported.problems.map((one) => one.code), [code]);
+          assert.deepEqual(await foreign(), theirs, "the administrator's object is still there");
 
-const theirDevice = ["link add flan.1 type vxlan id 9 dev eth0 dstport 4789", "link set flan.1 up"];
+          await hosts.ip(victim.host, removed(plane, peer));
+          await log.line(new RegExp(`Well again: .* code=${code} `), mark);
+          assert.deepEqual(await hosts.status(victim.host), { code: 0, problems: [] });
+          assert.deepEqual(await foreign(), clear);
+          await hosts.allReach(members);
+        });
+      }
+    },
+  );
+}
 
-hostTest("up refuses to start on a device of somebody else", { lab: "device", hosts: 1 }, async (hosts) => {
-  const [host] = hosts.lab.hosts as [LabHost];
-  await hosts.withoutIpv6(host);
-  await hosts.ip(host, ...theirDevice);
-  const before = await namespaceState(host);
+const theirDevices: Readonly<Record<string, readonly string[]>> = {
+  vxlan: ["link add flan.1 type vxlan id 9 dev eth0 dstport 4789", "link set flan.1 up"],
+  udp: ["tuntap add dev flan0 mode tun", "link set flan0 up"],
+};
 
-  const { code, stderr } = await hosts.lab.flan(host, ["up", "--once"]);
+for (const plane of planes) {
+  const where = { lab: `device-${plane.backend}`, hosts: 1, plane };
+  hostTest(
+    `up refuses to start on a device of somebody else, with ${plane.backend}`,
+    where,
+    async (hosts) => {
+      const [host] = hosts.lab.hosts as [LabHost];
+      await hosts.withoutIpv6(host);
+      await hosts.ip(host, ...theirDevices[plane.backend]!);
+      const before = await namespaceState(host);
 
-  assert.equal(code, 1);
-  assert.match(stderr, /Cannot join the network: link flan\.1 is not flan's.*\nhint: remove or rename it/);
-  assert.deepEqual(await namespaceState(host), before);
-  await hosts.ip(host, "link delete flan.1");
-  assert.equal((await hosts.lab.flan(host, ["up", "--once"])).code, 0);
-});
+      const { code, stderr } = await hosts.lab.flan(host, ["up", "--once", ...plane.args]);
 
-hostTest("a device that somebody puts in the place of flan's is left, and reported", {
-  lab: "usurped",
-  hosts: 1,
-}, async (hosts) => {
-  const [host] = hosts.lab.hosts as [LabHost];
-  await hosts.withoutIpv6(host);
-  const agent = await hosts.up(host);
-  const mark = agent.err.lines.length;
-  // While it stands still it cannot be quicker than the administrator.
-  Deno.kill(agent.pid, "SIGSTOP");
-  await hosts.ip(host, "link delete flan.1", ...theirDevice);
-  const theirs = await namespaceState(host);
-  Deno.kill(agent.pid, "SIGCONT");
-  await agent.err.line(/code=foreign-link/, mark);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        new RegExp(
+          `Cannot join the network: link ${plane.device} is not flan's.*\nhint: remove or rename it`,
+        ),
+      );
+      assert.deepEqual(await namespaceState(host), before);
+      await hosts.ip(host, `link delete ${plane.device}`);
+      assert.equal((await hosts.lab.flan(host, ["up", "--once", ...plane.args])).code, 0);
+    },
+  );
+}
 
-  const { code, problems } = await hosts.status(host);
-  assert.equal(code, 3);
-  assert.deepEqual(problems.map((one) => one.code), ["foreign-link"]);
-  assert.deepEqual(await namespaceState(host), theirs);
-  await hosts.ip(host, "link delete flan.1");
-  await agent.err.line(/Well again/, mark);
-  assert.deepEqual(await hosts.status(host), { code: 0, problems: [] });
-});
+for (const plane of planes) {
+  const where = { lab: `usurped-${plane.backend}`, hosts: 1, plane };
+  hostTest(
+    `a device that somebody puts in the place of flan's is left, and reported, with ${plane.backend}`,
+    where,
+    async (hosts) => {
+      const [host] = hosts.lab.hosts as [LabHost];
+      await hosts.withoutIpv6(host);
+      const agent = await hosts.up(host);
+      const mark = agent.err.lines.length;
+      // While it stands still it cannot be quicker than the administrator.
+      Deno.kill(agent.pid, "SIGSTOP");
+      await hosts.ip(host, `link delete ${plane.device}`, ...theirDevices[plane.backend]!);
+      const theirs = await namespaceState(host);
+      Deno.kill(agent.pid, "SIGCONT");
+      await agent.err.line(/code=foreign-link/, mark);
 
-hostTest("default routes and what else lies beside the overlay survive an agent's repairs", {
-  lab: "beside",
-  hosts: 2,
-}, async (hosts) => {
-  await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
-  const [victim, peer] = await hosts.joinAll() as [Member, Member];
-  await administrate(hosts, victim.host);
-  const before = await namespaceState(victim.host, { indexes: false });
-  const mark = victim.agent.err.lines.length;
+      const { code, problems } = await hosts.status(host);
+      assert.equal(code, 3);
+      assert.deepEqual(problems.map((one) => one.code), ["foreign-link"]);
+      assert.deepEqual(await namespaceState(host), theirs);
+      await hosts.ip(host, `link delete ${plane.device}`);
+      await agent.err.line(/Well again/, mark);
+      assert.deepEqual(await hosts.status(host), { code: 0, problems: [] });
+    },
+  );
+}
 
-  await hosts.ip(victim.host, "link delete flan.1");
-  await victim.agent.err.line(/Repaired link/, mark);
+for (const plane of planes) {
+  const where = { lab: `beside-${plane.backend}`, hosts: 2, plane };
+  hostTest(
+    `default routes and what else lies beside the overlay survive an agent's repairs, with ${plane.backend}`,
+    where,
+    async (hosts) => {
+      await Promise.all(hosts.lab.hosts.map((host) => hosts.withoutIpv6(host)));
+      const [victim, peer] = await hosts.joinAll() as [Member, Member];
+      await administrate(hosts, victim.host);
+      const before = await namespaceState(victim.host, { indexes: false });
+      const mark = victim.agent.err.lines.length;
 
-  assert.deepEqual(await namespaceState(victim.host, { indexes: false }), before);
-  await hosts.allReach([victim, peer]);
-});
+      await hosts.ip(victim.host, `link delete ${plane.device}`);
+      await victim.agent.err.line(/Repaired link/, mark);
+
+      assert.deepEqual(await namespaceState(victim.host, { indexes: false }), before);
+      await hosts.allReach([victim, peer]);
+    },
+  );
+}

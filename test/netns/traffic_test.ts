@@ -1,45 +1,50 @@
 /** Three hosts on a real kernel: everything reaches everything, whole, and at full size. */
 import assert from "node:assert/strict";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { planes } from "../lib/planes.ts";
 import { streamFile, type Transfer } from "../lib/stream.ts";
 
 const PORT = 7107;
 const MEBIBYTES = 100;
 const stream = [Deno.execPath(), "run", "--quiet", "--allow-net", streamFile];
 
-hostTest("three hosts reach one another fully", { lab: "traffic", hosts: 3 }, async (hosts, t) => {
-  const members = await hosts.joinAll();
-  const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => ({ from, to })));
+for (const plane of planes) {
+  const where = { lab: `traffic-${plane.backend}`, hosts: 3, plane };
+  hostTest(`three hosts reach one another fully with ${plane.backend}`, where, async (hosts, t) => {
+    const members = await hosts.joinAll();
+    const most = 1500 - plane.overhead;
+    const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => ({ from, to })));
 
-  await t.step("every host pings every other host's container", () => hosts.allReach(members));
+    await t.step("every host pings every other host's container", () => hosts.allReach(members));
 
-  await t.step("100 MiB arrive whole between all ordered pairs", async () => {
-    await Promise.all(members.map((one) => listen(hosts, one)));
-    const all = await Promise.all(
-      members.map((from, i) => transfers(hosts, { from, members, seed: 10 * i + 1 })),
-    );
-    assert.equal(all.flat().length, pairs.length);
-    for (const { address, sent, received } of all.flat()) {
-      assert.equal(received, sent, `to ${address}`);
-      assert.match(received, /^104857600 [0-9a-f]{64}$/);
-    }
-    assert.equal(
-      new Set(all.flat().map(({ sent }) => sent)).size,
-      pairs.length,
-      "every stream is another one",
-    );
+    await t.step("100 MiB arrive whole between all ordered pairs", async () => {
+      await Promise.all(members.map((one) => listen(hosts, one)));
+      const all = await Promise.all(
+        members.map((from, i) => transfers(hosts, { from, members, seed: 10 * i + 1 })),
+      );
+      assert.equal(all.flat().length, pairs.length);
+      for (const { address, sent, received } of all.flat()) {
+        assert.equal(received, sent, `to ${address}`);
+        assert.match(received, /^104857600 [0-9a-f]{64}$/);
+      }
+      assert.equal(
+        new Set(all.flat().map(({ sent }) => sent)).size,
+        pairs.length,
+        "every stream is another one",
+      );
+    });
+
+    await t.step("a packet of the overlay's MTU passes undivided, one byte more is too long", async () => {
+      await Promise.all(pairs.map(async ({ from, to }) => {
+        const fits = await ping(hosts, from, { to, mtu: most });
+        assert.equal(fits.code, 0, `${from.subnet} to ${to.subnet}: ${fits.stdout}`);
+        const more = await ping(hosts, from, { to, mtu: most + 1 });
+        assert.notEqual(more.code, 0);
+        assert.match(more.stdout + more.stderr, /message too long/i);
+      }));
+    });
   });
-
-  await t.step("a packet of the overlay's MTU passes undivided, one byte more is too long", async () => {
-    await Promise.all(pairs.map(async ({ from, to }) => {
-      const fits = await ping(hosts, from, { to, mtu: 1450 });
-      assert.equal(fits.code, 0, `${from.subnet} to ${to.subnet}: ${fits.stdout}`);
-      const more = await ping(hosts, from, { to, mtu: 1451 });
-      assert.notEqual(more.code, 0);
-      assert.match(more.stdout + more.stderr, /message too long/i);
-    }));
-  });
-});
+}
 
 /** Waits until the receiver on this host listens. */
 async function listen(hosts: Hosts, { host }: Member): Promise<void> {

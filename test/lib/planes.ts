@@ -1,0 +1,52 @@
+/** The backends that carry packets on a real kernel, for the tests whose case is the same for each of them. */
+import type { LabHost } from "../../cmd/demo/lab.ts";
+import { must } from "../../cmd/demo/shell.ts";
+import { showProxy } from "./ask_proxy.ts";
+
+/** The network that the first host starts where nobody names one. */
+const NETWORK = "10.244.0.0/16";
+
+export interface Plane {
+  readonly backend: string;
+  /** What `flan up` is given so that the network has this backend. */
+  readonly args: readonly string[];
+  /** The device that it makes. */
+  readonly device: string;
+  /** What it takes from the underlay's MTU. */
+  readonly overhead: number;
+  /** The destination of flan's route to the peer with this subnet. */
+  readonly route: (subnet: string) => string;
+  /** The subnets of the peers to which packets go from this host. */
+  readonly reached: (host: LabHost) => Promise<readonly string[]>;
+}
+
+/** The backend where nobody names one. */
+export const vxlan: Plane = {
+  backend: "vxlan",
+  args: [],
+  device: "flan.1",
+  overhead: 50,
+  route: (subnet) => subnet,
+  reached: ({ namespace }) => routes(namespace),
+};
+
+export const udp: Plane = {
+  backend: "udp",
+  args: ["--backend", "udp"],
+  device: "flan0",
+  overhead: 28,
+  route: () => NETWORK,
+  reached: async (host) => {
+    // One route takes the packets of the whole network to the proxy.
+    if ((await routes(host.namespace)).length === 0) return [];
+    return (await showProxy(host))?.routes.map(([destination]) => destination) ?? [];
+  },
+};
+
+export const planes: readonly Plane[] = [vxlan];
+
+/** The destinations of flan's routes. */
+async function routes(namespace: string): Promise<string[]> {
+  const shown = await must(["ip", "-netns", namespace, "-j", "route", "show", "proto", "113"]);
+  return (JSON.parse(shown || "[]") as { dst: string }[]).map(({ dst }) => dst);
+}
