@@ -83,6 +83,9 @@ export class Application {
           return encodeFdb(verb, object, this.#context);
         case "route":
           return encodeRoute(verb, object, this.#context);
+        case "proxy":
+        case "proxy-route":
+          throw new KernelError("A proxy is a process", "EOPNOTSUPP", { op: "kernel.apply" });
       }
     });
   }

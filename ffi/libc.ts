@@ -83,6 +83,29 @@ export async function readable(...fds: number[]): Promise<boolean> {
   return await libc().poll(entries, BigInt(fds.length), -1) >= 0;
 }
 
+/** Opens a file that exists: a descriptor, or `-errno`. */
+export function openFile(path: string, flags: number): number {
+  return checked(libc().open(terminated(path), flags));
+}
+
+/** The request's own result, or `-errno`. What `argument` is, the request says. */
+export function ioctl(fd: number, request: number, argument: Uint8Array<ArrayBuffer> | number): number {
+  return checked(
+    typeof argument === "number"
+      ? libc().ioctlNumber(fd, BigInt(request), BigInt(argument))
+      : libc().ioctl(fd, BigInt(request), argument),
+  );
+}
+
+/** The index of the link with that name, or 0 where there is none. */
+export function linkIndex(name: string): number {
+  return libc().if_nametoindex(terminated(name));
+}
+
+function terminated(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
 /** The name of the link with that index, or undefined where there is none. */
 export function linkName(index: number): string | undefined {
   const name = new Uint8Array(16); // IF_NAMESIZE, net/if.h

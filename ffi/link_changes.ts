@@ -1,8 +1,9 @@
 /** Changes of links, one request at a time: later changes need the index that a new link got. */
 import { FlanError, KernelError } from "../net/errors.ts";
 import type { Change } from "../kernel/kernel.ts";
-import type { Link } from "../kernel/state.ts";
+import type { Link, Tun } from "../kernel/state.ts";
 import { errnoName } from "./errno.ts";
+import { closeFd } from "./libc.ts";
 import type { Answer } from "./netlink_error.ts";
 import type { NetlinkRequests } from "./netlink_requests.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type LinkChange,
   type LinkFields,
 } from "./rtnetlink/link.ts";
+import { createTun, persistTun } from "./tun.ts";
 
 /** The link with that name, or undefined where there is none. Throws KernelError for other failures. */
 export function findLink(requests: NetlinkRequests, name: string): LinkFields | undefined {
@@ -47,6 +49,7 @@ export function applyLink(requests: NetlinkRequests, verb: Change["verb"], link:
  * told for flan's own, so one that cannot be finished is taken away again.
  */
 function create(requests: NetlinkRequests, link: Link): Answer {
+  if (link.tun !== undefined) return createTunLink(requests, link, link.tun);
   const indexOf = (name: string) => {
     const parent = findLink(requests, name);
     if (parent === undefined) throw missingLink(name);
@@ -64,21 +67,54 @@ function create(requests: NetlinkRequests, link: Link): Answer {
   return finished;
 }
 
+/**
+ * Makes a TUN device, which rtnetlink does not. Until all but its state is set it goes with its descriptor, so that a
+ * crash leaves nothing without an alias behind.
+ */
+function createTunLink(requests: NetlinkRequests, link: Link, tun: Tun): Answer {
+  const fd = createTun(link.name, tun);
+  if (fd < 0) return { errno: -fd, text: "" };
+  try {
+    const made = findLink(requests, link.name);
+    if (made === undefined) throw missingLink(link.name);
+    const { alias, mtu } = link;
+    const prepared = prepare(requests, made.index, { alias, mtu, queueLength: tun.queueLength });
+    if (prepared.errno !== 0) return prepared;
+    const persisted = persistTun(fd);
+    if (persisted < 0) return { errno: -persisted, text: "" };
+    if (!link.up) return done;
+    const raised = configure(requests, made.index, { up: true });
+    if (raised.errno === 0) return done;
+    encodeLinkDelete(requests.builder, made.index);
+    sendOne(requests);
+    return raised;
+  } finally {
+    closeFd(fd);
+  }
+}
+
 function finish(requests: NetlinkRequests, index: number, { alias, up }: Link): Answer {
-  const named = configure(requests, index, { alias, noIpv6Addresses: true });
-  // The kernel may have no IPv6; then there are no IPv6 addresses to suppress either.
-  const prepared = errnoName(named.errno) === "EAFNOSUPPORT" ? configure(requests, index, { alias }) : named;
+  const prepared = prepare(requests, index, { alias });
   if (prepared.errno !== 0 || !up) return prepared;
   // A request of its own: in one, Linux sets the link up first, and the address is made.
   return configure(requests, index, { up });
 }
 
+/** Sets what a new link gets, and that it makes itself no IPv6 address. */
+function prepare(requests: NetlinkRequests, index: number, change: LinkChange): Answer {
+  const answer = configure(requests, index, { ...change, noIpv6Addresses: true });
+  // The kernel may have no IPv6; then there are no IPv6 addresses to suppress either.
+  return errnoName(answer.errno) === "EAFNOSUPPORT" ? configure(requests, index, change) : answer;
+}
+
 /** Sets what differs, and nothing else: even an unchanged MAC, set again, flushes the neighbours. */
 function change(requests: NetlinkRequests, current: LinkFields, link: Link): Answer {
+  const queueLength = link.tun?.queueLength;
   const difference: LinkChange = {
     ...(current.mtu !== link.mtu && { mtu: link.mtu }),
     ...(current.mac !== link.mac && { mac: link.mac }),
     ...(current.alias !== link.alias && { alias: link.alias }),
+    ...(queueLength !== undefined && current.tun?.queueLength !== queueLength && { queueLength }),
     ...(current.up !== link.up && { up: link.up }),
   };
   return Object.keys(difference).length === 0 ? done : configure(requests, current.index, difference);

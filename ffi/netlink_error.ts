@@ -60,6 +60,13 @@ export function changeError(change: Change, answer: Answer): KernelError {
       { op, code: "unsupported", hint: `modprobe ${type}` },
     );
   }
+  if (isTunMissing(change, errno)) {
+    return new KernelError(`${what}: the kernel has no TUN devices, ${reasonOf(answer)}`, errno, {
+      op,
+      code: "unsupported",
+      hint: "modprobe tun",
+    });
+  }
   if (errno === "EOPNOTSUPP" && change.object.kind === "nexthop") {
     return new KernelError(`${what}: nexthop objects need Linux 5.3, ${reasonOf(answer)}`, errno, {
       op,
@@ -68,6 +75,12 @@ export function changeError(change: Change, answer: Answer): KernelError {
     });
   }
   return new KernelError(`${what}: ${reasonOf(answer)}`, errno, { op, hint: hintFor(change, errno) });
+}
+
+/** Whether /dev/net/tun is missing (ENOENT), or the module behind it (ENODEV, ENXIO). */
+function isTunMissing({ verb, object }: Change, errno: string): boolean {
+  return verb !== "delete" && object.kind === "link" && object.tun !== undefined &&
+    ["ENOENT", "ENODEV", "ENXIO"].includes(errno);
 }
 
 /** Of all that can stand in the way, the one that the kernel's text does not name. */

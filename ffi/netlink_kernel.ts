@@ -1,12 +1,16 @@
 /** {@link Kernel} on Linux, over rtnetlink. */
 import type { Clock } from "../net/clock.ts";
 import { FlanError } from "../net/errors.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Feature, Kernel } from "../kernel/kernel.ts";
 import { Application } from "./apply.ts";
 import { dump } from "./dump.ts";
+import { errnoName } from "./errno.ts";
+import { closeFd } from "./libc.ts";
+import { reasonOf } from "./netlink_error.ts";
 import { NetlinkEvents } from "./netlink_events.ts";
 import { NetlinkRequests } from "./netlink_requests.ts";
 import { routeGet } from "./route_get.ts";
+import { openTunControl, TUN_CONTROL } from "./tun.ts";
 
 export interface KernelInit {
   readonly clock: Clock;
@@ -35,16 +39,10 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
     return result;
   };
   return {
-    // This kernel alone has neither; whoever adds the proxy to it knows better (`proxy/proxied_kernel.ts`).
-    require: (features) => {
-      if (features.length === 0) return Promise.resolve();
-      return Promise.reject(
-        new FlanError(`Cannot use ${features.join(", ")}: not in this version`, {
-          op: "kernel.require",
-          code: "unsupported",
-        }),
-      );
-    },
+    require: (features) =>
+      inTurn(() => {
+        for (const feature of features) requireFeature(feature);
+      }),
     dump: (request) => inTurn(() => dump(requests, request)),
     apply: (changes) => inTurn(() => new Application(requests, clock).run(changes)),
     events: (signal) =>
@@ -58,4 +56,23 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
       requests.close();
     },
   };
+}
+
+function requireFeature(feature: Feature): void {
+  const op = "kernel.require";
+  if (feature === "proxy") {
+    // The kernel has none; `proxy/proxied_kernel.ts` answers for it.
+    throw new FlanError("Cannot use the UDP proxy: it is no part of the kernel", { op, code: "unsupported" });
+  }
+  const fd = openTunControl();
+  if (fd >= 0) {
+    closeFd(fd);
+    return;
+  }
+  const denied = ["EACCES", "EPERM"].includes(errnoName(-fd));
+  throw new FlanError(`Cannot use TUN devices: ${TUN_CONTROL}: ${reasonOf({ errno: -fd, text: "" })}`, {
+    op,
+    code: denied ? "not-permitted" : "unsupported",
+    hint: denied ? "run as root" : "modprobe tun",
+  });
 }

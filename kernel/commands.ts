@@ -1,17 +1,46 @@
-/** Changes as the `ip`, `bridge` and `sysctl` commands (iproute2, procps) that do the same, to paste into a shell. */
+/**
+ * Changes as the `ip`, `bridge` and `sysctl` commands (iproute2, procps) that do the same, to paste into a shell. What a
+ * process does and no command, stands between them as a comment.
+ */
+import { printable } from "../net/text.ts";
 import type { Change } from "./kernel.ts";
-import type { Address, FdbEntry, KernelObject, Link, Neighbour, Nexthop, Route } from "./state.ts";
+import { isProxys } from "./relations.ts";
+import type {
+  Address,
+  FdbEntry,
+  KernelObject,
+  Link,
+  Neighbour,
+  Nexthop,
+  Proxy,
+  ProxyRoute,
+  Route,
+  Tun,
+} from "./state.ts";
 
 type Verb = Change["verb"];
 
-/** One command a line, in the order of the changes; a new link takes several. */
+/** One command or comment a line, in the order of the changes; a new link takes several. */
 export function toCommands(changes: readonly Change[]): string[] {
-  return changes.flatMap(({ verb, object }) => commandsFor(verb, object)).map(join);
+  return changes.flatMap(({ verb, object }) =>
+    isProxys(object) ? [`# ${printable(proxyComment(verb, object))}`] : commandsFor(verb, object).map(join)
+  );
+}
+
+function proxyComment(verb: Verb, object: Proxy | ProxyRoute): string {
+  if (object.kind === "proxy") {
+    const { address, link, port } = object;
+    return verb === "delete"
+      ? "flan proxy stop"
+      : `flan proxy run, which then listens at ${address}:${port} for ${link}`;
+  }
+  const { destination, port, remote } = object;
+  return `${verb === "delete" ? "no " : ""}proxy route ${destination} to ${remote}:${port}`;
 }
 
 type Words = readonly (string | number)[];
 
-function commandsFor(verb: Verb, object: KernelObject): Words[] {
+function commandsFor(verb: Verb, object: Exclude<KernelObject, Proxy | ProxyRoute>): Words[] {
   switch (object.kind) {
     case "link":
       return linkCommands(verb, object);
@@ -28,24 +57,34 @@ function commandsFor(verb: Verb, object: KernelObject): Words[] {
     case "sysctl":
       // With slashes: the name of a link may hold dots. A sysctl cannot be deleted.
       return verb === "delete" ? [] : [["sysctl", "-w", `${object.name}=${object.value}`]];
-    case "proxy":
-    case "proxy-route":
-      return [];
   }
 }
 
 function linkCommands(verb: Verb, link: Link): Words[] {
   if (verb === "delete") return [["ip", "link", "delete", "dev", link.name]];
-  const common = [...(link.mac === "" ? [] : ["address", link.mac]), "mtu", link.mtu];
+  const common = [
+    ...(link.mac === "" ? [] : ["address", link.mac]),
+    ...["mtu", link.mtu],
+    ...(link.tun === undefined ? [] : ["txqueuelen", link.tun.queueLength]),
+  ];
   const finish: Words[] = [
     // No IPv6 address of its own, which no plan wants; where IPv6 is off this command fails and is not needed.
     ...(verb === "add" ? [["ip", "link", "set", "dev", link.name, "addrgenmode", "none"]] : []),
     ["ip", "link", "set", "dev", link.name, "alias", link.alias],
     ["ip", "link", "set", "dev", link.name, link.up ? "up" : "down"],
   ];
-  return verb === "replace" ? [["ip", "link", "set", "dev", link.name, ...common], ...finish] : [
-    ["ip", "link", "add", link.name, ...common, ...typeWords(link)],
-    ...finish,
+  const set: Words = ["ip", "link", "set", "dev", link.name, ...common];
+  if (verb === "replace") return [set, ...finish];
+  return link.tun === undefined
+    ? [["ip", "link", "add", link.name, ...common, ...typeWords(link)], ...finish]
+    : [tunCommand(link.name, link.tun), set, ...finish];
+}
+
+/** Makes a persistent TUN device; packet information is off by default. */
+function tunCommand(name: string, { multiQueue }: Tun): Words {
+  return [
+    ...["ip", "tuntap", "add", "dev", name, "mode", "tun", "vnet_hdr"],
+    ...(multiQueue ? ["multi_queue"] : []),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { delta } from "./delta.ts";
 import type { Change } from "./kernel.ts";
 import { type Claim, claims, type Owner } from "./ownership.ts";
-import { byRank, changeable, dependsOn, linkOf } from "./relations.ts";
+import { byRank, changeable, dependsOn, isProxys, linkOf, proxyOf } from "./relations.ts";
 import {
   type KernelObject,
   keyOf,
@@ -48,7 +48,8 @@ export function drift(desired: Iterable<KernelObject>, actual: Iterable<KernelOb
   const found = [...actual];
   const claim = claims(owner, found);
   const links = judgeLinks(wanted, found, claim);
-  const standing = index(found.filter((object) => remains(object, links)), wanted, claim);
+  const left = found.filter((object) => remains(object, links)).map((object) => idle(object, links));
+  const standing = index(left, wanted, claim);
 
   const state = new Map<string, ObjectState>();
   const conflicts: Conflict[] = [];
@@ -64,7 +65,7 @@ export function drift(desired: Iterable<KernelObject>, actual: Iterable<KernelOb
     state.set(keyOf(to), "wrong");
     make.push({ verb: "replace", object: to });
   }
-  const remove = strays(found, { wanted, standing, links, claim });
+  const remove = strays(left, { wanted, standing, links, claim });
   const changes = [
     ...links.removedFirst.map((object): Change => ({ verb: "delete", object })),
     ...make.sort((a, b) => byRank(a.object, b.object)),
@@ -81,6 +82,8 @@ interface LinkJudgement {
   readonly remade: ReadonlySet<string>;
   /** Ours, not desired, and in nobody's way: deleted at the very end. */
   readonly removedLast: ReadonlySet<string>;
+  /** Names of links that are there and stay. */
+  readonly kept: ReadonlySet<string>;
   /** Links that get another MAC. */
   readonly renumbered: ReadonlySet<string>;
 }
@@ -115,15 +118,26 @@ function judgeLinks(
   removedFirst.push(...inTheWay);
   const removedFirstNames = new Set(removedFirst.map((link) => link.name));
   const removedLast = new Set(stray.map((link) => link.name).filter((name) => !removedFirstNames.has(name)));
-  return { removedFirst, removedFirstNames, remade, removedLast, renumbered };
+  const kept = new Set<string>();
+  for (const object of found) {
+    if (object.kind === "link" && !removedFirstNames.has(object.name)) kept.add(object.name);
+  }
+  return { removedFirst, removedFirstNames, remade, removedLast, kept, renumbered };
 }
 
 /** Whether the object is still there once the links are as desired. */
 function remains(object: KernelObject, links: LinkJudgement): boolean {
   if (object.kind === "link") return !links.removedFirstNames.has(object.name);
+  if (isProxys(object)) return true;
   const link = linkOf(object);
   if (links.removedFirstNames.has(link)) return false;
   return !(object.kind === "neighbour" && links.renumbered.has(link));
+}
+
+/** A proxy whose link is not there any more carries nothing, even if it has not noticed yet. */
+function idle(object: KernelObject, { kept }: LinkJudgement): KernelObject {
+  if (object.kind !== "proxy" || !object.carrying || kept.has(object.link)) return object;
+  return { ...object, carrying: false };
 }
 
 /** By key. Where the kernel holds several of one key, the one that will do counts, or else one of ours. */
@@ -176,9 +190,9 @@ function withoutForeign(context: {
   return attempted;
 }
 
-/** What is ours and not desired, except what goes with a link that is deleted anyway. */
+/** What is ours and not desired, except what goes with a link or a proxy that is deleted anyway. */
 function strays(
-  found: readonly KernelObject[],
+  left: readonly KernelObject[],
   context: {
     wanted: ReadonlyMap<string, KernelObject>;
     standing: ReadonlyMap<string, KernelObject>;
@@ -192,10 +206,11 @@ function strays(
     const object = standing.get(key);
     if (object !== undefined) kept.add(object);
   }
-  return found.filter((object) =>
-    !kept.has(object) && remains(object, links) && !links.removedLast.has(linkOf(object)) &&
-    claim(object) === "ours"
-  );
+  const goesAlong = (object: KernelObject) =>
+    isProxys(object)
+      ? standing.has(proxyOf(object)) && !wanted.has(proxyOf(object))
+      : links.removedLast.has(linkOf(object));
+  return left.filter((object) => !kept.has(object) && !goesAlong(object) && claim(object) === "ours");
 }
 
 /** NUD states in which an entry carries packets; it may age and is confirmed by use. */

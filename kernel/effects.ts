@@ -1,12 +1,13 @@
 /** What the kernel holds after changes that it acknowledged, without reading it back. */
 import type { Change } from "./kernel.ts";
-import { linkOf, nexthopOf } from "./relations.ts";
+import { isProxys, linkOf, nexthopOf, proxyOf } from "./relations.ts";
 import { type KernelObject, keyOf, sameObject } from "./state.ts";
 
 /**
  * Carries `changes` over into `state` (by `keyOf`), with what the kernel does by itself: a deleted link takes
- * everything on it along, a new MAC its neighbours, a deleted nexthop its routes, and the last IPv4 address of a
- * link the neighbours and the routes without nexthop object on it.
+ * everything on it along (its proxy stays, and carries nothing), a new MAC its neighbours, a deleted nexthop its
+ * routes, a stopped proxy its own, and the last IPv4 address of a link the neighbours and the routes without nexthop
+ * object on it.
  */
 export function recordChanges(state: Map<string, KernelObject>, changes: Iterable<Change>): void {
   const withoutNexthop = new Set<string>();
@@ -21,12 +22,15 @@ export function recordChanges(state: Map<string, KernelObject>, changes: Iterabl
       }
     } else if (object.kind === "link") {
       state.delete(key);
-      drop(state, (other) => linkOf(other) === object.name);
+      drop(state, (other) => linkOf(other) === object.name && !isProxys(other));
+      const proxy = state.get(`proxy ${object.name}`);
+      if (proxy?.kind === "proxy") state.set(keyOf(proxy), { ...proxy, carrying: false });
     } else {
       // Of these the kernel may hold several under one key; the other one stays.
       const several = object.kind === "route" || object.kind === "fdb";
       if (!several || (before !== undefined && sameObject(before, object))) state.delete(key);
       if (object.kind === "nexthop") withoutNexthop.add(key);
+      if (object.kind === "proxy") drop(state, (other) => proxyOf(other) === key);
       if (before?.kind === "address") dropUnaddressed(state, before.link);
     }
   }

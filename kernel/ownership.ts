@@ -74,7 +74,8 @@ function isOurLink(link: Link, owner: Owner, wanted: ReadonlySet<string>): boole
   if (link.alias === owner.alias) return true;
   // A link gets its alias a moment after it was made. One that has our MAC, was never up and bears no alias was
   // being made when its maker was killed.
-  if (link.alias === "" && !link.up && owner.macs?.includes(link.mac)) return true;
+  const unnamed = link.alias === "" && !link.up && link.mac !== "";
+  if (unnamed && owner.macs?.includes(link.mac)) return true;
   // Another node's alias is another flan's in this namespace, and a live network may hang on it.
   return wanted.has(link.name) && link.alias === LINK_ALIAS;
 }

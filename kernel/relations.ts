@@ -1,5 +1,12 @@
 /** How kernel objects hang on one another, and so in which order they are made. */
-import { type KernelObject, keyOf, type Link, type ObjectKind } from "./state.ts";
+import {
+  type KernelObject,
+  keyOf,
+  type Link,
+  type ObjectKind,
+  type Proxy,
+  type ProxyRoute,
+} from "./state.ts";
 
 /**
  * The order in which objects are made; they are removed backwards. FDB entries come before neighbours so that
@@ -22,7 +29,10 @@ export function byRank(a: KernelObject, b: KernelObject): number {
   return rank[a.kind] - rank[b.kind];
 }
 
-/** The link that an object lives on and vanishes with, or "" (a link itself, a global sysctl, a route without one). */
+/**
+ * The link that an object lives on, or "" (a link itself, a global sysctl, a route without one). It vanishes with the
+ * link, unless it is a proxy's.
+ */
 export function linkOf(object: KernelObject): string {
   if (object.kind === "link") return "";
   return object.kind === "sysctl" ? linkOfSysctl(object.name) : object.link;
@@ -33,16 +43,28 @@ export function nexthopOf(object: KernelObject): string {
   return object.kind === "route" && object.nexthop !== 0 ? `nexthop ${object.nexthop}` : "";
 }
 
+/** Whether the object is a process's and not the kernel's: it outlives its link, and carries nothing without it. */
+export function isProxys(object: KernelObject): object is Proxy | ProxyRoute {
+  return object.kind === "proxy" || object.kind === "proxy-route";
+}
+
+/** Key of the proxy that has a route, and takes it along, or "". */
+export function proxyOf(object: KernelObject): string {
+  return object.kind === "proxy-route" ? `proxy ${object.link}` : "";
+}
+
 /** Whether any of `keys` (`keyOf`) names the object or something that it cannot be without. */
 export function dependsOn(object: KernelObject, keys: ReadonlySet<string>): boolean {
   if (keys.size === 0) return false;
   const link = linkOf(object);
-  return keys.has(keyOf(object)) || (link !== "" && keys.has(`link ${link}`)) || keys.has(nexthopOf(object));
+  return keys.has(keyOf(object)) || (link !== "" && keys.has(`link ${link}`)) ||
+    keys.has(nexthopOf(object)) || keys.has(proxyOf(object));
 }
 
 /** Whether the kernel can change `from` into `to` while the device exists. */
 export function changeable(from: Link, to: Link): boolean {
   if (from.type !== to.type) return false;
+  if (from.tun?.multiQueue !== to.tun?.multiQueue) return false;
   const a = from.vxlan;
   const b = to.vxlan;
   if (a === undefined || b === undefined) return a === b;

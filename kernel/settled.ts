@@ -4,7 +4,7 @@
  */
 import { apart } from "./apart.ts";
 import type { Drift, ObjectState } from "./drift.ts";
-import { type KernelObject, keyOf, sameObject } from "./state.ts";
+import { type KernelObject, keyOf, type ObjectKind, sameObject } from "./state.ts";
 
 export interface Settled {
   /** Each key once, and each there as it should be. */
@@ -34,7 +34,7 @@ export function settle(
 
 /**
  * The part of `desired` that is another than in `settled`, with what stands in its place. Undefined where more than
- * that may be concerned: a link or an address takes other objects along, and a key that something else has
+ * that may be concerned: a link, an address or a proxy takes other objects along, and a key that something else has
  * already is for the whole comparison to judge.
  */
 export function partOf(
@@ -43,7 +43,7 @@ export function partOf(
   settled: Settled,
 ): Part | undefined {
   const { gone, added } = changed(apart(settled.desired, desired));
-  if ([...gone, ...added].some(({ kind }) => kind === "link" || kind === "address")) return undefined;
+  if ([...gone, ...added].some(({ kind }) => takesAlong.has(kind))) return undefined;
   const former = new Set(gone.map(keyOf));
   const keys = new Set(added.map(keyOf));
   if (keys.size < added.length) return undefined;
@@ -55,6 +55,8 @@ export function partOf(
     gone: [...former].filter((key) => !keys.has(key)),
   };
 }
+
+const takesAlong: ReadonlySet<ObjectKind> = new Set(["link", "address", "proxy"]);
 
 /** Without what is only another object of the same value. */
 function changed({ gone, added }: { gone: KernelObject[]; added: KernelObject[] }) {

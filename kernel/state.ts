@@ -27,7 +27,7 @@ export interface Link {
   readonly up: boolean;
   /** Only where `type` is "vxlan". */
   readonly vxlan?: Vxlan;
-  /** Only where `type` is "tun" and the device is one for IP packets. */
+  /** Only where `type` is "tun", and the device is one for IP packets that outlives its reader. */
   readonly tun?: Tun;
 }
 

@@ -1,5 +1,5 @@
 /** Links: `struct ifinfomsg` and IFLA_ attributes (linux/if_link.h). */
-import type { Link } from "../../kernel/state.ts";
+import type { Link, Tun } from "../../kernel/state.ts";
 import { macBytes, macText } from "../bytes.ts";
 import type { MessageBuilder } from "../message_builder.ts";
 import { type MessageBounds, type MessageParser, Policy } from "../message_parser.ts";
@@ -13,12 +13,14 @@ import {
   RTM_NEWLINK,
 } from "./constants.ts";
 import type { EncodeContext } from "./context.ts";
+import { decodeTun } from "./tun.ts";
 import { decodeVxlan, encodeVxlan, type VxlanFields } from "./vxlan.ts";
 
 export const IFINFOMSG_LENGTH = 16;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_TXQLEN = 13;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
@@ -35,6 +37,7 @@ const policy = new Policy({
   [IFLA_ADDRESS]: "bytes",
   [IFLA_IFNAME]: "string",
   [IFLA_MTU]: "u32",
+  [IFLA_TXQLEN]: "u32",
   [IFLA_LINKINFO]: "nested",
   [IFLA_IFALIAS]: "string",
 });
@@ -72,6 +75,8 @@ export interface LinkChange {
   readonly mac?: string;
   readonly mtu?: number;
   readonly alias?: string;
+  /** `txqueuelen`, in packets. */
+  readonly queueLength?: number;
   readonly up?: boolean;
   /** The link makes itself no IPv6 link-local address, so that no router solicitation crosses the tunnel. */
   readonly noIpv6Addresses?: boolean;
@@ -83,6 +88,7 @@ export function encodeLinkChange(message: MessageBuilder, index: number, change:
   message.start({ type: RTM_NEWLINK, flags: NLM_F_REQUEST }, ifinfomsg({ index, ...flags }));
   if (change.mtu !== undefined) message.putU32(IFLA_MTU, change.mtu);
   if (change.mac !== undefined) message.put(IFLA_ADDRESS, macBytes(change.mac));
+  if (change.queueLength !== undefined) message.putU32(IFLA_TXQLEN, change.queueLength);
   // Without the terminating zero, as `ip` does: an empty attribute takes the alias away.
   if (change.alias !== undefined) message.put(IFLA_IFALIAS, new TextEncoder().encode(change.alias));
   if (change.noIpv6Addresses) {
@@ -126,10 +132,23 @@ export function decodeLink(parser: MessageParser, message: MessageBounds): LinkF
     mtu: parser.u32(IFLA_MTU) ?? 0,
     up: (parser.headU32(message, 8) & IFF_UP) !== 0,
   };
+  const queueLength = parser.u32(IFLA_TXQLEN) ?? 0;
   if (!parser.nested(IFLA_LINKINFO, infoPolicy)) return { ...fields, type: "" };
   const type = parser.string(IFLA_INFO_KIND) ?? "";
-  const vxlan = type === "vxlan" ? decodeVxlan(parser, IFLA_INFO_DATA) : undefined;
-  return vxlan === undefined ? { ...fields, type } : { ...fields, type, vxlan };
+  return { ...fields, type, ...decodeInfo(parser, { type, queueLength }) };
+}
+
+/** What is particular to the type of a link whose IFLA_LINKINFO was parsed last. */
+function decodeInfo(
+  parser: MessageParser,
+  { type, queueLength }: { type: string; queueLength: number },
+): { vxlan?: VxlanFields; tun?: Tun } {
+  if (type === "vxlan") {
+    const vxlan = decodeVxlan(parser, IFLA_INFO_DATA);
+    return vxlan === undefined ? {} : { vxlan };
+  }
+  const tun = type === "tun" ? decodeTun(parser, IFLA_INFO_DATA) : undefined;
+  return tun === undefined ? {} : { tun: { ...tun, queueLength } };
 }
 
 /** A link with its parent's name in place of the number. */

@@ -80,6 +80,35 @@ export const libcSymbols = {
     ],
     result: "i32", // int
   },
+  if_nametoindex: {
+    parameters: ["buffer"], // const char *ifname
+    result: "u32", // unsigned int
+  },
+  open: {
+    parameters: [
+      "buffer", // const char *pathname
+      "i32", // int flags
+    ],
+    result: "i32", // int
+  },
+  // Variadic: on x86-64 and on arm64's Linux the third argument goes where a fixed one would go.
+  ioctl: {
+    parameters: [
+      "i32", // int fd
+      "usize", // unsigned long request
+      "buffer", // char *argp
+    ],
+    result: "i32", // int
+  },
+  ioctlNumber: {
+    name: "ioctl",
+    parameters: [
+      "i32", // int fd
+      "usize", // unsigned long request
+      "usize", // unsigned long
+    ],
+    result: "i32", // int
+  },
   if_indextoname: {
     parameters: [
       "u32", // unsigned int ifindex

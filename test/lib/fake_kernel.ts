@@ -2,9 +2,17 @@
  * A Kernel in memory. Several may stand on one {@link FakeStack}, as several programs do; what one does is
  * foreign to the others.
  */
-import type { Change, DumpRequest, Failure, Kernel, KernelEvent, RouteAnswer } from "../../kernel/kernel.ts";
+import type {
+  Change,
+  DumpRequest,
+  Failure,
+  Feature,
+  Kernel,
+  KernelEvent,
+  RouteAnswer,
+} from "../../kernel/kernel.ts";
 import { describe, type KernelObject, type Link, type ObjectKind, type Route } from "../../kernel/state.ts";
-import { KernelError } from "../../net/errors.ts";
+import { FlanError, KernelError } from "../../net/errors.ts";
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
 import { type Errno, FakeStack } from "./fake_stack.ts";
 
@@ -26,7 +34,12 @@ const texts: Readonly<Record<string, string>> = {
   EINVAL: "Invalid argument",
   ENETUNREACH: "Network is unreachable",
   EHOSTUNREACH: "No route to host",
+  EADDRNOTAVAIL: "Cannot assign requested address",
+  EADDRINUSE: "Address already in use",
 };
+
+/** What brings a feature that is missing. */
+const hints: Readonly<Record<Feature, string>> = { tun: "modprobe tun", proxy: "deno task build" };
 
 let ports = 1000;
 
@@ -34,6 +47,8 @@ export class FakeKernel implements Kernel {
   readonly stack: FakeStack;
   /** This program's netlink port. */
   readonly port = ports++;
+  /** What {@link FakeKernel.require} does not find. */
+  readonly lacks = new Set<Feature>();
   /** How often each verb was called. */
   readonly calls = { dump: 0, apply: 0, events: 0, routeGet: 0 };
   /** Every change that was attempted, in order. */
@@ -55,8 +70,16 @@ export class FakeKernel implements Kernel {
     return this.#injected.splice(0).filter(({ times }) => times > 0).length;
   }
 
-  require(): Promise<void> {
-    return Promise.resolve();
+  require(features: readonly Feature[]): Promise<void> {
+    const missing = features.find((feature) => this.lacks.has(feature));
+    if (missing === undefined) return Promise.resolve();
+    return Promise.reject(
+      new FlanError(`Cannot use ${missing}: this host has none`, {
+        op: "kernel.require",
+        code: "unsupported",
+        hint: hints[missing],
+      }),
+    );
   }
 
   /** All calls so far. */

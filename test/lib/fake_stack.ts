@@ -1,9 +1,10 @@
 /**
- * One network stack in memory, with what Linux does by itself when something changes. Asynchronous events and
- * other programs are {@link FakeKernel}'s; this is only the state and its rules.
+ * One network stack in memory, with what Linux does by itself when something changes, and the proxy beside it, with what
+ * `proxy/proxied_kernel.ts` makes of it. Asynchronous events and other programs are {@link FakeKernel}'s; this is only
+ * the state and its rules.
  */
 import type { KernelEvent } from "../../kernel/kernel.ts";
-import { linkOf } from "../../kernel/relations.ts";
+import { changeable, isProxys, linkOf, proxyOf } from "../../kernel/relations.ts";
 import {
   type Address,
   type KernelObject,
@@ -13,6 +14,7 @@ import {
   type Route,
 } from "../../kernel/state.ts";
 import { contains, formatCidr, parseCidr, parseIp, parsePrefix } from "../../net/ip.ts";
+import { refuseProxys } from "./fake_proxy.ts";
 
 /** An errno name, or undefined for success. */
 export type Errno = string | undefined;
@@ -30,7 +32,6 @@ const groups = {
   fdb: "neighbour",
   route: "route",
   proxy: "proxy",
-  "proxy-route": "proxy",
 } as const;
 
 export class FakeStack {
@@ -42,7 +43,9 @@ export class FakeStack {
   add(object: KernelObject, port = 0): Errno {
     const refused = this.#refuse(object);
     if (refused) return refused;
-    if (object.kind !== "sysctl" && this.objects.has(keyOf(object))) return "EEXIST";
+    // A proxy is told what it should do, not asked whether it does it already.
+    const exclusive = object.kind !== "sysctl" && !isProxys(object);
+    if (exclusive && this.objects.has(keyOf(object))) return "EEXIST";
     return this.#set(object, port);
   }
 
@@ -104,8 +107,18 @@ export class FakeStack {
     return link?.kind === "link" ? link : undefined;
   }
 
+  /** The proxy's data plane fails by itself: it goes on running, and carries nothing. */
+  failProxy(link: string): void {
+    const proxy = this.objects.get(`proxy ${link}`);
+    if (proxy?.kind !== "proxy" || !proxy.carrying) return;
+    const idle = { ...proxy, carrying: false };
+    this.objects.set(keyOf(idle), idle);
+    this.#tell("new", idle, 0);
+  }
+
   #refuse(object: KernelObject): Errno {
     if (object.kind === "link") return this.#refuseLink(object);
+    if (isProxys(object)) return refuseProxys(object, this.objects);
     const name = linkOf(object);
     const link = this.link(name);
     if (object.kind === "sysctl") return link ? undefined : "ENOENT";
@@ -151,9 +164,7 @@ export class FakeStack {
   }
 
   #change(before: Link, link: Link, port: number): Errno {
-    if (before.type !== link.type || JSON.stringify(before.vxlan) !== JSON.stringify(link.vxlan)) {
-      return "EOPNOTSUPP";
-    }
+    if (!changeable(before, link)) return "EOPNOTSUPP";
     this.objects.set(keyOf(link), link);
     this.#tell("new", link, port);
     if (before.mac !== link.mac) {
@@ -179,6 +190,7 @@ export class FakeStack {
   #cascade(gone: KernelObject): void {
     if (gone.kind === "nexthop") this.#dropOrphans();
     if (gone.kind === "address") this.#disconnect(gone);
+    if (gone.kind === "proxy") this.#drop((other) => proxyOf(other) === keyOf(gone));
     if (gone.kind !== "link") return;
     for (const other of [...this.objects.values()]) {
       if (other.kind === "link" && other.vxlan?.parent === gone.name) this.delete(other);
@@ -186,8 +198,9 @@ export class FakeStack {
     for (const name of [...this.#sysctls.keys()]) {
       if (linkOf({ kind: "sysctl", name, value: "" }) === gone.name) this.#sysctls.delete(name);
     }
-    this.#drop((other) => linkOf(other) === gone.name);
+    this.#drop((other) => linkOf(other) === gone.name && !isProxys(other));
     this.#dropOrphans();
+    this.failProxy(gone.name);
   }
 
   #dropOrphans(): void {
@@ -237,7 +250,8 @@ export class FakeStack {
   }
 
   #tell(action: "new" | "delete", object: KernelObject, port: number): void {
-    if (object.kind === "sysctl") return;
+    // Nothing tells of a proxy's routes, and of a proxy only what it does.
+    if (object.kind === "sysctl" || object.kind === "proxy-route") return;
     const link = object.kind === "link" ? object.name : linkOf(object);
     const subject = subjectOf(object);
     this.#say({

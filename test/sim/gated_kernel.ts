@@ -1,5 +1,5 @@
 /** A kernel as a process that may be frozen sees it: events wait, and nothing else is under way while it is. */
-import type { Change, DumpRequest, Kernel, KernelEvent } from "../../kernel/kernel.ts";
+import type { Change, DumpRequest, Feature, Kernel, KernelEvent } from "../../kernel/kernel.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import type { FakeStack } from "../lib/fake_stack.ts";
 import type { Gate } from "./gate.ts";
@@ -13,8 +13,8 @@ export class GatedKernel implements Kernel {
     this.#gate = gate;
   }
 
-  require() {
-    return this.kernel.require();
+  require(features: readonly Feature[]) {
+    return this.kernel.require(features);
   }
 
   dump(request: DumpRequest) {
