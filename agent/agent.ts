@@ -86,7 +86,7 @@ export class Agent {
     this.#snapshot = await store.read();
     const state = readHostState(options.stateDir);
     if (state !== undefined) this.#overlay.recall(state);
-    this.#adopt();
+    await this.#adopt();
     this.#host = await this.#describeHost();
     requireOutside(this.#overlay.network.config, this.#host.underlay);
     const lease = await this.#keeping.acquire(this.#claim(), state?.previous);
@@ -142,7 +142,7 @@ export class Agent {
     const { clock, options } = this.#parts;
     const begun = clock.monotonic();
     this.#log.flush();
-    const changed = reasons.has("store") && this.#followConfig();
+    const changed = (reasons.has("store") || reasons.has("host")) && await this.#followConfig();
     if (changed || reasons.has("host")) await this.#lookAtHost();
     const { config } = this.#overlay.network;
     this.#keeping.look({ snapshot: this.#snapshot, claim: this.#claim(), config });
@@ -177,11 +177,11 @@ export class Agent {
   }
 
   /** Returns whether there is another network config that can be used. */
-  #followConfig(): boolean {
+  async #followConfig(): Promise<boolean> {
     const { store, log } = this.#parts;
     if (!this.#overlay.differs(this.#snapshot)) return false;
     try {
-      this.#adopt();
+      await this.#adopt();
       log.log("info", "The network config has changed", { revision: this.#snapshot.config?.revision });
       this.#solved("network-config");
       return true;
@@ -192,8 +192,8 @@ export class Agent {
     }
   }
 
-  #adopt(): void {
-    this.#overlay.adopt(this.#snapshot, { url: this.#parts.store.url, underlay: this.#host?.underlay });
+  async #adopt(): Promise<void> {
+    await this.#overlay.adopt(this.#snapshot, { url: this.#parts.store.url, underlay: this.#host?.underlay });
     this.health.set(["option-ignored"], this.#overlay.network.ignored, this.#parts.clock.now());
   }
 

@@ -30,6 +30,7 @@ export const healthCodes = {
   "foreign-fdb": "high",
   "foreign-sysctl": "warning",
   "kernel-refuses": "high",
+  "proxy-down": "high",
   "underlay-missing": "high",
   "subnet-file": "warning",
   "option-ignored": "warning",

@@ -15,13 +15,16 @@ export interface HostOptions {
   readonly stateDir: string;
 }
 
-/** Gathers the facts, and gives the device a MAC if it has none yet. `node` must be in the state directory. */
+/**
+ * Gathers the facts, and gives the device a MAC if it is one with a MAC and has none yet. `node` must be in the state
+ * directory.
+ */
 export async function describeHost(
   kernel: Kernel,
-  { device, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
+  { backend, device, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
 ): Promise<Host> {
   const found = await facts(kernel, options);
-  if (device === "") return { ...found, node, mac: "" };
+  if (!backend.hasMac) return { ...found, node, mac: "" };
   const mac = readHostState(options.stateDir)?.macs[device] ??
     await ensureMac(options.stateDir, {
       device,
@@ -37,10 +40,11 @@ export async function describeHost(
  */
 export async function observeHost(
   kernel: Kernel,
-  { device, options }: Network & { options: HostOptions },
+  { backend, device, options }: Network & { options: HostOptions },
 ): Promise<Host> {
   const state = readHostState(options.stateDir);
   const node = state?.node ?? "";
+  if (!backend.hasMac) return { ...await facts(kernel, options), node, mac: "" };
   const mac = state?.macs[device] ?? await macInKernel(kernel, { device, node }) ?? "";
   return { ...await facts(kernel, options), node, mac };
 }

@@ -16,7 +16,7 @@ export interface OverlayParts {
 export class Overlay {
   #network!: Network;
   #reconciler!: Reconciler;
-  /** The config that was adopted or refused last. */
+  /** The config that was adopted or refused last; undefined for one that this host lacks something for. */
   #text: string | undefined;
   /** Subnets that this host had. Their addresses may be left on our link when the network is another one. */
   readonly #former = new Set<string>();
@@ -47,17 +47,30 @@ export class Overlay {
     this.#former.add(subnet);
   }
 
-  /** Whether the snapshot's config is another than the one adopted, or refused, last. */
+  /**
+   * Whether the snapshot's config is another than the one adopted, or refused, last. What a host lacks may come at any
+   * time, so a config that was refused for that is another one each time.
+   */
   differs(snapshot: Snapshot): boolean {
     return textOf(snapshot) !== this.#text;
   }
 
-  /** Goes over to the snapshot's network; throws what {@link networkIn} does, and then the old one stays. */
-  adopt(snapshot: Snapshot, { url, underlay }: { url: string; underlay: Underlay | undefined }): void {
+  /**
+   * Goes over to the snapshot's network. Throws what {@link networkIn} does, and `unsupported` or `not-permitted` where
+   * the host lacks what the backend needs; then the old one stays.
+   */
+  async adopt(
+    snapshot: Snapshot,
+    { url, underlay }: { url: string; underlay: Underlay | undefined },
+  ): Promise<void> {
+    const { kernel, clock, node } = this.#parts;
     this.#text = textOf(snapshot);
     const network = networkIn(snapshot, url);
     if (underlay !== undefined) requireOutside(network.config, underlay);
-    const { kernel, clock, node } = this.#parts;
+    await kernel.require(network.backend.needs).catch((error) => {
+      this.#text = undefined;
+      throw error;
+    });
     const owner = ownerOf(network, { node, former: [...this.#former], macs: this.#macs });
     this.#network = network;
     this.#reconciler = new Reconciler(kernel, { owner, clock });

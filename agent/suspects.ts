@@ -40,13 +40,16 @@ export class Suspects {
 function rankOf(event: KernelEvent, device: string): number {
   const ours = event.link === device || event.protocol === ROUTE_PROTOCOL;
   if (event.port !== 0) return ours ? 0 : 2;
-  if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
+  if (event.group === "link" || event.group === "proxy") {
+    return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
+  }
   return event.group === "overrun" ? 6 : ours ? 5 : 6;
 }
 
 function sentence(event: KernelEvent): string {
   const { group, subject, link } = event;
   if (group === "overrun") return "events were lost";
+  if (group === "proxy") return `proxy of ${link ?? ""} ${event.action === "delete" ? "ended" : "changed"}`;
   const name = group === "link" ? link : [subject, link && `dev ${link}`].filter(Boolean).join(" ");
   const done = `${group} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
   const by = culprit(event);

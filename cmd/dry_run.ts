@@ -3,11 +3,13 @@ import { claimOf } from "../agent/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { networkIn, requireOutside } from "../agent/network.ts";
+import type { Backend } from "../backends/backend.ts";
 import { toCommands } from "../kernel/commands.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
 import type { Lease } from "../lease/lease.ts";
-import { invalid } from "../net/errors.ts";
+import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { type Context, withKernel, withStore } from "./context.ts";
@@ -47,14 +49,31 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
         device: network.device,
         mtu: network.backend.mtu(network.config, host),
       };
-      show(format, { summary, observed });
+      show(format, { summary, observed, lacks: await lackedFor(kernel, network.backend) });
       return exit.done;
     }));
 }
 
 type Summary = Readonly<Record<string, string | number | boolean>>;
 
-function show(format: Format, { summary, observed }: { summary: Summary; observed: Observation }): void {
+/** Why this host could not join, undefined where it has all that the backend needs. The plan is worth seeing anyway. */
+async function lackedFor(kernel: Kernel, { needs }: Backend): Promise<FlanError | undefined> {
+  try {
+    await kernel.require(needs);
+    return undefined;
+  } catch (error) {
+    if (error instanceof FlanError) return error;
+    throw error;
+  }
+}
+
+interface Shown {
+  readonly summary: Summary;
+  readonly observed: Observation;
+  readonly lacks: FlanError | undefined;
+}
+
+function show(format: Format, { summary, observed, lacks }: Shown): void {
   const { plan, view, drift: { changes, conflicts } } = observed;
   const refused = [...view.refused, ...plan.refused];
   const commands = toCommands(changes);
@@ -66,11 +85,14 @@ function show(format: Format, { summary, observed }: { summary: Summary; observe
   if (format.kind === "json") {
     return printJson("plan", {
       ...summary,
+      lacks: lacks === undefined ? null : lacks.message,
       commands: commands as Json,
       conflicts: inTheWay as unknown as Json,
       refused: refused as unknown as Json,
     });
   }
+  const hint = lacks?.hint === undefined ? "" : ` (${lacks.hint})`;
+  if (lacks !== undefined && format.kind !== "table") console.error(`flan: ${lacks.message}${hint}`);
   if (format.kind === "value") return print(valueOf(summary, format.field));
   if (format.kind === "commands") return commands.length > 0 ? print(commands.join("\n")) : undefined;
   const lines = [
@@ -79,6 +101,7 @@ function show(format: Format, { summary, observed }: { summary: Summary; observe
     }`,
     `lease    ${summary["subnet"]}`,
     `device   ${summary["device"]} mtu ${summary["mtu"]}`,
+    ...(lacks === undefined ? [] : [`lacks    ${lacks.message}${hint}`]),
     `peers    ${plan.peers.length}, ${refused.length} refused`,
     ...refused.map((one) => `refused  ${one.subnet} ${one.code}: ${one.reason}`),
     ...inTheWay.map((one) => `conflict ${one.code}: ${one.found} stands in the way of ${one.wanted}`),

@@ -37,19 +37,22 @@ export async function removeFromKernel(kernel: Kernel, self: Self | undefined): 
   return { removed: linesOf(removed), left };
 }
 
-/** Links by name, everything else as a count of its kind: there may be thousands. */
+/** Links and proxies by name, everything else as a count of its kind: there may be thousands. */
 function linesOf(removed: readonly KernelObject[]): string[] {
-  const links = removed.filter((object) => object.kind === "link");
+  const named = removed.flatMap((object) => {
+    if (object.kind === "proxy") return [`stopped the ${describe(object)}`];
+    return object.kind === "link" ? [`removed ${describe(object)}`] : [];
+  });
   const counts = names.flatMap(([kind, one, many]) => {
     const count = removed.filter((object) => object.kind === kind).length;
     return count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   });
-  const lines = links.map((link) => `removed ${describe(link)}`);
-  return counts.length === 0 ? lines : [...lines, `removed ${counts.join(", ")}`];
+  return counts.length === 0 ? named : [...named, `removed ${counts.join(", ")}`];
 }
 
 const names: readonly (readonly [kind: KernelObject["kind"], one: string, many: string])[] = [
   ["route", "route", "routes"],
+  ["proxy-route", "proxy route", "proxy routes"],
   ["neighbour", "neighbour", "neighbours"],
   ["fdb", "FDB entry", "FDB entries"],
   ["nexthop", "nexthop", "nexthops"],

@@ -1,7 +1,7 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
 import { endOf } from "../agent/status.ts";
 import { type AnyCommand, newGroup, type Runner } from "./cli.ts";
-import { describe } from "../kernel/state.ts";
+import { describe, keyOf } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
 import { toCommands } from "../kernel/commands.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
@@ -57,6 +57,7 @@ interface Row {
 
 function rows({ plan, view, drift, backend, config, node, expired }: Observed): readonly Row[] {
   const device = backend.device(config);
+  const kinds = new Map(plan.objects.map((object) => [keyOf(object), object.kind]));
   const common = (lease: Lease) => ({ subnet: lease.subnet, expires: lease.expires, node: lease.node });
   const own = view.own === undefined ? [] : [{
     ...common(view.own),
@@ -76,7 +77,7 @@ function rows({ plan, view, drift, backend, config, node, expired }: Observed): 
       dev: device,
       kind: way,
       state: worst(bad.map(([, state]) => state)),
-      note: [...(expired.has(lease.subnet) ? ["expired"] : []), ...bad.map(([key]) => key.split(" ")[0]!)]
+      note: [...(expired.has(lease.subnet) ? ["expired"] : []), ...bad.map(([key]) => kinds.get(key) ?? key)]
         .join(",") || undefined,
     };
   });

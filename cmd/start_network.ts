@@ -13,15 +13,20 @@ import { printable } from "../net/text.ts";
 import type { Context } from "./context.ts";
 import { requireAgreement, startingConfig } from "./network_settings.ts";
 
-/** Throws `invalid` for a network that the settings contradict, or that this host cannot be in. */
+/**
+ * Throws `invalid` for a network that the settings contradict, or that this host cannot be in, and `unsupported` or
+ * `not-permitted` where this host lacks what it takes to be in one.
+ */
 export async function startNetwork(context: Context, { store, kernel }: Ground): Promise<void> {
   const { settings: { iface: wishes = [], publicIp } } = context;
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
   const wanted = startingConfig(context, objects);
-  // A network that this version cannot serve must not be started either.
+  // A network that this version cannot serve must not be started, nor one that this host cannot be in.
   const planned = parseNetworkConfig(wanted);
-  backendFor(planned.backendType).check(planned);
+  const backend = backendFor(planned.backendType);
+  backend.check(planned);
+  await kernel.require(backend.needs);
   requireOutside(planned, underlay);
   await requireStoreThere(context, store);
   const { config, started } = await ensureNetwork(store, wanted);
