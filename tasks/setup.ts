@@ -52,7 +52,13 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
       why: "runs it",
     },
   ],
-  bench: [{ programs: ["iperf3"], package: "iperf3", why: "measures throughput" }],
+  bench: [
+    { programs: ["iperf3"], package: "iperf3", why: "measures throughput" },
+    { programs: ["wireguard-go"], package: "wireguard-go", why: "is a data plane to compare with" },
+    { programs: ["wg"], package: "wireguard-tools", why: "sets it up" },
+    { programs: ["openvpn"], package: "openvpn", why: "is a data plane to compare with" },
+    { programs: ["fastd"], package: "fastd", why: "is a data plane to compare with" },
+  ],
 };
 
 const order = ["run", "test", "bench"] as const;

@@ -34,6 +34,7 @@ const parts: readonly Part[] = [
       "test/backends",
       "test/agent",
       "test/cmd",
+      "test/bench",
     ], ["--parallel"]),
   },
   { name: "sim", within: [], args: test(["test/sim"], ["--parallel"]) },

@@ -1,7 +1,15 @@
-/** Time from the start of `flan up` to a converged kernel, with many peers in the store; and what the agent then weighs. */
-import type { Lab, LabHost } from "../../cmd/demo/lab.ts";
+/**
+ * The part `converge`: time from the start of `flan up` to a converged kernel, with many peers in the store; and what
+ * the agent then weighs.
+ */
+import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
+import { print, table } from "../../cmd/output.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { must } from "../../cmd/demo/shell.ts";
+import type { Json } from "../../net/json.ts";
+
+const PEERS = [100, 1000, 10_000];
+const ROUNDS = 3;
 
 export interface Converged {
   readonly peers: number;
@@ -30,7 +38,8 @@ export function absentHost(i: number) {
   return { key: `10.${high}.${low}.0-24`, node: i.toString(16).padStart(16, "0"), value };
 }
 
-function writeStore(path: string, peers: number): void {
+/** A store's file with the leases of so many hosts that are not there. */
+export function writeStore(path: string, peers: number, network: Json = config): void {
   const expires = Math.floor(Date.now() / 1000) + 86_400;
   const leases = Array.from({ length: peers }, (_, i) => {
     const { key, ...record } = absentHost(i);
@@ -41,14 +50,49 @@ function writeStore(path: string, peers: number): void {
     JSON.stringify({
       schema: "flan.network/v1",
       revision: peers + 2,
-      config: { revision: 1, value: config },
+      config: { revision: 1, value: network },
       leases: Object.fromEntries(leases),
       past: {},
     }),
   );
 }
 
-export async function converge(lab: Lab, host: LabHost, peers: number): Promise<Converged> {
+/** Measures and prints. */
+export async function measureConvergence(): Promise<Converged[]> {
+  const lab = await Lab.create({ name: `flan-bench-${Deno.pid}`, hosts: 1 });
+  try {
+    const results: Converged[] = [];
+    for (const peers of PEERS) results.push(await medianOf(() => converge(lab, lab.hosts[0]!, peers)));
+    report(results);
+    return results;
+  } finally {
+    await lab.remove();
+  }
+}
+
+/** The round with the middle time, so that one hiccup of the machine is not the figure. */
+async function medianOf(work: () => Promise<Converged>): Promise<Converged> {
+  const results: Converged[] = [];
+  for (let i = 0; i < ROUNDS; i++) results.push(await work());
+  return results.sort((a, b) => a.real - b.real)[ROUNDS >> 1]!;
+}
+
+function report(converged: readonly Converged[]): void {
+  const seconds = (value: number) => `${value.toFixed(2)} s`;
+  print("");
+  print(table(
+    ["PEERS", "CONVERGED", "USER", "SYSTEM", "AGENT"],
+    converged.map(({ peers, real, user, system, rss }) => [
+      String(peers),
+      seconds(real),
+      seconds(user),
+      seconds(system),
+      `${rss} MB`,
+    ]),
+  ));
+}
+
+async function converge(lab: Lab, host: LabHost, peers: number): Promise<Converged> {
   const file = `${lab.directory}/many-${peers}.json`;
   writeStore(file, peers);
   const store = ["--store", `file:${file}`];

@@ -1,6 +1,7 @@
-/** Hosts on a real etcd with many leases: reading it, what the agents weigh, and how soon they know of a change. */
+/** The part `etcd`: hosts on a real etcd with many leases: reading it, what the agents weigh, and how soon they know of a change. */
 import { Lab } from "../../cmd/demo/lab.ts";
 import { must } from "../../cmd/demo/shell.ts";
+import { print, table } from "../../cmd/output.ts";
 import { on, SERVER, serverAddress } from "../lib/etcd_hosts.ts";
 import { EtcdServer } from "../lib/etcd_server.ts";
 import { memoryOf } from "./converge.ts";
@@ -9,6 +10,7 @@ import type { Latency } from "./latency.ts";
 
 const HOSTS = 3;
 const ROUNDS = 50;
+const LEASES = [100, 10_000];
 
 export interface EtcdFigures {
   readonly leases: number;
@@ -20,7 +22,36 @@ export interface EtcdFigures {
   readonly requests: number;
 }
 
-export async function etcd(leases: number): Promise<EtcdFigures> {
+/** Measures and prints. */
+export async function measureEtcd(): Promise<EtcdFigures[]> {
+  const found: EtcdFigures[] = [];
+  for (const leases of LEASES) found.push(await etcd(leases));
+  report(found);
+  return found;
+}
+
+const names = "LEASES,LIST+PLAN,FIRST,READ,REQUESTS,AGENT,CHANGE,90 %,WORST,REQUESTS A CHANGE".split(",");
+
+function report(found: readonly EtcdFigures[]): void {
+  print(`\non etcd, with ${HOSTS} agents`);
+  print(table(
+    names,
+    found.map(({ leases, list, rss, latency, requests }) => [
+      String(leases),
+      `${list.median} ms`,
+      `${list.first} ms`,
+      `${list.read} ms`,
+      `${list.requests}, ${list.megabytes} MB`,
+      `${rss} MB`,
+      `${latency.median} ms`,
+      `${latency.p90} ms`,
+      `${latency.worst} ms`,
+      String(requests),
+    ]),
+  ));
+}
+
+async function etcd(leases: number): Promise<EtcdFigures> {
   const store = `etcd://${serverAddress}:2379/coreos.com/network`;
   const lab = await Lab.create({ name: `flan-bench-${Deno.pid}`, hosts: HOSTS, store });
   try {

@@ -1,5 +1,7 @@
 /** TCP throughput from one host to another by iperf3: through the overlay and on the bare underlay, in alternation. */
 import type { Lab, LabHost } from "../../cmd/demo/lab.ts";
+import { iperf } from "./iperf.ts";
+import { ratio } from "./statistics.ts";
 
 export interface Throughput {
   /** Gbit/s of each round. */
@@ -9,35 +11,7 @@ export interface Throughput {
   readonly ratio: number;
 }
 
-async function once(
-  lab: Lab,
-  { from, to, address }: { from: LabHost; to: LabHost; address: string },
-): Promise<number> {
-  const [program, ...args] = lab.command(to, [
-    "iperf3",
-    "--server",
-    "--one-off",
-    "--bind",
-    address,
-    "--forceflush",
-  ]);
-  const server = new Deno.Command(program, { args, stdin: "null", stdout: "piped" }).spawn();
-  const lines = server.stdout.getReader();
-  await lines.read(); // "Server listening"
-  lines.releaseLock();
-  const { stdout, stderr, code } = await lab.on(from, [
-    "iperf3",
-    "--client",
-    address,
-    "--time",
-    "2",
-    "--json",
-  ]);
-  await server.stdout.cancel();
-  await server.status;
-  if (code !== 0) throw new Error(stderr || stdout);
-  return JSON.parse(stdout).end.sum_received.bits_per_second / 1e9;
-}
+const args = ["--time", "2"];
 
 export async function throughput(
   lab: Lab,
@@ -45,9 +19,8 @@ export async function throughput(
 ): Promise<Throughput> {
   const rounds = { overlay: [] as number[], underlay: [] as number[] };
   for (let i = 0; i < 3; i++) {
-    rounds.underlay.push(await once(lab, { from, to, address: to.address }));
-    rounds.overlay.push(await once(lab, { from, to, address: overlay }));
+    rounds.underlay.push(await iperf(lab, { from, to, address: to.address, args }));
+    rounds.overlay.push(await iperf(lab, { from, to, address: overlay, args }));
   }
-  const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[1]!;
-  return { ...rounds, ratio: median(rounds.overlay) / median(rounds.underlay) };
+  return { ...rounds, ratio: ratio(rounds.overlay, rounds.underlay) };
 }

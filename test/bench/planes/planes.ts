@@ -1,0 +1,110 @@
+/**
+ * The part `planes`: the bare underlay, flan's own planes and others of user space on one machine in one run. All
+ * stand at once, each on a pair of hosts of its own, and are measured one after another, round by round.
+ */
+import { compile } from "./packets.ts";
+import { fastd } from "./fastd.ts";
+import { flan } from "./flan.ts";
+import { goals, type Rounds } from "./goals.ts";
+import { openvpn } from "./openvpn.ts";
+import { Pair } from "./pair.ts";
+import { bare, type Plane, reachable } from "./plane.ts";
+import { report } from "./report.ts";
+import { quick, type Round, round, type Standing, thorough } from "./round.ts";
+import { stopTime } from "./stop.ts";
+import { wireguardGo } from "./wireguard.ts";
+
+const ROUNDS = 3;
+
+const planes: readonly Plane[] = [
+  bare,
+  flan("vxlan", { name: "vxlan", about: "flan's vxlan, MTU 1450, 10 routes", measures: "all", routes: 10 }),
+  flan("udp", { name: "udp", about: "flan's udp, MTU 1472, 10 routes", measures: "all", routes: 10 }),
+  flan("udp", {
+    name: "udp 10,000",
+    about: "flan's udp with 10,000 routes",
+    measures: "rates",
+    routes: 10_000,
+  }),
+  wireguardGo,
+  openvpn,
+  fastd,
+];
+
+/** What is found, for JSON. */
+export interface Planes {
+  readonly rounds: Rounds;
+  /** Milliseconds. */
+  readonly stops: readonly number[];
+  /** Planes that are missing, and why. */
+  readonly missing: Readonly<Record<string, string>>;
+}
+
+/** Measures and prints. A plane that cannot be made, or fails, is told of and left out. */
+export async function measurePlanes({ isQuick }: { isQuick: boolean }): Promise<Planes> {
+  const directory = Deno.makeTempDirSync({ prefix: "flan-bench-" });
+  const pairs: Pair[] = [];
+  const missing: Record<string, string> = {};
+  try {
+    const program = await compile(directory);
+    const standing = await stand(pairs, missing);
+    const effort = isQuick ? quick : thorough;
+    const rounds: Record<string, Round[]> = {};
+    const stops: number[] = [];
+    for (let i = 1; i <= (isQuick ? 1 : ROUNDS); i++) {
+      for (const one of standing.filter(({ plane }) => !(plane.name in missing))) {
+        progress(`round ${i}: ${one.plane.name}`);
+        await told(one.plane.name, missing, async () => {
+          (rounds[one.plane.name] ??= []).push(await round(one, { effort, program }));
+        });
+      }
+      const udp = standing.find(({ plane }) => plane.name === "udp");
+      if (udp) await told("stop in a flood", missing, async () => stops.push(await stopTime(udp, program)));
+    }
+    report({ rounds, goals: goals(rounds, stops), notes: notes(standing, missing) });
+    return { rounds, stops, missing };
+  } finally {
+    for (const pair of pairs) await pair.remove();
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+async function stand(pairs: Pair[], missing: Record<string, string>): Promise<Standing[]> {
+  const standing: Standing[] = [];
+  for (const plane of planes) {
+    progress(`making ${plane.name}`);
+    await told(plane.name, missing, async () => {
+      const pair = await Pair.create(`flan-b${Deno.pid}-${planes.indexOf(plane)}`);
+      pairs.push(pair);
+      const address = await plane.make(pair);
+      await reachable(pair, address);
+      standing.push({ plane, pair, address });
+    });
+  }
+  return standing;
+}
+
+/** Does `work`; what it fails for stands in `missing`. */
+async function told(
+  name: string,
+  missing: Record<string, string>,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    missing[name] = error instanceof Error ? error.message : String(error);
+    progress(`${name} fails: ${missing[name]}`);
+  }
+}
+
+function notes(standing: readonly Standing[], missing: Readonly<Record<string, string>>): string[] {
+  return [
+    ...standing.map(({ plane }) => `${plane.name}: ${plane.about}`),
+    ...Object.entries(missing).map(([name, why]) => `not measured: ${name}: ${why.split("\n")[0]}`),
+  ];
+}
+
+function progress(text: string): void {
+  console.error(`bench: ${text}`);
+}
