@@ -129,7 +129,9 @@ static void send_too_big(struct worker *worker, const struct sockaddr_in *to, co
             worker_tell(worker, ICMP_FRAGMENTATION_NEEDED(our_address(worker), (uint16_t)room), packet, length);
         return;
     }
-    while ((size = fragment_next(fragment, room, packet, &offset)) > 0) {
+    if (room < IP_MAX_HEADER + 8)
+        count(&worker->counters, COUNT_out_drop_too_big, 1); /* not even a fragment's header and 8 bytes (RFC 791) */
+    while (room >= IP_MAX_HEADER + 8 && (size = fragment_next(fragment, room, packet, &offset)) > 0) {
         if (sendto(worker->queue.socket, fragment, size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to,
                    sizeof *to) < 0)
             drop(worker, errno, 1);
