@@ -7,6 +7,7 @@ import { applySuite } from "./kernel_apply.ts";
 import { cascadeSuite } from "./kernel_cascade.ts";
 import { eventSuite } from "./kernel_events.ts";
 import { querySuite } from "./kernel_query.ts";
+import { tunSuite } from "./kernel_tun.ts";
 
 /** One fresh network stack: nothing in it but `lo` and one up link with an address. */
 export interface KernelSystem {
@@ -39,6 +40,7 @@ export function kernelSuite({ name, open }: KernelSuite): void {
   cascadeSuite(register);
   querySuite(register);
   eventSuite(register);
+  tunSuite(register);
 }
 
 /** Registers one test; the suite opens and closes the system around it. */

@@ -1,6 +1,7 @@
 /** A reconciler on a kernel in memory, with what tests ask of the two. */
 import { type KernelObject, keyOf } from "../../kernel/state.ts";
 import type { Change } from "../../kernel/kernel.ts";
+import type { Owner } from "../../kernel/ownership.ts";
 import { Reconciler, type Report } from "../../kernel/reconcile.ts";
 import type { Fields, Level, Logger } from "../../net/log.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -32,9 +33,9 @@ export interface Setup {
   reconciler: Reconciler;
 }
 
-export function setup(kernel = new FakeKernel()): Setup {
+export function setup(kernel = new FakeKernel(), who: Owner = owner): Setup {
   const clock = new FakeClock();
-  return { kernel, clock, reconciler: new Reconciler(kernel, { owner, clock }) };
+  return { kernel, clock, reconciler: new Reconciler(kernel, { owner: who, clock }) };
 }
 
 export function shown(changes: readonly Change[]): string[] {
