@@ -47,6 +47,8 @@ uint32_t fragment_next(uint8_t *out, uint32_t most, const uint8_t *packet, uint3
         return 0;
     uint32_t word = read16(packet + 6);
     uint32_t position = (word & FRAGMENT_OFFSET) + *offset / 8;
+    if (position > FRAGMENT_OFFSET)
+        return 0; /* no packet can be that long, and MF must not be made of it */
     uint32_t more = !last || word & FRAGMENT_MF ? FRAGMENT_MF : 0;
     write16(headers + 2, header + size);
     write16(headers + 6, (word & ~(FRAGMENT_OFFSET | FRAGMENT_MF)) | more | position);
