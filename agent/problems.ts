@@ -2,7 +2,6 @@
 import { FlanError, isStoreTrouble, messageOf } from "../net/errors.ts";
 import type { Plan } from "../backends/backend.ts";
 import type { Conflict } from "../kernel/drift.ts";
-import type { Failure } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { describe, type KernelObject, LINK_ALIAS } from "../kernel/state.ts";
 import type { View } from "../lease/view.ts";
@@ -28,7 +27,7 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
     subject: describe(one.wanted),
     message: conflictMessage(one),
   }));
-  const failures = causes([...report.failures, ...report.waiting]).map(({ change, error }): Found => ({
+  const failures = [...report.failures, ...report.waiting].map(({ change, error }): Found => ({
     code: ofProxy.has(change.object.kind) ? "proxy-down" : "kernel-refuses",
     subject: describe(change.object),
     message: error.message,
@@ -41,12 +40,6 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
 
 /** What no kernel makes. */
 const ofProxy: ReadonlySet<KernelObject["kind"]> = new Set(["proxy", "proxy-route"]);
-
-/** Without those that only follow from another: a proxy that cannot be started takes no routes either. */
-function causes(failures: readonly Failure[]): readonly Failure[] {
-  const hasNoProxy = failures.some(({ change }) => change.object.kind === "proxy");
-  return hasNoProxy ? failures.filter(({ change }) => change.object.kind !== "proxy-route") : failures;
-}
 
 /** The peers of the view that are there although the store does not hold their lease any more. */
 export function judgeLingering(

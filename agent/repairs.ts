@@ -46,8 +46,7 @@ export class Repairs {
   /** Tells repairs from changes of the plan: what stands in both plans alike was put back. */
   judge({ report, before, after }: { report: Report; before: Plan | undefined; after: Plan }): void {
     const undone = this.#undone;
-    const refused = [...report.failures, ...report.waiting].map(({ change }) => change.object);
-    this.#undone = new Set([...refused, ...report.conflicts.map(({ wanted }) => wanted)].map(keyOf));
+    this.#undone = undoneIn(report);
     if (!report.resynced) return;
     const cause = this.#suspects.take();
     if (before === undefined || report.done.length === 0) return;
@@ -69,6 +68,16 @@ export class Repairs {
       cause,
     });
   }
+}
+
+/** What was refused or stood in the way, and what could not be made without it. */
+function undoneIn({ failures, waiting, conflicts, state }: Report): ReadonlySet<string> {
+  const refused = [...failures, ...waiting].map(({ change }) => change.object);
+  const keys = new Set([...refused, ...conflicts.map(({ wanted }) => wanted)].map(keyOf));
+  if (keys.size > 0) {
+    for (const [key, one] of state) if (one !== "ok") keys.add(key);
+  }
+  return keys;
 }
 
 function isRepair(

@@ -184,14 +184,18 @@ export class Reconciler {
     return objects;
   }
 
-  /** Links first and by themselves: where one fails, what would live on it is not attempted. */
+  /** Where something fails, what hangs on it is not attempted: it would fail, too, and then wait for a time of its own. */
   async #carryOut(changes: readonly Change[], progress: Progress): Promise<readonly Failure[]> {
-    const first = changes.findIndex(({ object }) => object.kind !== "link");
-    const split = first < 0 ? changes.length : first;
-    const failures = await this.#apply(changes.slice(0, split), progress);
-    const failed = new Set(failures.map(({ change }) => keyOf(change.object)));
-    const rest = changes.slice(split).filter(({ object }) => !dependsOn(object, failed));
-    return [...failures, ...await this.#apply(rest, progress)];
+    const failures: Failure[] = [];
+    const failed = new Set<string>();
+    for (const stage of stagesOf(changes)) {
+      const possible = stage.filter(({ object }) => !dependsOn(object, failed));
+      for (const failure of await this.#apply(possible, progress)) {
+        failures.push(failure);
+        failed.add(keyOf(failure.change.object));
+      }
+    }
+    return failures;
   }
 
   async #apply(changes: readonly Change[], progress: Progress): Promise<readonly Failure[]> {
@@ -221,6 +225,16 @@ export class Reconciler {
       ...(retryIn === undefined ? {} : { retryIn }),
     };
   }
+}
+
+/** The changes in their order: links, all until the proxies run, and the rest. */
+function stagesOf(changes: readonly Change[]): (readonly Change[])[] {
+  const first = changes.findIndex(({ object }) => object.kind !== "link");
+  const links = first < 0 ? changes.length : first;
+  const proxies = changes.findLastIndex(({ verb, object }) => verb !== "delete" && object.kind === "proxy") +
+    1;
+  const split = Math.max(links, proxies);
+  return [changes.slice(0, links), changes.slice(links, split), changes.slice(split)];
 }
 
 /** Whether `changes` did what they say and no more, when there are so many objects more than before. */

@@ -135,6 +135,10 @@ function unreachable(): FlanError {
 
 export const TTL = 3600;
 export const vxlanNetwork = { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } };
+export const udpNetwork = { Network: "10.5.0.0/16", Backend: { Type: "udp" } };
+
+/** What the lease of a udp peer says beside its address. */
+export const udpPeer = { backendType: "", backendData: undefined };
 
 /** A host with an underlay, an agent and what is seen of it. `agent` is another one after {@link restart}. */
 export class TestHost {
