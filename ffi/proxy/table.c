@@ -121,11 +121,9 @@ static int set_settings(struct table *table, const struct flan_settings *setting
     return 0;
 }
 
-/* A sorted copy of `routes` with the last one of each prefix. */
+/* A sorted copy of `routes` with the last one of each prefix, which is the caller's to free, also after -E2BIG. */
 static int sorted_copy(struct flan_route **sorted, uint32_t *kept, const struct flan_route *routes, uint32_t count)
 {
-    if (count > FLAN_MAX_ROUTES)
-        return -E2BIG;
     for (uint32_t i = 0; i < count; i++) {
         if (!is_prefix(routes[i].destination, routes[i].length))
             return -EINVAL;
@@ -148,7 +146,8 @@ static int sorted_copy(struct flan_route **sorted, uint32_t *kept, const struct 
             copy[(*kept)++] = copy[i];
     }
     *sorted = copy;
-    return 0;
+    /* Those that replace others do not count: one route of a full table can be exchanged. */
+    return *kept > FLAN_MAX_ROUTES ? -E2BIG : 0;
 }
 
 int table_make(struct table **table, const struct flan_settings *settings, const struct flan_route *routes,
@@ -190,11 +189,13 @@ int table_change(struct table **table, const struct table *from, const struct fl
 {
     if (put_count > FLAN_MAX_ROUTES)
         return -E2BIG;
-    struct flan_route *gone;
-    uint32_t gone_count;
+    struct flan_route *gone = NULL;
+    uint32_t gone_count = 0;
     int failed = sorted_copy(&gone, &gone_count, removed, removed_count);
-    if (failed)
+    if (failed) {
+        free(gone);
         return failed;
+    }
     struct flan_route *all = calloc(from->route_count + put_count + 1, sizeof *all);
     failed = -ENOMEM;
     if (all != NULL) {
