@@ -4,8 +4,14 @@ import { must } from "../../cmd/demo/shell.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { hostTest } from "../lib/hosts.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
+import { planes } from "../lib/planes.ts";
 
 const onHost = { hosts: 1 };
+
+const damages: readonly [what: string, damage: (file: string) => void][] = [
+  ["lost", (file) => Deno.removeSync(file)],
+  ["damaged", (file) => Deno.writeTextFileSync(file, "{")],
+];
 
 hostTest("a run directory too long for a socket is refused before anything is joined", {
   lab: "long",
@@ -78,44 +84,46 @@ hostTest(
   },
 );
 
-hostTest(
-  "down kills an agent that is deaf, and cleans up after it",
-  { lab: "deaf", ...onHost },
-  async (hosts) => {
-    const host = hosts.at(1);
-    await hosts.withoutIpv6(host);
-    const before = await namespaceState(host);
-    const agent = await hosts.up(host);
-    Deno.kill(agent.pid, "SIGSTOP");
+for (const plane of planes) {
+  const where = (lab: string) => ({ lab: `${lab}-${plane.backend}`, ...onHost, plane });
 
-    const { code, stdout, stderr } = await hosts.lab.flan(host, ["down"]);
+  hostTest(
+    `down kills an agent that is deaf, and cleans up after it, with ${plane.backend}`,
+    where("deaf"),
+    async (hosts) => {
+      const host = hosts.at(1);
+      await hosts.withoutIpv6(host);
+      const before = await namespaceState(host);
+      const agent = await hosts.up(host);
+      Deno.kill(agent.pid, "SIGSTOP");
 
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, new RegExp(`^stopped the agent \\(process ${agent.pid}\\)`));
-    assert.equal((await agent.ended()).signal, "SIGKILL");
-    assert.deepEqual(await namespaceState(host), before);
-  },
-);
+      const { code, stdout, stderr } = await hosts.lab.flan(host, ["down"]);
 
-for (
-  const [what, lab, damage] of [
-    ["lost", "lost", (file: string) => Deno.removeSync(file)],
-    ["damaged", "hurt", (file: string) => Deno.writeTextFileSync(file, "{")],
-  ] as const
-) {
-  hostTest(`down leaves the network also where host.json is ${what}`, { lab, ...onHost }, async (hosts) => {
-    const host = hosts.at(1);
-    await hosts.withoutIpv6(host);
-    const before = await namespaceState(host);
-    await hosts.up(host);
-    damage(`${host.stateDir}/host.json`);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, new RegExp(`^stopped the agent \\(process ${agent.pid}\\)`));
+      assert.equal((await agent.ended()).signal, "SIGKILL");
+      assert.deepEqual(await namespaceState(host), before);
+      assert.equal(await must(["ip", "netns", "pids", host.namespace]), "");
+    },
+  );
 
-    const { code, stdout, stderr } = await hosts.lab.flan(host, ["down"]);
+  for (const [what, damage] of damages) {
+    const title = `down leaves the network also where host.json is ${what}, with ${plane.backend}`;
+    hostTest(title, where(what), async (hosts) => {
+      const host = hosts.at(1);
+      await hosts.withoutIpv6(host);
+      const before = await namespaceState(host);
+      await hosts.up(host);
+      damage(`${host.stateDir}/host.json`);
 
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, /removed link flan\.1[^]*released lease 10\.244\./);
-    assert.deepEqual(await namespaceState(host), before);
-  });
+      const { code, stdout, stderr } = await hosts.lab.flan(host, ["down"]);
+
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, new RegExp(`removed link ${plane.device}\n[^]*released lease 10\\.244\\.`));
+      assert.deepEqual(await namespaceState(host), before);
+      assert.equal(await must(["ip", "netns", "pids", host.namespace]), "");
+    });
+  }
 }
 
 hostTest("down stops no agent where it cannot know what to remove, and names what it leaves", {
