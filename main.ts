@@ -10,6 +10,7 @@ export const commands: readonly CommandEntry[] = [
   { name: "status", summary: "Lease, store, peers, drift and health", load: () => import("./cmd/status.ts") },
   { name: "lease", summary: "Show and change who owns which subnet", load: () => import("./cmd/lease.ts") },
   { name: "routes", summary: "Show how peers are reached, and drift", load: () => import("./cmd/routes.ts") },
+  { name: "proxy", summary: "The data plane of backend udp", load: () => import("./cmd/proxy.ts") },
   {
     name: "store",
     summary: "Share, copy and check where the leases live",

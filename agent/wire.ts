@@ -1,11 +1,13 @@
 /** Puts the parts of an agent together. The only file of this folder that knows which kernel and which store. */
 import { openKernel } from "../ffi/netlink_kernel.ts";
+import { requireProxyLibrary } from "../ffi/proxy.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
+import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { Agent } from "./agent.ts";
 import { ensureHostState } from "./host_state.ts";
 import type { AgentOptions } from "./parts.ts";
@@ -17,10 +19,18 @@ export interface Ground {
   close(): void;
 }
 
+/** How a proxy is found, and started where the network needs one. */
+export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn">;
+
+/** The kernel of this network namespace with the proxy of a run directory. Nothing changes in it. */
+export function openHost(place: ProxyPlace, { clock }: { clock: Clock }): Kernel {
+  return openProxiedKernel(openKernel({ clock }), { ...place, clock, requireProxy: requireProxyLibrary });
+}
+
 /** Opens the store and the kernel. Nothing changes in either. */
-export function openGround(url: string, options: OpenOptions): Ground {
+export function openGround(url: string, { proxy, ...options }: OpenOptions & { proxy: ProxyPlace }): Ground {
   const store = openStore(url, options);
-  const kernel = openKernel(options);
+  const kernel = openHost(proxy, options);
   return {
     store,
     kernel,

@@ -11,6 +11,7 @@ import type { Logger } from "../net/log.ts";
 import type { Flags } from "./cli.ts";
 import { type Loaded, loadSettings } from "./config.ts";
 import { openLog } from "./log.ts";
+import { proxyPlace } from "./proxy_place.ts";
 import { credentialsOf, type Settings } from "./settings.ts";
 
 export interface Context extends Loaded {
@@ -41,8 +42,8 @@ export async function withStore<T>(context: Context, work: (store: Store) => Pro
 
 /** Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. */
 export async function withKernel<T>(context: Context, work: (kernel: Kernel) => Promise<T>): Promise<T> {
-  const { openKernel } = await import("../ffi/netlink_kernel.ts");
-  const kernel = openKernel(context);
+  const { openHost } = await import("../agent/wire.ts");
+  const kernel = openHost(proxyPlace(context), context);
   try {
     return await work(kernel);
   } finally {

@@ -18,6 +18,7 @@ import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import type { Format } from "./output.ts";
 import { printOwnLease, requireField } from "./own_lease.ts";
+import { proxyPlace } from "./proxy_place.ts";
 import { alreadyRunning, joinedWith, lockOrRunning } from "./running.ts";
 import { listenForSignals, type Signals } from "./signals.ts";
 import { credentialsOf } from "./settings.ts";
@@ -92,7 +93,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       });
       control.catch(() => {}); // awaited below
     }
-    const ground = openGround(settings.store, storeOptions(context));
+    const ground = openGround(settings.store, { ...storeOptions(context), proxy: proxyPlace(context) });
     warnOfClear(context);
     try {
       const early = await Promise.race([

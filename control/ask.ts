@@ -14,6 +14,8 @@ export interface Question {
   readonly clock: Clock;
   /** Milliseconds until the answer must be there; none for a question that may take for ever. */
   readonly within?: number | undefined;
+  /** What helps against one that does not answer in time. */
+  readonly hint?: string | undefined;
   /** Hangs up, which is an error. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -23,7 +25,7 @@ export interface Question {
  * with the other's own words.
  */
 export async function ask(path: string, question: Question): Promise<Json | undefined> {
-  const { request, who, clock, within, signal } = question;
+  const { request, who, clock, within, hint, signal } = question;
   const conn = await connect(path, who);
   if (conn === undefined) return undefined;
   const done = new AbortController();
@@ -43,8 +45,10 @@ export async function ask(path: string, question: Question): Promise<Json | unde
     return judge(JSON.parse(await readLine(conn, { limit: MAX_ANSWER })), { path, who });
   } catch (error) {
     if (error instanceof FlanError) throw error;
-    if (late) throw failed(`${capital(who)} at ${path} does not answer`, "timeout");
-    throw failed(`Cannot read the answer of ${who} at ${path}: ${messageOf(error)}`, "failed", error);
+    if (late) throw failed(`${capital(who)} at ${path} does not answer`, "timeout", { hint });
+    throw failed(`Cannot read the answer of ${who} at ${path}: ${messageOf(error)}`, "failed", {
+      cause: error,
+    });
   } finally {
     done.abort();
     signal?.removeEventListener("abort", hangUp);
@@ -60,7 +64,7 @@ async function connect(path: string, who: string): Promise<Deno.Conn | undefined
       return undefined;
     }
     const code = error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed";
-    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, error);
+    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, { cause: error });
   }
 }
 
@@ -72,8 +76,12 @@ function judge(
   throw failed(`${capital(who)} at ${path} refused: ${answer?.error}`, "failed");
 }
 
-function failed(message: string, code: "failed" | "timeout" | "not-permitted", cause?: unknown): FlanError {
-  return new FlanError(message, { op: "control", code, cause });
+function failed(
+  message: string,
+  code: "failed" | "timeout" | "not-permitted",
+  more: { cause?: unknown; hint?: string | undefined } = {},
+): FlanError {
+  return new FlanError(message, { op: "control", code, ...more });
 }
 
 function capital(text: string): string {

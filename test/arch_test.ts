@@ -11,8 +11,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   backends: ["lease", "kernel", "net"],
   ffi: ["kernel", "net"],
   control: ["net"],
-  agent: ["lease", "backends", "kernel", "control", "net"],
-  cmd: ["agent", "lease", "backends", "kernel", "ffi", "control", "net"],
+  proxy: ["kernel", "control", "net"],
+  agent: ["lease", "backends", "kernel", "control", "proxy", "net"],
+  cmd: ["agent", "lease", "backends", "kernel", "ffi", "control", "proxy", "net"],
   "main.ts": ["cmd"],
 };
 

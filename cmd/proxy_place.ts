@@ -1,0 +1,18 @@
+/** Where this host's UDP proxy is found, and how it is started. */
+import type { ProxyPlace } from "../agent/wire.ts";
+import type { Clock } from "../net/clock.ts";
+import { startProxy } from "../proxy/start.ts";
+import type { Loaded } from "./config.ts";
+import { flanCommand } from "./self.ts";
+
+/** A proxy that is started from here logs beside its socket, whoever the agent's log is for. */
+export function proxyPlace({ settings, file, clock }: Loaded & { clock: Clock }): ProxyPlace {
+  const { runDir, logFormat, verbose } = settings;
+  const logFile = `${runDir}/proxy.log`;
+  const command = flanCommand([
+    ...["proxy", "run", "--detached", "--run-dir", runDir, "--log-file", logFile, "--log-format", logFormat],
+    ...(verbose ? ["--verbose"] : []),
+    ...(file === undefined ? [] : ["--config", file]),
+  ]);
+  return { runDir, spawn: () => startProxy(command, { logFile, clock }) };
+}

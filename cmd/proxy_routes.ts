@@ -1,0 +1,50 @@
+/** `flan proxy routes`: where the proxy sends what. */
+import { compareCidr, parseCidr } from "../net/ip.ts";
+import type { Way } from "../proxy/protocol.ts";
+import type { AnyCommand, Runner } from "./cli.ts";
+import { exit } from "./exit.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { type Column, printList } from "./output.ts";
+import { noProxy, proxyOf } from "./proxy_client.ts";
+
+export function routesCommand(run: Runner): AnyCommand {
+  return leaf(
+    {
+      name: "routes",
+      summary: "Where the proxy sends what",
+      settings: [],
+      formats: ["table", "json", "jsonl", "tsv"],
+      after: "Exits with 3 where no proxy runs.",
+    },
+    run,
+    showRoutes,
+  );
+}
+
+const columns: readonly Column<Way>[] = [
+  { name: "DESTINATION", cell: ([destination]) => destination },
+  { name: "REMOTE", cell: ([, remote]) => remote },
+  { name: "PORT", cell: ([, , port]) => port },
+];
+
+async function showRoutes({ context, format, header }: Call): Promise<number> {
+  const shown = await proxyOf(context).show();
+  if (shown === undefined) throw noProxy(context);
+  const { pid, version, carrying, failure, proxy } = shown;
+  printList(format, {
+    schema: "proxy-routes",
+    items: sorted(shown.routes),
+    columns,
+    tsv: columns,
+    json: ([destination, remote, port]) => ({ destination, remote, port }),
+    empty: "no routes: the proxy was given none",
+    extra: { pid, version, carrying, failure, proxy },
+  }, header);
+  return exit.done;
+}
+
+function sorted(ways: readonly Way[]): Way[] {
+  return ways.map((way) => ({ way, cidr: parseCidr(way[0]) }))
+    .sort((a, b) => compareCidr(a.cidr, b.cidr))
+    .map(({ way }) => way);
+}

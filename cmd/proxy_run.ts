@@ -1,0 +1,101 @@
+/** `flan proxy run`: the data plane of backend udp, until it is stopped. */
+import { requireNetAdmin } from "../agent/capability.ts";
+import { makeRunDir } from "../agent/lock.ts";
+import { type Lock, lockHolder, tryLock } from "../control/lock.ts";
+import { serve } from "../control/serve.ts";
+import { counterNames, openProxy, requireProxyLibrary } from "../ffi/proxy.ts";
+import { FlanError } from "../net/errors.ts";
+import { MAX_REQUEST } from "../proxy/protocol.ts";
+import { ProxyServer } from "../proxy/server.ts";
+import { tellStarted } from "../proxy/start.ts";
+import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import type { Context } from "./context.ts";
+import { exit } from "./exit.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { proxyOf } from "./proxy_client.ts";
+import { listenForSignals } from "./signals.ts";
+import { version } from "./version.ts";
+
+export function runCommand(run: Runner): AnyCommand {
+  return leaf(
+    {
+      name: "run",
+      summary: "Run the proxy in the foreground; flan up does it by itself",
+      joins: true,
+      anywhere: true,
+      options: [new Option("--detached", "somebody waits until it can be asked").hideHelp()],
+      settings: ["runDir", "logFile", "logFormat", "quiet", "verbose"],
+      after: "It carries nothing until an agent tells it what, and goes on when that agent\n" +
+        "ends. SIGTERM and flan proxy stop end it.",
+    },
+    run,
+    runProxy,
+  );
+}
+
+async function runProxy({ context, flags }: Call): Promise<number> {
+  const tell = flags["detached"] === true ? tellStarted : () => {};
+  try {
+    const lock = begin(context);
+    try {
+      return await serveUntilStopped(context, tell);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    tell(error);
+    throw error;
+  }
+}
+
+/** Throws what keeps a proxy from running here, before anything is begun. */
+function begin(context: Context): Lock {
+  requireNetAdmin("carry packets");
+  requireProxyLibrary();
+  const { runDir } = context.settings;
+  makeRunDir(runDir);
+  const path = proxyOf(context).lock;
+  const lock = tryLock(path);
+  if (lock !== undefined) return lock;
+  throw new FlanError(`A UDP proxy runs in ${runDir} already (process ${lockHolder(path) ?? "unknown"})`, {
+    op: "proxy.run",
+    code: "failed",
+    hint: "flan proxy stop ends it",
+  });
+}
+
+async function serveUntilStopped(context: Context, tell: () => void): Promise<number> {
+  const { clock, log } = context;
+  const signals = listenForSignals();
+  const stopping = new AbortController();
+  const server = new ProxyServer({
+    plane: { open: openProxy, counterNames },
+    clock,
+    log,
+    version,
+    pid: Deno.pid,
+    stopped: () => signals.stop(exit.done),
+  });
+  try {
+    const serving = serve(proxyOf(context).socket, {
+      maxRequest: MAX_REQUEST,
+      parse: (line) => line,
+      answer: (line, gone) => server.answer(line, gone),
+      clock,
+      log,
+      signal: stopping.signal,
+    });
+    tell();
+    log.log("info", "The UDP proxy waits for what it is to carry");
+    const code = await Promise.race([signals.stopped, serving.then(() => exit.failed)]);
+    await server.close();
+    stopping.abort();
+    await serving;
+    log.log("info", "The UDP proxy has stopped");
+    return code;
+  } finally {
+    stopping.abort();
+    await server.close();
+    signals.close();
+  }
+}

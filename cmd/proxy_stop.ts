@@ -1,0 +1,34 @@
+/** `flan proxy stop`: ends the process, and so whatever it carries. */
+import { lockHolder, provenHolder } from "../agent/lock.ts";
+import { stopProxy } from "../proxy/stop.ts";
+import type { AnyCommand, Runner } from "./cli.ts";
+import { exit } from "./exit.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { print } from "./output.ts";
+import { proxyOf } from "./proxy_client.ts";
+
+export function stopCommand(run: Runner): AnyCommand {
+  return leaf(
+    {
+      name: "stop",
+      summary: "End the proxy; an agent that runs starts it again",
+      settings: [],
+      after: "A proxy that does not end by itself within 5 seconds is killed.",
+    },
+    run,
+    stop,
+  );
+}
+
+async function stop({ context }: Call): Promise<number> {
+  const pid = await stopProxy(proxyOf(context), context);
+  print(pid === undefined ? "proxy   not running" : `stopped the UDP proxy (process ${pid})`);
+  if (pid !== undefined && agentRuns(context.settings.runDir)) {
+    console.error("hint: the agent starts it again; flan down ends both");
+  }
+  return exit.done;
+}
+
+function agentRuns(runDir: string): boolean {
+  return lockHolder(runDir) !== undefined && provenHolder(runDir) !== undefined;
+}

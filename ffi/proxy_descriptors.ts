@@ -1,0 +1,47 @@
+/** What a proxy reads and writes: a TUN queue and a UDP socket for each of its queues, and a raw socket. */
+import type { Proxy } from "../kernel/state.ts";
+import { KernelError } from "../net/errors.ts";
+import { errnoName, errnoText } from "./errno.ts";
+import { closeFd } from "./libc.ts";
+import type { Queue } from "./proxy_structs.ts";
+import { openTunQueue } from "./tun.ts";
+import { openRawSocket, openUdpSocket } from "./udp_socket.ts";
+
+export interface Descriptors {
+  readonly queues: readonly Queue[];
+  readonly raw: number;
+}
+
+/** Throws KernelError with the errno of the first that cannot be opened; none stays open then. */
+export function openDescriptors(
+  { link, address, port, queues }: Pick<Proxy, "link" | "address" | "port" | "queues">,
+): Descriptors {
+  const several = queues > 1;
+  const where = `Cannot start the UDP proxy at ${address}:${port}`;
+  const open: number[] = [];
+  const must = (what: string, fd: number): number => {
+    if (fd < 0) {
+      const why = `${errnoText(-fd)} (${errnoName(-fd)})`;
+      throw new KernelError(`${where}: ${what}${why}`, errnoName(-fd), { op: "proxy.open" });
+    }
+    open.push(fd);
+    return fd;
+  };
+  try {
+    // The sockets first: a port that is taken is what happens, and says so best.
+    const sockets = times(queues, () => must("", openUdpSocket({ address, port, shared: several })));
+    const raw = must("the raw socket for ICMP cannot be opened, ", openRawSocket());
+    const tuns = times(
+      queues,
+      () => must(`a queue of ${link} cannot be opened, `, openTunQueue(link, { multiQueue: several })),
+    );
+    return { queues: tuns.map((tun, i) => ({ tun, socket: sockets[i]! })), raw };
+  } catch (error) {
+    for (const fd of open) closeFd(fd);
+    throw error;
+  }
+}
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}

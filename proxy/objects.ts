@@ -1,0 +1,39 @@
+/** A proxy as objects of the plan, and the other way round. */
+import type { KernelObject, Proxy, ProxyRoute } from "../kernel/state.ts";
+import type { Shown } from "./answers.ts";
+import type { Settings, Way } from "./protocol.ts";
+
+/** One that was not told yet what it is: it stands in nobody's way, and goes where none is wanted. */
+const idle: Settings = {
+  link: "",
+  address: "",
+  port: 0,
+  subnet: "",
+  source: "",
+  checkSource: true,
+  queues: 1,
+};
+
+/** The proxy and its routes. */
+export function objectsOf({ proxy, carrying, routes }: Shown): KernelObject[] {
+  const settings = proxy ?? idle;
+  const { link } = settings;
+  return [
+    { kind: "proxy", ...settings, carrying },
+    ...routes.map(([destination, remote, port]): ProxyRoute => ({
+      kind: "proxy-route",
+      link,
+      destination,
+      remote,
+      port,
+    })),
+  ];
+}
+
+export function settingsOf({ kind: _, carrying: __, ...settings }: Proxy): Settings {
+  return settings;
+}
+
+export function wayOf({ destination, remote, port }: ProxyRoute): Way {
+  return [destination, remote, port];
+}

@@ -1,0 +1,95 @@
+/** A kernel together with this host's UDP proxy: its process and its routes are objects like all others. */
+import type { Change, Failure, Kernel, KernelEvent } from "../kernel/kernel.ts";
+import type { Clock } from "../net/clock.ts";
+import type { KernelObject } from "../kernel/state.ts";
+import { ProxyChanges } from "./changes.ts";
+import { ProxyClient } from "./client.ts";
+import { merged } from "./merged.ts";
+import { objectsOf } from "./objects.ts";
+import { stopProxy } from "./stop.ts";
+import { ProxyWatch } from "./watch.ts";
+
+export interface ProxiedInit {
+  /** Where the proxy's socket and lock lie. */
+  readonly runDir: string;
+  readonly clock: Clock;
+  /** Starts a proxy process, and resolves when it can be asked. Throws FlanError. */
+  readonly spawn: () => Promise<void>;
+  /** Throws `unsupported` where this host cannot run a proxy. */
+  readonly requireProxy: () => void;
+}
+
+/**
+ * Where no proxy runs and none is wanted, a dump costs one connect that fails. A proxy that hangs makes `dump` throw
+ * KernelError `timeout`, and changes fail, after 5 s each.
+ */
+export function openProxiedKernel(
+  kernel: Kernel,
+  { runDir, clock, spawn, requireProxy }: ProxiedInit,
+): Kernel {
+  const client = new ProxyClient({ runDir, clock });
+  const closing = new AbortController();
+  let applying: Promise<unknown> = Promise.resolve();
+  const watch = new ProxyWatch({ client, clock, idle: () => applying });
+  const parts = {
+    client,
+    start: spawn,
+    stop: async (link: string) => void await stopProxy(client, { clock, link }),
+    did: (state: number | "none", link: string) => watch.did(state, link),
+  };
+  const dumpProxy = async (): Promise<readonly KernelObject[]> => {
+    const shown = await client.show();
+    if (shown === undefined) return [];
+    watch.saw();
+    return objectsOf(shown);
+  };
+  return {
+    require: async (features) => {
+      const rest = features.filter((feature) => feature !== "proxy");
+      if (rest.length < features.length) requireProxy();
+      await kernel.require(rest);
+    },
+    dump: async (request) => {
+      const [objects, more] = await Promise.all([kernel.dump(request), dumpProxy()]);
+      return more.length === 0 ? objects : [...objects, ...more];
+    },
+    apply: (changes) => {
+      const result = applying.then(() => applyAll(kernel, changes, new ProxyChanges(parts)));
+      applying = result.catch(() => {});
+      return result;
+    },
+    events: (signal) => {
+      const first = (stop: AbortSignal) => kernel.events(stop);
+      const second = (tell: (event: KernelEvent) => void, stop: AbortSignal) => watch.follow(tell, stop);
+      return merged({ first, second }, AbortSignal.any([signal, closing.signal]));
+    },
+    routeGet: (destination) => kernel.routeGet(destination),
+    close: () => {
+      closing.abort();
+      kernel.close();
+    },
+  };
+}
+
+/** In the order given: each stretch of changes goes to whom it concerns. */
+async function applyAll(
+  kernel: Kernel,
+  changes: readonly Change[],
+  proxy: ProxyChanges,
+): Promise<readonly Failure[]> {
+  if (!changes.some(isProxys)) return await kernel.apply(changes);
+  const failures: Failure[] = [];
+  for (let at = 0; at < changes.length;) {
+    const ours = isProxys(changes[at]!);
+    let end = at + 1;
+    while (end < changes.length && isProxys(changes[end]!) === ours) end++;
+    const stretch = changes.slice(at, end);
+    failures.push(...await (ours ? proxy.run(stretch) : kernel.apply(stretch)));
+    at = end;
+  }
+  return failures;
+}
+
+function isProxys({ object }: Change): boolean {
+  return object.kind === "proxy" || object.kind === "proxy-route";
+}

@@ -1,0 +1,250 @@
+/** The proxy's state: what it was told, whether it carries packets, and what it answers. */
+import type { Clock } from "../net/clock.ts";
+import { FlanError, KernelError, messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import type { Logger } from "../net/log.ts";
+import type { Carrier, DataPlane } from "./data_plane.ts";
+import { Followers } from "./followers.ts";
+import { parseRequest, type Request, type Settings } from "./protocol.ts";
+import { parseChange, RouteTable } from "./route_table.ts";
+
+export interface ServerParts {
+  readonly plane: DataPlane;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+  readonly pid: number;
+  /** Called once, when somebody has asked it to stop and nothing is carried any more. */
+  readonly stopped: () => void;
+}
+
+type Asked<Op extends Request["op"]> = Extract<Request, { op: Op }>;
+
+/**
+ * Never ends by itself: a data plane that fails leaves it waiting for the next `configure`, with its routes.
+ */
+export class ProxyServer {
+  readonly #parts: ServerParts;
+  readonly #since: number;
+  readonly #routes = new RouteTable();
+  readonly #followers = new Followers();
+  /** What former data planes have counted. */
+  #counted: Readonly<Record<string, number>>;
+  #settings: Settings | undefined;
+  #carrier: Carrier | undefined;
+  #failure: KernelError | undefined;
+  /** Names a state, of this process only: another process begins elsewhere. */
+  #generation: number;
+  #closing = false;
+  #queue: Promise<unknown> = Promise.resolve();
+  /** Data planes that are being closed: what they hold cannot be opened yet. */
+  #retiring: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.#since = parts.clock.now();
+    this.#counted = Object.fromEntries(parts.plane.counterNames().map((name) => [name, 0]));
+    this.#generation = 1 + parts.clock.random(2 ** 31);
+  }
+
+  /** The answer to a line of JSON. Rejects with what is wrong with it, or why it cannot be done. */
+  async answer(line: unknown, gone: AbortSignal): Promise<Json> {
+    const request = parseRequest(line);
+    switch (request.op) {
+      case "show":
+        return this.#show();
+      case "configure":
+        return await this.#inTurn(() => this.#configure(request.proxy));
+      case "change":
+        return await this.#inTurn(() => this.#change(request));
+      case "counters":
+        return this.#counters();
+      case "follow":
+        return await this.#follow(request.generation, gone);
+      case "stop":
+        return await this.#stop(request);
+    }
+  }
+
+  /** Carries nothing from then on, and gives every descriptor back. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#drop();
+    await this.#retiring;
+    this.#moveOn();
+  }
+
+  #show(): Json {
+    return {
+      pid: this.#parts.pid,
+      version: this.#parts.version,
+      generation: this.#generation,
+      proxy: this.#settings === undefined ? null : { ...this.#settings },
+      carrying: this.#carrier !== undefined,
+      failure: this.#failure?.message ?? null,
+      features: this.#carrier?.features() ?? [],
+      routes: this.#routes.ways,
+    };
+  }
+
+  #counters(): Json {
+    return {
+      generation: this.#generation,
+      since: new Date(this.#since).toISOString(),
+      counters: sum(this.#counted, this.#carrier?.counters() ?? {}),
+      features: this.#carrier?.features() ?? [],
+    };
+  }
+
+  async #follow(generation: number, gone: AbortSignal): Promise<Json> {
+    if (generation === this.#generation && !this.#closing) await this.#followers.wait(gone);
+    const link = this.#settings?.link ?? null;
+    return { generation: this.#generation, carrying: this.#carrier !== undefined, link };
+  }
+
+  async #stop({ link }: Asked<"stop">): Promise<Json> {
+    const { pid, stopped } = this.#parts;
+    const isAnothers = link !== undefined && this.#settings !== undefined && this.#settings.link !== link;
+    if (isAnothers) return { pid, stopped: false };
+    await this.close();
+    stopped();
+    return { pid, stopped: true };
+  }
+
+  async #change(request: Asked<"change">): Promise<Json> {
+    const mine = this.#settings?.link;
+    if (mine === undefined) throw refused("it was not told yet which link it serves");
+    if ((request.link ?? mine) !== mine) {
+      return { routes: this.#routes.size, refused: `it serves ${mine}, not ${request.link}` };
+    }
+    const change = await parseChange(request, this.#parts.clock);
+    this.#routes.requireRoom(change);
+    this.#carrier?.change(change.put, change.remove);
+    this.#routes.change(change);
+    return { routes: this.#routes.size };
+  }
+
+  async #configure(settings: Settings): Promise<Json> {
+    let failure: KernelError | undefined;
+    try {
+      await this.#become(settings);
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      failure = error;
+    }
+    return {
+      generation: this.#generation,
+      carrying: this.#carrier !== undefined,
+      failure: failure === undefined ? null : { message: failure.message, errno: failure.errno },
+    };
+  }
+
+  /** Throws KernelError. What was carried before goes on only where the two do not need the same. */
+  async #become(settings: Settings): Promise<void> {
+    const [before, carrier] = [this.#settings, this.#carrier];
+    if (before !== undefined && carrier !== undefined && sameDescriptors(before, settings)) {
+      if (same(before, settings)) return;
+      carrier.configure(settings);
+      this.#settings = settings;
+      return this.#moveOn();
+    }
+    if (before !== undefined && collide(before, settings)) this.#drop();
+    await this.#retiring;
+    if (this.#closing) throw refused("it is stopping");
+    // Another link's routes are nobody's.
+    if (this.#carrier === undefined) this.#tell(settings);
+    try {
+      const routes = before?.link === settings.link ? this.#routes.ways : [];
+      const next = this.#parts.plane.open(settings, routes);
+      const former = this.#carrier;
+      this.#tell(settings);
+      this.#carry(next);
+      if (former !== undefined) this.#retire(former);
+    } catch (error) {
+      if (this.#carrier === undefined && error instanceof KernelError) this.#failure = error;
+      this.#parts.log.log("error", messageOf(error));
+      throw error;
+    } finally {
+      this.#moveOn();
+    }
+  }
+
+  #tell(settings: Settings): void {
+    if (this.#settings !== undefined && this.#settings.link !== settings.link) this.#routes.clear();
+    this.#settings = settings;
+  }
+
+  #carry(carrier: Carrier): void {
+    this.#carrier = carrier;
+    this.#failure = undefined;
+    const { link, address, port } = this.#settings!;
+    this.#parts.log.log("info", `Carrying the packets of ${link} at ${address}:${port}`);
+    carrier.ended.then((failure) => {
+      if (this.#carrier !== carrier || failure === undefined) return;
+      this.#failure = failure;
+      this.#parts.log.log("error", failure.message);
+      this.#drop();
+      this.#moveOn();
+    });
+  }
+
+  #drop(): void {
+    if (this.#carrier !== undefined) this.#retire(this.#carrier);
+    this.#carrier = undefined;
+  }
+
+  #retire(carrier: Carrier): void {
+    // What is counted until the end comes on top: no counter ever goes back.
+    const soFar = carrier.counters();
+    this.#counted = sum(this.#counted, soFar);
+    const closing = carrier.close().then((counters) => {
+      const rest = Object.entries(counters).map(([name, value]) => [name, value - (soFar[name] ?? 0)]);
+      this.#counted = sum(this.#counted, Object.fromEntries(rest));
+    });
+    this.#retiring = Promise.all([this.#retiring, closing]);
+  }
+
+  #moveOn(): void {
+    this.#generation++;
+    this.#followers.tell();
+  }
+
+  /** What changes the state comes one after the other. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (this.#closing) throw refused("it is stopping");
+      return work();
+    });
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+}
+
+/** What the client reads after "the UDP proxy refused". */
+function refused(why: string): FlanError {
+  return new FlanError(why, { op: "proxy", code: "failed" });
+}
+
+function same(a: Settings, b: Settings): boolean {
+  return sameDescriptors(a, b) && a.subnet === b.subnet && a.source === b.source &&
+    a.checkSource === b.checkSource;
+}
+
+function sameDescriptors(a: Settings, b: Settings): boolean {
+  return a.link === b.link && a.address === b.address && a.port === b.port && a.queues === b.queues;
+}
+
+/** Whether both cannot be open at once: a TUN device has one queue only, and so has a port without SO_REUSEPORT. */
+function collide(a: Settings, b: Settings): boolean {
+  if (a.queues > 1 && b.queues > 1) return false;
+  return a.link === b.link || (a.address === b.address && a.port === b.port);
+}
+
+function sum(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const both: Record<string, number> = { ...a };
+  for (const [name, value] of Object.entries(b)) both[name] = (both[name] ?? 0) + value;
+  return both;
+}
