@@ -9,6 +9,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
 import type { Lease } from "../lease/lease.ts";
+import type { Store } from "../lease/store.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
@@ -25,38 +26,52 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
       `Cannot print format "env" with --dry-run: table, json, commands or value=FIELD is needed`,
     );
   }
-  const { settings, sources } = context;
   return await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
-      const snapshot = await store.read();
-      const there = await kernel.dump({ links: [], sysctls: [] });
-      const started = snapshot.config === undefined;
-      const config = snapshot.config ?? { value: startingConfig(context, there), revision: 0 };
-      const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
-      if (!started) requireAgreement({ settings, sources }, network.config, store.url);
-      const host = await observeHost(kernel, { ...network, options: settings });
-      requireOutside(network.config, host.underlay);
-      const claim = claimOf(host, { ...network, ttl: settings.leaseTtl });
-      const { previous } = readHostState(settings.stateDir) ?? {};
-      const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });
-      const own: Lease = { ...claim, subnet, expires: undefined, revision: 0 };
-      const observed = await compare(kernel, { network, host, stateDir: settings.stateDir, own });
-      const summary = {
-        store: store.url,
-        startsNetwork: started,
-        network: formatCidr(network.config.network),
-        subnet,
-        device: network.device,
-        mtu: network.backend.mtu(network.config, host),
-      };
-      show(format, { summary, observed, lacks: await lackedFor(kernel, network.backend) });
+      show(format, await foresee(context, { store, kernel }));
       return exit.done;
     }));
 }
 
 type Summary = Readonly<Record<string, string | number | boolean>>;
 
-/** Why this host could not join, undefined where it has all that the backend needs. The plan is worth seeing anyway. */
+export interface Foreseen {
+  readonly summary: Summary;
+  readonly observed: Observation;
+  /** Why this host could not join, undefined where it has all that the backend needs. */
+  readonly lacks: FlanError | undefined;
+}
+
+/** What would be done, from one look at store and kernel. Throws what a join would, but for what this host lacks. */
+export async function foresee(
+  { settings, sources }: Pick<Context, "settings" | "sources">,
+  { store, kernel }: { store: Store; kernel: Kernel },
+): Promise<Foreseen> {
+  const snapshot = await store.read();
+  const there = await kernel.dump({ links: [], sysctls: [] });
+  const started = snapshot.config === undefined;
+  const config = snapshot.config ?? { value: startingConfig({ settings }, there), revision: 0 };
+  const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
+  if (!started) requireAgreement({ settings, sources }, network.config, store.url);
+  const host = await observeHost(kernel, { ...network, options: settings });
+  requireOutside(network.config, host.underlay);
+  const claim = claimOf(host, { ...network, ttl: settings.leaseTtl });
+  const { previous } = readHostState(settings.stateDir) ?? {};
+  const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });
+  const own: Lease = { ...claim, subnet, expires: undefined, revision: 0 };
+  const observed = await compare(kernel, { network, host, stateDir: settings.stateDir, own });
+  const summary = {
+    store: store.url,
+    startsNetwork: started,
+    network: formatCidr(network.config.network),
+    subnet,
+    device: network.device,
+    mtu: network.backend.mtu(network.config, host),
+  };
+  return { summary, observed, lacks: await lackedFor(kernel, network.backend) };
+}
+
+/** The plan is worth seeing anyway. */
 async function lackedFor(kernel: Kernel, { needs }: Backend): Promise<FlanError | undefined> {
   try {
     await kernel.require(needs);
@@ -67,13 +82,7 @@ async function lackedFor(kernel: Kernel, { needs }: Backend): Promise<FlanError 
   }
 }
 
-interface Shown {
-  readonly summary: Summary;
-  readonly observed: Observation;
-  readonly lacks: FlanError | undefined;
-}
-
-function show(format: Format, { summary, observed, lacks }: Shown): void {
+function show(format: Format, { summary, observed, lacks }: Foreseen): void {
   const { plan, view, drift: { changes, conflicts } } = observed;
   const refused = [...view.refused, ...plan.refused];
   const commands = toCommands(changes);

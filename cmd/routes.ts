@@ -1,18 +1,18 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
 import { endOf } from "../agent/status.ts";
 import { type AnyCommand, newGroup, type Runner } from "./cli.ts";
-import { describe, keyOf } from "../kernel/state.ts";
+import { describe } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
 import { toCommands } from "../kernel/commands.ts";
-import type { Lease, Refusal } from "../lease/lease.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
 import { epochSeconds, remaining } from "./lease_end.ts";
-import { observe, type Observed } from "./observe.ts";
+import { observe } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
 import { type Column, print, printJson, printList } from "./output.ts";
+import { type Row, rowsOf } from "./route_rows.ts";
 import type { SettingKey } from "./settings.ts";
 
 const settings: readonly SettingKey[] = ["iface", "publicIp", "mtu"];
@@ -42,64 +42,6 @@ export function command(run: Runner): AnyCommand {
   return newGroup({ name: "routes", summary }, [list, diff]);
 }
 
-/** One line of `routes`: a peer, this host itself, or a lease that cannot be used. */
-interface Row {
-  readonly subnet: string;
-  readonly via: string | undefined;
-  readonly dev: string | undefined;
-  readonly kind: string;
-  /** `ok`, `missing`, `wrong` or `foreign`; `local` for the own subnet, `refused` for a refused lease. */
-  readonly state: string;
-  readonly expires: number | undefined;
-  readonly node: string | undefined;
-  readonly note: string | undefined;
-}
-
-function rows({ plan, view, drift, backend, config, node, expired }: Observed): readonly Row[] {
-  const device = backend.device(config);
-  const kinds = new Map(plan.objects.map((object) => [keyOf(object), object.kind]));
-  const common = (lease: Lease) => ({ subnet: lease.subnet, expires: lease.expires, node: lease.node });
-  const own = view.own === undefined ? [] : [{
-    ...common(view.own),
-    via: undefined,
-    dev: undefined,
-    kind: "local",
-    state: "local",
-    note: undefined,
-    node,
-  }];
-  const peers = plan.peers.map(({ lease, way, keys }) => {
-    const states = keys.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
-    const bad = states.filter(([, state]) => state !== "ok");
-    return {
-      ...common(lease),
-      via: lease.publicIp,
-      dev: device,
-      kind: way,
-      state: worst(bad.map(([, state]) => state)),
-      note: [...(expired.has(lease.subnet) ? ["expired"] : []), ...bad.map(([key]) => kinds.get(key) ?? key)]
-        .join(",") || undefined,
-    };
-  });
-  const refused = [...view.refused, ...plan.refused].map((one: Refusal) => ({
-    subnet: one.subnet,
-    via: undefined,
-    dev: undefined,
-    kind: "refused",
-    state: "refused",
-    expires: undefined,
-    node: undefined,
-    note: `${one.code}: ${one.reason}`,
-  }));
-  return [...own, ...peers, ...refused].sort((a, b) => bySubnet(a.subnet, b.subnet));
-}
-
-const bySubnet = new Intl.Collator("en", { numeric: true }).compare;
-
-function worst(states: readonly string[]): string {
-  return ["foreign", "wrong", "missing"].find((state) => states.includes(state)) ?? "ok";
-}
-
 async function listRoutes({ context, format, header }: Call): Promise<number> {
   const observation = await observe(context);
   if (format.kind === "commands") {
@@ -112,7 +54,7 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
     if (commands.length > 0) print(commands.join("\n"));
     return exit.done;
   }
-  const items = rows(observation);
+  const items = rowsOf(observation);
   const now = context.clock.now();
   const columns: Column<Row>[] = [
     { name: "SUBNET", cell: (row) => row.subnet },

@@ -1,0 +1,106 @@
+/** What `flan routes` says of each peer of a udp network, whatever of its data plane is missing. */
+import assert from "node:assert/strict";
+import { observeHost } from "../../agent/host.ts";
+import { networkIn } from "../../agent/network.ts";
+import { compare } from "../../cmd/observe.ts";
+import { rowsOf } from "../../cmd/route_rows.ts";
+import { keyOf, type Link, type Proxy, type ProxyRoute } from "../../kernel/state.ts";
+import { type TestHost, TestNetwork, udpNetwork, udpPeer } from "../lib/agents.ts";
+
+/** Subnet, way, state and note of each line, as `flan routes` sees this host. */
+async function rows(network: TestNetwork, host: TestHost): Promise<(string | undefined)[][]> {
+  const snapshot = await network.store.read();
+  const known = { snapshot, ...networkIn(snapshot, network.store.url) };
+  const facts = await observeHost(host.kernel, { ...known, options: host.options });
+  const { stateDir } = host.options;
+  const observation = await compare(host.kernel, { network: known, host: facts, stateDir });
+  return rowsOf({ ...observation, expired: new Set() })
+    .map(({ subnet, via, dev, kind, state, note }) => [subnet, via, dev, kind, state, note]);
+}
+
+/** A host of a udp network with peers 2 and 3 whose agent has stopped, and one of its objects. */
+async function stopped(network: TestNetwork) {
+  const host = await network.joined(1);
+  const [first, second] = [await network.peer(2, udpPeer), await network.peer(3, udpPeer)];
+  await host.stop();
+  const object = <T>(key: string) => host.kernel.stack.objects.get(key) as T;
+  return { host, first: first.subnet, second: second.subnet, object };
+}
+
+Deno.test("routes: every udp peer by its address over flan0, and this host itself", async () => {
+  await using network = await TestNetwork.start(udpNetwork);
+  const { host, first, second } = await stopped(network);
+  const seen = await rows(network, host);
+  assert.deepEqual(
+    seen.toSorted(),
+    [
+      [host.agent.state.own!.subnet, undefined, undefined, "local", "local", undefined],
+      [first, "192.0.2.2", "flan0", "udp", "ok", undefined],
+      [second, "192.0.2.3", "flan0", "udp", "ok", undefined],
+    ].toSorted(),
+  );
+});
+
+/** Each damage with the state and the note of the first peer, and of the second. */
+const damages: readonly [
+  name: string,
+  damage: (place: Awaited<ReturnType<typeof stopped>>) => void,
+  states: readonly [readonly (string | undefined)[], readonly (string | undefined)[]],
+][] = [
+  [
+    "its route in the proxy is gone",
+    ({ host, first, object }) =>
+      host.kernel.stack.delete(object<ProxyRoute>(`proxy route ${first} dev flan0`)),
+    [["missing", "proxy-route"], ["ok", undefined]],
+  ],
+  [
+    "its route in the proxy leads elsewhere",
+    ({ host, first, object }) =>
+      host.kernel.stack.replace({
+        ...object<ProxyRoute>(`proxy route ${first} dev flan0`),
+        remote: "192.0.2.99",
+      }),
+    [["wrong", "proxy-route"], ["ok", undefined]],
+  ],
+  [
+    "the proxy carries nothing",
+    ({ host }) => host.kernel.stack.failProxy("flan0"),
+    [["wrong", "proxy"], ["wrong", "proxy"]],
+  ],
+  [
+    "the proxy has ended",
+    ({ host, object }) => host.kernel.stack.delete(object<Proxy>("proxy flan0")),
+    [["missing", "proxy,proxy-route"], ["missing", "proxy,proxy-route"]],
+  ],
+  [
+    "the device is gone",
+    ({ host, object }) => host.kernel.stack.delete(object<Link>("link flan0")),
+    [["wrong", "proxy,route"], ["wrong", "proxy,route"]],
+  ],
+];
+
+for (const [name, damage, states] of damages) {
+  Deno.test(`routes: a udp peer is not shown as reached when ${name}`, async () => {
+    await using network = await TestNetwork.start(udpNetwork);
+    const place = await stopped(network);
+    damage(place);
+    const seen = new Map((await rows(network, place.host)).map(([subnet, , , , state, note]) => [
+      subnet,
+      [state, note],
+    ]));
+    assert.deepEqual([place.first, place.second].map((subnet) => seen.get(subnet)), states);
+  });
+}
+
+Deno.test("routes: a foreign route to the whole network is in every peer's way", async () => {
+  await using network = await TestNetwork.start(udpNetwork);
+  const { host, first, object } = await stopped(network);
+  const route = [...host.kernel.stack.objects.values()].find((one) =>
+    one.kind === "route" && one.link === "flan0"
+  )!;
+  host.kernel.stack.delete(object(keyOf(route)));
+  assert.ok(route.kind === "route");
+  host.kernel.stack.add({ ...route, link: "eth0", protocol: 4 });
+  const seen = (await rows(network, host)).find(([subnet]) => subnet === first);
+  assert.deepEqual(seen?.slice(4), ["foreign", "route"]);
+});
