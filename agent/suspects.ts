@@ -40,16 +40,18 @@ export class Suspects {
 function rankOf(event: KernelEvent, device: string): number {
   const ours = event.link === device || event.protocol === ROUTE_PROTOCOL;
   if (event.port !== 0) return ours ? 0 : 2;
-  if (event.group === "link" || event.group === "proxy") {
-    return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
-  }
+  if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
+  // A proxy stops with its link, and a link without its proxy loses its carrier.
+  if (event.group === "proxy") return event.action === "delete" ? 2 : 3;
   return event.group === "overrun" ? 6 : ours ? 5 : 6;
 }
 
 function sentence(event: KernelEvent): string {
   const { group, subject, link } = event;
   if (group === "overrun") return "events were lost";
-  if (group === "proxy") return `proxy of ${link ?? ""} ${event.action === "delete" ? "ended" : "changed"}`;
+  if (group === "proxy") {
+    return `proxy of ${link ?? "none"} ${event.action === "delete" ? "stopped" : "changed"}`;
+  }
   const name = group === "link" ? link : [subject, link && `dev ${link}`].filter(Boolean).join(" ");
   const done = `${group} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
   const by = culprit(event);

@@ -71,7 +71,7 @@ Deno.test("udp: a proxy that ends is started again at once with all its routes, 
   assert.deepEqual([host.keys(), host.codes], [expected(host, ...peers), []]);
   const { fields, message } = host.log.lines.find(({ fields }) => fields["code"] === "repaired")!;
   assert.match(message, /^Repaired proxy of flan0 at 192\.0\.2\.1:8285, proxy route 10\.5\.\d+\.0\/24 to /);
-  assert.deepEqual([fields["cause"], fields["objects"]], ["proxy of flan0 ended", 3]);
+  assert.deepEqual([fields["cause"], fields["objects"]], ["proxy of flan0 stopped", 3]);
 });
 
 Deno.test("udp: a proxy that stops carrying is set right, and keeps its routes", async () => {
@@ -86,7 +86,7 @@ Deno.test("udp: a proxy that stops carrying is set right, and keeps its routes",
     "replace proxy",
   ]);
   assert.deepEqual(host.keys(), expected(host, peer));
-  assert.equal(host.agent.repairs.last?.cause, "proxy of flan0 changed");
+  assert.equal(host.agent.repairs.last?.cause, "proxy of flan0 stopped");
 });
 
 Deno.test("udp: whoever deletes the device is named, and not the proxy that fails with it", async () => {

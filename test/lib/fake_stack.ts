@@ -113,7 +113,8 @@ export class FakeStack {
     if (proxy?.kind !== "proxy" || !proxy.carrying) return;
     const idle = { ...proxy, carrying: false };
     this.objects.set(keyOf(idle), idle);
-    this.#tell("new", idle, 0);
+    // As proxy/watch.ts tells: it is as good as gone.
+    this.#tell("delete", idle, 0);
   }
 
   #refuse(object: KernelObject): Errno {
