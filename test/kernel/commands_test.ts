@@ -5,6 +5,7 @@ import type { Change } from "../../kernel/kernel.ts";
 import type { KernelObject, Link, Route } from "../../kernel/state.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { host, lease, macOf, planned, view } from "../lib/overlay.ts";
+import { proxy, tun, udpPlanned } from "../lib/udp_plan.ts";
 
 const add = (object: KernelObject): Change => ({ verb: "add", object });
 const plan = planned([2]);
@@ -74,6 +75,51 @@ Deno.test("commands: a device without VXLAN, and sysctls, which cannot be delete
   ]);
 });
 
+Deno.test("commands: a TUN link, its proxy and the way into it, word for word", () => {
+  assert.deepEqual(toCommands(udpPlanned([2]).map(add)), [
+    "ip tuntap add dev flan0 mode tun vnet_hdr",
+    "ip link set dev flan0 mtu 1472 txqueuelen 1000",
+    "ip link set dev flan0 addrgenmode none",
+    "ip link set dev flan0 alias 'flan 3f2a'",
+    "ip link set dev flan0 up",
+    "ip address add 10.5.1.0/32 dev flan0",
+    "# flan proxy run, which then listens at 192.0.2.1:8285 for flan0",
+    "# proxy route 10.5.2.0/24 to 192.0.2.2:8285",
+    "ip route add 10.5.0.0/16 dev flan0 protocol 113",
+  ]);
+  const several = { ...tun, tun: { multiQueue: true, queueLength: 4000 } };
+  assert.deepEqual(toCommands([add(several)]).slice(0, 2), [
+    "ip tuntap add dev flan0 mode tun vnet_hdr multi_queue",
+    "ip link set dev flan0 mtu 1472 txqueuelen 4000",
+  ]);
+});
+
+Deno.test("commands: a TUN link and its proxy that change, and that go", () => {
+  const objects = udpPlanned([2]);
+  assert.deepEqual(toCommands(objects.slice(0, 4).map((object) => ({ verb: "replace", object }))), [
+    "ip link set dev flan0 mtu 1472 txqueuelen 1000",
+    "ip link set dev flan0 alias 'flan 3f2a'",
+    "ip link set dev flan0 up",
+    "ip address replace 10.5.1.0/32 dev flan0",
+    "# flan proxy run, which then listens at 192.0.2.1:8285 for flan0",
+    "# proxy route 10.5.2.0/24 to 192.0.2.2:8285",
+  ]);
+  assert.deepEqual(toCommands(objects.toReversed().map((object) => ({ verb: "delete", object }))), [
+    "ip route delete 10.5.0.0/16 dev flan0 protocol 113",
+    "# no proxy route 10.5.2.0/24 to 192.0.2.2:8285",
+    "# flan proxy stop",
+    "ip address delete 10.5.1.0/32 dev flan0",
+    "ip link delete dev flan0",
+  ]);
+});
+
+Deno.test("commands: a comment is one line, whatever is in it", () => {
+  const hostile = { ...proxy, link: "flan0\nreboot" };
+  assert.deepEqual(toCommands([add(hostile)]), [
+    "# flan proxy run, which then listens at 192.0.2.1:8285 for flan0\\u000areboot",
+  ]);
+});
+
 async function run(command: string, args: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args: [...args] }).output();
   assert.ok(success, `${command} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
@@ -87,7 +133,9 @@ async function inNamespace(body: (shell: (script: string) => Promise<string>) =>
   const shell = (script: string) => run("ip", ["netns", "exec", name, "sh", "-ec", script]);
   try {
     await shell(
-      "ip link add eth0 type veth peer name peer0; ip address add 192.0.2.1/24 dev eth0; " +
+      "ip link add eth0 type veth peer name peer0; " +
+        // IPv6 addresses would be tentative for a second, and then not.
+        "ip link set eth0 addrgenmode none; ip link set peer0 addrgenmode none; ip address add 192.0.2.1/24 dev eth0; " +
         "ip link set eth0 up; ip link set peer0 up",
     );
     await body(shell);
@@ -191,5 +239,57 @@ Deno.test({
         await shell("ip neighbour show dev flan.1"),
         /^10\.5\.2\.7 lladdr \S+ REACHABLE proto 113/,
       );
+    }),
+});
+
+/** What `ip -j` says of flan0, without what depends on the moment at which it was made. */
+async function tunState(shell: (script: string) => Promise<string>): Promise<unknown> {
+  const script = "ip -j -d link show dev flan0; ip -j address show dev flan0; ip -j route show dev flan0";
+  const lines = (await shell(script)).split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line, (key, value) => key === "ifindex" ? undefined : value));
+}
+
+/** The changes carried out by flan itself, in the namespace. */
+function applied(changes: readonly Change[]): string {
+  const at = (path: string) => JSON.stringify(import.meta.resolve(path));
+  const program = `
+    import { openKernel } from ${at("../../ffi/netlink_kernel.ts")};
+    import { systemClock } from ${at("../../agent/clock.ts")};
+    const kernel = openKernel({ clock: systemClock });
+    const failures = await kernel.apply(${JSON.stringify(changes)});
+    if (failures.length > 0) throw failures[0].error;
+    kernel.close();
+  `;
+  return `'${Deno.execPath()}' eval '${program.replaceAll("'", `'\\''`)}'`;
+}
+
+Deno.test({
+  name: `commands: run in a namespace they make and change the same TUN link as flan does${suffix}`,
+  ignore: missing !== undefined,
+  fn: () =>
+    inNamespace(async (shell) => {
+      const before = await shell("ip -j link; ip -j address; ip -j route");
+      const several: Link = { ...tun, tun: { multiQueue: true, queueLength: 4000 } };
+      const change: Link = {
+        ...tun,
+        mtu: 1300,
+        alias: "flan again",
+        tun: { multiQueue: false, queueLength: 7 },
+      };
+      const kernels = udpPlanned([2]).filter(({ kind }) => kind !== "proxy" && kind !== "proxy-route");
+      for (const plan of [udpPlanned([2]), [several], [...kernels, change]]) {
+        const states = [];
+        const changes = plan.map((object): Change =>
+          object === change ? { verb: "replace", object } : add(object)
+        );
+        const own = changes.filter(({ object }) => object.kind !== "proxy" && object.kind !== "proxy-route");
+        for (const script of [toCommands(changes).join("\n"), applied(own)]) {
+          await shell(script);
+          states.push(await tunState(shell));
+          await shell(toCommands([{ verb: "delete", object: plan[0]! }]).join("\n"));
+        }
+        assert.deepEqual(states[0], states[1]);
+      }
+      assert.equal(await shell("ip -j link; ip -j address; ip -j route"), before);
     }),
 });

@@ -29,6 +29,8 @@ const cases: readonly [string, Partial<KernelEvent>, Meaning][] = [
   ["our own link change", { group: "link", own: true }, "nothing"],
   ["another's address change", { group: "address", action: "delete" }, "resync"],
   ["our own address change", { group: "address", own: true }, "nothing"],
+  ["a proxy that stopped or carries nothing", { group: "proxy", port: 0, link: "flan0" }, "resync"],
+  ["a proxy that we told", { group: "proxy", own: true, link: "flan0" }, "nothing"],
   ["a nexthop with our mark", { group: "nexthop", protocol: 113 }, "resync"],
   ["a nexthop of nobody in particular", { group: "nexthop" }, "resync"],
   ["another's nexthop", { group: "nexthop", protocol: 3 }, "nothing"],

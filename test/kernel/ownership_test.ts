@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { claims, type Owner } from "../../kernel/ownership.ts";
 import type { KernelObject, Link, Neighbour, Nexthop, Route } from "../../kernel/state.ts";
 import { owner } from "../lib/overlay.ts";
+import { proxy } from "../lib/udp_plan.ts";
 
 const link = (name: string, alias: string): Link => ({
   kind: "link",
@@ -41,6 +42,23 @@ for (const [what, object, expected] of linkCases) {
     assert.equal(claims({ ...owner, macs: [kept] }, [object])(object), expected);
   });
 }
+
+Deno.test("ownership: no MAC is no MAC of ours, even where one is kept that is empty", () => {
+  const nameless = { ...link("flan0", ""), type: "tun", mac: "", up: false };
+  assert.equal(claims({ ...owner, macs: ["", kept] }, [nameless])(nameless), "foreign");
+});
+
+Deno.test("ownership: the proxy of our run directory and its routes are ours, on whatever link", () => {
+  const routed = {
+    kind: "proxy-route",
+    link: "gone0",
+    destination: "10.9.0.0/24",
+    remote: "192.0.2.9",
+    port: 1,
+  } as const;
+  assert.equal(claim(routed), "ours");
+  assert.equal(claim({ ...proxy, link: "eth0" }), "ours");
+});
 
 const addressCases: readonly [string, string, string][] = [
   ["flan.1", "10.5.9.0/32", "ours"],

@@ -1,7 +1,6 @@
 /** A TUN link, its proxy and the proxy's routes: how they can differ from the plan, and what goes with what. */
 import assert from "node:assert/strict";
 import { drift } from "../../kernel/drift.ts";
-import { claims } from "../../kernel/ownership.ts";
 import { byRank, changeable, dependsOn } from "../../kernel/relations.ts";
 import { partOf, settle } from "../../kernel/settled.ts";
 import { describe, type KernelObject, keyOf, type Link } from "../../kernel/state.ts";
@@ -120,13 +119,6 @@ Deno.test("proxy drift: a link that is not ours blocks the proxy on it, and a pr
     assert.deepEqual([changes, conflicts.map(({ code }) => code)], [[], ["foreign-link"]]);
     assert.deepEqual(new Set(state.values()), new Set(["foreign"]));
   }
-});
-
-Deno.test("proxy drift: a link without a MAC is not taken for one that was being made", () => {
-  const unnamed: Link = { ...tun, alias: "", up: false };
-  const owner = { ...udpOwner, macs: [""] };
-  assert.equal(claims(owner, [unnamed])(unnamed), "foreign");
-  assert.equal(claims(owner, [tun])(tun), "ours");
 });
 
 Deno.test("proxy relations: its routes need the proxy and the link, the network's route only the link", () => {

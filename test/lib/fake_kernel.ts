@@ -36,6 +36,7 @@ const texts: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "No route to host",
   EADDRNOTAVAIL: "Cannot assign requested address",
   EADDRINUSE: "Address already in use",
+  ENOTCONN: "Transport endpoint is not connected",
 };
 
 /** What brings a feature that is missing. */

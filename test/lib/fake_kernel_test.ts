@@ -1,9 +1,10 @@
 /** The in-memory kernel is held to the behaviour that was read off Linux, and does what tests ask of it. */
 import assert from "node:assert/strict";
 import type { KernelEvent } from "../../kernel/kernel.ts";
-import type { KernelObject, Link } from "../../kernel/state.ts";
+import { type KernelObject, keyOf, type Link } from "../../kernel/state.ts";
 import { kernelSuite } from "../conformance/kernel_suite.ts";
 import { FakeKernel, hostStack } from "./fake_kernel.ts";
+import { proxy, proxyRoute, tun, udpPlanned } from "./udp_plan.ts";
 
 kernelSuite({
   name: "fake kernel",
@@ -141,4 +142,79 @@ Deno.test("fake kernel: an address that is asked for stands unresolved, one with
   const probed = kernel.stack.objects.get(key);
   assert.ok(probed?.kind === "neighbour");
   assert.deepEqual([probed.state, probed.mac], ["probe", "02:00:00:00:00:02"]);
+});
+
+Deno.test("fake kernel: a proxy needs its link, its queues and its address, and its routes need the proxy", async () => {
+  const refusals: [readonly KernelObject[], string[]][] = [
+    [udpPlanned([2]).slice(2, 4), ["ENODEV", "ENOTCONN"]],
+    [[device, { ...proxy, link: "flan.1" }], ["EINVAL"]],
+    [udpPlanned([], { proxy: { queues: 2 } }), ["EINVAL"]],
+    [udpPlanned([], { proxy: { address: "192.0.2.77" } }), ["EADDRNOTAVAIL"]],
+    [udpPlanned([2, 3]), []],
+  ];
+  for (const [objects, errnos] of refusals) {
+    const failures = await new FakeKernel().apply(objects.map((object) => ({ verb: "add", object })));
+    assert.deepEqual(failures.map(({ error }) => error.errno), errnos);
+  }
+});
+
+Deno.test("fake kernel: telling a proxy what it does already is no failure, and its end takes its routes along", async () => {
+  const kernel = new FakeKernel();
+  const base = [...kernel.stack.objects.keys()];
+  const plan = udpPlanned([2, 3]);
+  const proxys = plan.filter(({ kind }) => kind === "proxy" || kind === "proxy-route");
+  await kernel.apply(plan.map((object) => ({ verb: "add", object })));
+  assert.deepEqual(await kernel.apply(proxys.map((object) => ({ verb: "add", object }))), []);
+  assert.deepEqual(
+    await kernel.apply([{ verb: "delete", object: proxy }, { verb: "delete", object: proxy }]),
+    [],
+  );
+  const rest = plan.filter((object) => !proxys.includes(object)).map(keyOf);
+  assert.deepEqual([...kernel.stack.objects.keys()], [...base, ...rest]);
+});
+
+Deno.test("fake kernel: a proxy outlives its link with its routes, carries nothing, and that is announced as no one's doing", async () => {
+  const kernel = new FakeKernel();
+  await kernel.apply(udpPlanned([2]).map((object) => ({ verb: "add", object })));
+  const stop = new AbortController();
+  const events = kernel.events(stop.signal);
+  await kernel.apply([{ verb: "delete", object: tun }]);
+  kernel.stack.failProxy("flan0");
+  await kernel.apply([{ verb: "delete", object: proxyRoute(2) }, { verb: "delete", object: proxy }]);
+  const seen: unknown[] = [];
+  for await (const { group, action, own, link } of events) {
+    seen.push([group, action, own, link]);
+    if (group === "proxy" && own) break;
+  }
+  assert.deepEqual(seen, [
+    ["link", "delete", true, "flan0"],
+    ["proxy", "delete", false, "flan0"],
+    ["proxy", "delete", true, "flan0"],
+  ]);
+});
+
+Deno.test("fake kernel: a failed proxy carries again once it is told to", async () => {
+  const kernel = new FakeKernel();
+  await kernel.apply(udpPlanned([2]).map((object) => ({ verb: "add", object })));
+  kernel.stack.failProxy("flan0");
+  assert.deepEqual(kernel.stack.objects.get(keyOf(proxy)), { ...proxy, carrying: false });
+  await kernel.apply([{ verb: "replace", object: proxy }]);
+  assert.deepEqual(kernel.stack.objects.get(keyOf(proxy)), proxy);
+  kernel.failNext("replace", "EADDRINUSE", { kind: "proxy" });
+  const [failure] = await kernel.apply([{ verb: "replace", object: proxy }]);
+  assert.match(
+    failure!.error.message,
+    /^Cannot replace proxy of flan0 .*: Address already in use \(EADDRINUSE\)$/,
+  );
+});
+
+Deno.test("fake kernel: a feature that was taken away is missing, with what brings it", async () => {
+  const kernel = new FakeKernel();
+  await kernel.require(["tun", "proxy"]);
+  kernel.lacks.add("proxy");
+  await kernel.require(["tun"]);
+  await assert.rejects(kernel.require(["tun", "proxy"]), { code: "unsupported", hint: "deno task build" });
+  kernel.lacks.add("tun");
+  await assert.rejects(kernel.require(["proxy", "tun"]), { hint: "deno task build" });
+  await assert.rejects(kernel.require(["tun"]), { code: "unsupported", hint: "modprobe tun" });
 });

@@ -10,7 +10,7 @@ export function refuseProxys(
   object: Proxy | ProxyRoute,
   objects: ReadonlyMap<string, KernelObject>,
 ): string | undefined {
-  if (object.kind === "proxy-route") return objects.has(proxyOf(object)) ? undefined : "ENOENT";
+  if (object.kind === "proxy-route") return objects.has(proxyOf(object)) ? undefined : "ENOTCONN";
   const link = objects.get(`link ${object.link}`);
   if (link?.kind !== "link") return "ENODEV";
   if (!link.tun || link.tun.multiQueue !== object.queues > 1) return "EINVAL";
