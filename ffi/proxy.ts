@@ -2,7 +2,7 @@
 import type { Proxy } from "../kernel/state.ts";
 import { KernelError } from "../net/errors.ts";
 import { errnoName, errnoText } from "./errno.ts";
-import { closeFd } from "./libc.ts";
+import { closeFd, linkIndex } from "./libc.ts";
 import { library } from "./open.ts";
 import { encodeOptions, encodeQueues, encodeRoutes, encodeSettings } from "./proxy_structs.ts";
 import { type Descriptors, openDescriptors } from "./proxy_descriptors.ts";
@@ -150,6 +150,11 @@ export class OpenProxy {
     if (this.#last !== undefined) return [];
     const bits = proxyLibrary().flan_proxy_features(this.#pointer);
     return features.filter((_, i) => (bits >> i & 1) === 1);
+  }
+
+  /** Whether the link's name still is that of the device it reads. */
+  serves(): boolean {
+    return linkIndex(this.#link) === this.#descriptors.linkIndex;
   }
 
   /** Stops within 200 ms, gives every descriptor back, and resolves to the counters as they were at the end. */

@@ -2,7 +2,7 @@
 import type { Proxy } from "../kernel/state.ts";
 import { KernelError } from "../net/errors.ts";
 import { errnoName, errnoText } from "./errno.ts";
-import { closeFd } from "./libc.ts";
+import { closeFd, linkIndex } from "./libc.ts";
 import type { Queue } from "./proxy_structs.ts";
 import { openTunQueue } from "./tun.ts";
 import { openRawSocket, openUdpSocket } from "./udp_socket.ts";
@@ -10,6 +10,8 @@ import { openRawSocket, openUdpSocket } from "./udp_socket.ts";
 export interface Descriptors {
   readonly queues: readonly Queue[];
   readonly raw: number;
+  /** The index of the device that the queues are of; its name can go to another one. */
+  readonly linkIndex: number;
 }
 
 /** Throws KernelError with the errno of the first that cannot be opened; none stays open then. */
@@ -35,7 +37,7 @@ export function openDescriptors(
       queues,
       () => must(`a queue of ${link} cannot be opened, `, openTunQueue(link, { multiQueue: several })),
     );
-    return { queues: tuns.map((tun, i) => ({ tun, socket: sockets[i]! })), raw };
+    return { queues: tuns.map((tun, i) => ({ tun, socket: sockets[i]! })), raw, linkIndex: linkIndex(link) };
   } catch (error) {
     for (const fd of open) closeFd(fd);
     throw error;

@@ -22,6 +22,8 @@ export interface Carrier {
   counters(): Readonly<Record<string, number>>;
   /** Names of what makes it fast and is in use: `tun-offload`, `udp-gro`, … */
   features(): readonly string[];
+  /** Whether the link's name still is that of the device it reads: one that is renamed or deleted may have a successor. */
+  serves(): boolean;
   /** Resolves when it carries nothing any more: to why, or to undefined after {@link close}. */
   readonly ended: Promise<KernelError | undefined>;
   /** Stops, gives every descriptor back, and resolves to the counters as they were at the end. */

@@ -80,7 +80,7 @@ export class ProxyServer {
       version: this.#parts.version,
       generation: this.#generation,
       proxy: this.#settings === undefined ? null : { ...this.#settings },
-      carrying: this.#carrier !== undefined,
+      carrying: this.#carrier?.serves() ?? false,
       failure: this.#failure?.message ?? null,
       features: this.#carrier?.features() ?? [],
       routes: this.#routes.ways,
@@ -141,6 +141,8 @@ export class ProxyServer {
 
   /** Throws KernelError. What was carried before goes on only where the two do not need the same. */
   async #become(settings: Settings): Promise<void> {
+    // A device that was deleted or renamed may not have been missed yet, and the name has another one by now.
+    if (this.#carrier?.serves() === false) this.#drop();
     const [before, carrier] = [this.#settings, this.#carrier];
     if (before !== undefined && carrier !== undefined && sameDescriptors(before, settings)) {
       if (same(before, settings)) return;
