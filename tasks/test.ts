@@ -35,6 +35,7 @@ const parts: readonly Part[] = [
       "test/agent",
       "test/cmd",
       "test/bench",
+      "test/soak",
     ], ["--parallel"]),
   },
   { name: "sim", within: [], args: test(["test/sim"], ["--parallel"]) },

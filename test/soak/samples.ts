@@ -1,0 +1,88 @@
+/** What processes weigh, every so often, and whether one of them grows. */
+import { fit, median } from "../bench/statistics.ts";
+
+/** One look at a process. */
+export interface Sample {
+  /** Seconds since the soak began. */
+  readonly at: number;
+  /** `agent 1`, `proxy 3`. */
+  readonly who: string;
+  readonly pid: number;
+  /** Megabytes resident. */
+  readonly rss: number;
+  readonly descriptors: number;
+}
+
+/** How one process went, from the end of its warm-up on. */
+export interface Growth {
+  readonly who: string;
+  readonly pid: number;
+  /** Seconds that the figures are from. */
+  readonly seconds: number;
+  /** Megabytes: median, and what the line through all samples gains an hour, and did in this time. */
+  readonly rss: number;
+  readonly perHour: number;
+  readonly gained: number;
+  /** Medians of the first and of the last third. */
+  readonly descriptors: readonly [first: number, last: number];
+  readonly isLeaking: boolean;
+}
+
+/** A process that has just started still grows; its first minutes say nothing, and neither does a short life. */
+const WARM_UP_SECONDS = 120;
+const FEWEST = 12;
+/** Of memory, a process gains so much by chance: megabytes, and share of what it has. */
+const CHANCE_MB = 10;
+const CHANCE_SHARE = 0.1;
+/** How much of the ups and downs the line must tell to be one: a heap goes up and down. */
+const DETERMINATION = 0.5;
+/** Connections come and go. */
+const CHANCE_DESCRIPTORS = 4;
+
+/** Every process that lived long enough. `warmUp` is in seconds of its own life. */
+export function growths(samples: readonly Sample[], warmUp = WARM_UP_SECONDS): Growth[] {
+  const lives = Map.groupBy(samples, ({ pid }) => pid);
+  return [...lives.values()].flatMap((life) => {
+    const grown = life.filter(({ at }) => at >= life[0]!.at + warmUp);
+    return grown.length < FEWEST ? [] : [growth(grown)];
+  });
+}
+
+function growth(life: readonly Sample[]): Growth {
+  const { who, pid } = life[0]!;
+  const seconds = life.at(-1)!.at - life[0]!.at;
+  const line = fit(life.map(({ at, rss }) => [at, rss]));
+  const rss = median(life.map((one) => one.rss));
+  const gained = line.slope * seconds;
+  const third = Math.floor(life.length / 3);
+  const descriptors = [life.slice(0, third), life.slice(-third)].map((part) =>
+    median(part.map((one) => one.descriptors))
+  ) as [number, number];
+  const grows = gained > Math.max(CHANCE_MB, CHANCE_SHARE * rss) && line.determination >= DETERMINATION;
+  const holds = descriptors[1] - descriptors[0] > CHANCE_DESCRIPTORS;
+  return {
+    who,
+    pid,
+    seconds,
+    rss,
+    perHour: line.slope * 3600,
+    gained,
+    descriptors,
+    isLeaking: grows || holds,
+  };
+}
+
+/** Looks at a process in /proc; undefined where it has ended. */
+export function look(who: string, { pid, at }: { pid: number; at: number }): Sample | undefined {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    const kilobytes = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
+    // A zombie has no memory.
+    if (kilobytes === undefined) return undefined;
+    const descriptors = [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+    return { at, who, pid, rss: Number(kilobytes) / 1024, descriptors };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
