@@ -2,6 +2,7 @@
  * The part `planes`: the bare underlay, flan's own planes and others of user space on one machine in one run. All
  * stand at once, each on a pair of hosts of its own, and are measured one after another, round by round.
  */
+import { listenForSignals } from "../../../cmd/signals.ts";
 import { compile } from "./packets.ts";
 import { fastd } from "./fastd.ts";
 import { flan } from "./flan.ts";
@@ -40,33 +41,48 @@ export interface Planes {
   readonly missing: Readonly<Record<string, string>>;
 }
 
-/** Measures and prints. A plane that cannot be made, or fails, is told of and left out. */
+/**
+ * Measures and prints. A plane that cannot be made, or fails, is told of and left out. Ctrl-C ends the program, and
+ * leaves nothing behind.
+ */
 export async function measurePlanes({ isQuick }: { isQuick: boolean }): Promise<Planes> {
   const directory = Deno.makeTempDirSync({ prefix: "flan-bench-" });
   const pairs: Pair[] = [];
-  const missing: Record<string, string> = {};
+  const signals = listenForSignals();
+  let interrupted: number;
   try {
-    const program = await compile(directory);
-    const standing = await stand(pairs, missing);
-    const effort = isQuick ? quick : thorough;
-    const rounds: Record<string, Round[]> = {};
-    const stops: number[] = [];
-    for (let i = 1; i <= (isQuick ? 1 : ROUNDS); i++) {
-      for (const one of standing.filter(({ plane }) => !(plane.name in missing))) {
-        progress(`round ${i}: ${one.plane.name}`);
-        await told(one.plane.name, missing, async () => {
-          (rounds[one.plane.name] ??= []).push(await round(one, { effort, program }));
-        });
-      }
-      const udp = standing.find(({ plane }) => plane.name === "udp");
-      if (udp) await told("stop in a flood", missing, async () => stops.push(await stopTime(udp, program)));
-    }
-    report({ rounds, goals: goals(rounds, stops), notes: notes(standing, missing) });
-    return { rounds, stops, missing };
+    const found = await Promise.race([measure({ isQuick, directory, pairs }), signals.stopped]);
+    if (typeof found === "object") return found;
+    interrupted = found;
   } finally {
+    signals.close();
     for (const pair of pairs) await pair.remove();
     Deno.removeSync(directory, { recursive: true });
   }
+  Deno.exit(interrupted);
+}
+
+async function measure(
+  { isQuick, directory, pairs }: { isQuick: boolean; directory: string; pairs: Pair[] },
+): Promise<Planes> {
+  const missing: Record<string, string> = {};
+  const program = await compile(directory);
+  const standing = await stand(pairs, missing);
+  const udp = standing.find(({ plane }) => plane.name === "udp");
+  const effort = isQuick ? quick : thorough;
+  const rounds: Record<string, Round[]> = {};
+  const stops: number[] = [];
+  for (let i = 1; i <= (isQuick ? 1 : ROUNDS); i++) {
+    for (const one of standing.filter(({ plane }) => !(plane.name in missing))) {
+      progress(`round ${i}: ${one.plane.name}`);
+      await told(one.plane.name, missing, async () => {
+        (rounds[one.plane.name] ??= []).push(await round(one, { effort, program }));
+      });
+    }
+    if (udp) await told("stop in a flood", missing, async () => stops.push(await stopTime(udp, program)));
+  }
+  report({ rounds, goals: goals(rounds, stops), notes: notes(standing, missing) });
+  return { rounds, stops, missing };
 }
 
 async function stand(pairs: Pair[], missing: Record<string, string>): Promise<Standing[]> {
