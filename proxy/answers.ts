@@ -38,7 +38,11 @@ export const configured = v.object({
   })),
 });
 
-export const changed = v.object({ routes: v.number(), refused: v.optional(v.string()) });
+export const changed = v.object({
+  generation: v.number(),
+  routes: v.number(),
+  refused: v.optional(v.string()),
+});
 
 export const counted = v.object({
   generation: v.number(),

@@ -1,7 +1,7 @@
 /** Carries out what a plan wants of the proxy: as few requests as will do, in the order given. */
 import type { Change, Failure } from "../kernel/kernel.ts";
 import { describe, type Proxy, type ProxyRoute } from "../kernel/state.ts";
-import { FlanError, KernelError, messageOf } from "../net/errors.ts";
+import { type ErrorCode, FlanError, KernelError, messageOf } from "../net/errors.ts";
 import type { ProxyClient } from "./client.ts";
 import { settingsOf, wayOf } from "./objects.ts";
 import type { Way } from "./protocol.ts";
@@ -92,6 +92,7 @@ export class ProxyChanges {
       else put.push(wayOf(object));
     }
     const answer = await this.#init.client.change({ link, put, remove });
+    if (answer !== undefined) this.#init.did(answer.generation, link);
     // A route is gone with its proxy.
     if (put.length === 0) return;
     const why = answer === undefined ? "none runs" : answer.refused;
@@ -133,11 +134,14 @@ function batchFrom(changes: readonly Change[], at: number): readonly Change[] {
 function asKernelError(what: string, error: unknown): KernelError {
   if (error instanceof KernelError && error.message.startsWith("Cannot ")) return error;
   if (!(error instanceof FlanError)) throw error;
-  const errno = error instanceof KernelError
-    ? error.errno
-    : error.code === "timeout"
-    ? "ETIMEDOUT"
-    : "ECONNRESET";
+  const errno = error instanceof KernelError ? error.errno : errnos[error.code] ?? "ECONNRESET";
   const { code, hint, op } = error;
   return new KernelError(`${what}: ${messageOf(error)} (${errno})`, errno, { op, code, hint });
 }
+
+/** What comes nearest to an error that is no system call's. */
+const errnos: Partial<Record<ErrorCode, string>> = {
+  "timeout": "ETIMEDOUT",
+  "unsupported": "ELIBACC",
+  "not-permitted": "EPERM",
+};

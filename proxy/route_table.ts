@@ -54,10 +54,20 @@ export class RouteTable {
     });
   }
 
-  /** Removes, then puts. */
-  change({ put, remove }: ParsedChange): void {
-    for (const destination of remove) this.#ways.delete(destination);
-    for (const way of put) this.#ways.set(way[0], way);
+  /** Removes, then puts. Returns whether that makes a difference. */
+  change({ put, remove }: ParsedChange): boolean {
+    let differs = false;
+    const added = new Set(put.map(([destination]) => destination));
+    for (const destination of remove) {
+      if (!added.has(destination)) differs = this.#ways.delete(destination) || differs;
+    }
+    for (const way of put) {
+      const [destination, remote, port] = way;
+      const before = this.#ways.get(destination);
+      differs ||= before?.[1] !== remote || before[2] !== port;
+      this.#ways.set(destination, way);
+    }
+    return differs;
   }
 
   clear(): void {

@@ -115,13 +115,19 @@ export class ProxyServer {
     const mine = this.#settings?.link;
     if (mine === undefined) throw refused("it was not told yet which link it serves");
     if ((request.link ?? mine) !== mine) {
-      return { routes: this.#routes.size, refused: `it serves ${mine}, not ${request.link}` };
+      return {
+        generation: this.#generation,
+        routes: this.#routes.size,
+        refused: `it serves ${mine}, not ${request.link}`,
+      };
     }
     const change = await parseChange(request, this.#parts.clock);
+    if (this.#closing) throw refused("it is stopping");
     this.#routes.requireRoom(change);
     this.#carrier?.change(change.put, change.remove);
-    this.#routes.change(change);
-    return { routes: this.#routes.size };
+    // Whoever follows hears of it: an agent has the routes that others took away put back.
+    if (this.#routes.change(change)) this.#moveOn();
+    return { generation: this.#generation, routes: this.#routes.size };
   }
 
   async #configure(settings: Settings): Promise<Json> {

@@ -45,8 +45,7 @@ export class ProxyWatch {
     while (!signal.aborted) {
       // Before the question: a proxy that is seen afterwards is another one.
       this.#seen = Promise.withResolvers<void>();
-      const now = await this.#ask(typeof last === "number" ? last : 0, signal);
-      await this.#init.idle();
+      const now = await this.#next(typeof last === "number" ? last : 0, signal);
       if (signal.aborted) return;
       const state = now?.generation ?? "none";
       // Nothing was known of it, and none is there: as most hosts are.
@@ -55,6 +54,16 @@ export class ProxyWatch {
       this.#link = now?.link ?? this.#link;
       if (isNews) tell(event(now, this.#link));
       if (now === undefined) await this.#untilSeen(signal);
+    }
+  }
+
+  /** The next state that does not lie between two deeds of our own. */
+  async #next(from: number, signal: AbortSignal): Promise<Followed | undefined> {
+    for (let last = from;; last = 0) {
+      const own = this.#own;
+      const now = await this.#ask(last, signal);
+      await this.#init.idle();
+      if (now === undefined || this.#own === own) return now;
     }
   }
 
