@@ -1,6 +1,7 @@
 /** Asks the proxy of a run directory. Every method resolves to undefined where none runs. */
 import { ask } from "../control/ask.ts";
 import type { Clock } from "../net/clock.ts";
+import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { v } from "../net/schema.ts";
 import {
@@ -45,7 +46,7 @@ export class ProxyClient {
   }
 
   show(): Promise<Shown | undefined> {
-    return this.#ask(shown, { op: "show" });
+    return this.#askAgain(shown, { op: "show" });
   }
 
   /** Resolves also where it could not be done; the answer then says why. */
@@ -59,7 +60,7 @@ export class ProxyClient {
   }
 
   counters(): Promise<Counted | undefined> {
-    return this.#ask(counted, { op: "counters" });
+    return this.#askAgain(counted, { op: "counters" });
   }
 
   /** Resolves when the generation is another one, however long that takes; rejects when `signal` aborts. */
@@ -70,6 +71,19 @@ export class ProxyClient {
   /** Of a link: only where the proxy is that one's, or nobody's yet. */
   stop(link?: string): Promise<Stopped | undefined> {
     return this.#ask(stopped, { op: "stop", ...(link === undefined ? {} : { link }) });
+  }
+
+  /** One that ends hangs up on who asks it. Asked again, it is not there; what is no such thing fails again. */
+  async #askAgain<T extends v.GenericSchema>(
+    schema: T,
+    request: Json,
+  ): Promise<v.InferOutput<T> | undefined> {
+    try {
+      return await this.#ask(schema, request);
+    } catch (error) {
+      if (!(error instanceof FlanError) || error.code !== "failed") throw error;
+      return await this.#ask(schema, request);
+    }
   }
 
   async #ask<T extends v.GenericSchema>(

@@ -12,6 +12,7 @@ const MAX_NEWS = 16 * 1024;
 const NEWS = "/proc/self/fd/3";
 
 const news = v.object({
+  started: v.boolean(),
   error: v.optional(v.object({
     message: v.string(),
     code: v.fallback(v.picklist(["failed", "invalid", "not-permitted", "unsupported"]), "failed"),
@@ -73,7 +74,7 @@ export async function startProxy(
 
 /** Tells the starter that the proxy can be asked or, with an error, that it ends. */
 export function tellStarted(error?: unknown): void {
-  const text = error === undefined ? {} : { error: plain(error) };
+  const text = error === undefined ? { started: true } : { started: false, error: plain(error) };
   try {
     using pipe = Deno.openSync(NEWS, { write: true });
     pipe.writeSync(new TextEncoder().encode(`${JSON.stringify(text)}\n`));
