@@ -28,22 +28,27 @@ export interface Growth {
   readonly isLeaking: boolean;
 }
 
-/** A process that has just started still grows; its first minutes say nothing, and neither does a short life. */
+/** A process that has just started still grows; its first part says nothing, and neither does a short life. */
 const WARM_UP_SECONDS = 120;
+const WARM_UP_SHARE = 0.25;
 const FEWEST = 12;
 /** Of memory, a process gains so much by chance: megabytes, and share of what it has. */
 const CHANCE_MB = 10;
 const CHANCE_SHARE = 0.1;
 /** How much of the ups and downs the line must tell to be one: a heap goes up and down. */
 const DETERMINATION = 0.5;
+/** A heap that nears its size grows ever more slowly; a leak goes on: so much of its pace it keeps in the second half. */
+const KEPT_PACE = 2 / 3;
 /** Connections come and go. */
 const CHANCE_DESCRIPTORS = 4;
 
-/** Every process that lived long enough. `warmUp` is in seconds of its own life. */
-export function growths(samples: readonly Sample[], warmUp = WARM_UP_SECONDS): Growth[] {
+/** Every process that lived long enough. */
+export function growths(samples: readonly Sample[]): Growth[] {
   const lives = Map.groupBy(samples, ({ pid }) => pid);
   return [...lives.values()].flatMap((life) => {
-    const grown = life.filter(({ at }) => at >= life[0]!.at + warmUp);
+    const born = life[0]!.at;
+    const warmUp = Math.max(WARM_UP_SECONDS, WARM_UP_SHARE * (life.at(-1)!.at - born));
+    const grown = life.filter(({ at }) => at >= born + warmUp);
     return grown.length < FEWEST ? [] : [growth(grown)];
   });
 }
@@ -51,14 +56,17 @@ export function growths(samples: readonly Sample[], warmUp = WARM_UP_SECONDS): G
 function growth(life: readonly Sample[]): Growth {
   const { who, pid } = life[0]!;
   const seconds = life.at(-1)!.at - life[0]!.at;
-  const line = fit(life.map(({ at, rss }) => [at, rss]));
+  const lineOf = (part: readonly Sample[]) => fit(part.map(({ at, rss }) => [at, rss]));
+  const line = lineOf(life);
+  const later = lineOf(life.slice(life.length >> 1));
   const rss = median(life.map((one) => one.rss));
   const gained = line.slope * seconds;
   const third = Math.floor(life.length / 3);
   const descriptors = [life.slice(0, third), life.slice(-third)].map((part) =>
     median(part.map((one) => one.descriptors))
   ) as [number, number];
-  const grows = gained > Math.max(CHANCE_MB, CHANCE_SHARE * rss) && line.determination >= DETERMINATION;
+  const grows = gained > Math.max(CHANCE_MB, CHANCE_SHARE * rss) && line.determination >= DETERMINATION &&
+    later.slope > KEPT_PACE * line.slope;
   const holds = descriptors[1] - descriptors[0] > CHANCE_DESCRIPTORS;
   return {
     who,

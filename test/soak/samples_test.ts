@@ -19,7 +19,7 @@ Deno.test("a process that stays as it is does not leak", () => {
   assert.deepEqual(found, {
     who: "agent 1",
     pid: 7,
-    seconds: 480,
+    seconds: 450,
     rss: 100,
     perHour: 0,
     gained: 0,
@@ -31,12 +31,23 @@ Deno.test("a process that stays as it is does not leak", () => {
 Deno.test("two megabytes a minute are a leak, and are told as an hour's", () => {
   const [found] = growths(life((second) => ({ rss: 100 + second / 30 })));
   assert.equal(found!.isLeaking, true);
-  assert.ok(Math.abs(found!.perHour - 120) < 1e-6 && Math.abs(found!.gained - 16) < 1e-6);
+  assert.ok(Math.abs(found!.perHour - 120) < 1e-6 && Math.abs(found!.gained - 15) < 1e-6);
 });
 
 Deno.test("a heap that goes up and down by forty megabytes is no leak, nor is a little more each minute", () => {
   assert.deepEqual(isLeaking(life((_, i) => ({ rss: 100 + (i % 5) * 10 }))), [false]);
   assert.deepEqual(isLeaking(life((second) => ({ rss: 100 + second / 60 }))), [false]);
+});
+
+Deno.test("a heap that nears its size is no leak, one that doubles its pace is", () => {
+  assert.deepEqual(isLeaking(life((second) => ({ rss: 160 - 100 * Math.exp(-second / 200) }))), [false]);
+  assert.deepEqual(isLeaking(life((second) => ({ rss: 100 + (second / 60) ** 2 }))), [true]);
+});
+
+Deno.test("what a process gains in the first quarter of an hour's life is not counted", () => {
+  const hour = Array.from({ length: 6 }, (_, i) => life((second) => ({ at: i * 610 + second }))).flat();
+  const [found] = growths(hour.map((one) => ({ ...one, rss: Math.min(one.at, 900) })));
+  assert.deepEqual([found!.isLeaking, found!.gained < 1e-6, Math.round(found!.seconds)], [false, true, 2730]);
 });
 
 Deno.test("what a process gains in its first two minutes is not counted", () => {
