@@ -33,7 +33,7 @@ const NOBODY: Host = {
 
 /** A subnet that no network can have: a plan needs one of the host's own. */
 const NOWHERE: Lease = {
-  subnet: "0.0.0.0/32",
+  subnet: "255.255.255.255/32",
   publicIp: NOBODY.publicIp,
   backendType: "",
   backendData: undefined,

@@ -1,0 +1,27 @@
+/** Which leases `flan lease list` notes as ones that the network's backend cannot use. */
+import assert from "node:assert/strict";
+import { networkIn } from "../../agent/network.ts";
+import { unreachableIn } from "../../cmd/lease_check.ts";
+import type { Json } from "../../net/json.ts";
+
+const values: Readonly<Record<string, { readonly [key: string]: Json }>> = {
+  vxlan: {
+    PublicIP: "192.0.2.2",
+    BackendType: "vxlan",
+    BackendData: { VNI: 1, VtepMAC: "02:00:00:00:00:02" },
+  },
+  udp: { PublicIP: "192.0.2.2" },
+};
+
+function stored(type: string, value: { readonly [key: string]: Json }) {
+  const config = { revision: 1, value: { Network: "10.244.0.0/16", Backend: { Type: type } } };
+  const record = { key: "10.244.2.0-24", value, revision: 2, node: "0".repeat(15) + "2", expires: 4e12 };
+  const snapshot = { config, records: [record], past: [], revision: 2 };
+  return { snapshot, ...networkIn(snapshot as never, "file:/x") } as Parameters<typeof unreachableIn>[0];
+}
+
+for (const [type, value] of Object.entries(values)) {
+  Deno.test(`a sound lease of a ${type} network is noted with nothing`, () => {
+    assert.deepEqual(unreachableIn(stored(type, value)), []);
+  });
+}
