@@ -2,6 +2,10 @@
 import { FlanError } from "../net/errors.ts";
 import { ProxyClient } from "../proxy/client.ts";
 import type { Context } from "./context.ts";
+import type { SettingKey } from "./settings.ts";
+
+/** The settings that say which proxy is meant, and how a person is spoken to. */
+export const proxySettings: readonly SettingKey[] = ["runDir", "logFormat", "quiet", "verbose"];
 
 export function proxyOf({ settings, clock }: Context): ProxyClient {
   return new ProxyClient({ runDir: settings.runDir, clock });

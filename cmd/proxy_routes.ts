@@ -5,14 +5,15 @@ import type { AnyCommand, Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Column, printList } from "./output.ts";
-import { noProxy, proxyOf } from "./proxy_client.ts";
+import { noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
 
 export function routesCommand(run: Runner): AnyCommand {
   return leaf(
     {
       name: "routes",
       summary: "Where the proxy sends what",
-      settings: [],
+      anywhere: true,
+      settings: proxySettings,
       formats: ["table", "json", "jsonl", "tsv"],
       after: "Exits with 3 where no proxy runs.",
     },

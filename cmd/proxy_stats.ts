@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Format, print, printJson, table } from "./output.ts";
-import { noProxy, proxyOf } from "./proxy_client.ts";
+import { noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
 import { type Counters, ratesOf, shownCounters } from "./proxy_counters.ts";
 import { listenForSignals } from "./signals.ts";
 
@@ -17,7 +17,8 @@ export function statsCommand(run: Runner): AnyCommand {
     {
       name: "stats",
       summary: "What the proxy has carried and dropped",
-      settings: [],
+      anywhere: true,
+      settings: proxySettings,
       options: [new Option("--watch", "print rates per second, every second")],
       formats: ["table", "json", "jsonl"],
       after: "Drops are shown where there are any; JSON has all counters. Exits with 3 where\nno proxy runs.",

@@ -5,14 +5,15 @@ import type { AnyCommand, Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { print } from "./output.ts";
-import { proxyOf } from "./proxy_client.ts";
+import { proxyOf, proxySettings } from "./proxy_client.ts";
 
 export function stopCommand(run: Runner): AnyCommand {
   return leaf(
     {
       name: "stop",
       summary: "End the proxy; an agent that runs starts it again",
-      settings: [],
+      anywhere: true,
+      settings: proxySettings,
       after: "A proxy that does not end by itself within 5 seconds is killed.",
     },
     run,

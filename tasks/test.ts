@@ -32,6 +32,8 @@ const parts: readonly Part[] = [
       "test/lease",
       "test/kernel",
       "test/backends",
+      "test/control",
+      "test/proxy",
       "test/agent",
       "test/cmd",
       "test/bench",

@@ -23,6 +23,11 @@ const commands = [
   "routes",
   "routes list",
   "routes diff",
+  "proxy",
+  "proxy routes",
+  "proxy stats",
+  "proxy run",
+  "proxy stop",
   "store",
   "store check",
   "store export",
@@ -66,7 +71,7 @@ Deno.test("the list of commands is that of the table, and every group lists its 
   const children = (group: string) =>
     commands.filter((name) => name.startsWith(`${group} `)).map((name) => name.split(" ")[1]!);
   assert.deepEqual(named(helps.get("")!), commands.filter((name) => name !== "" && !name.includes(" ")));
-  for (const group of ["lease", "routes", "store", "config"]) {
+  for (const group of ["lease", "routes", "proxy", "store", "config"]) {
     assert.deepEqual(named(helps.get(group)!), children(group));
   }
 });
