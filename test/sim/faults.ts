@@ -209,8 +209,11 @@ const rewrite = ownLease("writes nonsense into", (world, { key }) => {
   world.admin.putText(`subnets/${key}`, world.pick(["", "{", '{"PublicIP":7}', "null"]), lease);
 });
 
+/** Without flan's word, as a flannel host does: see {@link deleteWord}. */
 const touch = ownLease("writes once more what stands in", (world, { key }) => {
   const { lease, wire } = world.etcd.keys.get(`${PREFIX}/subnets/${key}`)!;
+  if (world.wordless) return;
+  world.wordless = true;
   world.admin.putText(`subnets/${key}`, atob(String(wire.value ?? "")), lease);
 });
 
@@ -273,10 +276,33 @@ const lostEvents = forOne((host, world) => {
 });
 
 const deviceDown = forOne((host, world) => {
-  const link = host.stack.link("flan.1");
+  const { backend, config } = host.agent!.state;
+  const link = host.stack.link(backend.device(config));
   if (link === undefined) return;
   world.tell(`${host.name}: the device goes down`);
   host.stack.replace({ ...link, up: false });
+});
+
+/** Only the proxy: its device, its address and the kernel's route stay as they are. */
+const proxyTrouble = forOne((host, world) => {
+  const proxy = host.stack.objects.get("proxy flan0");
+  if (proxy === undefined) return;
+  const how = world.pick(["ends", "carries nothing any more", "ends, and its port is taken"] as const);
+  world.tell(`${host.name}: the proxy ${how}`);
+  const taken = { kind: "proxy", times: 1 + world.chance.random(9) } as const;
+  if (how === "carries nothing any more") host.stack.failProxy("flan0");
+  else host.stack.delete(proxy);
+  if (how === "ends, and its port is taken") host.life!.kernel.failNext("add", "EADDRINUSE", taken);
+});
+
+/** What another backend than the one of now may need. A process that comes again finds it. */
+const lacking = forOne((host, world) => {
+  const feature = world.pick(["tun", "proxy"] as const);
+  const time = world.pick([5000, 50_000]);
+  world.tell(`${host.name} has no ${feature} for ${time / 1000} s`);
+  const { kernel } = host.life!;
+  kernel.lacks.add(feature);
+  world.later(time, () => kernel.lacks.delete(feature));
 });
 
 const refusal = forOne((host, world) => {
@@ -292,6 +318,8 @@ const configure: Fault = (world) => {
     { SubnetMax: "10.5.200.0" },
     { SubnetMin: "10.5.3.0" },
     { Backend: { Type: "vxlan", VNI: 7 } },
+    { Backend: { Type: "udp", Port: 9000 } },
+    { Backend: { Type: world.backend === "udp" ? "vxlan" : "udp" } },
     { Network: "10.6.0.0/16", SubnetMin: "10.6.1.0", SubnetMax: "10.6.250.0" },
     { Network: "nonsense" },
   ]);
@@ -330,8 +358,10 @@ const all: readonly (readonly [number, Fault])[] = [
   [2, damage],
   [1, lostEvents],
   [1, deviceDown],
+  [2, proxyTrouble],
+  [1, lacking],
   [2, refusal],
-  [1, configure],
+  [2, configure],
 ];
 const bag: readonly Fault[] = all.flatMap(([weight, fault]) => Array<Fault>(weight).fill(fault));
 

@@ -14,7 +14,7 @@ export class GatedKernel implements Kernel {
   }
 
   require(features: readonly Feature[]) {
-    return this.kernel.require(features);
+    return this.#gate.through(this.kernel.require(features));
   }
 
   dump(request: DumpRequest) {

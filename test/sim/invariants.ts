@@ -193,7 +193,9 @@ export class Invariants {
   ) {
     const record = { key: name, value, node, expires: lease === "0" ? undefined : Infinity, revision: 1 };
     const decoded = decodeRecord(record);
-    return !isRefusal(decoded) && decoded.backendType !== "";
+    if (isRefusal(decoded)) return false;
+    // A reservation that nobody has claimed announces no type either, and no host's address.
+    return this.#world.backend === "udp" ? decoded.publicIp !== "0.0.0.0" : decoded.backendType === "vxlan";
   }
 
   /** The identity in flan's word on a lease, unless somebody has overwritten the lease. */
@@ -232,9 +234,9 @@ export class Invariants {
   #checkCutOff(host: SimHost): void {
     const { agent } = host;
     const away = agent !== undefined && (host.reach !== "well" || this.#world.stall.stalled);
-    if (
-      !away || agent.health.has("peer-expired") || !host.life!.gate.isOpen || host.life!.link.underWay > 0
-    ) {
+    // Whoever lacks something for another network goes there when it has it: what it knew already is no news.
+    const isUnsettled = agent?.health.has("peer-expired") || agent?.health.has("network-config");
+    if (!away || isUnsettled || !host.life!.gate.isOpen || host.life!.link.underWay > 0) {
       this.#frozenPlans.delete(host);
       return;
     }

@@ -1,8 +1,11 @@
 /** The store alone is away, for a moment or for longer than any lease lives, and packets go on. */
-import { keyOf } from "../../kernel/state.ts";
+import { keyOf, type ObjectKind } from "../../kernel/state.ts";
 import { SETTLE_MS } from "./quiet.ts";
 import { TTL } from "./setting.ts";
 import type { World } from "./world.ts";
+
+/** Without these no packet goes. */
+const carrying: ReadonlySet<ObjectKind> = new Set(["link", "address", "proxy", "proxy-route", "route"]);
 
 type Away = (world: World) => () => void;
 
@@ -34,7 +37,7 @@ export async function outage(world: World): Promise<void> {
   const time = world.isFull ? 10_000 : world.pick([1000, 30_000, TTL * 1000 + 20_000, TTL * 3000]);
   world.tell(`etcd is away for ${time / 1000} s: ${kind}`);
   for (const host of hosts) {
-    const routes = host.agent?.state.plan.objects.filter((object) => object.kind === "route") ?? [];
+    const routes = host.agent?.state.plan.objects.filter(({ kind }) => carrying.has(kind)) ?? [];
     invariants.flowing.set(host, new Set(routes.map(keyOf)));
   }
   const end = begin(world);

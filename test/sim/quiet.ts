@@ -17,7 +17,7 @@ export function heal(world: World): void {
   }
   for (const { key, lease, value } of admin.list("subnets")) {
     const name = key.slice(`${PREFIX}/subnets/`.length);
-    const isJunk = !/^10\.5\.\d+\.0-24$/.test(name) || !value.includes("VtepMAC");
+    const isJunk = !/^10\.5\.\d+\.0-24$/.test(name) || !value.includes('"PublicIP":"');
     if (isJunk || lease === "0" && admin.isTheirs(name)) admin.delete(key);
   }
   admin.put("config", config);
@@ -28,6 +28,7 @@ export function heal(world: World): void {
     const { gate, gateway, kernel } = host.life!;
     gate.open();
     kernel.heal();
+    kernel.lacks.clear();
     gateway.lostReplies = 0;
     // What is still held back would never come otherwise; any other stream must go on by itself.
     if (gateway.duplicates || gateway.reorders) gateway.breakStreams();

@@ -2,7 +2,7 @@
 import { befall } from "./faults.ts";
 import { outage } from "./outage.ts";
 import { heal, SETTLE_MS } from "./quiet.ts";
-import { network } from "./setting.ts";
+import { backendOf, network } from "./setting.ts";
 import { World } from "./world.ts";
 
 export interface RunOptions {
@@ -27,7 +27,8 @@ export async function run({ seed, rounds = 14 }: RunOptions): Promise<Outcome> {
   const count = sizeOf(seed);
   const isFull = seed % 9 === 4;
   const last = isFull ? count - 1 : 250;
-  using world = new World({ seed, config: { ...network, SubnetMax: `10.5.${last}.0` } });
+  const config = { ...network, SubnetMax: `10.5.${last}.0` };
+  using world = new World({ seed, config, backend: backendOf(seed) });
   world.isFull = isFull;
   for (let n = 1; n <= count; n++) world.host(n);
   let error: unknown;

@@ -14,11 +14,14 @@ import { Stall } from "./stall.ts";
 export interface WorldOptions {
   readonly seed: number;
   readonly config?: { readonly [key: string]: Json };
+  readonly backend?: "udp" | "vxlan";
 }
 
 export class World implements Disposable {
   readonly seed: number;
   readonly config: { readonly [key: string]: Json };
+  /** The config's. */
+  readonly backend: "udp" | "vxlan";
   readonly clock: WorldClock;
   readonly chance: FakeClock;
   readonly disk = new MemoryDisk();
@@ -31,23 +34,24 @@ export class World implements Disposable {
   readonly backups: Backup[] = [];
   /** Whether there are fewer subnets than hosts. */
   isFull = false;
-  /** Whether flan's own words were deleted once. */
+  /** Whether flan's own words were deleted, or did not fit their lease any more, once. */
   wordless = false;
   isOver = false;
   /** Grows whenever all faults end. */
   epoch = 0;
   #failure: Error | undefined;
 
-  constructor({ seed, config = network }: WorldOptions) {
+  constructor({ seed, config = network, backend = "vxlan" }: WorldOptions) {
     this.seed = seed;
-    this.config = config;
+    this.config = { ...config, Backend: { Type: backend } };
+    this.backend = backend;
     this.clock = new WorldClock({ seed });
     this.chance = new FakeClock({ seed: seed + 7_000_000 });
     this.etcd = new FakeEtcd(this.clock);
     this.admin = new Administrator(this.etcd);
     this.invariants = new Invariants(this);
     this.clock.settled = () => this.isOver || this.invariants.check();
-    this.admin.put("config", config);
+    this.admin.put("config", this.config);
   }
 
   [Symbol.dispose](): void {
