@@ -24,7 +24,11 @@ export interface Silence {
 /** Asks a control socket once. Throws where nobody listens (`absent`), and where no whole answer comes. */
 export async function ask(path: string, request: Json): Promise<Json> {
   const conn = await Deno.connect({ transport: "unix", path });
-  const deadline = setTimeout(() => closeQuietly(conn), PATIENCE_MS);
+  let late = false;
+  const deadline = setTimeout(() => {
+    late = true;
+    closeQuietly(conn);
+  }, PATIENCE_MS);
   try {
     await conn.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
     const chunk = new Uint8Array(1 << 16);
@@ -39,6 +43,8 @@ export async function ask(path: string, request: Json): Promise<Json> {
     // Null is an answer: an agent that is joining knows nothing yet.
     if (answer.ok === undefined) throw new Error(`it refused: ${answer.error}`);
     return answer.ok;
+  } catch (error) {
+    throw late ? new Error(`no answer in ${PATIENCE_MS} ms`) : error;
   } finally {
     clearTimeout(deadline);
     closeQuietly(conn);

@@ -106,7 +106,7 @@ export class Run {
       if (performance.now() >= end) return;
       const { window, repairs, failure } = await inflict(fault, world);
       const took = Math.round((window.to - window.from) / 100) / 10;
-      console.error(`soak: ${this.#minute()} ${fault} on host ${window.host}, ${took} s`);
+      console.error(`soak: ${this.#minute()}: ${fault} on host ${window.host}, ${took} s`);
       this.#windows.push(window);
       this.#repairs += repairs;
       if (failure !== undefined) this.#fail(failure);
@@ -174,11 +174,11 @@ export class Run {
   }
 
   #fail(why: string): void {
-    console.error(`soak: ${this.#minute()} ${why}`);
-    this.#failures.push(`${why} (${this.#minute()})`);
+    console.error(`soak: ${this.#minute()}: ${why}`);
+    this.#failures.push(`${why} (after ${this.#minute()})`);
   }
 
   #minute(): string {
-    return `at ${((performance.now() - this.#begun) / 60_000).toFixed(1)} min:`;
+    return `${((performance.now() - this.#begun) / 60_000).toFixed(1)} min`;
   }
 }

@@ -32,7 +32,7 @@ export interface Effort {
   readonly ping: number;
 }
 
-export const thorough: Effort = { tcp: 2, flood: 1, step: 0.4, steps: 5, ping: 1 };
+export const thorough: Effort = { tcp: 2, flood: 1, step: 0.3, steps: 5, ping: 0.8 };
 export const quick: Effort = { tcp: 1, flood: 0.5, step: 0.2, steps: 3, ping: 0.5 };
 
 /** A plane that stands. */
