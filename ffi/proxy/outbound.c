@@ -110,11 +110,14 @@ static uint32_t our_address(struct worker *worker)
     return address;
 }
 
-static void drop(struct worker *worker, int reason, uint32_t packets)
+/* Counts `packets` that the kernel refused with `reason`, and tells the sender of one of them where it has no way. */
+static void drop(struct worker *worker, int reason, uint32_t packets, const uint8_t *packet, uint32_t length)
 {
     bool unreachable = reason == ENETUNREACH || reason == EHOSTUNREACH || reason == EADDRNOTAVAIL ||
                        reason == ENETDOWN || reason == EHOSTDOWN;
     count(&worker->counters, unreachable ? COUNT_out_drop_unreachable : COUNT_out_drop_refused, packets);
+    if (unreachable)
+        worker_tell(worker, ICMP_HOST_UNREACHABLE(our_address(worker)), packet, length);
 }
 
 /* A packet that does not fit the way: in fragments where it may be, or else its sender is told. */
@@ -134,7 +137,7 @@ static void send_too_big(struct worker *worker, const struct sockaddr_in *to, co
     while (room >= IP_MAX_HEADER + 8 && (size = fragment_next(fragment, room, packet, &offset)) > 0) {
         if (sendto(worker->queue.socket, fragment, size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to,
                    sizeof *to) < 0)
-            drop(worker, errno, 1);
+            drop(worker, errno, 1, packet, length);
         else
             count_sent(worker, 1, size);
     }
@@ -156,7 +159,7 @@ static bool send_singly(struct worker *worker, const struct message *message)
         if (errno == EMSGSIZE)
             send_too_big(worker, &message->to, packet, length);
         else
-            drop(worker, errno, 1);
+            drop(worker, errno, 1, packet, length);
     }
     return all;
 }
@@ -167,7 +170,9 @@ static void send_refused(struct worker *worker, const struct message *message, i
     bool segmented = message->segments > 1;
     /* Older kernels say EINVAL for segments that are too long, and EIO for a device that cannot sum (ipv4/udp.c). */
     if (reason != EMSGSIZE && !(segmented && (reason == EINVAL || reason == EIO))) {
-        drop(worker, reason, message->segments);
+        uint8_t *packet = worker->outbound->scratch[0];
+        uint32_t length = copy_segment(message, 0, packet);
+        drop(worker, reason, message->segments, packet, length);
         return;
     }
     if (send_singly(worker, message) && segmented)
