@@ -4,7 +4,7 @@
  */
 import { type Variant, type VariantName, variants } from "./variants.ts";
 
-const root = decodeURIComponent(new URL(import.meta.resolve("../")).pathname);
+const project = decodeURIComponent(new URL(import.meta.resolve("../")).pathname);
 
 export class BuildError extends Error {
   constructor(message: string, readonly exitCode: number) {
@@ -21,11 +21,11 @@ export interface Built {
 }
 
 /**
- * Builds a variant where its sources, flags or compiler are others than last time. A process that has the old file
- * open keeps it. May run in many processes at once: one builds, the others wait. Throws BuildError.
+ * Builds a variant below `root` where its sources, flags or compiler are others than last time. A process that has
+ * the old file open keeps it. May run in many processes at once: one builds, the others wait. Throws BuildError.
  */
-export async function build(name: VariantName): Promise<Built> {
-  const variant = variants[name];
+export async function build(name: VariantName, root = project): Promise<Built> {
+  const variant = { ...variants[name], root };
   const path = root + variant.output;
   await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
   using lock = await Deno.open(`${path}.lock`, { create: true, write: true });
@@ -36,10 +36,15 @@ export async function build(name: VariantName): Promise<Built> {
     return { path, told: `${variant.output} is up to date` };
   }
   const began = performance.now();
-  await compile(compiler.program, variant, path);
+  await compile(compiler.program, variant);
   await Deno.writeTextFile(`${path}.stamp`, stamp);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   return { path, told: `compiled ${variant.output} with ${compiler.program} in ${seconds} s` };
+}
+
+interface Rooted extends Variant {
+  /** With a slash at its end. */
+  readonly root: string;
 }
 
 /** The first compiler that runs, with what it says of its version. */
@@ -62,7 +67,7 @@ async function findCompiler({ compilers, packages }: Variant): Promise<{ program
 }
 
 /** What the variant is made from, in a fixed order, so that one tree always builds the same. */
-function sourcesOf({ folders }: Variant): string[] {
+function sourcesOf({ root, folders }: Rooted): string[] {
   return folders.flatMap((folder) =>
     [...Deno.readDirSync(root + folder.path)].map((entry) => entry.name)
       .filter((name) => name.endsWith(".c") && (folder.only?.includes(name) ?? true))
@@ -71,26 +76,28 @@ function sourcesOf({ folders }: Variant): string[] {
 }
 
 /** Headers change what comes out, though the compiler is not told of them. */
-function headersOf({ folders }: Variant): string[] {
+function headersOf({ root, folders }: Rooted): string[] {
   return folders.flatMap(({ path }) =>
     [...Deno.readDirSync(root + path)].map((entry) => entry.name).filter((name) => name.endsWith(".h"))
       .sort().map((name) => `${path}/${name}`)
   );
 }
 
-async function stampOf(variant: Variant, version: string): Promise<string> {
+async function stampOf(variant: Rooted, version: string): Promise<string> {
   const parts = [version, ...variant.flags];
   for (const file of [...sourcesOf(variant), ...headersOf(variant)]) {
-    parts.push(file, await Deno.readTextFile(root + file));
+    parts.push(file, await Deno.readTextFile(variant.root + file));
   }
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(parts.join("\0")));
   return `${new Uint8Array(digest).toHex()}\n`;
 }
 
-async function compile(program: string, variant: Variant, path: string): Promise<void> {
+async function compile(program: string, variant: Rooted): Promise<void> {
+  const path = variant.root + variant.output;
   const temporary = `${path}.new`;
   const args = [...variant.flags, "-o", temporary, ...sourcesOf(variant)];
-  const { success, stderr } = await new Deno.Command(program, { args, cwd: root, stdout: "null" }).output();
+  const { success, stderr } = await new Deno.Command(program, { args, cwd: variant.root, stdout: "null" })
+    .output();
   if (!success) {
     throw new BuildError(`${program} refuses:\n${new TextDecoder().decode(stderr).trimEnd()}`, 1);
   }

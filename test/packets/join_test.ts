@@ -55,13 +55,14 @@ function received(frames: readonly Frame[]): Uint8Array[] {
 
 /**
  * A packet without what a super-packet cannot carry: the identification of one that is never fragmented means
- * nothing (RFC 6864, 4.1), and of several windows only the newest counts.
+ * nothing (RFC 6864, 4.1), nor does an urgent pointer without URG, and of several windows only the newest counts.
  */
 function essence(packet: Uint8Array): Uint8Array {
   if ((word(packet, 6) & 0x7fff) !== DF || packet[0] !== 0x45) return packet;
   let bare = withHeaderChecksum(withWord(packet, 4, 0));
   if (packet[9] === 6 && packet.length >= 40 && isIntact(packet)) {
-    bare = withTransportChecksum(withWord(bare, 34, 0));
+    const urgent = packet[33]! & URG ? word(packet, 38) : 0;
+    bare = withTransportChecksum(withWord(withWord(bare, 34, 0), 38, urgent));
   }
   return bare;
 }
@@ -219,6 +220,7 @@ const pairs: [string, Uint8Array, Uint8Array, boolean][] = [
   ["RST", t(), t({ ...next, flags: ACK | RST }), false],
   ["URG", t(), t({ ...next, flags: ACK | URG, urgent: 7 }), false],
   ["URG in both", t({ flags: ACK | URG, urgent: 7 }), t({ ...next, flags: ACK | URG, urgent: 7 }), false],
+  ["an urgent pointer without URG", t(), t({ ...next, urgent: 7 }), true],
   ["CWR in the first", t({ flags: ACK | CWR }), t(next), false],
   ["CWR in the second", t(), t({ ...next, flags: ACK | CWR }), false],
   ["CWR in both", t({ flags: ACK | CWR }), t({ ...next, flags: ACK | CWR }), false],
