@@ -1,11 +1,13 @@
 /** A proxy's control socket as a test speaks to it: one line of JSON each way, and no code of the product's. */
-import { systemClock } from "../../agent/clock.ts";
 import type { LabHost } from "../../cmd/demo/lab.ts";
+import { messageOf } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
+import { until } from "./until.ts";
 
 /** What the operation `show` says, as far as tests look at it. */
 export interface ShownProxy {
   readonly pid: number;
+  readonly proxy: { readonly checkSource: boolean; readonly queues: number } | null;
   readonly carrying: boolean;
   readonly failure: string | null;
   readonly features: readonly string[];
@@ -59,15 +61,13 @@ export function countedSince(
   );
 }
 
-/** Resolves when `holds` says so of the counters, which are asked for again and again; throws after ten seconds. */
+/** Resolves to the counters once `holds` says so of them. Throws with the last ones where it never does. */
 export async function counted(
   host: LabHost,
   holds: (counters: Readonly<Record<string, number>>) => boolean,
 ): Promise<Record<string, number>> {
-  for (let i = 0;; i++) {
-    const counters = await countersOf(host);
-    if (holds(counters)) return counters;
-    if (i === 500) throw new Error(`not counted: ${JSON.stringify(counters)}`);
-    await systemClock.sleep(20);
-  }
+  let last: Record<string, number> = {};
+  await until(`counters of ${host.namespace}`, async () => holds(last = await countersOf(host)))
+    .catch((error) => Promise.reject(new Error(`${messageOf(error)}: ${JSON.stringify(last)}`)));
+  return last;
 }

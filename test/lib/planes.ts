@@ -43,7 +43,7 @@ export const udp: Plane = {
   },
 };
 
-export const planes: readonly Plane[] = [vxlan];
+export const planes: readonly Plane[] = [vxlan, udp];
 
 /** The destinations of flan's routes. */
 async function routes(namespace: string): Promise<string[]> {

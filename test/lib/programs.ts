@@ -25,22 +25,23 @@ async function compile(name: Program, path: string): Promise<string> {
 
 /** Sends whole IPv4 packets from a host, each to the destination in its header. */
 export async function sendRaw(hosts: Hosts, host: LabHost, packets: readonly Uint8Array[]): Promise<void> {
-  const file = Deno.makeTempFileSync({ dir: hosts.lab.directory });
-  Deno.writeTextFileSync(file, packets.map((packet) => `${packet.toHex()}\n`).join(""));
-  const { code, stderr } = await hosts.lab.on(host, [
-    "sh",
-    "-c",
-    'exec "$0" send <"$1"',
-    await program(hosts, "raw_packets"),
-    file,
-  ]);
+  const { code, stderr } = await hosts.lab.on(host, await sender(hosts, "send", packets));
   if (code !== 0) throw new Error(stderr);
 }
 
 /** Sends one packet without end; the program goes with the test, or with its `end`. */
 export async function flood(hosts: Hosts, host: LabHost, packet: Uint8Array): Promise<HostProcess> {
-  const argv = ["sh", "-c", 'echo "$1" | exec "$0" flood', await program(hosts, "raw_packets")];
-  return hosts.start(host, [...argv, packet.toHex()]);
+  return hosts.start(host, await sender(hosts, "flood", [packet]));
+}
+
+async function sender(
+  hosts: Hosts,
+  mode: "send" | "flood",
+  packets: readonly Uint8Array[],
+): Promise<readonly string[]> {
+  const file = Deno.makeTempFileSync({ dir: hosts.lab.directory });
+  Deno.writeTextFileSync(file, packets.map((packet) => `${packet.toHex()}\n`).join(""));
+  return ["sh", "-c", 'exec "$0" "$1" <"$2"', await program(hosts, "raw_packets"), mode, file];
 }
 
 /** Listens on a link from now on. */
@@ -49,6 +50,9 @@ export async function capture(hosts: Hosts, host: LabHost, link: string): Promis
   await process.out.line(/^capturing$/);
   return new Capture(process);
 }
+
+/** The bytes of an echo request that ends a capture, in hex. */
+const MARK = "f1a0c0de";
 
 export class Capture {
   readonly #process: HostProcess;
@@ -65,5 +69,12 @@ export class Capture {
   /** Resolves when a packet has come in whose hex text matches. */
   async sees(pattern: RegExp): Promise<void> {
     await this.#process.out.line(pattern, 1);
+  }
+
+  /** Resolves when all that came in before now is in {@link packets}: when a ping from `from` is. */
+  async settled(hosts: Hosts, from: LabHost, to: string): Promise<void> {
+    const mark = this.#process.out.lines.length;
+    await hosts.lab.on(from, ["ping", "-n", "-c", "1", "-W", "2", "-p", MARK, to]);
+    await this.#process.out.line(new RegExp(MARK.repeat(2)), mark);
   }
 }

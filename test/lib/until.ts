@@ -1,0 +1,14 @@
+/** Waiting for what nobody announces. */
+import { systemClock } from "../../agent/clock.ts";
+
+const EVERY_MS = 20;
+/** Far above anything that is waited for; only a test that fails waits so long. */
+const PATIENCE_MS = 20_000;
+
+/** Resolves when `holds` says so, which is asked again and again. Throws with `what` where it never does. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; !await holds(); waited += EVERY_MS) {
+    if (waited >= PATIENCE_MS) throw new Error(`waited for this in vain: ${what}`);
+    await systemClock.sleep(EVERY_MS);
+  }
+}
