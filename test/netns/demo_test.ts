@@ -1,39 +1,87 @@
-/** Ctrl-C in `flan demo` leaves nothing behind, whenever it comes. */
+/** `flan demo` leaves nothing behind, neither at its end nor on Ctrl-C, whenever that comes. */
 import assert from "node:assert/strict";
 import { must } from "../../cmd/demo/shell.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { LineLog } from "../lib/line_log.ts";
 
-const moments: readonly [string, RegExp][] = [
-  ["while the hosts are made", /making 2 hosts/],
-  ["while they join", /flan up .* on every host/],
+/** A demo of two hosts, with a directory of its own for all that it writes. */
+class Demo {
+  readonly directory = Deno.makeTempDirSync({ prefix: "flan-demo-test-" });
+  readonly child: Deno.ChildProcess;
+  readonly out: LineLog;
+  readonly err: LineLog;
+
+  constructor(backend: string) {
+    const [program, ...args] = flanCommand(["demo", "--hosts", "2", "--backend", backend]);
+    this.child = new Deno.Command(program, {
+      args,
+      env: { TMPDIR: this.directory },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.out = new LineLog("stdout", this.child.stdout);
+    this.err = new LineLog("stderr", this.child.stderr);
+  }
+
+  /** Insists that it ends with this code and that no namespace, no process and no file of its is left. */
+  async endsWith(code: number): Promise<void> {
+    const status = await this.child.status;
+    await Promise.all([this.out.closed, this.err.closed]);
+    assert.equal(status.code, code, this.err.lines.join("\n"));
+    assert.doesNotMatch(await must(["ip", "netns", "list"]), new RegExp(`flan-demo-${this.child.pid}-`));
+    assert.deepEqual(processesNaming(this.directory), []);
+    assert.deepEqual([...Deno.readDirSync(this.directory)], []);
+    Deno.removeSync(this.directory);
+  }
+}
+
+/** Command lines of the processes that were given something in the directory: the hosts' agents and proxies are. */
+function processesNaming(directory: string): string[] {
+  return [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name)).flatMap(({ name }) => {
+    try {
+      const command = Deno.readTextFileSync(`/proc/${name}/cmdline`).replaceAll("\0", " ");
+      return command.includes(`${directory}/`) ? [command] : [];
+    } catch (error) {
+      // It has ended meanwhile.
+      if (error instanceof Deno.errors.NotFound || (error as { code?: string }).code === "ESRCH") return [];
+      throw error;
+    }
+  });
+}
+
+const ignore = Deno.uid() !== 0;
+
+const moments: readonly [backend: string, moment: string, of: "out" | "err", line: RegExp][] = [
+  ["vxlan", "while the hosts are made", "err", /making 2 hosts/],
+  ["vxlan", "while they join", "err", /flan up .* on every host/],
+  ["udp", "while they join", "err", /flan up .* on every host/],
+  ["udp", "while their proxies carry packets", "out", /^\$ flan routes/],
 ];
 
-for (const [moment, line] of moments) {
+for (const [backend, moment, of, line] of moments) {
   Deno.test({
-    name: `a demo that is interrupted ${moment} ends with 130 and takes everything away`,
-    ignore: Deno.uid() !== 0,
+    name: `a demo of ${backend} that is interrupted ${moment} ends with 130 and takes everything away`,
+    ignore,
     fn: async () => {
-      const directory = Deno.makeTempDirSync({ prefix: "flan-demo-test-" });
-      const [program, ...args] = flanCommand(["demo", "--hosts", "2"]);
-      const child = new Deno.Command(program, {
-        args,
-        env: { TMPDIR: directory },
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
-      const [out, err] = [new LineLog("stdout", child.stdout), new LineLog("stderr", child.stderr)];
-      await err.line(line);
-
-      child.kill("SIGINT");
-
-      const { code } = await child.status;
-      await Promise.all([out.closed, err.closed]);
-      assert.equal(code, 130, err.lines.join("\n"));
-      assert.doesNotMatch(await must(["ip", "netns", "list"]), new RegExp(`flan-demo-${child.pid}-`));
-      assert.deepEqual([...Deno.readDirSync(directory)], []);
-      Deno.removeSync(directory);
+      const demo = new Demo(backend);
+      await demo[of].line(line);
+      demo.child.kill("SIGINT");
+      await demo.endsWith(130);
     },
   });
 }
+
+Deno.test({
+  name: "a demo of udp reaches every host, shows how, and leaves no proxy",
+  ignore,
+  fn: async () => {
+    const demo = new Demo("udp");
+    await demo.out.line(/^\$ flan routes/);
+    await demo.out.line(/ 192\.0\.2\.2 +flan0 +udp +ok /);
+    assert.equal(processesNaming(demo.directory).filter((line) => line.includes(" proxy run ")).length, 2);
+    await demo.out.line(/Gbit\/s through the overlay/);
+    await demo.endsWith(0);
+    assert.doesNotMatch(demo.out.lines.join("\n"), /LOST|NO-TCP/);
+  },
+});
