@@ -235,6 +235,7 @@ Deno.test("tun: a change of one property leaves the others as they are, and no d
   withSystem(async (_system, kernel) => {
     const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
     const before = open();
+    await kernel.require(["tun"]);
     await succeed(kernel, add(tunDevice));
     await errnos(kernel, add(tunDevice), add({ ...tunDevice, name: "flan1", mtu: 10 }));
     assert.equal(open(), before);
