@@ -1,25 +1,11 @@
 /* Asking the kernel for what makes it fast, one feature at a time. */
+#include "since.h"
 #include "worker.h"
 
 #include <errno.h>
-#include <linux/if_tun.h>
-#include <linux/virtio_net.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-/* linux/udp.h, which does not go together with netinet/udp.h; linux/if_tun.h before Linux 6.2 lacks the others. */
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
 
 /* Bounds the delay that a full queue makes, and still holds 16 super-packets. */
 #define SEND_BUFFER (2 << 20)

@@ -2,18 +2,14 @@
 #define _GNU_SOURCE
 #include "join.h"
 #include "packet.h"
+#include "since.h"
 #include "worker.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 
 /* Messages received at once, and room for the largest one. */
 #define BATCH 16

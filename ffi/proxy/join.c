@@ -2,12 +2,9 @@
 
 #include "checksum.h"
 #include "packet.h"
+#include "since.h"
 
 #include <netinet/in.h>
-
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
 
 enum { TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_ECE = 0x40 };
 

@@ -108,7 +108,7 @@ static int add_worker(struct flan_proxy *proxy, struct flan_queue queue, bool ou
     struct worker *worker = &proxy->workers[proxy->worker_count++];
     worker->proxy = proxy;
     worker->queue = queue;
-    worker->outbound = out ? outbound_new() : NULL;
+    worker->outbound = out ? outbound_new(worker) : NULL;
     worker->inbound = in ? inbound_new() : NULL;
     return (out && worker->outbound == NULL) || (in && worker->inbound == NULL) ? -ENOMEM : 0;
 }

@@ -2,14 +2,10 @@
 
 #include "checksum.h"
 #include "packet.h"
+#include "since.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-
-/* Headers before Linux 6.2 do not have it. */
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
 
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
 

@@ -14,6 +14,7 @@
 
 struct outbound;
 struct inbound;
+struct messages;
 
 /* One thread. Aligned, so that the counters of two are not in one cache line. */
 struct worker {
@@ -24,6 +25,7 @@ struct worker {
     struct icmp_limiter limiter;
     struct outbound *outbound; /* NULL where the thread does not do this direction */
     struct inbound *inbound;
+    struct messages *messages; /* of its outbound direction */
     pthread_t thread;
 };
 
@@ -60,7 +62,7 @@ void worker_tell(struct worker *worker, struct icmp_error error, const uint8_t *
 int outbound_round(struct worker *worker);
 int inbound_round(struct worker *worker);
 
-struct outbound *outbound_new(void);
+struct outbound *outbound_new(struct worker *worker);
 void outbound_free(struct outbound *outbound);
 struct inbound *inbound_new(void);
 void inbound_free(struct inbound *inbound);
