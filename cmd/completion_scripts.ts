@@ -9,6 +9,8 @@ export interface CompletionNode {
     readonly name: string;
     readonly summary: string;
     readonly takesValue: boolean;
+    /** All that it takes, where these are but a few; they need no quoting. */
+    readonly values: readonly string[];
   }[];
   readonly children: readonly CompletionNode[];
 }
@@ -21,7 +23,7 @@ export function completionScript(
   return { bash, zsh, fish }[shell](commands);
 }
 
-/** bash knows words only: after `flan`, a command; after a command, its subcommands and flags. */
+/** bash knows words only: after `flan`, a command; after a command, its subcommands and flags; after some flags, values. */
 function bash(commands: readonly CompletionNode[]): string {
   const cases = commands.flatMap((command) => [
     ...command.children.map((child) => `    "${command.name} ${child.name}") words="${flagNames(child)}" ;;`),
@@ -40,6 +42,9 @@ function bash(commands: readonly CompletionNode[]): string {
     '  case "$first $second" in',
     `    " ") words="${commands.map((command) => command.name).join(" ")} --help --version" ;;`,
     ...cases,
+    "  esac",
+    '  case "${COMP_WORDS[COMP_CWORD-1]}" in',
+    ...valuedFlags(commands).map(([name, values]) => `    ${name}) words="${values.join(" ")}" ;;`),
     "  esac",
     '  COMPREPLY=($(compgen -W "$words" -- "$current"))',
     "}",
@@ -69,6 +74,9 @@ function zsh(commands: readonly CompletionNode[]): string {
     `    ' ') entries=(${commands.map(described).join(" ")}) ;;`,
     ...cases,
     "  esac",
+    '  case "${words[CURRENT-1]}" in',
+    ...valuedFlags(commands).map(([name, values]) => `    ${name}) entries=(${values.join(" ")}) ;;`),
+    "  esac",
     "  _describe flan entries || _files",
     "}",
     'if [ "$funcstack[1]" = _flan ]; then _flan "$@"; else compdef _flan flan; fi',
@@ -77,10 +85,12 @@ function zsh(commands: readonly CompletionNode[]): string {
 
 function fish(commands: readonly CompletionNode[]): string {
   const quote = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const flag = (condition: string, { name, summary, takesValue }: CompletionNode["flags"][number]) =>
+  const flag = (condition: string, { name, summary, takesValue, values }: CompletionNode["flags"][number]) =>
     `complete -c flan -n ${quote(condition)} ${
       name.startsWith("--") ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`
-    } -d ${quote(summary)}${takesValue ? " -r" : ""}`;
+    } -d ${quote(summary)}${takesValue ? " -r" : ""}${
+      values.length === 0 ? "" : ` -f -a ${quote(values.join(" "))}`
+    }`;
   const lines = commands.flatMap((command) => {
     const within = `__fish_seen_subcommand_from ${command.name}`;
     const names = command.children.map((child) => child.name).join(" ");
@@ -95,6 +105,14 @@ function fish(commands: readonly CompletionNode[]): string {
     ];
   });
   return lines.join("\n");
+}
+
+/** The flags with few values, whatever command takes them. */
+function valuedFlags(commands: readonly CompletionNode[]): [name: string, values: readonly string[]][] {
+  const flags = commands.flatMap((command) => [command, ...command.children]).flatMap((node) => node.flags);
+  return [
+    ...new Map(flags.filter(({ values }) => values.length > 0).map(({ name, values }) => [name, values])),
+  ];
 }
 
 function flagNames(node: CompletionNode): string {

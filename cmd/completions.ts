@@ -6,6 +6,7 @@ import { type AnyCommand, type CommandEntry, newCommand, type Runner } from "./c
 import { type CompletionNode, completionScript, shells } from "./completion_scripts.ts";
 import { exit } from "./exit.ts";
 import { print } from "./output.ts";
+import { fewValues, kebab, settingKeys } from "./settings.ts";
 
 export function command(run: Runner, table: readonly CommandEntry[]): AnyCommand {
   // Takes no settings: a shell that starts must get its completions even where a setting is wrong.
@@ -31,6 +32,11 @@ async function printScript(shell: string, table: readonly CommandEntry[]): Promi
   return exit.done;
 }
 
+/** By flag. */
+const valuesOf: ReadonlyMap<string, readonly string[]> = new Map(
+  settingKeys.map((key) => [`--${kebab(key)}`, fewValues[key] ?? []]),
+);
+
 /** A group takes the flags of its first command, which is what it does where no other is named. */
 function describe(command: AnyCommand): CompletionNode {
   const children = command.commands.map((child) => describe(child as AnyCommand));
@@ -42,8 +48,9 @@ function describe(command: AnyCommand): CompletionNode {
         name: option.long ?? option.short ?? "",
         summary: option.description,
         takesValue: option.required,
+        values: valuesOf.get(option.long ?? "") ?? [],
       })),
-      { name: "--help", summary: "show help", takesValue: false },
+      { name: "--help", summary: "show help", takesValue: false, values: [] },
     ],
     children,
   };

@@ -1,4 +1,5 @@
 /** Every setting of flan, once: flags, environment variables, config file keys and `config show` come from here. */
+import { backendTypes } from "../backends/registry.ts";
 import type { Credentials } from "../lease/remote/credentials.ts";
 import * as type from "./setting_types.ts";
 import type { Parser } from "./setting_types.ts";
@@ -23,6 +24,8 @@ function setting<T>(parse: Parser<T>, argument: string, help: string, fallback?:
   return { parse, argument, help, fallback };
 }
 
+const logFormats = ["text", "json"] as const;
+
 /** The order is that of help and of `config show`. */
 export const settings = {
   store: setting(type.store, "<url>", "where the leases live", "file:/var/lib/flan/network.json"),
@@ -36,7 +39,11 @@ export const settings = {
   storeUser: setting(type.text, "<name>", "etcd user"),
   storePasswordFile: setting(type.path, "<file>", "holds the password of --store-user"),
   storeTokenFile: setting(type.path, "<file>", "holds the bearer token for a store over HTTP"),
-  backend: setting(type.text, "<type>", "data plane of the network; vxlan where none was started yet"),
+  backend: setting(
+    type.text,
+    "<type>",
+    `data plane of the network: ${backendTypes.join(", ")}; vxlan where none was started yet`,
+  ),
   backendOption: setting(
     type.options,
     "<key=value...>",
@@ -58,12 +65,18 @@ export const settings = {
   runDir: setting(type.path, "<dir>", "sockets, locks and subnet.env", "/run/flan"),
   subnetFile: setting(type.path, "<file>", "subnet.env for CNI and Docker; <run-dir>/subnet.env by default"),
   logFile: setting(type.path, "<file>", "write the log there instead of to stderr"),
-  logFormat: setting(type.oneOf("text", "json"), "<format>", "text or json", "text"),
+  logFormat: setting(type.oneOf(...logFormats), "<format>", logFormats.join(" or "), "text"),
   quiet: setting(type.flag, "", "say only warnings and errors", false),
   verbose: setting(type.flag, "", "say more", false),
 };
 
 export type SettingKey = keyof typeof settings;
+
+/** The values of those settings that have but a few, for completion. */
+export const fewValues: Readonly<Partial<Record<SettingKey, readonly string[]>>> = {
+  backend: backendTypes,
+  logFormat: logFormats,
+};
 
 type Value<S> = S extends { parse: Parser<infer T>; fallback: infer F }
   ? (undefined extends F ? T | undefined : T)

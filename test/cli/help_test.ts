@@ -116,6 +116,9 @@ Deno.test({
       "revoke",
     ]);
     assert.deepEqual(await bashOffers(file, ["flan", "up", "--backend"]), ["--backend", "--backend-option"]);
+    assert.deepEqual(await bashOffers(file, ["flan", "up", "--backend", ""]), ["vxlan", "udp"]);
+    assert.deepEqual(await bashOffers(file, ["flan", "demo", "--backend", "u"]), ["udp"]);
+    assert.deepEqual(await bashOffers(file, ["flan", "up", "--log-format", "j"]), ["json"]);
     assert.deepEqual(await bashOffers(file, ["flan", "lease", "acquire", "--sub"]), ["--subnet"]);
     assert.deepEqual(await bashOffers(file, ["flan", "routes", "--hel"]), ["--help"]);
     // A group takes the flags of the command that it is without a name.

@@ -114,18 +114,29 @@ Deno.test("a text file is read whole up to its limit, and refused beyond it or w
 const leaf = (name: string, flags: string[] = []): CompletionNode => ({
   name,
   summary: `it's ${name}: so`,
-  flags: flags.map((flag) => ({ name: flag, summary: "a 'flag'", takesValue: flag === "--store" })),
+  flags: flags.map((flag) => ({
+    name: flag,
+    summary: "a 'flag'",
+    takesValue: flag === "--store" || flag === "--kind",
+    values: flag === "--kind" ? ["vxlan", "udp"] : [],
+  })),
   children: [],
 });
-const nodes = [leaf("up", ["--store", "-q"]), { ...leaf("lease"), children: [leaf("get", ["--json"])] }];
+const nodes = [leaf("up", ["--store", "-q", "--kind"]), {
+  ...leaf("lease"),
+  children: [leaf("get", ["--json"])],
+}];
 
 Deno.test("completions quote what the shell would read, and name every command and flag", () => {
   const [bash, zsh, fish] = (["bash", "zsh", "fish"] as const).map((shell) => completionScript(shell, nodes));
-  assert.match(bash!, /"up "\*\) words="--store -q" ;;/);
+  assert.match(bash!, /"up "\*\) words="--store -q --kind" ;;/);
   assert.match(bash!, /"lease get"\) words="--json" ;;/);
   assert.match(zsh!, /'up:it'\\''s up: so'/);
   assert.match(zsh!, /'lease get'\) entries=\('--json:a '\\''flag'\\'''\) ;;/);
   assert.match(fish!, /-a up -d 'it\\'s up: so'/);
   assert.match(fish!, /-l store -d 'a \\'flag\\'' -r$/m);
   assert.match(fish!, /-s q -d 'a \\'flag\\''$/m);
+  assert.match(bash!, /^ {4}--kind\) words="vxlan udp" ;;$/m);
+  assert.match(zsh!, /^ {4}--kind\) entries=\(vxlan udp\) ;;$/m);
+  assert.match(fish!, /-l kind -d 'a \\'flag\\'' -r -f -a 'vxlan udp'$/m);
 });
