@@ -25,6 +25,8 @@ export class ServedProxy {
   /** Operations that were asked for, in order. */
   readonly asked: string[] = [];
   readonly server: ProxyServer;
+  /** Held back by a test: who configures it hears of it later than who follows it. */
+  held: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   readonly #serving: Promise<void>;
 
@@ -41,9 +43,12 @@ export class ServedProxy {
     this.#serving = serve(this.client.socket, {
       maxRequest: MAX_REQUEST,
       parse: (line) => line,
-      answer: (line, gone) => {
-        this.asked.push(String((line as { op?: unknown } | null)?.op));
-        return this.server.answer(line, gone);
+      answer: async (line, gone) => {
+        const op = String((line as { op?: unknown } | null)?.op);
+        this.asked.push(op);
+        const answer = await this.server.answer(line, gone);
+        if (op === "configure") await this.held;
+        return answer;
       },
       clock,
       log: silent,

@@ -345,6 +345,37 @@ test("a proxy that stops carrying, or dies, is an event at once; own deeds are n
   await heard.end();
 });
 
+test("an own deed is no event, also where it is heard of before it is done", async (setup) => {
+  const { kernel } = setup;
+  await kernel.apply([add(wanted)]);
+  const heard = listen(kernel);
+  const { proxy } = setup;
+  while (!proxy.asked.includes("follow")) await systemClock.turn();
+  const held = Promise.withResolvers<void>();
+  proxy.held = held.promise;
+  const applying = kernel.apply([{ verb: "replace", object: { ...wanted, port: 9000 } }]);
+  while ((await proxy.client.show())!.proxy!.port !== 9000);
+  for (let i = 0; i < 10; i++) await proxy.client.counters();
+  held.resolve();
+  await applying;
+  proxy.plane.last.fail("gone (EBADFD)", "EBADFD");
+  assert.equal((await heard.next()).action, "delete");
+  await heard.end();
+});
+
+test("a proxy that ends while it is asked is not there, and no error", async (setup) => {
+  const path = `${setup.runDir}/proxy.sock`;
+  const listener = Deno.listen({ transport: "unix", path });
+  const ending = (async () => {
+    const conn = await listener.accept();
+    await conn.read(new Uint8Array(1024));
+    listener.close();
+    conn.close();
+  })();
+  assert.deepEqual(await setup.proxyObjects(), []);
+  await ending;
+});
+
 test("one that was stopped here is no event, and one that is started again is followed", async (setup) => {
   const { kernel } = setup;
   const heard = listen(kernel);
