@@ -3,8 +3,15 @@ import { requireNetAdmin } from "../agent/capability.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { type Lock, lockHolder, tryLock } from "../control/lock.ts";
 import { serve } from "../control/serve.ts";
-import { counterNames, openProxy, requireProxyLibrary } from "../ffi/proxy.ts";
-import { FlanError } from "../net/errors.ts";
+import {
+  counterNames,
+  openProxy,
+  type ProxyFeature,
+  proxyFeatures,
+  requireProxyLibrary,
+} from "../ffi/proxy.ts";
+import { FlanError, invalid } from "../net/errors.ts";
+import { quoted } from "../net/text.ts";
 import { MAX_REQUEST } from "../proxy/protocol.ts";
 import { ProxyServer } from "../proxy/server.ts";
 import { tellStarted } from "../proxy/start.ts";
@@ -23,7 +30,10 @@ export function runCommand(run: Runner): AnyCommand {
       summary: "Run the proxy in the foreground; flan up does it by itself",
       joins: true,
       anywhere: true,
-      options: [new Option("--detached", "somebody waits until it can be asked").hideHelp()],
+      options: [
+        new Option("--detached", "somebody waits until it can be asked").hideHelp(),
+        new Option("--features <list>", "what may make it fast, separated by commas").hideHelp(),
+      ],
       settings: ["runDir", "logFile", "logFormat", "quiet", "verbose"],
       after: "It carries nothing until an agent tells it what, and goes on when that agent\n" +
         "ends. SIGTERM and flan proxy stop end it.",
@@ -36,9 +46,10 @@ export function runCommand(run: Runner): AnyCommand {
 async function runProxy({ context, flags }: Call): Promise<number> {
   const tell = flags["detached"] === true ? tellStarted : () => {};
   try {
+    const features = featuresIn(flags["features"]);
     const lock = begin(context);
     try {
-      return await serveUntilStopped(context, tell);
+      return await serveUntilStopped(context, { tell, features });
     } finally {
       lock.release();
     }
@@ -64,12 +75,26 @@ function begin(context: Context): Lock {
   });
 }
 
-async function serveUntilStopped(context: Context, tell: () => void): Promise<number> {
+/** Those that are named; all of them where nobody says. Throws `invalid` for one that there is not. */
+function featuresIn(list: unknown): readonly ProxyFeature[] {
+  if (list === undefined) return proxyFeatures;
+  return String(list).split(",").filter((name) => name !== "").map((name) => {
+    const feature = proxyFeatures.find((one) => one === name);
+    if (feature !== undefined) return feature;
+    const known = proxyFeatures.join(", ");
+    throw invalid("proxy.run", `Cannot use --features ${quoted(name)}: there are ${known}`);
+  });
+}
+
+async function serveUntilStopped(
+  context: Context,
+  { tell, features }: { tell: () => void; features: readonly ProxyFeature[] },
+): Promise<number> {
   const { clock, log } = context;
   const signals = listenForSignals();
   const stopping = new AbortController();
   const server = new ProxyServer({
-    plane: { open: openProxy, counterNames },
+    plane: { open: (settings, routes) => openProxy(settings, routes, { features }), counterNames },
     clock,
     log,
     version,

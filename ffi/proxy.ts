@@ -26,9 +26,16 @@ export function requireProxyLibrary(): void {
   proxyLibrary();
 }
 
-/** enum flan_feature, in the order of its bits. */
-const features = ["tun-offload", "tun-uso", "udp-segment", "udp-gro", "join-tcp", "join-udp"] as const;
-export type ProxyFeature = (typeof features)[number];
+/** What makes it fast: enum flan_feature, in the order of its bits. */
+export const proxyFeatures = [
+  "tun-offload",
+  "tun-uso",
+  "udp-segment",
+  "udp-gro",
+  "join-tcp",
+  "join-udp",
+] as const;
+export type ProxyFeature = (typeof proxyFeatures)[number];
 
 export interface DataPlaneOptions {
   /** What is tried; all of it unless given. */
@@ -44,12 +51,12 @@ export interface DataPlaneOptions {
 export function openProxy(
   settings: ProxySettings,
   routes: readonly Way[],
-  { features: wanted = features, threads = 1 }: DataPlaneOptions = {},
+  { features: wanted = proxyFeatures, threads = 1 }: DataPlaneOptions = {},
 ): OpenProxy {
   const { flan_proxy_open } = proxyLibrary();
   const descriptors = openDescriptors(settings);
   const handle = new BigUint64Array(1);
-  const bits = features.reduce((sum, name, i) => wanted.includes(name) ? sum | 1 << i : sum, 0);
+  const bits = proxyFeatures.reduce((sum, name, i) => wanted.includes(name) ? sum | 1 << i : sum, 0);
   const result = flan_proxy_open(
     encodeQueues(descriptors.queues),
     descriptors.queues.length,
@@ -149,7 +156,7 @@ export class OpenProxy {
   features(): readonly ProxyFeature[] {
     if (this.#last !== undefined) return [];
     const bits = proxyLibrary().flan_proxy_features(this.#pointer);
-    return features.filter((_, i) => (bits >> i & 1) === 1);
+    return proxyFeatures.filter((_, i) => (bits >> i & 1) === 1);
   }
 
   /** Whether the link's name still is that of the device it reads. */
