@@ -136,6 +136,7 @@ const cases: readonly [Partial<KernelEvent>, ReturnType<typeof reasonOf>][] = [
   [{ group: "link", link: "mine", former: "flan.1" }, "host"],
   [{ group: "link", link: "lan0", former: "eth0" }, "host"],
   [{ group: "link", link: "veth8", former: "veth7" }, undefined],
+  [{ group: "proxy", link: "flan0" }, "kernel"],
   [{ group: "nexthop", link: "flan.1" }, "kernel"],
   [{ group: "nexthop", link: "eth0" }, undefined],
   [{ group: "neighbour", link: "eth0", action: "wanted" }, undefined],
