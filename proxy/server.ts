@@ -7,6 +7,7 @@ import type { Carrier, DataPlane } from "./data_plane.ts";
 import { Followers } from "./followers.ts";
 import { parseRequest, type Request, type Settings } from "./protocol.ts";
 import { parseChange, RouteTable } from "./route_table.ts";
+import { collide, same, sameDescriptors } from "./settings.ts";
 
 export interface ServerParts {
   readonly plane: DataPlane;
@@ -231,21 +232,6 @@ export class ProxyServer {
 /** What the client reads after "the UDP proxy refused". */
 function refused(why: string): FlanError {
   return new FlanError(why, { op: "proxy", code: "failed" });
-}
-
-function same(a: Settings, b: Settings): boolean {
-  return sameDescriptors(a, b) && a.subnet === b.subnet && a.source === b.source &&
-    a.checkSource === b.checkSource;
-}
-
-function sameDescriptors(a: Settings, b: Settings): boolean {
-  return a.link === b.link && a.address === b.address && a.port === b.port && a.queues === b.queues;
-}
-
-/** Whether both cannot be open at once: a TUN device has one queue only, and so has a port without SO_REUSEPORT. */
-function collide(a: Settings, b: Settings): boolean {
-  if (a.queues > 1 && b.queues > 1) return false;
-  return a.link === b.link || (a.address === b.address && a.port === b.port);
 }
 
 function sum(

@@ -1,0 +1,19 @@
+/** What two settings of a proxy have to do with one another. Pure. */
+import type { Settings } from "./protocol.ts";
+
+/** Whether two say the same. */
+export function same(a: Settings, b: Settings): boolean {
+  return sameDescriptors(a, b) && a.subnet === b.subnet && a.source === b.source &&
+    a.checkSource === b.checkSource;
+}
+
+/** Whether the descriptors of one will do for the other. */
+export function sameDescriptors(a: Settings, b: Settings): boolean {
+  return a.link === b.link && a.address === b.address && a.port === b.port && a.queues === b.queues;
+}
+
+/** Whether both cannot be open at once: a TUN device has one queue only, and so has a port without SO_REUSEPORT. */
+export function collide(a: Settings, b: Settings): boolean {
+  if (a.queues > 1 && b.queues > 1) return false;
+  return a.link === b.link || (a.address === b.address && a.port === b.port);
+}
