@@ -14,6 +14,8 @@ import { streamFile, type Transfer } from "../lib/stream.ts";
 const STREAM_PORT = 7107;
 const ECHO_PORT = 7108;
 const deno = [Deno.execPath(), "run", "--quiet", "--allow-net"];
+/** Seconds: what is lost again and again must not keep the other tests from being told. */
+const LIMIT = ["timeout", "60"];
 
 /** What a proxy that may use `wanted` then says it uses. */
 function usable(wanted: readonly string[]): string[] {
@@ -33,7 +35,7 @@ async function exchangeProxy(hosts: Hosts, host: LabHost, features: readonly str
 }
 
 async function run<T>(hosts: Hosts, from: LabHost, argv: readonly (string | number)[]): Promise<T> {
-  const { code, stdout, stderr } = await hosts.lab.on(from, [...deno, ...argv.map(String)]);
+  const { code, stdout, stderr } = await hosts.lab.on(from, [...LIMIT, ...deno, ...argv.map(String)]);
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout) as T;
 }

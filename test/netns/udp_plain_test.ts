@@ -23,6 +23,8 @@ const ECHO_PORT = 7108;
 const MEBIBYTES = 128;
 const MTU = 1472;
 const deno = [Deno.execPath(), "run", "--quiet", "--allow-net"];
+/** Seconds: what is lost again and again must not keep the other tests from being told. */
+const LIMIT = ["timeout", "60"];
 
 interface End {
   readonly host: LabHost;
@@ -30,7 +32,7 @@ interface End {
 }
 
 async function move(hosts: Hosts, from: LabHost, to: string, mebibytes: number): Promise<void> {
-  const argv = [...deno, streamFile, "send", `${STREAM_PORT}`, `${mebibytes}`, "1", to];
+  const argv = [...LIMIT, ...deno, streamFile, "send", `${STREAM_PORT}`, `${mebibytes}`, "1", to];
   const { code, stdout, stderr } = await hosts.lab.on(from, argv);
   assert.equal(code, 0, stderr);
   const [{ sent, received }] = JSON.parse(stdout) as [Transfer];
@@ -39,7 +41,7 @@ async function move(hosts: Hosts, from: LabHost, to: string, mebibytes: number):
 
 /** Sends a datagram of each size, and insists that each comes back as it was. */
 async function exchange(hosts: Hosts, from: LabHost, to: string, sizes: readonly number[]): Promise<void> {
-  const argv = [...deno, datagramsFile, "exchange", to, `${ECHO_PORT}`, ...sizes.map(String)];
+  const argv = [...LIMIT, ...deno, datagramsFile, "exchange", to, `${ECHO_PORT}`, ...sizes.map(String)];
   const { code, stdout, stderr } = await hosts.lab.on(from, argv);
   assert.equal(code, 0, stderr);
   const { sizes: count, unchanged, changed, missing } = JSON.parse(stdout) as Exchange;
