@@ -82,6 +82,10 @@ async function lackedFor(kernel: Kernel, { needs }: Backend): Promise<FlanError 
   }
 }
 
+function hintOf({ hint }: FlanError): string {
+  return hint === undefined ? "" : ` (${hint})`;
+}
+
 function show(format: Format, { summary, observed, lacks }: Foreseen): void {
   const { plan, view, drift: { changes, conflicts } } = observed;
   const refused = [...view.refused, ...plan.refused];
@@ -100,8 +104,10 @@ function show(format: Format, { summary, observed, lacks }: Foreseen): void {
       refused: refused as unknown as Json,
     });
   }
-  const hint = lacks?.hint === undefined ? "" : ` (${lacks.hint})`;
-  if (lacks !== undefined && format.kind !== "table") console.error(`flan: ${lacks.message}${hint}`);
+  if (lacks !== undefined && format.kind !== "table") {
+    console.error(`flan: ${lacks.message}`);
+    if (lacks.hint !== undefined) console.error(`hint: ${lacks.hint}`);
+  }
   if (format.kind === "value") return print(valueOf(summary, format.field));
   if (format.kind === "commands") return commands.length > 0 ? print(commands.join("\n")) : undefined;
   const lines = [
@@ -110,7 +116,7 @@ function show(format: Format, { summary, observed, lacks }: Foreseen): void {
     }`,
     `lease    ${summary["subnet"]}`,
     `device   ${summary["device"]} mtu ${summary["mtu"]}`,
-    ...(lacks === undefined ? [] : [`lacks    ${lacks.message}${hint}`]),
+    ...(lacks === undefined ? [] : [`lacks    ${lacks.message}${hintOf(lacks)}`]),
     `peers    ${plan.peers.length}, ${refused.length} refused`,
     ...refused.map((one) => `refused  ${one.subnet} ${one.code}: ${one.reason}`),
     ...inTheWay.map((one) => `conflict ${one.code}: ${one.found} stands in the way of ${one.wanted}`),

@@ -8,7 +8,7 @@ import { release } from "../../lease/release.ts";
 import { reserve, unreserve } from "../../lease/reserve.ts";
 import type { Snapshot } from "../../lease/store.ts";
 import { silent } from "../../net/log.ts";
-import { TestNetwork, TTL } from "../lib/agents.ts";
+import { TestNetwork, TTL, udpNetwork } from "../lib/agents.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
 const subnet = "10.5.9.0/24";
@@ -99,4 +99,32 @@ Deno.test("reservation: ended in a store that alone knows when leases end, the l
   } finally {
     await Deno.remove(stateDir, { recursive: true });
   }
+});
+
+Deno.test("reservation: with udp, whose leases announce nothing, a host claims what is reserved for it and holds it", async () => {
+  for (const whom of ["node", "publicIp"] as const) {
+    await using network = await TestNetwork.start(udpNetwork);
+    const host = await network.joined(1);
+    const other = await network.joined(2);
+    const first = host.subnet!;
+    const whose = whom === "node" ? { node: host.node } : { publicIp: "192.0.2.1" };
+    await reserve(network.store, { subnet, ...whose, self: undefined, clock: network.clock });
+    await host.stop();
+    await network.remove(first);
+    await host.join();
+    await host.run();
+    await network.clock.advance(10 * TTL * 1000);
+    assert.deepEqual([host.subnet, host.codes, other.codes], [subnet, [], []]);
+    const { node, expires } = (await network.record(subnet))!;
+    assert.deepEqual([node, expires], [host.node, undefined]);
+    assert.deepEqual(other.keys("proxy-route"), [`proxy route ${subnet} dev flan0`]);
+  }
+});
+
+Deno.test("reservation: with udp, one for nobody is no peer", async () => {
+  await using network = await TestNetwork.start(udpNetwork);
+  const host = await network.joined(1);
+  await reserve(network.store, { subnet, self: undefined, clock: network.clock });
+  await network.clock.advance(1000);
+  assert.deepEqual([host.codes, host.keys("proxy-route")], [[], []]);
 });
