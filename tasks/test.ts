@@ -7,7 +7,10 @@ interface Part {
   readonly name: string;
   /** Run before the arguments of `deno`: the place the tests run in. */
   readonly within: readonly string[];
+  /** Of `deno`. */
   readonly args: readonly string[];
+  /** The part that leaves it a processor: it runs meanwhile, after others beside it, and is shown afterwards. */
+  readonly beside?: string;
 }
 
 const test = (
@@ -19,10 +22,16 @@ const test = (
 const sanitized = ["--sanitize-ops", "--sanitize-resources"];
 
 const parts: readonly Part[] = [
-  { name: "format", within: [], args: ["fmt", "--check", "--quiet"] },
-  { name: "lint", within: [], args: ["lint", "--quiet"] },
+  { name: "format", within: [], args: ["fmt", "--check", "--quiet"], beside: "types" },
+  { name: "lint", within: [], args: ["lint", "--quiet"], beside: "types" },
   { name: "types", within: [], args: ["check", "--quiet", "."] },
   { name: "architecture", within: [], args: test(["test/arch_test.ts", "test/readme_test.ts"]) },
+  {
+    name: "packets",
+    within: [],
+    args: test(["test/packets", "test/tasks"], ["--parallel"]),
+    beside: "cli",
+  },
   {
     name: "unit",
     within: [],
@@ -47,11 +56,20 @@ const parts: readonly Part[] = [
     name: "ffi",
     within: ["unshare", "--net"],
     args: test(["test/ffi"], sanitized),
+    beside: "cli",
   },
   {
     name: "gc",
     within: ["unshare", "--net"],
     args: test(["test/ffi/memory_test.ts"], [...sanitized, "--v8-flags=--expose-gc"]),
+    beside: "cli",
+  },
+  // With what the others leave of the processors.
+  {
+    name: "fuzz",
+    within: ["nice", "-n", "19"],
+    args: ["run", "--quiet", "--allow-all", "tasks/fuzz.ts"],
+    beside: "netns",
   },
   // They wait more than they work: four files at a time on any machine.
   { name: "netns", within: ["env", "DENO_JOBS=4"], args: test(["test/netns"], ["--parallel"]) },
@@ -66,12 +84,13 @@ interface Count {
   skipped: number;
 }
 
-/** Runs one part with its output on the terminal, and counts what `deno test` says at its end. */
-async function run(part: Part): Promise<Count> {
-  console.log(`\n== ${part.name}`);
-  const [program, ...args] = [...part.within, Deno.execPath(), ...part.args] as [string, ...string[]];
-  const child = new Deno.Command(program, {
-    args,
+/** Runs one part, hands its output on as it comes, and counts what `deno test` says at its end. */
+async function run(part: Part, tell: (text: string) => void): Promise<Count> {
+  tell(`\n== ${part.name}\n`);
+  // stderr goes the way of stdout, so that they keep their order.
+  const argv = ["-c", 'exec "$@" 2>&1', "sh", ...part.within, Deno.execPath(), ...part.args];
+  const child = new Deno.Command("sh", {
+    args: argv,
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -83,13 +102,31 @@ async function run(part: Part): Promise<Count> {
     const chunk of child.stdout.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
   ) {
     text += chunk;
-    Deno.stdout.writeSync(new TextEncoder().encode(chunk));
+    tell(chunk);
   }
   const { code } = await child.status;
   const count = countIn(text);
   // A part that fails without a count (formatting, types, a crash) is one failure; a check that passes is one test.
   if (count === undefined) return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
   return code !== 0 && count.failed === 0 ? { ...count, failed: 1 } : count;
+}
+
+const write = (text: string) => {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+};
+
+/** Runs a part with its output on the terminal, and meanwhile those beside it one by one; their output follows. */
+async function runWith(part: Part, others: readonly Part[]): Promise<[Part, Count][]> {
+  let output = "";
+  const runOthers = async () => {
+    const done: [Part, Count][] = [];
+    for (const other of others) done.push([other, await run(other, (text) => output += text)]);
+    return done;
+  };
+  const [count, done] = await Promise.all([run(part, write), runOthers()]);
+  write(output);
+  return [[part, count], ...done];
 }
 
 /** Reads `ok | 5 passed (2 steps) | 0 failed | 1 ignored (69ms)`. */
@@ -110,12 +147,15 @@ if (unknown.length > 0) {
 }
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const broken: string[] = [];
-for (const part of wanted) {
-  const count = await run(part);
-  total.passed += count.passed;
-  total.failed += count.failed;
-  total.skipped += count.skipped;
-  if (count.failed > 0) broken.push(part.name);
+const hosts = wanted.filter(({ beside }) => !wanted.some(({ name }) => name === beside));
+for (const host of hosts) {
+  const others = wanted.filter(({ beside }) => beside === host.name);
+  for (const [part, count] of await runWith(host, others)) {
+    total.passed += count.passed;
+    total.failed += count.failed;
+    total.skipped += count.skipped;
+    if (count.failed > 0) broken.push(part.name);
+  }
 }
 if (broken.length > 0) console.log(`\nfailed in: ${broken.join(", ")}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
