@@ -19,8 +19,10 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
   }));
   if (report.error !== undefined) {
     // The kernel was not seen: what stood in the way before may do so still.
-    const silent: Found = { code: "kernel-refuses", subject: "kernel", message: messageOf(report.error) };
-    return { codes: ["lease-refused", "kernel-refuses"], found: [...refused, silent] };
+    return {
+      codes: ["lease-refused", "kernel-refuses", "proxy-down"],
+      found: [...refused, silent(report.error)],
+    };
   }
   const conflicts = report.conflicts.map((one): Found => ({
     code: one.code,
@@ -36,6 +38,16 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
     codes: ["lease-refused", "kernel-refuses", "proxy-down", ...foreignCodes],
     found: [...refused, ...conflicts, ...failures],
   };
+}
+
+/** Who did not answer: the kernel, or the proxy that is asked along with it. */
+function silent(error: unknown): Found {
+  // Of all that a look takes, only the proxy is asked over a control socket.
+  const isProxy = error instanceof FlanError && /^(control$|proxy\.)/.test(error.op);
+  const message = messageOf(error);
+  return isProxy
+    ? { code: "proxy-down", subject: "proxy", message }
+    : { code: "kernel-refuses", subject: "kernel", message };
 }
 
 /** What no kernel makes. */

@@ -2,8 +2,18 @@
 import assert from "node:assert/strict";
 import { readHostState } from "../../agent/host_state.ts";
 import { ownLease, statusOf } from "../../agent/status.ts";
+import type { DumpRequest } from "../../kernel/kernel.ts";
 import type { Proxy } from "../../kernel/state.ts";
-import { defaultRoute, type TestHost, TestNetwork, udpNetwork, udpPeer } from "../lib/agents.ts";
+import { FlanError, KernelError } from "../../net/errors.ts";
+import { FakeKernel } from "../lib/fake_kernel.ts";
+import {
+  defaultRoute,
+  type TestHost,
+  TestNetwork,
+  udpNetwork,
+  udpPeer,
+  underlayStack,
+} from "../lib/agents.ts";
 
 function proxyOf(host: TestHost): Proxy | undefined {
   const proxy = host.kernel.stack.objects.get("proxy flan0");
@@ -171,5 +181,35 @@ for (const feature of ["tun", "proxy"] as const) {
     host.kernel.lacks.clear();
     await host.join();
     assert.deepEqual(host.keys(), expected(host));
+  });
+}
+
+const unanswered: readonly FlanError[] = [
+  new FlanError("The UDP proxy at /run/flan/proxy.sock does not answer", { op: "control", code: "timeout" }),
+  new KernelError("Cannot use the answer of the UDP proxy", "EPROTO", {
+    op: "proxy.ask",
+    code: "unsupported",
+  }),
+];
+
+for (const error of unanswered) {
+  Deno.test(`udp: what the proxy answers wrongly or not at all is its own problem: ${error.message}`, async () => {
+    class Asking extends FakeKernel {
+      hangs = false;
+
+      override dump(request: DumpRequest) {
+        return this.hangs ? Promise.reject(error) : super.dump(request);
+      }
+    }
+    await using network = await TestNetwork.start(udpNetwork);
+    const kernel = new Asking(underlayStack(1));
+    const host = await network.joined(1, { kernel });
+    kernel.hangs = true;
+    await network.clock.advance(60_000);
+    assert.ok(host.codes.includes("proxy-down") && !host.codes.includes("kernel-refuses"), host.codes.join());
+    assert.deepEqual(host.lines("proxy-down"), [error.message]);
+    kernel.hangs = false;
+    await network.clock.advance(2 * 60_000);
+    assert.deepEqual(host.codes, []);
   });
 }
