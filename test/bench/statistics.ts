@@ -56,6 +56,6 @@ export function fit(points: readonly (readonly [x: number, y: number])[]): Line 
   const sum = (of: (dx: number, dy: number) => number) =>
     points.reduce((all, [one, other]) => all + of(one - x, other - y), 0);
   const [xx, xy, yy] = [sum((dx) => dx * dx), sum((dx, dy) => dx * dy), sum((_, dy) => dy * dy)];
-  const slope = xx === 0 ? NaN : xy / xx;
+  const slope = xy / xx;
   return { slope, intercept: y - slope * x, determination: yy === 0 ? 0 : xy * xy / (xx * yy) };
 }

@@ -23,7 +23,7 @@ const round = (change: Partial<Round>): Round => ({
 
 const rounds = {
   bare: [round({}), round({ flood: 1 }), round({})],
-  vxlan: [round({ tcp1: 8 }), round({ tcp1: 8 }), round({ tcp1: 0.1 })],
+  vxlan: [round({ tcp1: 8, flood: 3 }), round({ tcp1: 8, flood: 3 }), round({ tcp1: 0.1, flood: 3 })],
   udp: [round({ tcp1: 6, idle: trip(210) }), round({ tcp1: 6, idle: trip(211) }), round({ tcp1: 2 })],
   "udp 10,000": [{ tcp1: 6, work: 0.2, sent: 1, flood: 89_000, held: 1 }],
 };
