@@ -7,8 +7,9 @@ const PATIENCE_MS = 20_000;
 
 /** Resolves when `holds` says so, which is asked again and again. Throws with `what` where it never does. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; !await holds(); waited += EVERY_MS) {
-    if (waited >= PATIENCE_MS) throw new Error(`waited for this in vain: ${what}`);
+  const begun = systemClock.monotonic();
+  while (!await holds()) {
+    if (systemClock.monotonic() - begun > PATIENCE_MS) throw new Error(`waited for this in vain: ${what}`);
     await systemClock.sleep(EVERY_MS);
   }
 }
