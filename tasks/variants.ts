@@ -20,7 +20,7 @@ const native = `${builds}/${Deno.build.arch}`;
 const sources = { path: "ffi/proxy" };
 const fuzzed = {
   path: "ffi/proxy/test",
-  only: ["fuzz.c", "fuzz_input.c", "fuzz_join.c", "fuzz_main.c", "fuzz_table.c"],
+  only: ["fuzz.c", "fuzz_input.c", "fuzz_join.c", "fuzz_main.c", "fuzz_packet.c", "fuzz_table.c"],
 };
 
 const strict = ["-std=gnu17", "-pthread", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Iffi/proxy"];
