@@ -51,19 +51,21 @@ hostTest(
     const both = await hosts.joinAll() as [Member, Member];
     const [victim, peer] = both;
     const before = await proxyOf(victim);
-    await withoutAgent(victim, async () => {
-      const storm = await flood(hosts, peer.host, carried(peer, victim));
-      await hosts.ip(victim.host, `link delete ${udp.device}`);
-      await until("it says that it carries nothing", async () => !(await proxyOf(victim)).carrying);
-      await storm.end();
-      const { pid, failure, routes } = await proxyOf(victim);
-      assert.equal(pid, before.pid);
-      assert.match(failure ?? "", /flan0/);
-      assert.deepEqual(routes, before.routes);
-      await isIdle(hosts, victim.host, pid);
-    });
-    await victim.agent.err.line(/Repaired /);
-    await hosts.allReach(both);
+    for (const traffic of [false, true]) {
+      const mark = victim.agent.err.lines.length;
+      await withoutAgent(victim, async () => {
+        const storm = traffic ? await flood(hosts, peer.host, carried(peer, victim)) : undefined;
+        await hosts.ip(victim.host, `link delete ${udp.device}`);
+        await until("it says why it carries nothing", async () => (await proxyOf(victim)).failure !== null);
+        await storm?.end();
+        const { pid, carrying, failure, routes } = await proxyOf(victim);
+        assert.deepEqual([pid, carrying, routes], [before.pid, false, before.routes]);
+        assert.match(failure!, /the device flan0 was deleted/);
+        await isIdle(hosts, victim.host, pid);
+      });
+      await victim.agent.err.line(/Repaired link flan0/, mark);
+      await hosts.allReach(both);
+    }
     assert.equal((await proxyOf(victim)).pid, before.pid, "the process is the same");
   },
 );
