@@ -2,6 +2,8 @@
 
 const NEWLINE = 0x0a;
 const CHUNK = 64 * 1024;
+/** Nearly every line fits; a large buffer for each made the process grow by megabytes before they were collected. */
+const FIRST_CHUNK = 2 * 1024;
 
 /** What is needed of a `Deno.Conn`. */
 export interface Conn {
@@ -25,7 +27,7 @@ export async function readLine(conn: Conn, { limit, grow }: Bounds): Promise<str
   const parts: Uint8Array[] = [];
   let length = 0;
   let shrink: (() => void) | undefined;
-  const chunk = new Uint8Array(CHUNK);
+  let chunk = new Uint8Array(FIRST_CHUNK);
   try {
     for (;;) {
       const read = await conn.read(chunk);
@@ -35,6 +37,7 @@ export async function readLine(conn: Conn, { limit, grow }: Bounds): Promise<str
       if (length > limit) throw new TypeError(`more than ${limit} bytes came`);
       parts.push(chunk.slice(0, end < 0 ? read : end));
       if (end >= 0) return joined(parts, length);
+      if (chunk.length < CHUNK) chunk = new Uint8Array(CHUNK);
       if (length > CHUNK && shrink === undefined && grow !== undefined) shrink = await grow();
     }
   } finally {
