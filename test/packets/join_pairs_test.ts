@@ -27,6 +27,13 @@ const damaged = (packet: Uint8Array) => withByte(packet, packet.length - 1, pack
 const t = (fields: Tcp = {}, length = 100) => tcp(filler(length), fields);
 const u = (fields: Udp = {}, length = 100) => udp(filler(length), fields);
 
+/** A datagram without a checksum, over which a checksum of 0 would be right. */
+const cancelled = () => {
+  const front = filler(48);
+  const sum = udp(new Uint8Array([...front, 0, 0])).subarray(26, 28);
+  return withWord(udp(new Uint8Array([...front, ...sum])), 26, 0);
+};
+
 /** Two packets, and whether they become one. */
 const pairs: [string, Uint8Array, Uint8Array, boolean][] = [
   ["the next segment", t(), t(next), true],
@@ -110,6 +117,7 @@ const pairs: [string, Uint8Array, Uint8Array, boolean][] = [
   ["an empty datagram", u(), u({}, 0), false],
   ["empty datagrams", u({}, 0), u({}, 0), false],
   ["datagrams without checksums", u({ unchecked: true }), u({ unchecked: true }), false],
+  ["datagrams without checksums, over which 0 would be right", cancelled(), cancelled(), false],
   ["a datagram without a checksum", u(), u({ unchecked: true }), false],
   ["a datagram after one without a checksum", u({ unchecked: true }), u(), false],
   ["a damaged datagram", u(), damaged(u()), false],

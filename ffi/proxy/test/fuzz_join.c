@@ -125,6 +125,7 @@ static void check_frame(struct list *list, struct frame *frame)
         uint32_t length;
         const uint8_t *packet = frame_packet(frame, i, &length);
         REQUIRE(packet == parts[i]->packet && length == parts[i]->length);
+        REQUIRE(packet_check(packet, length) == PACKET_OK);
         if (i > 0)
             REQUIRE(memcmp(packet, parts[i]->before, length) == 0);
         else
