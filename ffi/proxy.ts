@@ -40,8 +40,6 @@ export type ProxyFeature = (typeof proxyFeatures)[number];
 export interface DataPlaneOptions {
   /** What is tried; all of it unless given. */
   readonly features?: readonly ProxyFeature[];
-  /** Threads for each queue: 1 for both directions, or 2. */
-  readonly threads?: 1 | 2;
 }
 
 /**
@@ -51,7 +49,7 @@ export interface DataPlaneOptions {
 export function openProxy(
   settings: ProxySettings,
   routes: readonly Way[],
-  { features: wanted = proxyFeatures, threads = 1 }: DataPlaneOptions = {},
+  { features: wanted = proxyFeatures }: DataPlaneOptions = {},
 ): OpenProxy {
   const { flan_proxy_open } = proxyLibrary();
   const descriptors = openDescriptors(settings);
@@ -60,7 +58,7 @@ export function openProxy(
   const result = flan_proxy_open(
     encodeQueues(descriptors.queues),
     descriptors.queues.length,
-    encodeOptions(descriptors.raw, bits, threads),
+    encodeOptions(descriptors.raw, bits),
     handle,
   );
   const pointer = result < 0 ? null : Deno.UnsafePointer.create(handle[0]!);
@@ -125,7 +123,7 @@ export class OpenProxy {
 
   /** Takes subnet, source and the check of sources. */
   configure(settings: ProxySettings): void {
-    const result = proxyLibrary().flan_proxy_configure(this.#pointer, encodeSettings(settings));
+    const result = proxyLibrary().flan_proxy_configure(this.#open(), encodeSettings(settings));
     this.#must("take the settings", result);
   }
 
@@ -133,7 +131,7 @@ export class OpenProxy {
   change(put: readonly Way[], remove: readonly string[]): void {
     const gone = encodeRoutes(remove.map((destination) => [destination, "0.0.0.0", 0]));
     const result = proxyLibrary().flan_proxy_change_routes(
-      this.#pointer,
+      this.#open(),
       encodeRoutes(put),
       put.length,
       gone,
@@ -192,6 +190,12 @@ export class OpenProxy {
     );
   }
 
+  /** The handle, which is freed once it is closed. */
+  #open(): Deno.PointerObject {
+    if (this.#last === undefined) return this.#pointer;
+    throw new KernelError(`The UDP proxy at ${this.#where} is closed`, "EBADF", { op: "proxy" });
+  }
+
   #must(what: string, result: number): void {
     if (result < 0) throw proxyError(`The UDP proxy at ${this.#where} cannot ${what}`, result);
   }
@@ -202,7 +206,7 @@ function closeAll({ queues, raw }: Descriptors): void {
 }
 
 function proxyError(what: string, result: number): KernelError {
-  return new KernelError(`${what}: ${reason(result)}`, errnoName(-result), { op: "proxy.open" });
+  return new KernelError(`${what}: ${reason(result)}`, errnoName(-result), { op: "proxy" });
 }
 
 function reason(result: number): string {

@@ -13,9 +13,9 @@ export function encodeQueues(queues: readonly Queue[]): Int32Array<ArrayBuffer> 
   return new Int32Array(queues.flatMap(({ tun, socket }) => [tun, socket]));
 }
 
-/** struct flan_options { i32 raw; u32 features; u32 threads; } */
-export function encodeOptions(raw: number, features: number, threads: number): Int32Array<ArrayBuffer> {
-  return new Int32Array([raw, features, threads]);
+/** struct flan_options { i32 raw; u32 features; } */
+export function encodeOptions(raw: number, features: number): Int32Array<ArrayBuffer> {
+  return new Int32Array([raw, features]);
 }
 
 /** struct flan_settings { u32 address; u32 subnet; u32 subnet_length; u32 check_source; } */

@@ -1,4 +1,7 @@
-/* What is counted. Packets are inner ones: a super-packet counts as the segments it stands for. */
+/*
+ * What is counted. Packets are inner ones, as they are on the wire: a super-packet that is sent counts as its segments.
+ * What is dropped before it is split counts once.
+ */
 #ifndef FLAN_COUNTERS_H
 #define FLAN_COUNTERS_H
 
@@ -34,7 +37,7 @@
     X(in_drop_length)       /* total length is not the datagram's */ \
     X(in_drop_checksum)     /* of the IPv4 header */ \
     X(in_drop_ttl)          \
-    X(in_drop_source)       /* the sender does not own the inner source */ \
+    X(in_drop_source)       /* the sender, with its port, does not own the inner source */ \
     X(in_drop_destination)  /* not in this host's subnet */ \
     X(in_drop_tun)          /* the TUN device did not take it: it is down */
 

@@ -3,12 +3,13 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* Bounds the delay that a full queue makes, and still holds 16 super-packets. */
-#define SEND_BUFFER (2 << 20)
+/* Bounds the delay that a full queue makes, and still holds 8 super-packets of Linux's accounting. */
+#define SEND_BUFFER (1 << 20)
 /* Rides out a busy processor; Linux counts the buffers' real size against it, several times the payload. */
 #define RECEIVE_BUFFER (8 << 20)
 
@@ -53,6 +54,9 @@ static uint32_t enable_tun(int tun, uint32_t features)
 int64_t features_enable(struct flan_queue queue, uint32_t features)
 {
     int header = sizeof(struct virtio_net_hdr);
+    /* One that blocks could not be stopped. */
+    if (!(fcntl(queue.tun, F_GETFL) & O_NONBLOCK) || !(fcntl(queue.socket, F_GETFL) & O_NONBLOCK))
+        return -EINVAL;
     if (ioctl(queue.tun, TUNSETVNETHDRSZ, &header) < 0)
         return -errno;
     /* Packets that do not fit the way are ours to fragment or to refuse: the outer ones never are fragmented. */

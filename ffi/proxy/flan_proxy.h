@@ -24,16 +24,15 @@ enum flan_feature {
     FLAN_FEATURES = (1 << 6) - 1,
 };
 
-/* Descriptors stay the caller's, and must stay open until flan_proxy_close. All must be non-blocking. */
+/* Descriptors stay the caller's, and must stay open until flan_proxy_close. All must be non-blocking (-EINVAL). */
 struct flan_queue {
     int32_t tun;    /* a TUN queue with IFF_NO_PI | IFF_VNET_HDR */
-    int32_t socket; /* a bound UDP socket; several queues bind theirs with SO_REUSEPORT */
+    int32_t socket; /* a bound UDP socket; several queues bind theirs with SO_REUSEPORT, and each peer comes to one */
 };
 
 struct flan_options {
     int32_t raw;       /* a raw IPv4 socket (IPPROTO_RAW) for ICMP errors, or -1 for none */
     uint32_t features; /* of enum flan_feature: what is tried */
-    uint32_t threads;  /* 1: one thread a queue does both directions; 2: one thread a direction */
 };
 
 #define FLAN_MAX_QUEUES 16
@@ -44,7 +43,7 @@ struct flan_settings {
     uint32_t address;       /* this host's address in the overlay: the source of ICMP errors */
     uint32_t subnet;        /* this host's subnet: what may come in */
     uint32_t subnet_length; /* 0 to 32 */
-    uint32_t check_source;  /* whether the outer source must be the host that owns the inner source */
+    uint32_t check_source;  /* whether outer address and port must be those of the host that owns the inner source */
 };
 
 struct flan_route {
@@ -64,7 +63,7 @@ struct flan_proxy;
 FLAN_API int flan_proxy_open(const struct flan_queue *queues, uint32_t queue_count, const struct flan_options *options,
                              struct flan_proxy **proxy);
 
-/* The features in use, which shrink while it runs where a device turns out not to take one. */
+/* The features in use. What one device or way does not take for all that is sent singly, each time. */
 FLAN_API uint32_t flan_proxy_features(const struct flan_proxy *proxy);
 
 /* These four take effect for whole batches of packets, without stopping any. -EINVAL, -E2BIG, -ENOMEM: no change. */
@@ -75,7 +74,7 @@ FLAN_API int flan_proxy_change_routes(struct flan_proxy *proxy, const struct fla
                                       const struct flan_route *removed, uint32_t removed_count);
 
 /*
- * Carries packets until flan_proxy_stop (0), or until a descriptor fails for good (-errno; -EBADFD: the TUN device was
+ * Carries packets, with one thread a direction for each queue, until flan_proxy_stop (0), or until a descriptor fails for good (-errno; -EBADFD: the TUN device was
  * deleted). Until it is configured, nothing comes in; until it has routes, nothing goes out.
  */
 FLAN_API int flan_proxy_run(struct flan_proxy *proxy);

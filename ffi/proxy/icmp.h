@@ -27,7 +27,10 @@ struct icmp_error {
  */
 uint32_t icmp_write(uint8_t *out, struct icmp_error error, const uint8_t *packet, uint32_t length);
 
-/* At most ICMP_RATE errors a second, and ICMP_BURST at once, as Linux does (icmp_msgs_per_sec, icmp_msgs_burst). */
+/*
+ * At most ICMP_RATE errors a second, and ICMP_BURST at once: Linux's own numbers (icmp_msgs_per_sec, icmp_msgs_burst).
+ * Each thread has a limiter, and another one for "fragmentation needed", which Linux does not limit at all.
+ */
 #define ICMP_RATE 1000
 #define ICMP_BURST 50
 

@@ -90,11 +90,8 @@ static int write_frame(struct worker *worker, struct frame *frame)
         count_written(worker, frame->count, frame->length + (frame->count - 1) * frame->headers);
         return 0;
     }
-    if (failed == -EINVAL && frame->count > 1) {
-        bool tcp = frame->offload.gso_type == VIRTIO_NET_HDR_GSO_TCPV4;
-        worker_disable(worker, tcp ? FLAN_JOIN_TCP : FLAN_JOIN_UDP);
+    if (failed == -EINVAL && frame->count > 1)
         return write_singly(worker, frame);
-    }
     if (failed == -EBADFD)
         return failed;
     count(&worker->counters, COUNT_in_drop_tun, frame->count);
@@ -132,12 +129,19 @@ static enum flan_counter drop_for(enum packet_fault fault)
     return COUNT_in_drop_ttl;
 }
 
+/* Whether `sender` is the host that has the packet's source. Containers may send in its name, but not from its port. */
+static bool is_owner(const struct table *table, const uint8_t *packet, const struct sockaddr_in *sender)
+{
+    const struct next_hop *owner = table_find(table, source_of(packet));
+    return owner != NULL && owner->remote == sender->sin_addr.s_addr && owner->port == sender->sin_port;
+}
+
 /* Whether the host at `sender` may send this packet, and to us. */
-static bool is_permitted(struct worker *worker, const struct table *table, const uint8_t *packet, uint32_t sender)
+static bool is_permitted(struct worker *worker, const struct table *table, const uint8_t *packet,
+                         const struct sockaddr_in *sender)
 {
     if (!table->configured || table->settings.check_source) {
-        const struct next_hop *owner = table_find(table, source_of(packet));
-        if (owner == NULL || owner->remote != sender) {
+        if (!is_owner(table, packet, sender)) {
             count(&worker->counters, COUNT_in_drop_source, 1);
             return false;
         }
@@ -150,7 +154,7 @@ static bool is_permitted(struct worker *worker, const struct table *table, const
 }
 
 static int take_packet(struct worker *worker, const struct table *table, uint8_t *packet, uint32_t length,
-                       uint32_t sender)
+                       const struct sockaddr_in *sender)
 {
     enum packet_fault fault = packet_check(packet, length);
     if (fault != PACKET_OK && fault != PACKET_TTL) {
@@ -161,7 +165,9 @@ static int take_packet(struct worker *worker, const struct table *table, uint8_t
         return 0;
     if (fault == PACKET_TTL) {
         count(&worker->counters, COUNT_in_drop_ttl, 1);
-        worker_tell(worker, ICMP_TIME_EXCEEDED(table->settings.address), packet, length);
+        /* Where sources are not checked, strangers must not have us write to whom they like. */
+        if (is_owner(table, packet, sender))
+            worker_tell(worker, ICMP_TIME_EXCEEDED(table->settings.address), packet, length);
         return 0;
     }
     packet_decrement_ttl(packet);
@@ -190,7 +196,7 @@ static int take_message(struct worker *worker, const struct table *table, int in
     struct inbound *inbound = worker->inbound;
     struct msghdr *message = &inbound->messages[index].msg_hdr;
     uint32_t length = inbound->messages[index].msg_len;
-    uint32_t sender = inbound->senders[index].sin_addr.s_addr;
+    const struct sockaddr_in *sender = &inbound->senders[index];
     uint32_t size = segment_size(message, length);
     int failed = 0;
     count(&worker->counters, COUNT_in_messages, 1);

@@ -96,14 +96,18 @@ int outbound_round(struct worker *worker)
         ssize_t size = read(worker->queue.tun, outbound->frames + used, FRAME);
         if (size < 0 && errno == EINTR)
             continue;
-        if (size < 0) {
-            failed = errno == EAGAIN ? 0 : -errno;
+        if (size < 0 && (errno == EBADFD || errno == EBADF))
+            failed = -errno;
+        if (failed < 0 || (size < 0 && errno == EAGAIN))
             break;
+        reads++;
+        if (size < 0) {
+            count(&worker->counters, COUNT_out_drop_malformed, 1); /* a frame that the kernel cannot hand over */
+            continue;
         }
         if ((size_t)size > sizeof(struct virtio_net_hdr))
             take_frame(worker, outbound->frames + used, (uint32_t)size);
         used += (uint32_t)(size + 63) / 64 * 64;
-        reads++;
     }
     messages_send(worker);
     return failed < 0 ? failed : reads > 0;

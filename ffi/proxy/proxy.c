@@ -30,12 +30,7 @@ void worker_release(struct worker *worker)
     atomic_store(&worker->using, NULL);
 }
 
-void worker_disable(struct worker *worker, uint32_t feature)
-{
-    atomic_fetch_and(&worker->proxy->features, ~feature);
-}
-
-static uint64_t now(void)
+uint64_t worker_now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
@@ -50,7 +45,8 @@ void worker_tell(struct worker *worker, struct icmp_error error, const uint8_t *
     uint32_t size = icmp_write(message, error, packet, length);
     if (size == 0)
         return;
-    if (!icmp_allowed(&worker->limiter, now())) {
+    bool is_size = error.type == 3 && error.code == 4;
+    if (!icmp_allowed(is_size ? &worker->size_limiter : &worker->limiter, worker_now())) {
         count(&worker->counters, COUNT_icmp_limited, 1);
         return;
     }
@@ -72,19 +68,16 @@ static void fail(struct flan_proxy *proxy, int failure)
 /* Waits for packets or the end. A descriptor that only has an error to tell is read by the next round. */
 static int await_work(const struct worker *worker)
 {
-    struct pollfd entries[3] = {{.fd = worker->proxy->stop, .events = POLLIN}};
-    nfds_t entry_count = 1;
-    if (worker->outbound != NULL)
-        entries[entry_count++] = (struct pollfd){.fd = worker->queue.tun, .events = POLLIN};
-    if (worker->inbound != NULL)
-        entries[entry_count++] = (struct pollfd){.fd = worker->queue.socket, .events = POLLIN};
-    if (poll(entries, entry_count, -1) < 0)
-        return errno == EINTR ? 0 : -errno;
-    for (nfds_t i = 1; i < entry_count; i++) {
-        if (entries[i].revents & POLLNVAL)
-            return -EBADF;
+    struct pollfd entries[2] = {
+        {.fd = worker->outbound != NULL ? worker->queue.tun : worker->queue.socket, .events = POLLIN},
+        {.fd = worker->proxy->stop, .events = POLLIN},
+    };
+    if (poll(entries, 2, -1) < 0) {
+        if (errno != EINTR)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* no memory: it may come */
+        return 0;
     }
-    return 0;
+    return entries[0].revents & POLLNVAL ? -EBADF : 0;
 }
 
 static void *work(void *argument)
@@ -92,25 +85,23 @@ static void *work(void *argument)
     struct worker *worker = argument;
     struct flan_proxy *proxy = worker->proxy;
     while (!atomic_load_explicit(&proxy->stopping, memory_order_relaxed)) {
-        int out = worker->outbound == NULL ? 0 : outbound_round(worker);
-        int in = worker->inbound == NULL ? 0 : inbound_round(worker);
-        int failed = out < 0 ? out : in < 0 ? in : 0;
-        if (failed == 0 && out == 0 && in == 0)
-            failed = await_work(worker);
-        if (failed < 0)
-            fail(proxy, failed);
+        int done = worker->outbound != NULL ? outbound_round(worker) : inbound_round(worker);
+        if (done == 0)
+            done = await_work(worker);
+        if (done < 0)
+            fail(proxy, done);
     }
     return NULL;
 }
 
-static int add_worker(struct flan_proxy *proxy, struct flan_queue queue, bool out, bool in)
+static int add_worker(struct flan_proxy *proxy, struct flan_queue queue, bool out)
 {
     struct worker *worker = &proxy->workers[proxy->worker_count++];
     worker->proxy = proxy;
     worker->queue = queue;
     worker->outbound = out ? outbound_new(worker) : NULL;
-    worker->inbound = in ? inbound_new() : NULL;
-    return (out && worker->outbound == NULL) || (in && worker->inbound == NULL) ? -ENOMEM : 0;
+    worker->inbound = out ? NULL : inbound_new();
+    return worker->outbound == NULL && worker->inbound == NULL ? -ENOMEM : 0;
 }
 
 static int set_up(struct flan_proxy *proxy, const struct flan_queue *queues, uint32_t queue_count,
@@ -124,7 +115,7 @@ static int set_up(struct flan_proxy *proxy, const struct flan_queue *queues, uin
     proxy->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (proxy->stop < 0)
         return -errno;
-    size_t size = sizeof(struct worker) * queue_count * options->threads;
+    size_t size = sizeof(struct worker) * queue_count * 2;
     if (posix_memalign((void **)&proxy->workers, alignof(struct worker), size) != 0)
         return -ENOMEM;
     memset(proxy->workers, 0, size);
@@ -134,21 +125,21 @@ static int set_up(struct flan_proxy *proxy, const struct flan_queue *queues, uin
         if (taken < 0)
             return (int)taken;
         features &= (uint32_t)taken;
-        bool together = options->threads == 1;
-        failed = add_worker(proxy, queues[i], true, together);
-        if (!failed && !together)
-            failed = add_worker(proxy, queues[i], false, true);
+        /* A thread a direction: a full socket must not keep packets from coming in, and it is faster, too. */
+        failed = add_worker(proxy, queues[i], true);
+        if (!failed)
+            failed = add_worker(proxy, queues[i], false);
         if (failed)
             return failed;
     }
-    atomic_store(&proxy->features, features);
+    proxy->features = features;
     return 0;
 }
 
 int flan_proxy_open(const struct flan_queue *queues, uint32_t queue_count, const struct flan_options *options,
                     struct flan_proxy **proxy)
 {
-    if (queue_count < 1 || queue_count > FLAN_MAX_QUEUES || options->threads < 1 || options->threads > 2)
+    if (queue_count < 1 || queue_count > FLAN_MAX_QUEUES)
         return -EINVAL;
     struct flan_proxy *made = calloc(1, sizeof *made);
     if (made == NULL)
@@ -166,7 +157,7 @@ int flan_proxy_open(const struct flan_queue *queues, uint32_t queue_count, const
 
 uint32_t flan_proxy_features(const struct flan_proxy *proxy)
 {
-    return atomic_load(&proxy->features);
+    return proxy->features;
 }
 
 /* Puts a table in the place of the old one, and frees that as soon as no thread uses it: after one round of each. */

@@ -22,18 +22,35 @@ static uint32_t copy_segment(const struct message *message, uint32_t index, uint
     return end - begin;
 }
 
-/* The largest datagram's payload that fits the way to a host, as the kernel knows it now; 0 where it cannot tell. */
-static uint32_t room_to(const struct sockaddr_in *to)
+/* What the kernel knows of the way there now, for a socket like ours; 0 where it cannot tell. */
+static uint32_t ask_room(const struct worker *worker, const struct sockaddr_in *to)
 {
+    struct sockaddr_in from;
+    socklen_t from_size = sizeof from, mtu_size = sizeof(int);
     int mtu = 0;
-    socklen_t size = sizeof mtu;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return 0;
-    if (connect(fd, (const struct sockaddr *)to, sizeof *to) < 0 || getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &size) < 0)
-        mtu = 0;
+    bool known = getsockname(worker->queue.socket, (struct sockaddr *)&from, &from_size) == 0;
+    from.sin_port = 0;
+    known = known && bind(fd, (struct sockaddr *)&from, from_size) == 0 &&
+            connect(fd, (const struct sockaddr *)to, sizeof *to) == 0 &&
+            getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &mtu_size) == 0;
     close(fd);
-    return mtu > IP_HEADER + UDP_HEADER ? (uint32_t)mtu - IP_HEADER - UDP_HEADER : 0;
+    return known && mtu > IP_HEADER + UDP_HEADER ? (uint32_t)mtu - IP_HEADER - UDP_HEADER : 0;
+}
+
+/* How long one answer does: whoever goes on sending too much is not asked for each packet. */
+#define ROOM_NANOSECONDS 100000000u
+
+/* The largest datagram that fits the way to a host, as the kernel knew it not long ago. */
+static uint32_t room_to(struct worker *worker, const struct sockaddr_in *to)
+{
+    struct room *room = &worker->room;
+    uint64_t now = worker_now();
+    if (room->remote != to->sin_addr.s_addr || now >= room->until)
+        *room = (struct room){to->sin_addr.s_addr, ask_room(worker, to), now + ROOM_NANOSECONDS};
+    return room->bytes;
 }
 
 static bool send_one(struct worker *worker, const struct sockaddr_in *to, const uint8_t *packet, uint32_t length)
@@ -62,55 +79,67 @@ static void drop(struct worker *worker, int reason, uint32_t packets, const uint
         worker_tell(worker, ICMP_HOST_UNREACHABLE(our_address(worker)), packet, length);
 }
 
-/* A packet that does not fit the way: in fragments where it may be, or else its sender is told. */
-static void send_too_big(struct worker *worker, const struct sockaddr_in *to, const uint8_t *packet, uint32_t length)
+/* Sends a packet in fragments, each of which is lost alone. */
+static void send_fragments(struct worker *worker, const struct sockaddr_in *to, const uint8_t *packet, uint32_t room)
 {
     uint8_t fragment[MAX_PACKET];
-    uint32_t room = room_to(to);
     uint32_t offset = 0, size;
-    if (room >= length || read16(packet + 6) & FRAGMENT_DF) {
-        count(&worker->counters, COUNT_out_drop_too_big, 1);
-        if (room > 0 && room < length)
-            worker_tell(worker, ICMP_FRAGMENTATION_NEEDED(our_address(worker), (uint16_t)room), packet, length);
-        return;
-    }
-    if (room < IP_MAX_HEADER + 8)
-        count(&worker->counters, COUNT_out_drop_too_big, 1); /* not even a fragment's header and 8 bytes (RFC 791) */
-    while (room >= IP_MAX_HEADER + 8 && (size = fragment_next(fragment, room, packet, &offset)) > 0) {
+    while ((size = fragment_next(fragment, room, packet, &offset)) > 0) {
         if (!send_one(worker, to, fragment, size))
-            drop(worker, errno, 1, packet, length);
+            drop(worker, errno, 1, packet, read16(packet + 2));
     }
 }
 
-/* Sends the datagrams of a message one by one; returns whether the kernel took all of them. */
-static bool send_singly(struct worker *worker, const struct message *message)
+/*
+ * A packet that does not fit the way: in fragments where it may be, or else its sender is told, unless that is `told`
+ * of the packet before it already.
+ */
+static void send_too_big(struct worker *worker, const struct sockaddr_in *to, const uint8_t *packet, uint8_t *told)
+{
+    uint32_t length = read16(packet + 2);
+    uint32_t room = room_to(worker, to);
+    /* The way has become wider meanwhile. */
+    if (room >= length && send_one(worker, to, packet, length))
+        return;
+    /* Not even a fragment's header and 8 bytes (RFC 791). */
+    bool is_hopeless = room < IP_MAX_HEADER + 8 || room >= length;
+    if (!is_hopeless && !(read16(packet + 6) & FRAGMENT_DF)) {
+        send_fragments(worker, to, packet, room);
+        return;
+    }
+    count(&worker->counters, COUNT_out_drop_too_big, 1);
+    if (is_hopeless || memcmp(told, packet + 12, 8) == 0)
+        return;
+    memcpy(told, packet + 12, 8);
+    worker_tell(worker, ICMP_FRAGMENTATION_NEEDED(our_address(worker), (uint16_t)room), packet, length);
+}
+
+/* Sends the datagrams of a message one by one. */
+static void send_singly(struct worker *worker, const struct message *message)
 {
     uint8_t packet[MAX_PACKET];
-    bool all = true;
+    uint8_t told[8] = {0}; /* source and destination */
     for (uint32_t i = 0; i < message->segments; i++) {
         uint32_t length = copy_segment(message, i, packet);
         if (send_one(worker, &message->to, packet, length))
             continue;
-        all = false;
         if (errno == EMSGSIZE)
-            send_too_big(worker, &message->to, packet, length);
+            send_too_big(worker, &message->to, packet, told);
         else
             drop(worker, errno, 1, packet, length);
     }
-    return all;
 }
 
 /* What the kernel refused with `reason`, which is no full buffer. */
 void messages_refused(struct worker *worker, const struct message *message, int reason)
 {
-    bool segmented = message->segments > 1;
     /* Older kernels say EINVAL for segments that are too long, and EIO for a device that cannot sum (ipv4/udp.c). */
-    if (reason != EMSGSIZE && !(segmented && (reason == EINVAL || reason == EIO))) {
-        uint8_t packet[MAX_PACKET];
-        uint32_t length = copy_segment(message, 0, packet);
-        drop(worker, reason, message->segments, packet, length);
+    bool is_segments_fault = message->segments > 1 && (reason == EINVAL || reason == EIO);
+    if (reason == EMSGSIZE || is_segments_fault) {
+        send_singly(worker, message);
         return;
     }
-    if (send_singly(worker, message) && segmented)
-        worker_disable(worker, FLAN_UDP_SEGMENT);
+    uint8_t packet[MAX_PACKET];
+    uint32_t length = copy_segment(message, 0, packet);
+    drop(worker, reason, message->segments, packet, length);
 }

@@ -26,16 +26,18 @@ static int compare_prefixes(const void *left, const void *right)
     return x < y ? -1 : x > y;
 }
 
-/* The node below an entry, made with what the entry said so far. -1 where there is no memory. */
+/* The node below an entry, made with what the entry said so far. -E2BIG or -ENOMEM where there is no room for it. */
 static int descend(struct table *table, uint32_t *entry, uint32_t *room)
 {
     if (*entry & TABLE_NODE)
         return (int)(*entry & ~TABLE_NODE);
+    if (table->node_count == TABLE_MAX_NODES)
+        return -E2BIG;
     if (table->node_count == *room) {
         uint32_t more = *room == 0 ? 64 : *room * 2;
         void *grown = realloc(table->nodes, more * sizeof *table->nodes);
         if (grown == NULL)
-            return -1;
+            return -ENOMEM;
         table->nodes = grown;
         *room = more;
     }
@@ -62,7 +64,7 @@ static int insert(struct table *table, const struct flan_route *route, uint32_t 
     }
     int node = descend(table, &table->root[address >> 16], room);
     if (node < 0)
-        return -ENOMEM;
+        return node;
     if (route->length <= 24) {
         fill(table->nodes[node], address >> 8 & 255, 1u << (24 - route->length), value);
         return 0;
@@ -71,7 +73,7 @@ static int insert(struct table *table, const struct flan_route *route, uint32_t 
     uint32_t entry = table->nodes[node][address >> 8 & 255];
     int leaf = descend(table, &entry, room);
     if (leaf < 0)
-        return -ENOMEM;
+        return leaf;
     table->nodes[node][address >> 8 & 255] = entry;
     fill(table->nodes[leaf], address & 255, 1u << (32 - route->length), value);
     return 0;
@@ -124,6 +126,8 @@ static int set_settings(struct table *table, const struct flan_settings *setting
 /* A sorted copy of `routes` with the last one of each prefix, which is the caller's to free, also after -E2BIG. */
 static int sorted_copy(struct flan_route **sorted, uint32_t *kept, const struct flan_route *routes, uint32_t count)
 {
+    if (count > 2 * FLAN_MAX_ROUTES)
+        return -E2BIG;
     for (uint32_t i = 0; i < count; i++) {
         if (!is_prefix(routes[i].destination, routes[i].length))
             return -EINVAL;

@@ -29,6 +29,9 @@ struct table {
     uint32_t node_count;
 };
 
+/* More would take more than 128 MiB: as many prefixes longer than /24, or /24s with such in them. */
+#define TABLE_MAX_NODES (1u << 17)
+
 /* An entry is 0 for none, the number of a route plus 1, or this bit and the number of a node. */
 #define TABLE_NODE 0x80000000u
 

@@ -16,6 +16,13 @@ struct outbound;
 struct inbound;
 struct messages;
 
+/* How much fits the way to a host, as it was not long ago. */
+struct room {
+    uint32_t remote;
+    uint32_t bytes;
+    uint64_t until; /* as worker_now */
+};
+
 /* One thread. Aligned, so that the counters of two are not in one cache line. */
 struct worker {
     alignas(128) struct counters counters;
@@ -23,6 +30,8 @@ struct worker {
     struct flan_proxy *proxy;
     struct flan_queue queue;
     struct icmp_limiter limiter;
+    struct icmp_limiter size_limiter; /* of its own for "fragmentation needed", which nobody else must use up */
+    struct room room;                 /* of the way that was found too narrow last */
     struct outbound *outbound; /* NULL where the thread does not do this direction */
     struct inbound *inbound;
     struct messages *messages; /* of its outbound direction */
@@ -31,7 +40,7 @@ struct worker {
 
 struct flan_proxy {
     _Atomic(struct table *) table;
-    _Atomic uint32_t features;
+    uint32_t features;
     atomic_bool stopping;
     atomic_int failure;
     int stop; /* an eventfd that is readable once it stops */
@@ -46,11 +55,11 @@ void worker_release(struct worker *worker);
 
 static inline bool has_feature(const struct worker *worker, uint32_t feature)
 {
-    return (atomic_load_explicit(&worker->proxy->features, memory_order_relaxed) & feature) != 0;
+    return (worker->proxy->features & feature) != 0;
 }
 
-/* Goes without a feature from now on. */
-void worker_disable(struct worker *worker, uint32_t feature);
+/* Nanoseconds of a clock that never goes back, to some milliseconds. */
+uint64_t worker_now(void);
 
 /* Sends an ICMP error to the packet's source, if it is due and there are not too many. */
 void worker_tell(struct worker *worker, struct icmp_error error, const uint8_t *packet, uint32_t length);

@@ -18,7 +18,7 @@ Deno.test("proxy structs: routes and settings have addresses in network order an
 
 Deno.test("proxy structs: queues are pairs of descriptors, and no raw socket is -1", () => {
   assert.deepEqual([...encodeQueues([{ tun: 3, socket: 4 }, { tun: 5, socket: 6 }])], [3, 4, 5, 6]);
-  assert.deepEqual([...encodeOptions(-1, 63, 2)], [-1, 63, 2]);
+  assert.deepEqual([...encodeOptions(-1, 63)], [-1, 63]);
 });
 
 Deno.test("proxy structs: what is no IPv4 address or prefix cannot be encoded", () => {

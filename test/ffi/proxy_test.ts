@@ -221,10 +221,17 @@ test("several queues share a port", async () => {
 
 test("of the features only those are tried that are wanted", async () => {
   for (const features of [[], ["udp-gro"], ["tun-offload", "join-tcp"]] as const) {
-    const proxy = openProxy(settings, [], { features, threads: 2 });
+    const proxy = openProxy(settings, [], { features });
     assert.ok(proxy.features().every((name) => (features as readonly string[]).includes(name)));
     await proxy.close();
   }
+});
+
+test("one that is closed takes nothing, and says so", async () => {
+  const proxy = openProxy(settings, []);
+  await proxy.close();
+  assert.throws(() => proxy.change([], []), { errno: "EBADF" });
+  assert.throws(() => proxy.configure(settings), { errno: "EBADF" });
 });
 
 test("a bad route or setting throws, and nothing stays open", async () => {
