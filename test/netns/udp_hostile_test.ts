@@ -36,10 +36,10 @@ async function cast(hosts: Hosts): Promise<Cast> {
 /** Sends the packets to the proxy of `to` as datagrams that come from `outer`, whoever `from` is. */
 async function inject(
   hosts: Hosts,
-  { from, outer, to }: { from: LabHost; outer: LabHost; to: LabHost },
+  { from, outer, to, port = PORT }: { from: LabHost; outer: LabHost; to: LabHost; port?: number },
   packets: readonly Uint8Array[],
 ): Promise<void> {
-  const ends = { source: outer.address, destination: to.address, port: PORT };
+  const ends = { source: outer.address, destination: to.address, port: PORT, from: port };
   const whole = packets.filter(({ length }) => length <= UNDIVIDED);
   await sendRaw(hosts, from, whole.map((payload) => datagram({ ...ends, payload })));
   const rest = packets.filter(({ length }) => length > UNDIVIDED);
@@ -58,7 +58,7 @@ async function inject(
     to.address,
     UDP_PORT,
   ];
-  const { code, stderr } = await hosts.lab.on(from, [...argv, `${outer.address}:0`, file]);
+  const { code, stderr } = await hosts.lab.on(from, [...argv, `${outer.address}:${UDP_PORT}`, file]);
   assert.equal(code, 0, stderr);
   if (from !== outer) await hosts.ip(from, `address delete ${outer.address}/32 dev lo`);
 }
@@ -75,7 +75,7 @@ interface Judged {
  */
 async function judged(
   hosts: Hosts,
-  { busy = false, ...ends }: { from: LabHost; outer: LabHost; to: LabHost; busy?: boolean },
+  { busy = false, ...ends }: { from: LabHost; outer: LabHost; to: LabHost; port?: number; busy?: boolean },
   packets: readonly Judged[],
 ): Promise<void> {
   const before = await countersOf(ends.to);
@@ -183,6 +183,12 @@ hostTest("a member may send what comes from its subnet to this one, and nothing 
       () => judged(hosts, { from: outer, outer, to }, [{ bytes, reason }]),
     );
   }
+
+  await t.step("a container behind a member's address, which has another port", async () => {
+    await judged(hosts, { from: owner, outer: owner, to, port: 41_234 }, [
+      { bytes: echo("10.244.2.7"), reason: "in_drop_source" },
+    ]);
+  });
 
   await t.step("with CheckSource=false the outer source does not matter", async () => {
     const { code, stderr } = await hosts.lab.flan(to, ["config", "set", "Backend.CheckSource", "false"]);
