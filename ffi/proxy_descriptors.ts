@@ -31,6 +31,7 @@ export function openDescriptors(
   };
   try {
     // The sockets first: a port that is taken is what happens, and says so best.
+    if (several) requireFree({ address, port }, must);
     const sockets = times(queues, () => must("", openUdpSocket({ address, port, shared: several })));
     const raw = must("the raw socket for ICMP cannot be opened, ", openRawSocket());
     const tuns = times(
@@ -42,6 +43,16 @@ export function openDescriptors(
     for (const fd of open) closeFd(fd);
     throw error;
   }
+}
+
+/** SO_REUSEPORT would share the port with another program of this user, and each peer's packets go to one of them. */
+function requireFree(
+  where: { address: string; port: number },
+  must: (what: string, fd: number) => number,
+): void {
+  const probe = openUdpSocket({ ...where, shared: false });
+  if (probe < 0) must("", probe);
+  closeFd(probe);
 }
 
 function times<T>(count: number, make: () => T): T[] {

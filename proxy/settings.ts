@@ -12,8 +12,8 @@ export function sameDescriptors(a: Settings, b: Settings): boolean {
   return a.link === b.link && a.address === b.address && a.port === b.port && a.queues === b.queues;
 }
 
-/** Whether both cannot be open at once: a TUN device has one queue only, and so has a port without SO_REUSEPORT. */
+/** Whether both cannot be open at once: a port is one proxy's, and so is a TUN device that has one queue only. */
 export function collide(a: Settings, b: Settings): boolean {
-  if (a.queues > 1 && b.queues > 1) return false;
-  return a.link === b.link || (a.address === b.address && a.port === b.port);
+  const sharesQueues = a.link === b.link && !(a.queues > 1 && b.queues > 1);
+  return sharesQueues || (a.address === b.address && a.port === b.port);
 }

@@ -27,6 +27,9 @@ const strict = ["-std=gnu17", "-pthread", "-Wall", "-Wextra", "-Werror", "-Wconv
 const shared = [...strict, "-O3", "-fPIC", "-shared"];
 const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
 
+/** The library reads what anybody sends, as root. */
+const hardened = ["-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro,-z,now"];
+
 const own = {
   compilers: () => {
     const chosen = Deno.env.get("CC");
@@ -43,7 +46,7 @@ export const variants: Readonly<Record<VariantName, Variant>> = {
   library: {
     ...own,
     output: `${native}/libflan_proxy.so`,
-    flags: [...shared, "-fvisibility=hidden"],
+    flags: [...shared, ...hardened, "-fvisibility=hidden"],
     folders: [sources],
   },
   /** With every internal function in sight, and entry points that a foreign caller can use. */
@@ -64,7 +67,7 @@ export const variants: Readonly<Record<VariantName, Variant>> = {
   aarch64: {
     ...cross,
     output: `${builds}/aarch64/libflan_proxy.so`,
-    flags: [...shared, "-fvisibility=hidden"],
+    flags: [...shared, ...hardened, "-fvisibility=hidden"],
     folders: [sources],
   },
   /** Static, so that qemu-user needs no arm64 libraries. */

@@ -212,10 +212,11 @@ test("what cannot be opened is a sentence with its errno, and nothing stays open
   });
 });
 
-test("several queues share a port", async () => {
-  await withProxy({ queues: 4 }, async (proxy) => {
-    await withProxy({ queues: 2 }, () => Promise.resolve());
+test("several queues share a port with one another, and with nobody else", async () => {
+  await withProxy({ queues: 4 }, (proxy) => {
     assert.ok(proxy.features().length > 0);
+    assert.throws(() => openProxy({ ...settings, queues: 2 }, []), { errno: "EADDRINUSE" });
+    return Promise.resolve();
   });
 }, { multiQueue: true });
 

@@ -91,6 +91,12 @@ export class FakeDataPlane implements DataPlane {
         op: "proxy.open",
       });
     }
+    const { address, port } = settings;
+    if (
+      this.opened.some((one) => one.open && one.settings.address === address && one.settings.port === port)
+    ) {
+      throw new KernelError("Address already in use (EADDRINUSE)", "EADDRINUSE", { op: "proxy.open" });
+    }
     const carrier = new FakeCarrier(this, settings, routes);
     this.opened.push(carrier);
     return carrier;

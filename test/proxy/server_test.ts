@@ -89,6 +89,14 @@ Deno.test("proxy: of several queues the new ones are open before the old ones ar
   });
 });
 
+Deno.test("proxy: one port is not opened twice, also not for another number of several queues", async () => {
+  await withProxy(async (proxy) => {
+    await configured(proxy, { queues: 2 });
+    assert.equal((await configured(proxy, { queues: 4 })).failure, null);
+    assert.equal((await proxy.client.show())!.proxy!.queues, 4);
+  });
+});
+
 Deno.test("proxy: what cannot be opened is told with its errno, kept as the failure, and tried again when asked", async () => {
   await withProxy(async (proxy) => {
     const message = "Cannot start the UDP proxy at 192.0.2.1:8285: Address already in use (EADDRINUSE)";
