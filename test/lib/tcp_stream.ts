@@ -23,7 +23,8 @@ function segmentOf(packet: Uint8Array): Segment {
 
 /**
  * What is wrong with the one stream to `port` that carried `bytes` in `packets`: identifications that do not follow each
- * other, sequence numbers with gaps, flags that only the last segment of a super-packet has.
+ * other, sequence numbers with gaps, flags that only the last segment of a super-packet has. Some packets may be lost
+ * on the way and sent again.
  */
 export function tcpFaults(
   packets: readonly Uint8Array[],
@@ -32,30 +33,44 @@ export function tcpFaults(
   const all = packets.filter((one) => one[9] === 6 && (one[22]! << 8 | one[23]!) === port).map(segmentOf);
   // What comes after the data may be sent by a kernel that has forgotten the connection.
   const segments = all.slice(0, 1 + all.findLastIndex(({ length }) => length > 0));
-  const full = Math.max(...segments.map(({ length }) => length));
+  const first = segments.find(({ flags }) => flags & SYN)?.seq;
+  if (first === undefined) return ["no SYN"];
+  const offset = ({ seq }: Segment) => (seq - first - 1) >>> 0;
+  const faults = segments.flatMap((one, i) =>
+    one.flags & FIN && offset(one) + one.length !== bytes ? [`segment ${i} ends the stream early`] : []
+  );
+  return [...faults, ...orderFaults(segments), ...gaps(segments, { offset, bytes })].slice(0, 9);
+}
+
+function orderFaults(segments: readonly Segment[]): string[] {
   const faults: string[] = [];
+  const full = Math.max(...segments.map(({ length }) => length));
+  let following = 0;
   for (const [i, one] of segments.entries()) {
     const before = segments[i - 1];
     if (before === undefined) continue;
-    // Linux numbers the packets of a connection one by one (ip_select_ident_segs), retransmissions too.
-    if (one.id !== (before.id + 1) % 65536) faults.push(`segment ${i} has id ${one.id} after ${before.id}`);
-    if (before.flags & FIN) faults.push(`segment ${i - 1} ends the stream`);
+    // Linux numbers the packets of a connection one by one (ip_select_ident_segs), those that are sent again, too.
+    const step = (one.id - before.id) & 0xffff;
+    if (step === 1) following++;
+    if (step === 0 || step > 0x7fff) faults.push(`segment ${i} has id ${one.id} after ${before.id}`);
     // It pushes at the end of a write, and a write here has many segments.
-    if (one.flags & before.flags & PSH && one.length === full && before.length === full) {
+    const isNext = (before.seq + before.length) >>> 0 === one.seq;
+    if (isNext && one.flags & before.flags & PSH && one.length === full && before.length === full) {
       faults.push(`segments ${i - 1} and ${i} push`);
     }
   }
-  const start = segments.find(({ flags }) => flags & SYN)?.seq;
-  if (start === undefined) return ["no SYN"];
-  let next = (start + 1) >>> 0;
-  const lengths = new Map(
-    segments.filter(({ length }) => length > 0).map(({ seq, length }) => [seq, length]),
-  );
-  for (let left = bytes; left > 0;) {
-    const length = lengths.get(next);
-    if (length === undefined) return [...faults, `nothing begins at ${next}, ${left} bytes before the end`];
-    next = (next + length) >>> 0;
-    left -= length;
+  if (following < 0.9 * (segments.length - 1)) faults.push(`${following} of ${segments.length} ids follow`);
+  return faults;
+}
+
+function gaps(
+  segments: readonly Segment[],
+  { offset, bytes }: { offset: (segment: Segment) => number; bytes: number },
+): string[] {
+  let reached = 0;
+  for (const one of segments.filter(({ length }) => length > 0).sort((a, b) => offset(a) - offset(b))) {
+    if (offset(one) > reached) return [`nothing covers byte ${reached}`];
+    reached = Math.max(reached, offset(one) + one.length);
   }
-  return faults.slice(0, 9);
+  return reached === bytes ? [] : [`${reached} bytes of ${bytes}`];
 }

@@ -20,7 +20,7 @@ import { tcpFaults } from "../lib/tcp_stream.ts";
 const STREAM_PORT = 7107;
 const ECHO_PORT = 7108;
 /** The plain program carries about 1 Gbit/s: the whole gigabyte is what `deno task soak` moves. */
-const MEBIBYTES = 128;
+const MEBIBYTES = 64;
 const MTU = 1472;
 const deno = [Deno.execPath(), "run", "--quiet", "--allow-net"];
 /** Seconds: what is lost again and again must not keep the other tests from being told. */
