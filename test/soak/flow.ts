@@ -1,14 +1,18 @@
 /**
  * The program that sends and answers in the soak: `serve ADDRESS PORT`, and `flow ADDRESS PORT SEED`, which prints what
- * came of its packets as a line of JSON each second.
+ * came of its packets as a line of JSON each second. At SIGTERM a flow sends nothing more, and ends with a last line when
+ * it knows of each packet and block what became of it.
  */
 import { createHash } from "node:crypto";
 import dgram from "node:dgram";
+import { closeQuietly } from "../../control/lines.ts";
 import { between, seeded } from "./random.ts";
 
 /** What has happened since the line before. Times are milliseconds since 1970. */
 export interface FlowNews {
-  /** Numbered datagrams. */
+  /** When this was told. */
+  readonly at: number;
+  /** Numbered datagrams: in the end each that was sent was answered or lost. */
   readonly sent: number;
   readonly answered: number;
   /** When each of those was sent that had no answer in {@link WAIT_MS}. */
@@ -49,6 +53,7 @@ type Mutable = { -readonly [K in keyof FlowNews]: FlowNews[K] } & {
 };
 
 const nothing = (): Mutable => ({
+  at: 0,
   sent: 0,
   answered: 0,
   lost: [],
@@ -62,6 +67,11 @@ const nothing = (): Mutable => ({
   slowest: 0,
 });
 let news = nothing();
+
+function tell(): void {
+  console.log(JSON.stringify({ ...news, at: Date.now() }));
+  news = nothing();
+}
 
 /** Bytes that follow from a number alone: who knows the number knows what must come back. */
 export function payload(number: number, length: number): Uint8Array<ArrayBuffer> {
@@ -125,11 +135,12 @@ async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
 }
 
-/** Sends numbered datagrams for ever, and sees what comes back. */
-function exchange(address: string, port: number): void {
+/** Sends numbered datagrams until `stop`, and sees what comes back; resolves when none of them is under way any more. */
+async function exchange(address: string, { port, stop }: { port: number; stop: AbortSignal }): Promise<void> {
   const socket = dgram.createSocket("udp4");
   const waiting = new Map<number, number>();
   const lost = new Set<number>();
+  const done = Promise.withResolvers<void>();
   socket.on("error", (error) => console.error(error.message));
   socket.on("message", (bytes: Uint8Array) => {
     const number = bytes.length < 4 ? -1 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
@@ -140,39 +151,48 @@ function exchange(address: string, port: number): void {
     if (bytes.length !== wanted.length || bytes.some((byte, i) => byte !== wanted[i])) news.damaged++;
   });
   let number = 0;
-  setInterval(() => {
+  const timer = setInterval(() => {
     const now = Date.now();
-    waiting.set(number, now);
-    news.sent++;
-    // A refusal is a loss like any other: there is no answer.
-    socket.send(datagram(number++), port, address, () => {});
     for (const [old, at] of waiting) {
       if (at > now - WAIT_MS) break;
       waiting.delete(old);
       lost.add(old);
       news.lost.push(at);
     }
+    if (stop.aborted) return waiting.size === 0 ? done.resolve() : undefined;
+    waiting.set(number, now);
+    news.sent++;
+    // A refusal is a loss like any other: there is no answer.
+    socket.send(datagram(number++), port, address, () => {});
   }, EVERY_MS);
+  await done.promise;
+  clearInterval(timer);
 }
 
-/** Sends blocks over one connection for as long as it lasts. */
-async function stream(conn: Deno.TcpConn, random: () => number): Promise<void> {
+/** Sends blocks over one connection for as long as it lasts, or until `stop`. */
+async function stream(
+  conn: Deno.TcpConn,
+  { random, stop }: { random: () => number; stop: AbortSignal },
+): Promise<void> {
   const take = reader(conn);
-  for (let number = 0;; number++) {
+  for (let number = 0; !stop.aborted; number++) {
     const bytes = payload(number, Math.floor(between(random, 1, LARGEST_BLOCK)));
     const head = new Uint8Array(4);
     new DataView(head.buffer).setUint32(0, bytes.length);
     const begun = Date.now();
-    const deadline = setTimeout(() => conn.close(), PATIENCE_MS);
-    const answer = take(32);
-    answer.catch(() => {});
-    await writeAll(conn, head);
-    await writeAll(conn, bytes);
-    const checksum = await answer;
-    clearTimeout(deadline);
-    if (checksum === undefined) throw new Error("the other side ended it");
-    const wanted = createHash("sha256").update(bytes).digest();
-    if (wanted.some((byte, i) => byte !== checksum[i])) news.wrong++;
+    const deadline = setTimeout(() => closeQuietly(conn), PATIENCE_MS);
+    try {
+      const answer = take(32);
+      answer.catch(() => {});
+      await writeAll(conn, head);
+      await writeAll(conn, bytes);
+      const checksum = await answer;
+      if (checksum === undefined) throw new Error("the other side ended it");
+      const wanted = createHash("sha256").update(bytes).digest();
+      if (wanted.some((byte, i) => byte !== checksum[i])) news.wrong++;
+    } finally {
+      clearTimeout(deadline);
+    }
     news.blocks++;
     news.bytes += bytes.length;
     news.slowest = Math.max(news.slowest, Date.now() - begun);
@@ -180,12 +200,15 @@ async function stream(conn: Deno.TcpConn, random: () => number): Promise<void> {
   }
 }
 
-async function streams(address: string, { port, seed }: { port: number; seed: number }): Promise<never> {
+async function streams(
+  address: string,
+  { port, seed, stop }: { port: number; seed: number; stop: AbortSignal },
+): Promise<void> {
   const random = seeded(seed);
-  while (true) {
+  while (!stop.aborted) {
     try {
       using conn = await Deno.connect({ hostname: address, port });
-      await stream(conn, random);
+      await stream(conn, { random, stop });
     } catch (error) {
       news.broken.push({ at: Date.now(), why: error instanceof Error ? error.message : String(error) });
       await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -193,15 +216,29 @@ async function streams(address: string, { port, seed }: { port: number; seed: nu
   }
 }
 
+/** Resolves when a flow that was told to stop knows all, or has had its time. */
+async function flow(address: string, { port, seed }: { port: number; seed: number }): Promise<void> {
+  const stop = new AbortController();
+  const late = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGTERM", () => {
+    stop.abort();
+    setTimeout(() => {
+      news.broken.push({ at: Date.now(), why: `it did not end in ${PATIENCE_MS} ms` });
+      late.resolve();
+    }, PATIENCE_MS);
+  });
+  setInterval(tell, 1000);
+  const { signal } = stop;
+  const all = [exchange(address, { port, stop: signal }), streams(address, { port, seed, stop: signal })];
+  await Promise.race([Promise.all(all), late.promise]);
+  tell();
+}
+
 if (import.meta.main) {
   const [mode, address, port, seed] = Deno.args as [string, string, string, string];
   if (mode === "serve") serve(address, Number(port));
   else {
-    exchange(address, Number(port));
-    setInterval(() => {
-      console.log(JSON.stringify(news));
-      news = nothing();
-    }, 1000);
-    await streams(address, { port: Number(port), seed: Number(seed) });
+    await flow(address, { port: Number(port), seed: Number(seed) });
+    Deno.exit(0);
   }
 }

@@ -5,7 +5,7 @@ import type { openStore } from "../../lease/open.ts";
 import { ask, Control, unexplained } from "./control.ts";
 import { Churn } from "./churn.ts";
 import { faults, inflict, repairsOf, whole } from "./faults.ts";
-import { WAIT_MS } from "./flow.ts";
+import { LAST_MS } from "./flows.ts";
 import { between, dealt, seeded } from "./random.ts";
 import { growths, look, type Sample } from "./samples.ts";
 import { Traffic } from "./traffic.ts";
@@ -75,7 +75,8 @@ export class Run {
     stop.abort();
     await Promise.all(beside);
     await this.#endWell();
-    await pause(WAIT_MS + 1000);
+    // Without a fault, for each flow to tell that it goes on.
+    await pause(LAST_MS + 1000);
     const carried = await traffic.end();
     const { sent, answered, slowest, silences } = this.#control;
     const silence = unexplained(silences, this.#windows);

@@ -1,7 +1,7 @@
 /** What must hold of a soak, and what was found. */
+import type { Carried } from "./carried.ts";
 import type { Silence } from "./control.ts";
 import type { Growth } from "./samples.ts";
-import type { Carried } from "./traffic.ts";
 import type { Losses } from "./windows.ts";
 
 export interface Found {
@@ -26,7 +26,7 @@ export function broken({ carried, losses, unexplained, growths, failures }: Foun
     ...some(carried.damaged, "datagrams came back damaged"),
     ...some(carried.duplicates, "answers came that nobody waited for"),
     ...some(carried.wrong, "TCP blocks arrived damaged"),
-    ...some(carried.blocks === 0 ? 1 : 0, "TCP flow carried nothing"),
+    ...carried.complaints,
     ...carried.broken.map(({ at, why }) => `a TCP connection broke at ${time(at)}: ${why}`),
     ...unexplained.map(({ who, at, outcome, why }) =>
       `a control request to ${who} was ${outcome === "absent" ? "refused" : "lost"} at ${time(at)}: ${why}`

@@ -46,23 +46,3 @@ export function explain(lost: readonly number[], windows: readonly Window[]): Lo
   }
   return { byCause, unexplained, longest };
 }
-
-/**
- * When each ping without an answer was sent, from the lines of `ping -D` with so many milliseconds between two pings. Its
- * numbers have 16 bits and begin again.
- */
-export function lostPings(lines: readonly string[], intervalMs: number): number[] {
-  const lost: number[] = [];
-  let last: { number: number; at: number } | undefined;
-  for (const line of lines) {
-    const answer = /^\[([\d.]+)\] .* icmp_seq=(\d+) ttl=/.exec(line);
-    if (answer === null) continue;
-    const [at, number] = [Number(answer[1]) * 1000, Number(answer[2])];
-    const steps = last === undefined ? number : (number - last.number + 65_536) % 65_536;
-    // An answer that was overtaken seems to come from the far end of the numbers.
-    if (steps > 32_768) continue;
-    for (let i = 1; i < steps; i++) lost.push(at - (steps - i) * intervalMs);
-    last = { number, at };
-  }
-  return lost;
-}

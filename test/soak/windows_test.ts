@@ -1,6 +1,6 @@
 /** A lost packet must be laid at the right door: one that is explained away is not found again. */
 import assert from "node:assert/strict";
-import { explain, lostPings, type Window, windowsIn } from "./windows.ts";
+import { explain, type Window, windowsIn } from "./windows.ts";
 
 const window = (change: Partial<Window>): Window => ({
   cause: "proxy killed",
@@ -40,25 +40,4 @@ Deno.test("a time of some length belongs to every window that it touches", () =>
   assert.deepEqual(windowsIn(windows, { from: 12_000, to: 19_800 }), windows);
   assert.deepEqual(windowsIn(windows, { from: 12_001, to: 19_700 }), []);
   assert.deepEqual(windowsIn(windows, { from: 5000, to: 60_000 }), windows);
-});
-
-const answer = (number: number, at = number) =>
-  `[${
-    (1_800_000_000_000 + at * 100) / 1000
-  }] 64 bytes from 10.244.1.1: icmp_seq=${number} ttl=63 time=0.2 ms`;
-
-Deno.test("pings without an answer are found in the gaps, each at the time when it was sent", () => {
-  const lines = ["PING 10.244.1.1", ...[1, 2, 5].map((number) => answer(number)), "4 packets transmitted"];
-  assert.deepEqual(lostPings(lines, 100), [1_800_000_000_300, 1_800_000_000_400]);
-  assert.deepEqual(lostPings([answer(2)], 100), [1_800_000_000_100]);
-  assert.deepEqual(lostPings([1, 2, 3].map((number) => answer(number)), 100), []);
-});
-
-Deno.test("the numbers of pings begin again after 65,535", () => {
-  const lines = [answer(65_534, 1), answer(65_535, 2), answer(0, 3), answer(2, 5)];
-  assert.deepEqual(lostPings(lines, 100), [1_800_000_000_400]);
-});
-
-Deno.test("an answer that was overtaken is no gap of sixty thousand", () => {
-  assert.deepEqual(lostPings([answer(10), answer(9), answer(11)], 100).length, 9);
 });
