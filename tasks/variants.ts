@@ -12,7 +12,15 @@ export interface Variant {
   readonly folders: readonly { readonly path: string; readonly only?: readonly string[] }[];
 }
 
-export type VariantName = "library" | "test" | "fuzz" | "replay" | "aarch64" | "replay-aarch64";
+export type VariantName =
+  | "library"
+  | "test"
+  | "fuzz"
+  | "replay"
+  | "worker"
+  | "worker-threads"
+  | "aarch64"
+  | "replay-aarch64";
 
 const builds = "ffi/proxy/build";
 const native = `${builds}/${Deno.build.arch}`;
@@ -23,12 +31,23 @@ const fuzzed = {
   only: ["fuzz.c", "fuzz_input.c", "fuzz_join.c", "fuzz_main.c", "fuzz_packet.c", "fuzz_table.c"],
 };
 
+const scripted = {
+  path: "ffi/proxy/test",
+  only: ["kernel.c", "kernel_socket.c", "kernel_tun.c", "worker_main.c", "worker_script.c"],
+};
+
 const strict = ["-std=gnu17", "-pthread", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Iffi/proxy"];
 const shared = [...strict, "-O3", "-fPIC", "-shared"];
 const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
 
 /** The library reads what anybody sends, as root. */
 const hardened = ["-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro,-z,now"];
+/** What the scripted kernel answers instead of the real one. */
+const wrapped = [
+  ...["read", "writev", "ioctl", "fcntl", "poll", "clock_gettime", "close"],
+  ...["recvmmsg", "sendmmsg", "sendto", "socket", "bind", "connect"],
+  ...["getsockname", "getsockopt", "setsockopt"],
+].map((call) => `-Wl,--wrap=${call}`);
 
 const own = {
   compilers: () => {
@@ -64,6 +83,20 @@ export const variants: Readonly<Record<VariantName, Variant>> = {
   },
   /** The same program as it is optimized, to compare what it computes. */
   replay: { ...own, output: `${native}/replay`, flags: [...strict, "-O3"], folders: [sources, fuzzed] },
+  /** The threads of the data plane with a scripted kernel. */
+  worker: {
+    ...own,
+    output: `${native}/worker`,
+    flags: [...strict, "-O1", "-g", ...sanitizers, ...wrapped],
+    folders: [sources, scripted],
+  },
+  /** The same, watched for what they do at once without an order. */
+  "worker-threads": {
+    ...own,
+    output: `${native}/worker-threads`,
+    flags: [...strict, "-O1", "-g", "-fsanitize=thread", ...wrapped],
+    folders: [sources, scripted],
+  },
   aarch64: {
     ...cross,
     output: `${builds}/aarch64/libflan_proxy.so`,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* The compiler vectorizes the loop, for AVX2 too where the processor has it; on arm64 NEON is always there. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE
