@@ -43,7 +43,7 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
 /** Who did not answer: the kernel, or the proxy that is asked along with it. */
 function silent(error: unknown): Found {
   // Of all that a look takes, only the proxy is asked over a control socket.
-  const isProxy = error instanceof FlanError && /^(control$|proxy\.)/.test(error.op);
+  const isProxy = error instanceof FlanError && /^(control|proxy)\b/.test(error.op);
   const message = messageOf(error);
   return isProxy
     ? { code: "proxy-down", subject: "proxy", message }

@@ -20,17 +20,25 @@ export interface Ground {
 }
 
 /** How a proxy is found, and started where the network needs one. */
-export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn">;
+export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
 
 /** The kernel of this network namespace with the proxy of a run directory. Nothing changes in it. */
-export function openHost(place: ProxyPlace, { clock }: { clock: Clock }): Kernel {
-  return openProxiedKernel(openKernel({ clock }), { ...place, clock, requireProxy: requireProxyLibrary });
+export function openHost(
+  place: ProxyPlace,
+  { clock, ...seeing }: { clock: Clock } & Pick<ProxiedInit, "log" | "unseen">,
+): Kernel {
+  return openProxiedKernel(openKernel({ clock }), {
+    ...place,
+    ...seeing,
+    clock,
+    requireProxy: requireProxyLibrary,
+  });
 }
 
 /** Opens the store and the kernel. Nothing changes in either. */
 export function openGround(url: string, { proxy, ...options }: OpenOptions & { proxy: ProxyPlace }): Ground {
   const store = openStore(url, options);
-  const kernel = openHost(proxy, options);
+  const kernel = openHost(proxy, { clock: options.clock, log: options.log });
   return {
     store,
     kernel,

@@ -43,7 +43,7 @@ export async function withStore<T>(context: Context, work: (store: Store) => Pro
 /** Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. */
 export async function withKernel<T>(context: Context, work: (kernel: Kernel) => Promise<T>): Promise<T> {
   const { openHost } = await import("../agent/wire.ts");
-  const kernel = openHost(proxyPlace(context), context);
+  const kernel = openHost(proxyPlace(context), { clock: context.clock });
   try {
     return await work(kernel);
   } finally {

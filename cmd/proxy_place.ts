@@ -4,6 +4,7 @@ import type { Clock } from "../net/clock.ts";
 import { startProxy } from "../proxy/start.ts";
 import type { Loaded } from "./config.ts";
 import { flanCommand } from "./self.ts";
+import { version } from "./version.ts";
 
 /** A proxy that is started from here logs beside its socket, whoever the agent's log is for. */
 export function proxyPlace({ settings, file, clock }: Loaded & { clock: Clock }): ProxyPlace {
@@ -14,5 +15,5 @@ export function proxyPlace({ settings, file, clock }: Loaded & { clock: Clock })
     ...(verbose ? ["--verbose"] : []),
     ...(file === undefined ? [] : ["--config", file]),
   ]);
-  return { runDir, spawn: () => startProxy(command, { logFile, clock }) };
+  return { runDir, version, spawn: () => startProxy(command, { logFile, clock }) };
 }

@@ -1,7 +1,7 @@
 /** `flan proxy run`: the data plane of backend udp, until it is stopped. */
 import { requireNetAdmin } from "../agent/capability.ts";
 import { makeRunDir } from "../agent/lock.ts";
-import { type Lock, lockHolder, tryLock } from "../control/lock.ts";
+import { type Lock, lockHolder, lockWithin } from "../control/lock.ts";
 import { serve } from "../control/serve.ts";
 import {
   counterNames,
@@ -22,6 +22,8 @@ import { type Call, leaf } from "./leaf.ts";
 import { proxyOf } from "./proxy_client.ts";
 import { listenForSignals } from "./signals.ts";
 import { version } from "./version.ts";
+
+const LOOK_MS = 200;
 
 export function runCommand(run: Runner): AnyCommand {
   return leaf(
@@ -47,7 +49,7 @@ async function runProxy({ context, flags }: Call): Promise<number> {
   const tell = flags["detached"] === true ? tellStarted : () => {};
   try {
     const features = featuresIn(flags["features"]);
-    const lock = begin(context);
+    const lock = await begin(context);
     try {
       return await serveUntilStopped(context, { tell, features });
     } finally {
@@ -60,13 +62,14 @@ async function runProxy({ context, flags }: Call): Promise<number> {
 }
 
 /** Throws what keeps a proxy from running here, before anything is begun. */
-function begin(context: Context): Lock {
+async function begin(context: Context): Promise<Lock> {
   requireNetAdmin("carry packets");
   requireProxyLibrary();
   const { runDir } = context.settings;
   makeRunDir(runDir);
   const path = proxyOf(context).lock;
-  const lock = tryLock(path);
+  // Whoever looks at the lock may have it for a moment.
+  const lock = await lockWithin(path, { ms: LOOK_MS, clock: context.clock });
   if (lock !== undefined) return lock;
   throw new FlanError(`A UDP proxy runs in ${runDir} already (process ${lockHolder(path) ?? "unknown"})`, {
     op: "proxy.run",

@@ -20,13 +20,18 @@ export interface Question {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The `op` of what could not even be asked, for a reason of the asker's own. */
+const NOT_ASKED = "control.connect";
+/** The `op` of what was answered with a no. */
+const REFUSED = "control.refused";
+
 /**
  * Resolves to undefined where nobody listens at `path`. Throws FlanError `timeout`, `not-permitted`, or `failed`
  * with the other's own words.
  */
 export async function ask(path: string, question: Question): Promise<Json | undefined> {
-  const { request, who, clock, within, hint, signal } = question;
-  const conn = await connect(path, who);
+  const { request, who, clock, within, signal } = question;
+  const conn = await connect(path, question);
   if (conn === undefined) return undefined;
   const done = new AbortController();
   let late = false;
@@ -45,7 +50,7 @@ export async function ask(path: string, question: Question): Promise<Json | unde
     return judge(JSON.parse(await readLine(conn, { limit: MAX_ANSWER })), { path, who });
   } catch (error) {
     if (error instanceof FlanError) throw error;
-    if (late) throw failed(`${capital(who)} at ${path} does not answer`, "timeout", { hint });
+    if (late) throw silent(path, question);
     throw failed(`Cannot read the answer of ${who} at ${path}: ${messageOf(error)}`, "failed", {
       cause: error,
     });
@@ -56,15 +61,18 @@ export async function ask(path: string, question: Question): Promise<Json | unde
   }
 }
 
-async function connect(path: string, who: string): Promise<Deno.Conn | undefined> {
+async function connect(path: string, question: Question): Promise<Deno.Conn | undefined> {
+  const { who } = question;
   try {
     return await Deno.connect({ transport: "unix", path });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
       return undefined;
     }
+    // EAGAIN: so many wait already that no more are let in (unix(7)).
+    if (error instanceof Deno.errors.WouldBlock) throw silent(path, question);
     const code = error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed";
-    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, { cause: error });
+    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, { cause: error, op: NOT_ASKED });
   }
 }
 
@@ -73,13 +81,28 @@ function judge(
   { path, who }: { path: string; who: string },
 ): Json {
   if (answer?.ok !== undefined) return answer.ok;
-  throw failed(`${capital(who)} at ${path} refused: ${answer?.error}`, "failed");
+  throw failed(`${capital(who)} at ${path} refused: ${answer?.error}`, "failed", { op: REFUSED });
+}
+
+/** Whether an error of {@link ask} is the other's own no, and not the lack of an answer. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof FlanError && error.op === REFUSED;
+}
+
+/** Whether an error of {@link ask} says that somebody listens who gives no answer, or none that can be read. */
+export function isMute(error: unknown): boolean {
+  if (!(error instanceof FlanError) || error.op === NOT_ASKED || isRefusal(error)) return false;
+  return error.code === "timeout" || error.code === "failed";
+}
+
+function silent(path: string, { who, hint }: Question): FlanError {
+  return failed(`${capital(who)} at ${path} does not answer`, "timeout", { hint });
 }
 
 function failed(
   message: string,
   code: "failed" | "timeout" | "not-permitted",
-  more: { cause?: unknown; hint?: string | undefined } = {},
+  more: { cause?: unknown; hint?: string | undefined; op?: string } = {},
 ): FlanError {
   return new FlanError(message, { op: "control", code, ...more });
 }

@@ -34,6 +34,39 @@ export async function lockWithin(
 }
 
 /**
+ * Whether somebody holds the lock, found out without taking it: who holds it for a moment only must not be taken for
+ * who holds it while it runs, nor stand in the way of one that starts.
+ */
+export function isHeld(path: string): boolean {
+  try {
+    if (provenHolder(path) !== undefined) return true;
+    // A holder that cannot be seen from here: another user's, or one of another PID namespace.
+    using file = Deno.openSync(path);
+    return !file.tryLockSync(false);
+  } catch (error) {
+    if (isOutOfSight(error)) return false;
+    throw error;
+  }
+}
+
+/** Resolves to whether nobody holds the lock, at the latest after `ms` milliseconds. */
+export async function freeWithin(
+  path: string,
+  { ms, clock }: { ms: number; clock: Clock },
+): Promise<boolean> {
+  const deadline = clock.monotonic() + ms;
+  while (isHeld(path)) {
+    if (clock.monotonic() >= deadline) return false;
+    await clock.sleep(TRY_MS);
+  }
+  return true;
+}
+
+function isOutOfSight(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied;
+}
+
+/**
  * The process that certainly holds the lock, or undefined where it cannot be told. A number in the lock file
  * alone proves nothing: it may be a dead process's, and another process may bear it by now.
  */

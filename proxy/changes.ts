@@ -1,10 +1,13 @@
 /** Carries out what a plan wants of the proxy: as few requests as will do, in the order given. */
+import { isMute, isRefusal } from "../control/ask.ts";
 import type { Change, Failure } from "../kernel/kernel.ts";
 import { describe, type Proxy, type ProxyRoute } from "../kernel/state.ts";
 import { type ErrorCode, FlanError, KernelError, messageOf } from "../net/errors.ts";
+import type { Configured } from "./answers.ts";
 import type { ProxyClient } from "./client.ts";
 import { settingsOf, wayOf } from "./objects.ts";
-import type { Way } from "./protocol.ts";
+import type { Settings, Way } from "./protocol.ts";
+import { isNotUnderstood } from "./stop.ts";
 
 /** A request with so many routes is read and carried out in some milliseconds. */
 const BATCH = 16_384;
@@ -13,8 +16,10 @@ export interface ChangesInit {
   readonly client: ProxyClient;
   /** Starts a proxy, and resolves when it can be asked. */
   readonly start: () => Promise<void>;
-  /** Stops the proxy of a link, if that is what runs; resolves when it is gone. */
-  readonly stop: (link: string) => Promise<void>;
+  /** Stops the proxy of a link, if that is what runs; without a link whatever runs. Resolves when it is gone. */
+  readonly stop: (link?: string) => Promise<void>;
+  /** Whether a proxy that refuses what it is told may do so because it is of another version. */
+  readonly isForeign: () => boolean;
   /** Told the state that an own deed led to, a generation or "none", and of which link's proxy. */
   readonly did: (state: number | "none", link: string) => void;
 }
@@ -63,17 +68,41 @@ export class ProxyChanges {
   }
 
   async #configure(proxy: Proxy): Promise<void> {
-    const { client, start, did } = this.#init;
+    const { client, start, stop, did } = this.#init;
     const settings = settingsOf(proxy);
-    let answer = await client.configure(settings);
+    let answer = await this.#tell(settings);
+    const isNew = answer === undefined;
     if (answer === undefined) {
+      // Whoever holds the lock would keep the next one from starting.
+      await stop();
       await start();
       answer = await client.configure(settings);
     }
-    if (answer === undefined) throw new KernelError("it ended at once", "ECONNRESET", { op: "proxy.start" });
+    if (answer === undefined) {
+      throw new FlanError("it ended at once", { op: "proxy.start", code: "failed" });
+    }
     did(answer.generation, proxy.link);
     const { failure } = answer;
-    if (failure !== null) throw new KernelError(failure.message, failure.errno, { op: "proxy.configure" });
+    if (failure === null) return;
+    if (isNew) {
+      await stop(proxy.link);
+      did("none", proxy.link);
+    }
+    throw new KernelError(failure.message, failure.errno, {
+      op: "proxy.configure",
+      hint: failure.errno === "EADDRINUSE" ? `ss -ulpn 'sport = :${proxy.port}' shows who has it` : undefined,
+    });
+  }
+
+  /** Resolves to undefined where no proxy runs, or one that is good for nothing: another one takes its place then. */
+  async #tell(settings: Settings): Promise<Configured | undefined> {
+    try {
+      return await this.#init.client.configure(settings);
+    } catch (error) {
+      if (isMute(error) || isNotUnderstood(error)) return undefined;
+      if (isRefusal(error) && this.#init.isForeign()) return undefined;
+      throw error;
+    }
   }
 
   async #batch(batch: readonly Change[]): Promise<readonly Failure[]> {

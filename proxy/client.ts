@@ -45,8 +45,9 @@ export class ProxyClient {
     this.#clock = clock;
   }
 
-  show(): Promise<Shown | undefined> {
-    return this.#askAgain(shown, { op: "show" });
+  /** Waits `within` milliseconds for the answer. */
+  show({ within }: { within: number } = { within: PATIENCE_MS }): Promise<Shown | undefined> {
+    return this.#askAgain(shown, { op: "show" }, within);
   }
 
   /** Resolves also where it could not be done; the answer then says why. */
@@ -60,7 +61,7 @@ export class ProxyClient {
   }
 
   counters(): Promise<Counted | undefined> {
-    return this.#askAgain(counted, { op: "counters" });
+    return this.#askAgain(counted, { op: "counters" }, PATIENCE_MS);
   }
 
   /** Resolves when the generation is another one, however long that takes; rejects when `signal` aborts. */
@@ -69,20 +70,23 @@ export class ProxyClient {
   }
 
   /** Of a link: only where the proxy is that one's, or nobody's yet. */
-  stop(link?: string): Promise<Stopped | undefined> {
-    return this.#ask(stopped, { op: "stop", ...(link === undefined ? {} : { link }) });
+  stop(
+    { link, within = PATIENCE_MS }: { link?: string | undefined; within?: number } = {},
+  ): Promise<Stopped | undefined> {
+    return this.#ask(stopped, { op: "stop", ...(link === undefined ? {} : { link }) }, { within });
   }
 
   /** One that ends hangs up on who asks it. Asked again, it is not there; what is no such thing fails again. */
   async #askAgain<T extends v.GenericSchema>(
     schema: T,
     request: Json,
+    within: number,
   ): Promise<v.InferOutput<T> | undefined> {
     try {
-      return await this.#ask(schema, request);
+      return await this.#ask(schema, request, { within });
     } catch (error) {
       if (!(error instanceof FlanError) || error.code !== "failed") throw error;
-      return await this.#ask(schema, request);
+      return await this.#ask(schema, request, { within });
     }
   }
 

@@ -14,6 +14,12 @@ const idle: Settings = {
   queues: 1,
 };
 
+/** One that does not say what it is: as it was seen last, or of a link that is wanted, "" where none is known. */
+export function muteProxy(known: Settings | string = ""): Proxy {
+  const settings = typeof known === "string" ? { ...idle, link: known } : known;
+  return { kind: "proxy", ...settings, carrying: false };
+}
+
 /** The proxy and its routes. */
 export function objectsOf({ proxy, carrying, routes }: Shown): KernelObject[] {
   const settings = proxy ?? idle;

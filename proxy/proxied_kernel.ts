@@ -1,15 +1,17 @@
 /** A kernel together with this host's UDP proxy: its process and its routes are objects like all others. */
 import type { Change, Failure, Kernel, KernelEvent } from "../kernel/kernel.ts";
 import type { Clock } from "../net/clock.ts";
-import type { KernelObject } from "../kernel/state.ts";
 import { ProxyChanges } from "./changes.ts";
 import { ProxyClient } from "./client.ts";
 import { merged } from "./merged.ts";
-import { objectsOf } from "./objects.ts";
+import { ProxySight, type SightInit } from "./sight.ts";
 import { stopProxy } from "./stop.ts";
 import { ProxyWatch } from "./watch.ts";
 
-export interface ProxiedInit {
+/** How long one that was silent already is waited for before it is killed. */
+const LAST_WORD_MS = 1000;
+
+export interface ProxiedInit extends Omit<SightInit, "client"> {
   /** Where the proxy's socket and lock lie. */
   readonly runDir: string;
   readonly clock: Clock;
@@ -20,28 +22,29 @@ export interface ProxiedInit {
 }
 
 /**
- * Where no proxy runs and none is wanted, a dump costs one connect that fails. A proxy that hangs makes `dump` throw
- * KernelError `timeout`, and changes fail, after 5 s each.
+ * Where no proxy runs and none is wanted, a dump costs one connect that fails and a look for a lock file. A proxy that
+ * hangs is one that carries nothing: a dump knows after 2 s, and whoever makes or mends the proxy then puts another one
+ * in its place.
  */
 export function openProxiedKernel(
   kernel: Kernel,
-  { runDir, clock, spawn, requireProxy }: ProxiedInit,
+  { runDir, clock, spawn, requireProxy, ...seeing }: ProxiedInit,
 ): Kernel {
   const client = new ProxyClient({ runDir, clock });
   const closing = new AbortController();
   let applying: Promise<unknown> = Promise.resolve();
   const watch = new ProxyWatch({ client, clock, idle: () => applying });
+  const sight = new ProxySight({ client, ...seeing });
   const parts = {
     client,
     start: spawn,
-    stop: async (link: string) => void await stopProxy(client, { clock, link }),
+    stop: async (link?: string) =>
+      void await stopProxy(client, {
+        clock,
+        ...(link === undefined ? { patience: LAST_WORD_MS } : { link }),
+      }),
+    isForeign: () => sight.isForeign,
     did: (state: number | "none", link: string) => watch.did(state, link),
-  };
-  const dumpProxy = async (): Promise<readonly KernelObject[]> => {
-    const shown = await client.show();
-    if (shown === undefined) return [];
-    watch.saw();
-    return objectsOf(shown);
   };
   return {
     require: async (features) => {
@@ -50,8 +53,10 @@ export function openProxiedKernel(
       await kernel.require(rest);
     },
     dump: async (request) => {
-      const [objects, more] = await Promise.all([kernel.dump(request), dumpProxy()]);
-      return more.length === 0 ? objects : [...objects, ...more];
+      const [objects, more] = await Promise.all([kernel.dump(request), sight.look(request.links)]);
+      if (more.length === 0) return objects;
+      watch.saw();
+      return [...objects, ...more];
     },
     apply: (changes) => {
       const result = applying.then(() => applyAll(kernel, changes, new ProxyChanges(parts)));

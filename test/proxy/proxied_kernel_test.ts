@@ -11,7 +11,7 @@ import {
   type Proxy,
   type ProxyRoute,
 } from "../../kernel/state.ts";
-import { FlanError, KernelError } from "../../net/errors.ts";
+import { FlanError } from "../../net/errors.ts";
 import { openProxiedKernel } from "../../proxy/proxied_kernel.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
@@ -46,6 +46,8 @@ class Setup {
   readonly proxies: ServedProxy[] = [];
   spawned = 0;
   spawnError: FlanError | undefined;
+  /** Why the next one that is spawned cannot be configured: message and errno. */
+  failNext: readonly [string, string] | undefined;
   readonly kernel = this.open();
 
   /** Another agent on the same host. */
@@ -53,7 +55,8 @@ class Setup {
     const spawn = () => {
       this.spawned++;
       if (this.spawnError !== undefined) return Promise.reject(this.spawnError);
-      this.startProxy();
+      const { plane } = this.startProxy();
+      if (this.failNext !== undefined) plane.failNext(...this.failNext);
       return Promise.resolve();
     };
     const kernel = openProxiedKernel(this.inner, {
@@ -216,6 +219,16 @@ test("what cannot be started is one sentence for the proxy and all its routes, a
   assert.deepEqual(await setup.kernel.apply([{ verb: "replace", object: wanted }]), []);
 });
 
+test("a process that was started for this and cannot be told is stopped again", async (setup) => {
+  const message = "Cannot start the UDP proxy at 192.0.2.1:8285: Address already in use (EADDRINUSE)";
+  setup.failNext = [message, "EADDRINUSE"];
+  const [failure] = await setup.kernel.apply([add(wanted)]);
+  assert.equal(failure!.error.message, message);
+  assert.equal(failure!.error.hint, "ss -ulpn 'sport = :8285' shows who has it");
+  await setup.proxy.ended;
+  assert.deepEqual(await setup.proxyObjects(), []);
+});
+
 test("a process that does not start says why, with its hint and code", async (setup) => {
   setup.spawnError = new FlanError("Cannot open library libflan_proxy (tried x): no such file", {
     op: "ffi.open",
@@ -254,60 +267,98 @@ test("a reconciler brings back a proxy that died in the middle, with all its rou
 /** A listener that takes connections and never answers, as a process does that was stopped with SIGSTOP. */
 async function withHung(
   setup: Setup,
-  work: (kernel: Kernel, pass: () => Promise<void>) => Promise<void>,
+  work: (kernel: Kernel, pass: (ms: number) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const listener = Deno.listen({ transport: "unix", path: `${setup.runDir}/proxy.sock` });
   const clock = new FakeClock();
   try {
-    await work(setup.open(clock), async () => {
+    await work(setup.open(clock), async (ms) => {
       await clock.untilSleeping();
-      await clock.advance(5000);
+      await clock.advance(ms);
     });
   } finally {
     listener.close();
   }
 }
 
-test("a proxy that hangs is an error after 5 s, and keeps nobody for longer", async (setup) => {
+/** A listener that hangs up on everybody, after it has said `answer`. */
+async function withMute(setup: Setup, work: () => Promise<void>, answer = ""): Promise<void> {
+  const listener = Deno.listen({ transport: "unix", path: `${setup.runDir}/proxy.sock` });
+  const answering = (async () => {
+    for await (const conn of listener) {
+      await conn.read(new Uint8Array(1024));
+      if (answer !== "") await conn.write(new TextEncoder().encode(answer));
+      conn.close();
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    listener.close();
+    await answering.catch(() => {});
+  }
+}
+
+test("a proxy that hangs blinds nobody: it carries nothing after 2 s, and another one takes its place", async (setup) => {
   await withHung(setup, async (kernel, pass) => {
-    const dumping = assert.rejects(kernel.dump(everything), (error) => {
-      assert.ok(error instanceof FlanError);
-      assert.equal(error.message, `The UDP proxy at ${setup.runDir}/proxy.sock does not answer`);
-      assert.deepEqual([error.code, error.hint], ["timeout", "flan proxy stop ends it"]);
-      return true;
-    });
-    await pass();
-    await dumping;
+    const dumping = kernel.dump({ ...everything, links: ["flan0"] });
+    await pass(2000);
+    const { link: name, carrying } = (await dumping).find((object) => object.kind === "proxy")!;
+    assert.deepEqual([name, carrying], ["flan0", false], "the link that is asked for, where none was known");
     const applying = kernel.apply([add(wanted), add(route(1)), add(link)]);
-    await pass();
-    const failures = await applying;
-    assert.deepEqual(failures.map(({ change, error }) => [change.object.kind, error.errno]), [
-      ["proxy", "ETIMEDOUT"],
-      ["proxy-route", "ETIMEDOUT"],
-    ]);
-    assert.match(
-      failures[0]!.error.message,
-      /^Cannot start the UDP proxy at 192\.0\.2\.1:8285: .* does not answer/,
-    );
-    assert.ok(failures[0]!.error instanceof KernelError);
+    await pass(5000);
+    await pass(1000);
+    assert.deepEqual(await applying, []);
+    assert.equal(setup.spawned, 1);
+    assert.deepEqual(setup.proxy.plane.last.settings, settings);
+    assert.deepEqual([...setup.proxy.plane.last.ways.values()], [wayOf(1)]);
   });
 });
 
-test("an answer that says too little is told of, with what helps", async (setup) => {
-  const listener = Deno.listen({ transport: "unix", path: `${setup.runDir}/proxy.sock` });
-  const answering = (async () => {
-    const conn = await listener.accept();
-    await conn.read(new Uint8Array(1024));
-    await conn.write(new TextEncoder().encode('{"ok":{"pid":7}}\n'));
-    conn.close();
-    listener.close();
-  })();
-  await assert.rejects(setup.kernel.dump(everything), {
-    errno: "EPROTO",
-    code: "unsupported",
-    hint: "it may be another version's: flan proxy stop ends it, and the agent starts its own",
+test("a proxy that hangs is shown as it was seen last, without its routes, and is mended", async (setup) => {
+  const { kernel } = setup;
+  const owner = { alias: aliasOf("node"), links: ["flan0"], network: "10.5.0.0/16" };
+  const plan = [link, wanted, route(1)];
+  const reconciler = new Reconciler(kernel, { owner, clock: systemClock });
+  await reconciler.reconcile(plan);
+  await setup.proxyObjects();
+  await setup.proxy.end();
+  await withMute(setup, async () => {
+    assert.deepEqual(await setup.proxyObjects(), [{ ...wanted, carrying: false }]);
+    const report = await reconciler.reconcile(plan, { resync: true });
+    assert.deepEqual([report.failures, report.error], [[], undefined]);
+    assert.equal(setup.spawned, 2);
+    assert.deepEqual(await setup.proxyObjects(), plan.slice(1));
   });
-  await answering;
+});
+
+test("one whose socket is gone while its lock is held is wrong, and is ended before another is started", async (setup) => {
+  const script = `
+    import { tryLock } from "${new URL("../../control/lock.ts", import.meta.url)}";
+    tryLock("${setup.runDir}/proxy.lock");
+    console.log("held");
+    setInterval(() => {}, 1000);`;
+  Deno.writeTextFileSync(`${setup.runDir}/hold.ts`, script);
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const holder = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "-q", "--no-check", "--config", config, `${setup.runDir}/hold.ts`],
+    stdout: "piped",
+  }).spawn();
+  const said = holder.stdout.getReader();
+  await said.read();
+  assert.deepEqual((await setup.proxyObjects()).map((one) => (one as Proxy).carrying), [false]);
+  assert.deepEqual(await setup.kernel.apply([{ verb: "replace", object: wanted }]), []);
+  assert.equal((await holder.status).signal, "SIGKILL");
+  assert.deepEqual(await setup.proxyObjects(), [wanted]);
+  await said.cancel();
+});
+
+test("an answer that nobody understands is a proxy that carries nothing, and it is replaced", async (setup) => {
+  await withMute(setup, async () => {
+    assert.deepEqual((await setup.proxyObjects()).map((one) => (one as Proxy).carrying), [false]);
+    assert.deepEqual(await setup.kernel.apply([add(wanted)]), []);
+    assert.deepEqual(await setup.proxyObjects(), [wanted]);
+  }, '{"ok":{"pid":"seven"}}\n');
 });
 
 /** Events as they come. */

@@ -164,7 +164,7 @@ Deno.test("proxy: another link's routes are nobody's, and what is asked for anot
     const refused = (await client.change({ link: "flan9", put: [other], remove: [way[0]] }))!;
     assert.equal(refused.refused, "it serves flan0, not flan9");
     assert.deepEqual((await client.show())!.routes, [way]);
-    assert.equal((await client.stop("flan9"))!.stopped, false);
+    assert.equal((await client.stop({ link: "flan9" }))!.stopped, false);
     await configured(proxy, { link: "flan1" });
     assert.deepEqual((await client.show())!.routes, []);
   });

@@ -1,6 +1,7 @@
 /** Starting a process that outlives its starter, and stopping one, also one that is deaf. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
+import { isHeld, tryLock } from "../../control/lock.ts";
 import { ProxyClient } from "../../proxy/client.ts";
 import { startProxy } from "../../proxy/start.ts";
 import { stopProxy } from "../../proxy/stop.ts";
@@ -53,9 +54,16 @@ Deno.test("start: it resolves when the process tells so; that one has its own se
     assert.equal(Deno.readTextFileSync(logFile), "said\ncomplained\n");
     for (const fd of [1, 2]) assert.equal(Deno.readLinkSync(`/proc/${pid}/fd/${fd}`), logFile);
     const client = new ProxyClient({ runDir, clock: systemClock });
-    // Nobody listens, so it is none that could be asked to stop.
-    assert.equal(await stopProxy(client, { clock: systemClock }), undefined);
-    Deno.kill(pid, "SIGKILL");
+    assert.equal(
+      await stopProxy(client, { clock: systemClock }),
+      pid,
+      "nobody listens, but it holds the lock",
+    );
+    assert.equal(
+      await stopProxy(client, { clock: systemClock }),
+      undefined,
+      "it is gone, its lock file is not",
+    );
   });
 });
 
@@ -123,5 +131,25 @@ Deno.test("stop: a proxy that does not answer is killed after a while, and only 
     const client = new ProxyClient({ runDir, clock });
     assert.equal(await stopProxy(client, { clock }), pid);
     assert.equal(await client.show(), undefined);
+    assert.deepEqual(
+      [...Deno.readDirSync(runDir)].map(({ name }) => name).filter((name) => name.startsWith("proxy.")),
+      ["proxy.lock"],
+    );
+  });
+});
+
+Deno.test("stop: it looks at the lock and never takes it, so that a second stop kills no bystander", async () => {
+  await inDirectory(async (runDir) => {
+    const lock = `${runDir}/proxy.lock`;
+    Deno.writeTextFileSync(lock, "4194000\n");
+    const client = new ProxyClient({ runDir, clock: systemClock });
+    assert.equal(await stopProxy(client, { clock: systemClock }), undefined);
+    assert.equal(isHeld(lock), false);
+    assert.equal(Deno.readTextFileSync(lock), "4194000\n", "nobody's number is written over it");
+    const held = tryLock(lock)!;
+    assert.equal(isHeld(lock), true, "this process's own counts, too");
+    held.release();
+    assert.equal(isHeld(lock), false);
+    assert.equal(isHeld(`${runDir}/none`), false);
   });
 });
