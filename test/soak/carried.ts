@@ -1,14 +1,15 @@
 /** All that came of the traffic of a soak. */
 import type { FlowNews } from "./flow.ts";
 import { endOf, type Flow, flowOf, pingsOf, type Told } from "./flows.ts";
+import type { Loss } from "./windows.ts";
 
 /** Sums of all flows. Times are milliseconds since 1970. */
 export interface Carried {
   /** Datagrams and pings that were sent. */
   readonly datagrams: number;
   readonly pings: number;
-  /** When each datagram and ping was sent that was not answered. */
-  readonly lost: readonly number[];
+  /** Each datagram and ping that was not answered. */
+  readonly lost: readonly Loss[];
   readonly late: number;
   readonly duplicates: number;
   readonly damaged: number;
@@ -34,7 +35,7 @@ export function carried(
   return {
     datagrams: sum(({ sent }) => sent),
     pings: pings.reduce((many, { sent }) => many + sent, 0),
-    lost: all.flatMap(({ lost }) => lost),
+    lost: all.flatMap(({ lost, ends }) => lost.map((at) => ({ at, ends }))),
     late: sum(({ late }) => late),
     duplicates: all.reduce((many, { duplicates }) => many + duplicates, 0),
     damaged: sum(({ damaged }) => damaged),

@@ -125,12 +125,15 @@ Deno.test("what flows and pings tell is summed up", () => {
   const sums = carried({
     servers: [],
     flows: [told([second(1), more].map((one) => JSON.stringify(one)), { ended: BEGUN + 2000 })],
-    pings: [{ ...pings([1, 4], { sent: 4 }), ended: BEGUN + 500 }],
+    pings: [{ ...pings([1, 4], { sent: 4 }), ends: [1, 3], ended: BEGUN + 500 }],
   });
   assert.deepEqual(sums, {
     datagrams: 200,
     pings: 4,
-    lost: [...lost, BEGUN + 200, BEGUN + 300],
+    lost: [
+      ...lost.map((at) => ({ at, ends: [1, 2] })),
+      ...[200, 300].map((ms) => ({ at: BEGUN + ms, ends: [1, 3] })),
+    ],
     late: 0,
     duplicates: 0,
     damaged: 0,

@@ -34,14 +34,19 @@ export function report(found: Figures, broken: readonly string[]): void {
 }
 
 function causes({ windows, losses }: Figures): string {
-  const rows = [...Map.groupBy(windows, ({ cause }) => cause)].map(([cause, times]) => [
+  const explained = [...Map.groupBy(windows, ({ cause }) => cause)].map(([cause, times]) => [
     cause,
     String(times.length),
-    String(losses.byCause[cause] ?? losses.unexplained[cause] ?? 0),
-    times[0]!.lossy ? `${Math.round(losses.longest[cause] ?? 0)} ms` : "none allowed",
+    String(losses.byCause[cause] ?? 0),
+    times[0]!.outage > 0 ? `${Math.round(losses.longest[cause] ?? 0)} ms` : "none allowed",
   ]);
-  const quiet = ["nothing", "-", String(losses.unexplained["nothing"] ?? 0), "none allowed"];
-  return table(["CAUSE", "TIMES", "PACKETS LOST", "LONGEST"], [...rows, quiet]);
+  const others = Object.entries({ nothing: 0, ...losses.unexplained }).map(([cause, count]) => [
+    cause,
+    "-",
+    String(count),
+    "none allowed",
+  ]);
+  return table(["CAUSE", "TIMES", "PACKETS LOST", "LONGEST"], [...explained, ...others]);
 }
 
 function processes({ growths }: Figures): string {

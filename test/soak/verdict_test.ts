@@ -68,7 +68,7 @@ Deno.test("each invariant is told by itself when it is broken", async (t) => {
 });
 
 Deno.test("a request without an answer is explained only by the end of the process that was asked", () => {
-  const window = { cause: "proxy killed", host: 3, from: 5, to: 10, lossy: true, silent: ["proxy 3"] };
+  const window = { cause: "proxy killed", host: 3, from: 5, to: 10, outage: 3000, silent: ["proxy 3"] };
   assert.deepEqual(unexplained([silence], [window]), []);
   assert.deepEqual(unexplained([silence], [{ ...window, silent: ["proxy 2"] }]), [silence]);
   assert.deepEqual(unexplained([silence], [{ ...window, from: 1000, to: 2000 }]), [silence]);
