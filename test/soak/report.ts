@@ -25,7 +25,9 @@ export function report(found: Figures, broken: readonly string[]): void {
   );
   print(causes(found));
   print("");
-  print(processes(found));
+  print(
+    found.growths.length > 0 ? processes(found) : "no process lived for ten minutes: no leak can be told",
+  );
   print("");
   for (const counters of found.counters) print(`counted: ${drops(counters)}`);
   print("");
