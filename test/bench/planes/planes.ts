@@ -11,8 +11,9 @@ import { openvpn } from "./openvpn.ts";
 import { Pair } from "./pair.ts";
 import { bare, type Plane, reachable } from "./plane.ts";
 import { report } from "./report.ts";
-import { quick, type Round, round, type Standing, thorough } from "./round.ts";
+import { quick, round, type Standing, thorough } from "./round.ts";
 import { stopTime } from "./stop.ts";
+import { Tally } from "./tally.ts";
 import { wireguardGo } from "./wireguard.ts";
 
 const ROUNDS = 3;
@@ -37,12 +38,12 @@ export interface Planes {
   readonly rounds: Rounds;
   /** Milliseconds. */
   readonly stops: readonly number[];
-  /** Planes that are missing, and why. */
+  /** What has no figures, and why. */
   readonly missing: Readonly<Record<string, string>>;
 }
 
 /**
- * Measures and prints. A plane that cannot be made, or fails, is told of and left out. Ctrl-C ends the program, and
+ * Measures and prints. A plane that cannot be made, or fails in any round, is told of and left out. Ctrl-C ends the program, and
  * leaves nothing behind.
  */
 export async function measurePlanes({ isQuick }: { isQuick: boolean }): Promise<Planes> {
@@ -65,31 +66,29 @@ export async function measurePlanes({ isQuick }: { isQuick: boolean }): Promise<
 async function measure(
   { isQuick, directory, pairs }: { isQuick: boolean; directory: string; pairs: Pair[] },
 ): Promise<Planes> {
-  const missing: Record<string, string> = {};
+  const tally = new Tally(progress);
   const program = await compile(directory);
-  const standing = await stand(pairs, missing);
+  const standing = await stand(pairs, tally);
   const udp = standing.find(({ plane }) => plane.name === "udp");
   const effort = isQuick ? quick : thorough;
-  const rounds: Record<string, Round[]> = {};
-  const stops: number[] = [];
   for (let i = 1; i <= (isQuick ? 1 : ROUNDS); i++) {
-    for (const one of standing.filter(({ plane }) => !(plane.name in missing))) {
-      progress(`round ${i}: ${one.plane.name}`);
-      await told(one.plane.name, missing, async () => {
-        (rounds[one.plane.name] ??= []).push(await round(one, { effort, program }));
-      });
+    for (const one of standing) {
+      const { name } = one.plane;
+      if (tally.isWhole(name)) progress(`round ${i}: ${name}`);
+      await tally.round(name, () => round(one, { effort, program }));
     }
-    if (udp) await told("stop in a flood", missing, async () => stops.push(await stopTime(udp, program)));
+    if (udp) await tally.stop(udp.plane.name, () => stopTime(udp, program));
   }
+  const { rounds, stops, missing } = tally;
   report({ rounds, goals: goals(rounds, stops), notes: notes(standing, missing) });
   return { rounds, stops, missing };
 }
 
-async function stand(pairs: Pair[], missing: Record<string, string>): Promise<Standing[]> {
+async function stand(pairs: Pair[], tally: Tally): Promise<Standing[]> {
   const standing: Standing[] = [];
   for (const plane of planes) {
     progress(`making ${plane.name}`);
-    await told(plane.name, missing, async () => {
+    await tally.make(plane.name, async () => {
       const pair = await Pair.create(`flan-b${Deno.pid}-${planes.indexOf(plane)}`);
       pairs.push(pair);
       const address = await plane.make(pair);
@@ -98,20 +97,6 @@ async function stand(pairs: Pair[], missing: Record<string, string>): Promise<St
     });
   }
   return standing;
-}
-
-/** Does `work`; what it fails for stands in `missing`. */
-async function told(
-  name: string,
-  missing: Record<string, string>,
-  work: () => Promise<unknown>,
-): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    missing[name] = error instanceof Error ? error.message : String(error);
-    progress(`${name} fails: ${missing[name]}`);
-  }
 }
 
 function notes(standing: readonly Standing[], missing: Readonly<Record<string, string>>): string[] {
