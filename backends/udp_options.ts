@@ -1,4 +1,5 @@
 /** The options of the udp backend: flannel's `Port`, and flan's own. */
+import { MAX_QUEUES } from "../kernel/state.ts";
 import { OptionReader, type RawOptions } from "./options.ts";
 
 export interface UdpOptions {
@@ -12,9 +13,6 @@ export interface UdpOptions {
 
 /** flannel's default. */
 const DEFAULT_PORT = 8285;
-
-/** FLAN_MAX_QUEUES of ffi/proxy/flan_proxy.h. */
-const MAX_QUEUES = 16;
 
 const known = ["port", "checksource", "queues"];
 

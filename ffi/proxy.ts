@@ -1,5 +1,5 @@
 /** The data plane of the udp backend: the C library `ffi/proxy/`, its descriptors, and the thread that it runs on. */
-import type { Proxy } from "../kernel/state.ts";
+import type { ProxySettings, ProxyWay } from "../kernel/state.ts";
 import { KernelError } from "../net/errors.ts";
 import { errnoName, errnoText } from "./errno.ts";
 import { closeFd, linkIndex } from "./libc.ts";
@@ -7,9 +7,6 @@ import { library } from "./open.ts";
 import { encodeOptions, encodeQueues, encodeRoutes, encodeSettings } from "./proxy_structs.ts";
 import { type Descriptors, openDescriptors } from "./proxy_descriptors.ts";
 import { proxySymbols } from "./symbols/proxy.ts";
-
-export type ProxySettings = Omit<Proxy, "kind" | "carrying">;
-type Way = readonly [destination: string, remote: string, port: number];
 
 const file = `proxy/build/${Deno.build.arch}/libflan_proxy.so`;
 
@@ -48,7 +45,7 @@ export interface DataPlaneOptions {
  */
 export function openProxy(
   settings: ProxySettings,
-  routes: readonly Way[],
+  routes: readonly ProxyWay[],
   { features: wanted = proxyFeatures }: DataPlaneOptions = {},
 ): OpenProxy {
   const { flan_proxy_open } = proxyLibrary();
@@ -103,7 +100,7 @@ export class OpenProxy {
     { settings, descriptors, routes }: {
       settings: ProxySettings;
       descriptors: Descriptors;
-      routes: readonly Way[];
+      routes: readonly ProxyWay[];
     },
   ) {
     const lib = proxyLibrary();
@@ -128,7 +125,7 @@ export class OpenProxy {
   }
 
   /** Removes, then puts. Where it throws, nothing has changed. */
-  change(put: readonly Way[], remove: readonly string[]): void {
+  change(put: readonly ProxyWay[], remove: readonly string[]): void {
     const gone = encodeRoutes(remove.map((destination) => [destination, "0.0.0.0", 0]));
     const result = proxyLibrary().flan_proxy_change_routes(
       this.#open(),

@@ -150,6 +150,12 @@ export interface Proxy {
   readonly carrying: boolean;
 }
 
+/** What a proxy is told to be. */
+export type ProxySettings = Omit<Proxy, "kind" | "carrying">;
+
+/** FLAN_MAX_QUEUES in `ffi/proxy/flan_proxy.h`. */
+export const MAX_QUEUES = 16;
+
 export interface ProxyRoute {
   readonly kind: "proxy-route";
   /** The TUN link of the proxy that has it. */
@@ -159,6 +165,9 @@ export interface ProxyRoute {
   readonly remote: string;
   readonly port: number;
 }
+
+/** A route as a proxy takes it: the destination, and address and UDP port of the host that owns it. */
+export type ProxyWay = readonly [destination: string, remote: string, port: number];
 
 export type KernelObject =
   | Link
@@ -238,6 +247,7 @@ export function describe(object: KernelObject): string {
     case "sysctl":
       return `sysctl ${object.name}=${object.value}`;
     case "proxy":
+      if (object.address === "") return "idle UDP proxy";
       return `proxy of ${object.link} at ${object.address}:${object.port}`;
     case "proxy-route":
       return `proxy route ${object.destination} to ${object.remote}:${object.port}`;

@@ -8,8 +8,8 @@ const settings = v.object({
   port: v.number(),
   subnet: v.string(),
   source: v.string(),
-  checkSource: v.boolean(),
-  queues: v.number(),
+  checkSource: v.optional(v.boolean(), true),
+  queues: v.optional(v.number(), 1),
 });
 
 /** Ten thousand of them are nothing special: by hand rather than by schema. */
@@ -19,42 +19,44 @@ const way = v.custom<readonly [string, string, number]>((value) =>
 );
 
 export const shown = v.object({
-  pid: v.number(),
-  version: v.string(),
-  generation: v.number(),
+  pid: v.optional(v.number(), 0),
+  version: v.optional(v.string(), ""),
+  generation: v.optional(v.number(), 0),
   proxy: v.nullable(settings),
   carrying: v.boolean(),
-  failure: v.nullable(v.string()),
-  features: v.array(v.string()),
+  failure: v.optional(v.nullable(v.string()), null),
+  features: v.optional(v.array(v.string()), []),
   routes: v.array(way),
 });
 
 export const configured = v.object({
   generation: v.number(),
-  carrying: v.boolean(),
+  carrying: v.optional(v.boolean(), false),
   failure: v.nullable(v.object({
     message: v.string(),
-    errno: v.string(),
+    errno: v.optional(v.string(), ""),
   })),
 });
 
 export const changed = v.object({
   generation: v.number(),
-  routes: v.number(),
+  routes: v.optional(v.number(), 0),
   refused: v.optional(v.string()),
 });
 
 export const counted = v.object({
-  generation: v.number(),
-  since: v.string(),
+  since: v.optional(v.string(), ""),
   counters: v.record(v.string(), v.number()),
-  features: v.array(v.string()),
+  features: v.optional(v.array(v.string()), []),
+  // One that does not say whether it carries anything is an older one, and most of them do.
+  carrying: v.optional(v.boolean(), true),
+  failure: v.optional(v.nullable(v.string()), null),
 });
 
 export const followed = v.object({
   generation: v.number(),
-  carrying: v.boolean(),
-  link: v.nullable(v.string()),
+  carrying: v.optional(v.boolean(), true),
+  link: v.optional(v.nullable(v.string()), null),
 });
 
 export const stopped = v.object({ pid: v.number(), stopped: v.boolean() });

@@ -1,48 +1,45 @@
 /**
  * What is said over the proxy's control socket, `proxy.sock` in the run directory: one request a connection, one line of
- * JSON each way. Fields are only added.
+ * JSON each way. Fields are only added: what is not known is ignored, so that versions can be mixed.
  */
-import type { Proxy } from "../kernel/state.ts";
+import { MAX_QUEUES, type ProxySettings, type ProxyWay } from "../kernel/state.ts";
 import { invalid } from "../net/errors.ts";
 import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import { check, v } from "../net/schema.ts";
 import { quoted } from "../net/text.ts";
 
 /** What a proxy is told to be. */
-export type Settings = Omit<Proxy, "kind" | "carrying">;
+export type Settings = ProxySettings;
 
-/** A route: the destination, and address and UDP port of the host that owns it. */
-export type Way = readonly [destination: string, remote: string, port: number];
+export type Way = ProxyWay;
 
 /** A request with a million routes has some 45 MB. */
 export const MAX_REQUEST = 64 << 20;
 /** FLAN_MAX_ROUTES in `ffi/proxy/flan_proxy.h`. */
 export const MAX_ROUTES = 1 << 20;
-/** FLAN_MAX_QUEUES in `ffi/proxy/flan_proxy.h`. */
-const MAX_QUEUES = 16;
 
-const settings = v.strictObject({
+const settings = v.object({
   // IFNAMSIZ is 16 with the NUL that ends it; the kernel takes no slash and no space (dev_valid_name).
   link: v.pipe(v.string(), v.regex(/^[^\s/:]{1,15}$/)),
   address: v.string(),
   port: integer(1, 65535),
   subnet: v.string(),
   source: v.string(),
-  checkSource: v.boolean(),
-  queues: integer(1, MAX_QUEUES),
+  checkSource: v.optional(v.boolean(), true),
+  queues: v.optional(integer(1, MAX_QUEUES), 1),
 });
 
 const routes = v.optional(v.pipe(v.array(v.unknown()), v.maxLength(MAX_ROUTES)), []);
 const name = v.pipe(v.string(), v.maxLength(64));
 
 const request = v.variant("op", [
-  v.strictObject({ op: v.literal("show") }),
-  v.strictObject({ op: v.literal("configure"), proxy: settings }),
+  v.object({ op: v.literal("show") }),
+  v.object({ op: v.literal("configure"), proxy: settings }),
   // With a link: only where the proxy is that link's.
-  v.strictObject({ op: v.literal("change"), link: v.optional(name), put: routes, remove: routes }),
-  v.strictObject({ op: v.literal("counters") }),
-  v.strictObject({ op: v.literal("follow"), generation: v.number() }),
-  v.strictObject({ op: v.literal("stop"), link: v.optional(name) }),
+  v.object({ op: v.literal("change"), link: v.optional(name), put: routes, remove: routes }),
+  v.object({ op: v.literal("counters") }),
+  v.object({ op: v.literal("follow"), generation: v.number() }),
+  v.object({ op: v.literal("stop"), link: v.optional(name) }),
 ]);
 
 export type Request = v.InferOutput<typeof request>;
@@ -64,7 +61,7 @@ function checkSettings({ address, source, subnet }: Settings): void {
 
 /** A route as it came. Throws `invalid`. */
 export function parseWay(value: unknown): Way {
-  if (!Array.isArray(value) || value.length !== 3) {
+  if (!Array.isArray(value) || value.length < 3) {
     throw badRoute(value, "destination, address and port are needed");
   }
   const [destination, remote, port] = value as unknown[];
@@ -73,7 +70,7 @@ export function parseWay(value: unknown): Way {
   if (!Number.isInteger(port) || Number(port) < 1 || Number(port) > 65535) {
     throw badRoute(value, "the port must be 1 to 65535");
   }
-  return value as unknown as Way;
+  return [destination as string, remote as string, port as number];
 }
 
 /** A destination as it came: an IPv4 prefix without host bits. Throws `invalid`. */

@@ -93,6 +93,8 @@ export class ProxyServer {
       generation: this.#generation,
       since: new Date(this.#since).toISOString(),
       counters: sum(this.#counted, this.#carrier?.counters() ?? {}),
+      carrying: this.#carrier?.serves() ?? false,
+      failure: this.#failure?.message ?? null,
       features: this.#carrier?.features() ?? [],
     };
   }

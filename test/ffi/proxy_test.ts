@@ -2,15 +2,10 @@
 import assert from "node:assert/strict";
 import { errnoNumber } from "../../ffi/errno.ts";
 import { closeFd, readable, recvfrom, sendto } from "../../ffi/libc.ts";
-import {
-  counterNames,
-  type OpenProxy,
-  openProxy,
-  type ProxySettings,
-  requireProxyLibrary,
-} from "../../ffi/proxy.ts";
+import { counterNames, type OpenProxy, openProxy, requireProxyLibrary } from "../../ffi/proxy.ts";
 import { openRawSocket, openUdpSocket } from "../../ffi/udp_socket.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import type { ProxySettings } from "../../kernel/state.ts";
 import { KernelError } from "../../net/errors.ts";
 import { ip, run, withSystem } from "./system.ts";
 

@@ -10,7 +10,7 @@ const hostile: readonly (readonly [what: string, line: string, answer: RegExp | 
   ["null", "null\n", /Cannot use the request/],
   ["an unknown operation", '{"op":"format"}\n', /Cannot use the request/],
   ["an operation of the prototype", '{"op":"__proto__"}\n', /Cannot use the request/],
-  ["a field too many", '{"op":"show","more":1}\n', /more/],
+  ["more link than there is room for", `{"op":"stop","link":"${"x".repeat(65)}"}\n`, /link/],
   ["settings without a port", '{"op":"configure","proxy":{"link":"flan0"}}\n', /missing/],
   ["a link that is a path", configure({ link: "../../x" }), /link/],
   ["a link with a space", configure({ link: "a b" }), /link/],
