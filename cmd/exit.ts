@@ -46,9 +46,11 @@ export function exitCode(error: unknown): number {
 export function explain(error: unknown): string {
   if (error instanceof FlanError) {
     const hint = error.hint === undefined ? "" : `\nhint: ${printable(error.hint, 400)}`;
-    const errno = error instanceof KernelError && !error.message.includes(error.errno)
-      ? ` (${error.errno})`
-      : "";
+    // A time limit of flan's own is no system call's.
+    const errno =
+      error instanceof KernelError && error.code !== "timeout" && !error.message.includes(error.errno)
+        ? ` (${error.errno})`
+        : "";
     return `flan: ${printable(error.message, 2000)}${errno}${hint}`;
   }
   if (error instanceof Deno.errors.BrokenPipe) return "";

@@ -62,7 +62,7 @@ export class FlanError extends Error {
 /** A request that the kernel refused, with the errno name (`ENETDOWN`) that it gave. */
 export class KernelError extends FlanError {
   override readonly name = "KernelError";
-  /** The errno name, such as `EEXIST`. */
+  /** The errno name, such as `EEXIST`; "" where no system call failed. */
   readonly errno: string;
 
   /** `code` is needed only where the errno does not say it: a feature the kernel lacks is `unsupported`. */

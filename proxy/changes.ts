@@ -2,15 +2,14 @@
 import { isMute, isRefusal } from "../control/ask.ts";
 import type { Change, Failure } from "../kernel/kernel.ts";
 import { describe, type Proxy, type ProxyRoute } from "../kernel/state.ts";
-import { type ErrorCode, FlanError, KernelError, messageOf } from "../net/errors.ts";
+import { FlanError, KernelError } from "../net/errors.ts";
 import type { Configured } from "./answers.ts";
 import type { ProxyClient } from "./client.ts";
-import { settingsOf, wayOf } from "./objects.ts";
-import type { Settings, Way } from "./protocol.ts";
+import { asKernelError } from "./failures.ts";
+import { settingsOf } from "./objects.ts";
+import type { Settings } from "./protocol.ts";
+import { batchFrom, changeRoutes } from "./route_changes.ts";
 import { isNotUnderstood } from "./stop.ts";
-
-/** A request with so many routes is read and carried out in some milliseconds. */
-const BATCH = 16_384;
 
 export interface ChangesInit {
   readonly client: ProxyClient;
@@ -40,7 +39,7 @@ export class ProxyChanges {
     for (let at = 0; at < changes.length;) {
       const change = changes[at]!;
       if (change.object.kind === "proxy") {
-        failures.push(...await this.#attempt([change], () => this.#one(change.verb, change.object as Proxy)));
+        failures.push(...await this.#attempt(change, () => this.#one(change.verb, change.object as Proxy)));
         at++;
       } else {
         const batch = batchFrom(changes, at);
@@ -110,67 +109,16 @@ export class ProxyChanges {
     const broken = this.#broken.get(link);
     // One sentence says it for all of them.
     if (broken !== undefined) return batch.map((change) => ({ change, error: broken }));
-    return await this.#attempt(batch, () => this.#routes(link, batch));
+    return await changeRoutes(batch, this.#init);
   }
 
-  async #routes(link: string, batch: readonly Change[]): Promise<void> {
-    const put: Way[] = [];
-    const remove: string[] = [];
-    for (const { verb, object } of batch as readonly { verb: Change["verb"]; object: ProxyRoute }[]) {
-      if (verb === "delete") remove.push(object.destination);
-      else put.push(wayOf(object));
-    }
-    const answer = await this.#init.client.change({ link, put, remove });
-    if (answer !== undefined) this.#init.did(answer.generation, link);
-    // A route is gone with its proxy.
-    if (put.length === 0) return;
-    const why = answer === undefined ? "none runs" : answer.refused;
-    if (why !== undefined) {
-      throw new KernelError(`Cannot give routes to the UDP proxy of ${link}: ${why} (ENOTCONN)`, "ENOTCONN", {
-        op: "proxy.change",
-      });
-    }
-  }
-
-  /** Runs `work`; what it throws is the failure of all of these. */
-  async #attempt(changes: readonly Change[], work: () => Promise<void>): Promise<readonly Failure[]> {
+  /** Runs `work`; what it throws is the failure of the change. */
+  async #attempt(change: Change, work: () => Promise<void>): Promise<readonly Failure[]> {
     try {
       await work();
       return [];
     } catch (error) {
-      const { verb, object } = changes[0]!;
-      const failure = asKernelError(`Cannot ${verb} ${describe(object)}`, error);
-      return changes.map((change) => ({ change, error: failure }));
+      return [{ change, error: asKernelError(`Cannot ${change.verb} ${describe(change.object)}`, error) }];
     }
   }
 }
-
-/** The routes from `at` on that one request takes, which removes before it puts. */
-function batchFrom(changes: readonly Change[], at: number): readonly Change[] {
-  const { link } = changes[at]!.object as ProxyRoute;
-  const put = new Set<string>();
-  let end = at;
-  for (; end < changes.length && end - at < BATCH; end++) {
-    const { verb, object } = changes[end]!;
-    if (object.kind !== "proxy-route" || object.link !== link) break;
-    if (verb !== "delete") put.add(object.destination);
-    else if (put.has(object.destination)) break;
-  }
-  return changes.slice(at, end);
-}
-
-/** Throws what is no error of the work, but a defect. */
-function asKernelError(what: string, error: unknown): KernelError {
-  if (error instanceof KernelError && error.message.startsWith("Cannot ")) return error;
-  if (!(error instanceof FlanError)) throw error;
-  const errno = error instanceof KernelError ? error.errno : errnos[error.code] ?? "ECONNRESET";
-  const { code, hint, op } = error;
-  return new KernelError(`${what}: ${messageOf(error)} (${errno})`, errno, { op, code, hint });
-}
-
-/** What comes nearest to an error that is no system call's. */
-const errnos: Partial<Record<ErrorCode, string>> = {
-  "timeout": "ETIMEDOUT",
-  "unsupported": "ELIBACC",
-  "not-permitted": "EPERM",
-};

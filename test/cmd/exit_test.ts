@@ -51,6 +51,10 @@ Deno.test("the kernel's error name is said once", () => {
   );
   const named = new KernelError("Cannot add route: File exists (EEXIST)", "EEXIST", { op: "test" });
   assert.equal(explain(named), "flan: Cannot add route: File exists (EEXIST)");
+  const none = new KernelError("Cannot stop it", "", { op: "test", code: "failed" });
+  assert.equal(explain(none), "flan: Cannot stop it", "where there is none, none is made up");
+  const late = new KernelError("It does not answer", "ETIMEDOUT", { op: "test", code: "timeout" });
+  assert.equal(explain(late), "flan: It does not answer");
 });
 
 Deno.test("what others wrote into an error cannot reach the terminal, and is cut", () => {

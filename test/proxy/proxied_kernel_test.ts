@@ -239,14 +239,44 @@ test("a process that does not start says why, with its hint and code", async (se
   const { message, code, hint } = failure!.error;
   assert.equal(
     message,
-    "Cannot start the UDP proxy at 192.0.2.1:8285: Cannot open library libflan_proxy (tried x): no such file (ELIBACC)",
+    "Cannot start the UDP proxy at 192.0.2.1:8285: Cannot open library libflan_proxy (tried x): no such file",
   );
   assert.deepEqual([code, hint], ["unsupported", "deno task build"]);
 });
 
+test("bad routes fail alone, each by its own name, and all others are there", async (setup) => {
+  const bad = [7, 900].map((n) => ({ ...route(n), remote: "255.255.255.255" }));
+  const good = Array.from({ length: 1000 }, (_, i) => route(i)).filter((one) =>
+    bad.every((other) => other.destination !== one.destination)
+  );
+  const all = [...good.slice(0, 500), bad[0]!, ...good.slice(500), bad[1]!];
+  const failures = await setup.kernel.apply([add(wanted), ...all.map(add)]);
+  assert.deepEqual(failures.map(({ change }) => change.object), bad);
+  for (const [i, { error }] of failures.entries()) {
+    assert.match(
+      error.message,
+      new RegExp(`^Cannot add proxy route ${bad[i]!.destination} to 255.* refused: `),
+    );
+    assert.equal(error.errno, "");
+  }
+  assert.equal(setup.proxy.plane.last.ways.size, good.length);
+  assert.ok(setup.proxy.asked.length < 60, `${setup.proxy.asked.length} requests`);
+});
+
+test("where every route is refused that takes no endless requests, and each has its own failure", async (setup) => {
+  const bad = Array.from({ length: 5000 }, (_, i) => ({ ...route(i), remote: "0.0.0.0" }));
+  const failures = await setup.kernel.apply([add(wanted), ...bad.map(add)]);
+  assert.deepEqual(failures.map(({ change }) => change.object), bad);
+  assert.equal(new Set(failures.map(({ error }) => error.message.split(" refused: ")[0])).size, bad.length);
+  assert.ok(setup.proxy.asked.length < 300, `${setup.proxy.asked.length} requests`);
+});
+
 test("routes for a proxy that does not run fail, and none is started for them", async (setup) => {
   const failures = await setup.kernel.apply([add(route(1)), remove(route(2))]);
-  assert.deepEqual(failures.map(({ error }) => error.errno), ["ENOTCONN", "ENOTCONN"]);
+  assert.deepEqual(failures.map(({ error }) => [error.errno, error.message]), [
+    ["", "Cannot change the routes of the UDP proxy of flan0: none runs"],
+    ["", "Cannot change the routes of the UDP proxy of flan0: none runs"],
+  ]);
   assert.equal(setup.spawned, 0);
 });
 
