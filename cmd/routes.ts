@@ -1,14 +1,14 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
 import { endOf } from "../agent/status.ts";
 import { type AnyCommand, newGroup, type Runner } from "./cli.ts";
-import { describe } from "../kernel/state.ts";
+import { describe, keyOf } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
 import { toCommands } from "../kernel/commands.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
 import { epochSeconds, remaining } from "./lease_end.ts";
-import { observe } from "./observe.ts";
+import { observe, type Observed } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
 import { type Column, print, printJson, printList } from "./output.ts";
@@ -45,12 +45,7 @@ export function command(run: Runner): AnyCommand {
 async function listRoutes({ context, format, header }: Call): Promise<number> {
   const observation = await observe(context);
   if (format.kind === "commands") {
-    // From nothing to what the kernel should contain. Only a link must be made before it can be set.
-    const wanted = observation.plan.objects.map((object): Change => ({
-      verb: object.kind === "link" ? "add" : "replace",
-      object,
-    }));
-    const commands = toCommands(wanted);
+    const commands = toCommands(wantedBy(observation));
     if (commands.length > 0) print(commands.join("\n"));
     return exit.done;
   }
@@ -93,6 +88,17 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
     },
   }, header);
   return exit.done;
+}
+
+/** From nothing to what the kernel should contain; a proxy is no part of it, and stays where it is as it should be. */
+function wantedBy({ plan, drift }: Observed): Change[] {
+  return plan.objects.flatMap((object): Change[] => {
+    // Only a link must be made before it can be set.
+    if (object.kind === "link") return [{ verb: "add", object }];
+    if (object.kind !== "proxy") return [{ verb: "replace", object }];
+    const state = drift.state.get(keyOf(object));
+    return state === "ok" ? [] : [{ verb: state === "wrong" ? "replace" : "add", object }];
+  });
 }
 
 async function diffRoutes({ context, format }: Call): Promise<number> {

@@ -29,10 +29,11 @@ export function toCommands(changes: readonly Change[]): string[] {
 
 function proxyComment(verb: Verb, object: Proxy | ProxyRoute): string {
   if (object.kind === "proxy") {
+    if (verb === "delete") return "flan proxy stop";
     const { address, link, port } = object;
-    return verb === "delete"
-      ? "flan proxy stop"
-      : `flan proxy run, which then listens at ${address}:${port} for ${link}`;
+    // One that runs is told by flan up, and by no command.
+    const does = verb === "add" ? "starts: flan proxy run" : "mends: the proxy";
+    return `flan up ${does} (UDP ${address}:${port}, device ${link})`;
   }
   const { destination, port, remote } = object;
   return `${verb === "delete" ? "no " : ""}proxy route ${destination} to ${remote}:${port}`;

@@ -83,7 +83,7 @@ Deno.test("commands: a TUN link, its proxy and the way into it, word for word", 
     "ip link set dev flan0 alias 'flan 3f2a'",
     "ip link set dev flan0 up",
     "ip address add 10.5.1.0/32 dev flan0",
-    "# flan proxy run, which then listens at 192.0.2.1:8285 for flan0",
+    "# flan up starts: flan proxy run (UDP 192.0.2.1:8285, device flan0)",
     "# proxy route 10.5.2.0/24 to 192.0.2.2:8285",
     "ip route add 10.5.0.0/16 dev flan0 protocol 113",
   ]);
@@ -101,7 +101,7 @@ Deno.test("commands: a TUN link and its proxy that change, and that go", () => {
     "ip link set dev flan0 alias 'flan 3f2a'",
     "ip link set dev flan0 up",
     "ip address replace 10.5.1.0/32 dev flan0",
-    "# flan proxy run, which then listens at 192.0.2.1:8285 for flan0",
+    "# flan up mends: the proxy (UDP 192.0.2.1:8285, device flan0)",
     "# proxy route 10.5.2.0/24 to 192.0.2.2:8285",
   ]);
   assert.deepEqual(toCommands(objects.toReversed().map((object) => ({ verb: "delete", object }))), [
@@ -116,7 +116,7 @@ Deno.test("commands: a TUN link and its proxy that change, and that go", () => {
 Deno.test("commands: a comment is one line, whatever is in it", () => {
   const hostile = { ...proxy, link: "flan0\nreboot" };
   assert.deepEqual(toCommands([add(hostile)]), [
-    "# flan proxy run, which then listens at 192.0.2.1:8285 for flan0\\u000areboot",
+    "# flan up starts: flan proxy run (UDP 192.0.2.1:8285, device flan0\\u000areboot)",
   ]);
 });
 
