@@ -3,30 +3,21 @@
  * and go and things break. Exits with 1 where something did not hold. Who knows the seed gets the same deeds in the same
  * order again; when they meet which packet is the machine's.
  */
-import { parseArgs } from "node:util";
 import { systemClock } from "../../agent/clock.ts";
 import { Lab } from "../../cmd/demo/lab.ts";
 import { listenForSignals } from "../../cmd/signals.ts";
 import { openStore } from "../../lease/open.ts";
 import { silent } from "../../net/log.ts";
+import { settingsOrExit } from "../bench/usage.ts";
 import { Hosts } from "../lib/hosts.ts";
 import { udp } from "../lib/planes.ts";
 import { Run } from "./run.ts";
 import { report } from "./report.ts";
+import { help, settingsOf } from "./settings.ts";
 import { broken } from "./verdict.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "60" },
-    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 32)) },
-    json: { type: "string" },
-  },
-});
-const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-if (!(minutes > 0) || !Number.isInteger(seed)) {
-  console.error("usage: deno task soak [--minutes N] [--seed N] [--json FILE]");
-  Deno.exit(2);
-}
+const chance = Math.floor(Math.random() * 2 ** 32);
+const { minutes, seed, json } = settingsOrExit(() => settingsOf(Deno.args, chance), help);
 console.error(`soak: ${minutes} minutes, seed ${seed}`);
 const hosts = new Hosts(await Lab.create({ name: `flan-soak-${Deno.pid}`, hosts: 3 }), udp);
 const store = openStore(hosts.lab.store, { clock: systemClock, log: silent });
@@ -47,9 +38,9 @@ async function soak(): Promise<number> {
   const found = await new Run({ hosts, members, store, seed }).last(minutes * 60_000);
   const wrong = broken(found);
   report(found, wrong);
-  if (values.json !== undefined) {
+  if (json !== undefined) {
     const document = { schema: "flan.soak/v1", minutes, seed, broken: wrong, ...found };
-    Deno.writeTextFileSync(values.json, JSON.stringify(document, null, 2));
+    Deno.writeTextFileSync(json, JSON.stringify(document, null, 2));
   }
   return wrong.length === 0 ? 0 : 1;
 }
