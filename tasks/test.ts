@@ -29,7 +29,7 @@ const parts: readonly Part[] = [
   {
     name: "packets",
     within: [],
-    args: test(["test/packets", "test/tasks"], ["--parallel"]),
+    args: test(["test/packets", "test/workers", "test/tasks"], ["--parallel"]),
     beside: "cli",
   },
   {

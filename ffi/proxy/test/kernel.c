@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct kernel kernel = {.offloads = ~0u, .mtu = 1500, .most = ~0u};
+/* One that has run for a while. */
+struct kernel kernel = {.offloads = ~0u, .mtu = 1500, .most = ~0u, .now = 1000000000000u};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;

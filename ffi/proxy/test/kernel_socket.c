@@ -136,6 +136,8 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int fl
             break;
         tell_message("send", message->msg_name, segment_size(message), message->msg_iov, message->msg_iovlen);
     }
+    if (sent > 0)
+        tell("sendmmsg %u of %u", sent, count);
     kernel_unlock();
     return sent > 0 ? (int)sent : refused(error);
 }

@@ -1,0 +1,148 @@
+/**
+ * The C library's workers with a scripted kernel, in a process of their own under sanitizers: what goes in as lines
+ * of a script (ffi/proxy/test/worker_main.c), and what came out of it.
+ */
+import assert from "node:assert/strict";
+import { build } from "../../tasks/build.ts";
+import { type Offload, offloadBytes } from "../packets/library.ts";
+import { withHeaderChecksum } from "../packets/packets.ts";
+
+/** What one call gave to the kernel. */
+export interface Message {
+  /** `send` of many at once, `sendto` of one, or `icmp` by the raw socket. */
+  readonly call: "send" | "sendto" | "icmp";
+  /** Address and port. */
+  readonly to: string;
+  /** As the receiver gets them: one, or as many as the segment size makes of the bytes. */
+  readonly packets: readonly Uint8Array[];
+}
+
+export interface Written {
+  readonly offload: Offload;
+  readonly packet: Uint8Array;
+}
+
+export interface Told {
+  /** All of it, in order; bytes are left out. */
+  readonly events: readonly string[];
+  readonly messages: readonly Message[];
+  readonly writes: readonly Written[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** enum flan_feature. */
+export const features = {
+  tunOffload: 1,
+  tunUso: 2,
+  udpSegment: 4,
+  udpGro: 8,
+  joinTcp: 16,
+  joinUdp: 32,
+  all: 63,
+} as const;
+
+/** Two peers, each with a subnet. */
+export const peers = { first: "192.0.2.2", second: "192.0.2.3" } as const;
+export const way = [
+  "settings 10.244.1.0 10.244.1.0 24 1",
+  `route 10.244.2.0 24 ${peers.first} 8285`,
+  `route 10.244.3.0 24 ${peers.second} 8285`,
+];
+/** Both, opened with all features or with some. */
+export const opened = (mask: number = features.all) => [...way, `open ${mask}`];
+
+const plain: Offload = { flags: 0, type: 0, headers: 0, size: 0, start: 0, offset: 0 };
+
+/** A line with what the TUN hands over. */
+export function frame(packet: Uint8Array, offload: Offload = plain): string {
+  return `frame ${offloadBytes(offload).toHex()}${packet.toHex()}`;
+}
+
+interface Arrival {
+  readonly from?: string;
+  readonly port?: number;
+  /** What UDP_GRO tells; `none` or `other` where it does not. */
+  readonly control?: number | "none" | "other";
+}
+
+/** A line with what comes to the socket: packets one behind the other, in one message. */
+export function datagram(
+  packets: readonly Uint8Array[],
+  { from = peers.first, port = 8285, control }: Arrival = {},
+): string {
+  const told = control ?? (packets.length > 1 ? packets[0]!.length : "none");
+  return `datagram ${from} ${port} ${told} ${packets.map((packet) => packet.toHex()).join("")}`;
+}
+
+/** What a router hands on: the TTL is one less. */
+export function forwarded(packet: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(packet);
+  copy[8]!--;
+  return withHeaderChecksum(copy);
+}
+
+export type Build = "worker" | "worker-threads";
+
+/** Runs a script to its end, and reads what was told. Fails where a sanitizer or the kernel found something. */
+export async function carry(script: readonly string[], variant: Build = "worker"): Promise<Told> {
+  const { path } = await build(variant);
+  const child = new Deno.Command(path, { stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+  const output = child.output();
+  const stdin = child.stdin.getWriter();
+  await stdin.write(new TextEncoder().encode([...script, "counters", ""].join("\n")));
+  await stdin.close();
+  const { code, signal, stdout, stderr } = await output;
+  const error = new TextDecoder().decode(stderr);
+  assert.deepEqual({ code, signal, error }, { code: 0, signal: null, error: "" });
+  return toldBy(new TextDecoder().decode(stdout).split("\n").filter((line) => line !== ""));
+}
+
+function toldBy(lines: readonly string[]): Told {
+  const events: string[] = [];
+  const messages: Message[] = [];
+  const writes: Written[] = [];
+  const counters: Record<string, number> = {};
+  for (const line of lines) {
+    const [what, ...words] = line.split(" ") as [string, ...string[]];
+    const bytes = () => Uint8Array.fromHex(words.at(-1)!);
+    if (what === "write") writes.push(writtenOf(bytes()));
+    else if (what === "counter") counters[words[0]!] = Number(words[1]);
+    else if (what === "send" || what === "sendto" || what === "icmp") {
+      messages.push({
+        call: what,
+        to: `${words[0]}:${words[1]}`,
+        packets: segments(bytes(), Number(words[2])),
+      });
+    }
+    if (what !== "counter") events.push(/[0-9a-f]{32}$/.test(line) ? what : line);
+  }
+  return { events, messages, writes, counters };
+}
+
+/** A message cut as UDP_SEGMENT says. */
+function segments(bytes: Uint8Array, size: number): Uint8Array[] {
+  if (size === 0) return [bytes];
+  const count = Math.ceil(bytes.length / size);
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+}
+
+function writtenOf(bytes: Uint8Array): Written {
+  const view = new DataView(bytes.buffer);
+  const [headers, size, start, offset] = [2, 4, 6, 8].map((at) => view.getUint16(at, true)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    offload: { flags: bytes[0]!, type: bytes[1]!, headers, size, start, offset },
+    packet: bytes.subarray(10),
+  };
+}
+
+/** The packets of calls of one kind, in order, in hex. */
+export function sent(told: Told, call: Message["call"] = "send"): string[] {
+  return hex(told.messages.filter((message) => message.call === call).flatMap(({ packets }) => packets));
+}
+
+export const hex = (packets: readonly Uint8Array[]): string[] => packets.map((packet) => packet.toHex());
