@@ -8,8 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 
-/* Waits until the socket takes more; false where it ends instead. */
-static bool await_room(const struct worker *worker)
+bool messages_await_room(const struct worker *worker)
 {
     struct pollfd entries[2] = {
         {.fd = worker->queue.socket, .events = POLLOUT},
@@ -65,7 +64,7 @@ void messages_send(struct worker *worker)
         if (errno == EINTR)
             continue;
         if (errno == EAGAIN) {
-            if (!await_room(worker))
+            if (!messages_await_room(worker))
                 break;
             continue;
         }

@@ -47,6 +47,9 @@ void messages_add_split(struct worker *worker, struct next_hop hop, const struct
 /* Sends all of them, and waits where the socket is full. */
 void messages_send(struct worker *worker);
 
+/* Waits until the socket takes more; false where it ends instead. */
+bool messages_await_room(const struct worker *worker);
+
 /* Counts one message that was sent. */
 void messages_count(struct worker *worker, uint32_t packets, uint32_t bytes);
 

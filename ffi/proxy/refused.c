@@ -53,11 +53,14 @@ static uint32_t room_to(struct worker *worker, const struct sockaddr_in *to)
     return room->bytes;
 }
 
+/* Waits where the socket is full. False with errno; EAGAIN says that the proxy ends. */
 static bool send_one(struct worker *worker, const struct sockaddr_in *to, const uint8_t *packet, uint32_t length)
 {
-    if (sendto(worker->queue.socket, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to,
-               sizeof *to) < 0)
-        return false;
+    while (sendto(worker->queue.socket, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to,
+                  sizeof *to) < 0) {
+        if (errno != EINTR && (errno != EAGAIN || !messages_await_room(worker)))
+            return false;
+    }
     messages_count(worker, 1, length);
     return true;
 }
