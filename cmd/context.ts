@@ -8,6 +8,7 @@ import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { ReadOptions, Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
+import type { ProxiedInit } from "../proxy/proxied_kernel.ts";
 import type { Flags } from "./cli.ts";
 import { type Loaded, loadSettings } from "./config.ts";
 import { openLog } from "./log.ts";
@@ -41,9 +42,13 @@ export async function withStore<T>(context: Context, work: (store: Store) => Pro
 }
 
 /** Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. */
-export async function withKernel<T>(context: Context, work: (kernel: Kernel) => Promise<T>): Promise<T> {
+export async function withKernel<T>(
+  context: Context,
+  work: (kernel: Kernel) => Promise<T>,
+  seeing: Pick<ProxiedInit, "unseen"> = {},
+): Promise<T> {
   const { openHost } = await import("../agent/wire.ts");
-  const kernel = openHost(proxyPlace(context), { clock: context.clock });
+  const kernel = openHost(proxyPlace(context), { clock: context.clock, ...seeing });
   try {
     return await work(kernel);
   } finally {

@@ -13,9 +13,10 @@ import type { Store } from "../lease/store.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
-import { type Context, withKernel, withStore } from "./context.ts";
+import { type Context, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { requireAgreement, startingConfig } from "./network_settings.ts";
+import { type Looked, withLook } from "./looking.ts";
 import { compare, type Observation } from "./observe.ts";
 import { type Format, print, printJson, valueOf } from "./output.ts";
 
@@ -27,8 +28,8 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
     );
   }
   return await withStore(context, (store) =>
-    withKernel(context, async (kernel) => {
-      show(format, await foresee(context, { store, kernel }));
+    withLook(context, async (looked) => {
+      show(format, await foresee(context, { ...looked, store }));
       return exit.done;
     }));
 }
@@ -45,8 +46,9 @@ export interface Foreseen {
 /** What would be done, from one look at store and kernel. Throws what a join would, but for what this host lacks. */
 export async function foresee(
   { settings, sources }: Pick<Context, "settings" | "sources">,
-  { store, kernel }: { store: Store; kernel: Kernel },
+  { store, ...looked }: Looked & { store: Store },
 ): Promise<Foreseen> {
+  const { kernel } = looked;
   const snapshot = await store.read();
   const there = await kernel.dump({ links: [], sysctls: [] });
   const started = snapshot.config === undefined;
@@ -59,7 +61,7 @@ export async function foresee(
   const { previous } = readHostState(settings.stateDir) ?? {};
   const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });
   const own: Lease = { ...claim, subnet, expires: undefined, revision: 0 };
-  const observed = await compare(kernel, { network, host, stateDir: settings.stateDir, own });
+  const observed = await compare(looked, { network, host, stateDir: settings.stateDir, own });
   const summary = {
     store: store.url,
     startsNetwork: started,

@@ -5,7 +5,6 @@ import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
 import { networkIn, ownerOf } from "../agent/network.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
-import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import { subnetOfKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
@@ -13,7 +12,8 @@ import type { LeaseRecord, Snapshot } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
 import { tellInstead } from "./agent_knows.ts";
-import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
+import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
+import { type Looked, withLook, withoutProxy } from "./looking.ts";
 
 export interface Observation extends StoredNetwork {
   readonly node: string;
@@ -36,14 +36,14 @@ export interface Observed extends Observation {
 export async function observe(context: Context): Promise<Observed> {
   const { settings } = context;
   return await withStore(context, (store) =>
-    withKernel(context, async (kernel) => {
+    withLook(context, async (looked) => {
       // Asked at once, so that what the store holds and whom the agent keeps are of one time.
       const asked = askNetwork(socketOf(settings), context);
       const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
       const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
-      const host = await observeHost(kernel, { ...network, options: settings });
+      const host = await observeHost(looked.kernel, { ...network, options: settings });
       const { stateDir } = settings;
-      const observation = await compare(kernel, { network: { ...network, snapshot }, host, stateDir });
+      const observation = await compare(looked, { network: { ...network, snapshot }, host, stateDir });
       return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
     }));
 }
@@ -66,16 +66,17 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
   return { snapshot: { ...snapshot, records: [...snapshot.records, ...gone] }, gone };
 }
 
-/** Holds the kernel against the plan for `host`. `own` is the lease it would have, where it has none yet. */
+/** Holds what can be seen of the host against the plan for `host`. `own` is the lease it would have, where it has none yet. */
 export async function compare(
-  kernel: Kernel,
+  { kernel, isProxyHidden }: Looked,
   { network, host, stateDir, own }: { network: StoredNetwork; host: Host; stateDir: string; own?: Lease },
 ): Promise<Observation> {
   const { config, backend, device, snapshot } = network;
   const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
   const seen = await kernel.dump({ links: [device], sysctls: [] });
-  const plan = backend.plan(view, { ...host, wanted: askedFor(seen, device) });
+  const whole = backend.plan(view, { ...host, wanted: askedFor(seen, device) });
+  const plan = isProxyHidden() ? withoutProxy(whole) : whole;
   const sysctls = plan.objects.flatMap((object) => object.kind === "sysctl" ? [object.name] : []);
   const actual = sysctls.length === 0 ? seen : await kernel.dump({ links: [device], sysctls });
   const { previous, macs = {} } = readHostState(stateDir) ?? {};

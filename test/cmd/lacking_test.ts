@@ -28,7 +28,7 @@ function contextOf(settings: Partial<Settings>): Context {
 function ground() {
   const store = new MemoryStore({ clock: new FakeClock() });
   const kernel = new FakeKernel(underlayStack(1));
-  return { store, kernel, close() {} };
+  return { store, kernel, isProxyHidden: () => false, close() {} };
 }
 
 for (const feature of ["tun", "proxy"] as const) {
@@ -79,7 +79,11 @@ for (const feature of ["tun", "proxy"] as const) {
     const known = { snapshot, ...networkIn(snapshot, network.store.url) };
     const facts = await observeHost(host.kernel, { ...known, options: host.options });
     const { stateDir } = host.options;
-    const { drift } = await compare(host.kernel, { network: known, host: facts, stateDir });
+    const { drift } = await compare({ kernel: host.kernel, isProxyHidden: () => false }, {
+      network: known,
+      host: facts,
+      stateDir,
+    });
     assert.deepEqual([drift.changes, drift.conflicts], [[], []]);
   });
 }

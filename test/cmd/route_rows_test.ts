@@ -8,12 +8,16 @@ import { keyOf, type Link, type Proxy, type ProxyRoute } from "../../kernel/stat
 import { type TestHost, TestNetwork, udpNetwork, udpPeer } from "../lib/agents.ts";
 
 /** Subnet, way, state and note of each line, as `flan routes` sees this host. */
-async function rows(network: TestNetwork, host: TestHost): Promise<(string | undefined)[][]> {
+async function rows(network: TestNetwork, host: TestHost, hidden = false): Promise<(string | undefined)[][]> {
   const snapshot = await network.store.read();
   const known = { snapshot, ...networkIn(snapshot, network.store.url) };
   const facts = await observeHost(host.kernel, { ...known, options: host.options });
   const { stateDir } = host.options;
-  const observation = await compare(host.kernel, { network: known, host: facts, stateDir });
+  const observation = await compare({ kernel: host.kernel, isProxyHidden: () => hidden }, {
+    network: known,
+    host: facts,
+    stateDir,
+  });
   return rowsOf({ ...observation, expired: new Set() })
     .map(({ subnet, via, dev, kind, state, note }) => [subnet, via, dev, kind, state, note]);
 }
@@ -39,6 +43,18 @@ Deno.test("routes: every udp peer by its address over flan0, and this host itsel
       [second, "192.0.2.3", "flan0", "udp", "ok", undefined],
     ].toSorted(),
   );
+});
+
+Deno.test("routes: a proxy that this user cannot see is not judged, all else is", async () => {
+  await using network = await TestNetwork.start(udpNetwork);
+  const { host, first, second, object } = await stopped(network);
+  host.kernel.stack.delete(object<Proxy>("proxy flan0"));
+  const states = async () =>
+    new Map((await rows(network, host, true)).map(([subnet, , , , state, note]) => [subnet, [state, note]]));
+  const before = await states();
+  assert.deepEqual([before.get(first), before.get(second)], [["ok", undefined], ["ok", undefined]]);
+  host.kernel.stack.delete(object<Link>("link flan0"));
+  assert.deepEqual((await states()).get(first), ["missing", "route"]);
 });
 
 /** Each damage with the state and the note of the first peer, and of the second. */

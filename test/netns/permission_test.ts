@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { LabHost } from "../../cmd/demo/lab.ts";
 import { must, type Outcome } from "../../cmd/demo/shell.ts";
 import { flanCommand } from "../../cmd/self.ts";
-import { type Hosts, hostTest } from "../lib/hosts.ts";
+import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
+import { udp } from "../lib/planes.ts";
 
 const tree = new URL("../..", import.meta.url).pathname;
 /** A user without any privilege: "nobody". */
@@ -125,6 +126,33 @@ hostTest(
       assert.equal(code, 4, stderr);
       assert.match(stderr, /network\.json/);
     });
+  },
+);
+
+hostTest(
+  "without root a udp network is judged as far as it can be seen: not by its proxy",
+  { lab: "unseen", hosts: 2, plane: udp },
+  async (hosts) => {
+    const [{ host }, peer] = await hosts.joinAll() as [Member, Member];
+    Deno.chmodSync(hosts.lab.directory, 0o755);
+    const told = /^flan: The UDP proxy is not judged: Cannot ask the UDP proxy at \S+proxy\.sock: .*\n/;
+    const look = async (...args: string[]) => {
+      const said = await asNobody(hosts, host, args);
+      assert.match(said.stderr, told, args.join(" "));
+      assert.equal(said.stderr.match(/not judged/g)!.length, 1, "it is said once");
+      return said;
+    };
+
+    const routes = await look("routes", "-o", "tsv");
+    assert.equal(routes.code, 0, routes.stderr);
+    assert.match(
+      routes.stdout,
+      new RegExp(`^${peer.subnet}\\t${peer.host.address}\\tflan0\\tudp\\tok\\t`, "m"),
+    );
+    assert.equal((await look("routes", "diff")).code, 0);
+    const dry = await look("up", "--dry-run");
+    assert.equal(dry.code, 0, dry.stderr);
+    assert.match(dry.stdout, /^changes  none$/m);
   },
 );
 
