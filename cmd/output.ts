@@ -61,6 +61,12 @@ export function printJson(name: string, fields: Readonly<Record<string, Json | u
   print(JSON.stringify({ schema: `flan.${name}/v1`, ...fields }, null, 2));
 }
 
+/** A line for a person before the table. In what a program reads it has no place but JSON's fields: it goes to stderr. */
+export function sayBefore(format: Format, line: string): void {
+  if (format.kind === "table") print(line);
+  else if (format.kind !== "json") console.error(`flan: ${line}`);
+}
+
 export interface Column<T> {
   readonly name: string;
   readonly cell: (item: T) => string | number | undefined;

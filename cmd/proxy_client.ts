@@ -1,5 +1,6 @@
 /** This host's UDP proxy, for those who ask it. */
 import { FlanError } from "../net/errors.ts";
+import { printable } from "../net/text.ts";
 import { ProxyClient } from "../proxy/client.ts";
 import type { Context } from "./context.ts";
 import type { SettingKey } from "./settings.ts";
@@ -9,6 +10,14 @@ export const proxySettings: readonly SettingKey[] = ["runDir", "logFormat", "qui
 
 export function proxyOf({ settings, clock }: Context): ProxyClient {
   return new ProxyClient({ runDir: settings.runDir, clock });
+}
+
+/** What a person is told of a proxy that runs in vain, undefined for one that does not. */
+export function carriesNothing(
+  { carrying, failure }: { carrying: boolean; failure: string | null },
+): string | undefined {
+  if (carrying) return undefined;
+  return `carries nothing: ${failure === null ? "it waits for flan up" : printable(failure, 2000)}`;
 }
 
 /** What there is to say where none runs, and somebody asks for what only one could tell. */

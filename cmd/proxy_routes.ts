@@ -4,8 +4,8 @@ import type { Way } from "../proxy/protocol.ts";
 import type { AnyCommand, Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
-import { type Column, printList } from "./output.ts";
-import { noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
+import { type Column, printList, sayBefore } from "./output.ts";
+import { carriesNothing, noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
 
 export function routesCommand(run: Runner): AnyCommand {
   return leaf(
@@ -15,7 +15,7 @@ export function routesCommand(run: Runner): AnyCommand {
       anywhere: true,
       settings: proxySettings,
       formats: ["table", "json", "jsonl", "tsv"],
-      after: "Exits with 3 where no proxy runs.",
+      after: "Exits with 3 where no proxy runs, or one that carries nothing.",
     },
     run,
     showRoutes,
@@ -32,6 +32,8 @@ async function showRoutes({ context, format, header }: Call): Promise<number> {
   const shown = await proxyOf(context).show();
   if (shown === undefined) throw noProxy(context);
   const { pid, version, carrying, failure, proxy } = shown;
+  const vain = carriesNothing(shown);
+  if (vain !== undefined) sayBefore(format, vain);
   printList(format, {
     schema: "proxy-routes",
     items: sorted(shown.routes),
@@ -41,7 +43,7 @@ async function showRoutes({ context, format, header }: Call): Promise<number> {
     empty: "no routes: the proxy was given none",
     extra: { pid, version, carrying, failure, proxy },
   }, header);
-  return exit.done;
+  return vain === undefined ? exit.done : exit.no;
 }
 
 function sorted(ways: readonly Way[]): Way[] {

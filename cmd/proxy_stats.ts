@@ -5,8 +5,8 @@ import { invalid } from "../net/errors.ts";
 import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
-import { type Format, print, printJson, table } from "./output.ts";
-import { noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
+import { type Format, print, printJson, sayBefore, table } from "./output.ts";
+import { carriesNothing, noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
 import { type Counters, ratesOf, shownCounters } from "./proxy_counters.ts";
 import { listenForSignals } from "./signals.ts";
 
@@ -21,7 +21,8 @@ export function statsCommand(run: Runner): AnyCommand {
       settings: proxySettings,
       options: [new Option("--watch", "print rates per second, every second")],
       formats: ["table", "json", "jsonl"],
-      after: "Drops are shown where there are any; JSON has all counters. Exits with 3 where\nno proxy runs.",
+      after:
+        "Drops are shown where there are any; JSON has all counters. Exits with 3 where\nno proxy runs, or one that carries nothing.",
     },
     run,
     ({ context, format, flags }: Call) =>
@@ -32,11 +33,13 @@ export function statsCommand(run: Runner): AnyCommand {
 async function showOnce(context: Context, format: Format): Promise<number> {
   const counted = await proxyOf(context).counters();
   if (counted === undefined) throw noProxy(context);
-  const { since, features, counters } = counted;
-  if (format.kind === "json") printJson("proxy-stats", { since, features, counters });
-  else if (format.kind === "jsonl") print(JSON.stringify({ since, features, counters }));
+  const { since, features, counters, carrying, failure } = counted;
+  const vain = carriesNothing(counted);
+  if (vain !== undefined) sayBefore(format, vain);
+  if (format.kind === "json") printJson("proxy-stats", { since, carrying, failure, features, counters });
+  else if (format.kind === "jsonl") print(JSON.stringify({ since, carrying, failure, features, counters }));
   else print(tableOf(counters, { name: "COUNTER", value: "COUNT" }));
-  return exit.done;
+  return vain === undefined ? exit.done : exit.no;
 }
 
 /** Until it is interrupted, or the proxy is gone. */

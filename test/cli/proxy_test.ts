@@ -128,7 +128,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: `flan proxy run ends at SIGTERM and leaves only its lock, and stats --watch ends with it${reason}`,
+  name:
+    `flan proxy run is said to carry nothing, ends at SIGTERM and leaves only its lock, and stats --watch ends with it${reason}`,
   ignore,
   async fn() {
     using one = host("run");
@@ -139,6 +140,13 @@ Deno.test({
     const lines = watch.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const { rates } = JSON.parse((await lines.read()).value!);
     assert.equal(rates.out_packets, 0);
+    const vain = "carries nothing: it waits for flan up";
+    for (const command of ["routes", "stats"]) {
+      assert.equal((await one.flan(["proxy", command], 3)).stdout.split("\n")[0], vain);
+      assert.equal((await one.flan(["proxy", command, "-o", "jsonl"], 3)).stderr, `flan: ${vain}\n`);
+      const { carrying, failure } = JSON.parse((await one.flan(["proxy", command, "--json"], 3)).stdout);
+      assert.deepEqual([carrying, failure], [false, null]);
+    }
     proxy.kill("SIGTERM");
     assert.equal((await proxy.status).code, 143);
     await log.cancel();
