@@ -1,6 +1,7 @@
 /** Another program has the proxy's port: it keeps it, flan says so, and takes the port when it is free. */
 import assert from "node:assert/strict";
 import type { LabHost } from "../../cmd/demo/lab.ts";
+import { isHeld } from "../../control/lock.ts";
 import { showProxy } from "../lib/ask_proxy.ts";
 import { datagramsFile } from "../lib/datagrams.ts";
 import type { HostProcess } from "../lib/host_process.ts";
@@ -9,6 +10,12 @@ import { namespaceState } from "../lib/namespace_state.ts";
 import { udp } from "../lib/planes.ts";
 
 const TAKEN = /Cannot start the UDP proxy at 192\.0\.2\.1:8285: Address already in use \(EADDRINUSE\)/;
+
+/** The devices that flan has made. */
+async function present(hosts: Hosts, host: LabHost): Promise<{ links: unknown[] }> {
+  const links = await hosts.show(host, "ip", "link show");
+  return { links: links.map((link) => link["ifname"]).filter((name) => String(name).startsWith("flan")) };
+}
 
 async function occupy(hosts: Hosts, host: LabHost): Promise<HostProcess> {
   const program = hosts.start(host, [
@@ -24,7 +31,7 @@ async function occupy(hosts: Hosts, host: LabHost): Promise<HostProcess> {
   return program;
 }
 
-hostTest("up on a port that is taken says who cannot start, and leaves nothing", {
+hostTest("up on a port that is taken says who cannot start and leaves no process; down leaves nothing", {
   lab: "port",
   hosts: 1,
   plane: udp,
@@ -38,6 +45,11 @@ hostTest("up on a port that is taken says who cannot start, and leaves nothing",
 
   assert.equal(code, 1, stderr);
   assert.match(stderr, TAKEN);
+  assert.match(stderr, /^hint: ss -ulpn 'sport = :8285' shows who has it$/m);
+  assert.equal(await showProxy(host), undefined);
+  assert.equal(isHeld(`${host.runDir}/proxy.lock`), false, "what was started in vain has ended");
+  const { links } = await present(hosts, host);
+  assert.deepEqual(links, [udp.device], "the device stays for the next attempt, as vxlan's does");
   assert.equal((await hosts.lab.flan(host, ["down"])).code, 0);
   assert.deepEqual(await namespaceState(host), before);
   await other.end();
