@@ -83,9 +83,17 @@ export function forwarded(packet: Uint8Array): Uint8Array {
 
 export type Build = "worker" | "worker-threads";
 
+const built = new Map<Build, ReturnType<typeof build>>();
+
+function builtOnce(variant: Build): ReturnType<typeof build> {
+  const known = built.get(variant) ?? build(variant);
+  built.set(variant, known);
+  return known;
+}
+
 /** Runs a script to its end, and reads what was told. Fails where a sanitizer or the kernel found something. */
 export async function carry(script: readonly string[], variant: Build = "worker"): Promise<Told> {
-  const { path } = await build(variant);
+  const { path } = await builtOnce(variant);
   const child = new Deno.Command(path, { stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
   const output = child.output();
   const stdin = child.stdin.getWriter();

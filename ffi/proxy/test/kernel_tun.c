@@ -124,7 +124,7 @@ static bool is_ready(const struct pollfd *entry)
     return items->taken < items->count;
 }
 
-/* The second entry is the real one: that the proxy shall stop. */
+/* The second entry is the real one: that the proxy shall stop. EBADF is told as poll does, by POLLNVAL. */
 int __wrap_poll(struct pollfd *entries, nfds_t count, int timeout)
 {
     expect(count == 2 && timeout == -1, "they wait for a descriptor and for the end, and for nothing else");
@@ -141,8 +141,10 @@ int __wrap_poll(struct pollfd *entries, nfds_t count, int timeout)
         kernel_wake();
     }
     kernel_unlock();
+    if (error == EBADF)
+        entries[0].revents = POLLNVAL;
     if (error != 0)
-        return refused(error);
+        return error == EBADF ? 1 : refused(error);
     entries[0].revents = ready ? entries[0].events : 0;
     return __real_poll(entries + 1, 1, ready ? 0 : -1) + ready;
 }

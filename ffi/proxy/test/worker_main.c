@@ -6,7 +6,7 @@
  *   set              sets it up anew
  *   out | in         one round of that direction: round NUMBER
  *   run              carries until nothing is left, and is then stopped from here: ran NUMBER
- *   flood TIMES      carries the same for ever while the routes go to and fro between each port and the next
+ *   flood TIMES      carries the same again and again while each route goes to and fro between two hosts
  *   counters         counter NAME VALUE, for all that are not 0
  */
 #define _GNU_SOURCE
@@ -93,7 +93,7 @@ static uint64_t packets_so_far(void)
     return values[COUNT_in_packets] < values[COUNT_out_packets] ? values[COUNT_in_packets] : values[COUNT_out_packets];
 }
 
-/* At least `times`, and until both directions have carried something between. */
+/* So many changes, or more, until both directions have carried as many packets meanwhile. */
 static void run_in_flood(uint64_t times)
 {
     struct running running = {0};
@@ -118,8 +118,9 @@ static void run_in_flood(uint64_t times)
 
 static void tell_counters(void)
 {
-    uint64_t values[COUNTERS];
-    flan_proxy_counters(proxy, values, COUNTERS);
+    uint64_t values[COUNTERS] = {0};
+    if (proxy != NULL)
+        flan_proxy_counters(proxy, values, COUNTERS);
     for (uint32_t i = 0; i < COUNTERS; i++) {
         if (values[i] != 0)
             tell("counter %s %llu", flan_proxy_counter_name(i), (unsigned long long)values[i]);
