@@ -33,7 +33,14 @@ const fuzzed = {
 
 const scripted = {
   path: "ffi/proxy/test",
-  only: ["kernel.c", "kernel_socket.c", "kernel_tun.c", "worker_main.c", "worker_script.c"],
+  only: [
+    "kernel.c",
+    "kernel_options.c",
+    "kernel_socket.c",
+    "kernel_tun.c",
+    "worker_main.c",
+    "worker_script.c",
+  ],
 };
 
 const strict = ["-std=gnu17", "-pthread", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Iffi/proxy"];

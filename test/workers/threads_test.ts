@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { filler, tcp, udp } from "../packets/packets.ts";
 import {
   type Build,
+  calls,
   carry,
   datagram,
   forwarded,
@@ -19,7 +20,6 @@ const out = Array.from({ length: 200 }, (_, i) => udp(filler(100, i), { ...first
 const back = Array.from({ length: 200 }, (_, i) => udp(filler(100, i), { from: 3000 + i }));
 
 const last = ({ events }: Told) => events.at(-1);
-const calls = ({ events }: Told, what: string) => events.filter((event) => event.startsWith(what));
 
 for (const variant of ["worker", "worker-threads"] as const satisfies readonly Build[]) {
   const under = variant === "worker" ? "address and undefined behaviour" : "thread";

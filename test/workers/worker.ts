@@ -148,9 +148,19 @@ function writtenOf(bytes: Uint8Array): Written {
   };
 }
 
-/** The packets of calls of one kind, in order, in hex. */
-export function sent(told: Told, call: Message["call"] = "send"): string[] {
-  return hex(told.messages.filter((message) => message.call === call).flatMap(({ packets }) => packets));
-}
+/** The packets that went by sendmmsg, in order, in hex. */
+export const sent = (told: Told): string[] =>
+  hex(told.messages.filter(({ call }) => call === "send").flatMap(({ packets }) => packets));
 
 export const hex = (packets: readonly Uint8Array[]): string[] => packets.map((packet) => packet.toHex());
+
+/** What was told of calls that begin so. */
+export const calls = (told: Told, what: string) => told.events.filter((event) => event.startsWith(what));
+
+/** Counters of what was dropped, and of ICMP. */
+export const counted = ({ counters }: Told) =>
+  Object.fromEntries(Object.entries(counters).filter(([name]) => /drop|icmp/.test(name)));
+
+/** The packets that went in either way, in order, in hex. */
+export const inOrder = (told: Told) =>
+  hex(told.messages.filter(({ call }) => call !== "icmp").flatMap(({ packets }) => packets));

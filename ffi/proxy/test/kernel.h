@@ -1,6 +1,6 @@
 /*
  * A kernel that answers as a script says, in the place of the real one: the workers are linked with --wrap for each
- * call in kernel_tun.c and kernel_socket.c. What they ask of it goes to stdout, one line a call, all bytes in hex.
+ * call in kernel_tun.c, kernel_socket.c and kernel_options.c. What they ask of it goes to stdout, one line a call, all bytes in hex.
  */
 #ifndef FLAN_TEST_KERNEL_H
 #define FLAN_TEST_KERNEL_H
