@@ -152,7 +152,7 @@ hostTest(
     assert.equal((await look("routes", "diff")).code, 0);
     const dry = await look("up", "--dry-run");
     assert.equal(dry.code, 0, dry.stderr);
-    assert.match(dry.stdout, /^changes  none$/m);
+    assert.match(dry.stdout, /^changes {2}none$/m);
   },
 );
 
