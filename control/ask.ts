@@ -72,7 +72,9 @@ async function connect(path: string, question: Question): Promise<Deno.Conn | un
     // EAGAIN: so many wait already that no more are let in (unix(7)).
     if (error instanceof Deno.errors.WouldBlock) throw silent(path, question);
     const code = error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed";
-    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, { cause: error, op: NOT_ASKED });
+    // Whoever listened there ends just now.
+    const op = error instanceof Deno.errors.ConnectionReset ? {} : { op: NOT_ASKED };
+    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, { cause: error, ...op });
   }
 }
 

@@ -15,7 +15,10 @@ export interface Service<R> {
   readonly maxRequest: number;
   /** What a line of JSON asks for. Whoever sends what this throws at is hung up on. */
   readonly parse: (line: unknown) => R;
-  /** The answer; a rejection is told to the client in its own words. `gone` aborts when the client hangs up. */
+  /**
+   * The answer; a rejection is told to the client in its own words. `gone` aborts when the client hangs up, and when the
+   * server stops: nobody listens any more then, and whoever still waits for something gets no other answer.
+   */
   readonly answer: (request: R, gone: AbortSignal) => Promise<Json>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -29,7 +32,7 @@ export interface Service<R> {
 export function serve<R>(path: string, service: Service<R>): Promise<void> {
   const listener = listen(path);
   service.signal.addEventListener("abort", () => listener.close(), { once: true });
-  // Lines of many megabytes are taken one at a time, so that however many come need the memory of one.
+  // Lines of many megabytes are read one at a time. What was read is bounded by how many are served at once.
   let turn: Promise<unknown> = Promise.resolve();
   const grow = async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -54,7 +57,8 @@ async function serveOne<R>(
     const line = await withPatience(conn, clock, () => readLine(conn, { limit: maxRequest, grow }));
     const request = parse(JSON.parse(line));
     signal.removeEventListener("abort", hangUp);
-    const result = await answer(request, whenGone(conn)).then(
+    const gone = AbortSignal.any([whenGone(conn), signal]);
+    const result = await answer(request, gone).then(
       (value): Json => ({ ok: value }),
       (error): Json => ({ error: messageOf(error) }),
     );

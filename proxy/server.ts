@@ -101,6 +101,9 @@ export class ProxyServer {
 
   async #follow(generation: number, gone: AbortSignal): Promise<Json> {
     if (generation === this.#generation && !this.#closing) await this.#followers.wait(gone);
+    // Its last state is that nobody listens any more: that cannot be told, but only hung up on.
+    if (this.#closing && !gone.aborted) await new Promise((end) => gone.addEventListener("abort", end));
+    if (gone.aborted) throw refused("it is stopping");
     const link = this.#settings?.link ?? null;
     return { generation: this.#generation, carrying: this.#carrier !== undefined, link };
   }

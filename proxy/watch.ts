@@ -4,8 +4,9 @@ import type { Clock } from "../net/clock.ts";
 import type { Followed } from "./answers.ts";
 import type { ProxyClient } from "./client.ts";
 
-/** How long a proxy that hangs up without an answer is left alone. */
+/** How long a proxy that hangs up without an answer, or answers without news, is left alone at first and at last. */
 const PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 30_000;
 
 /** A generation of the proxy that runs, or that none does. */
 type State = number | "none";
@@ -42,18 +43,24 @@ export class ProxyWatch {
   /** Hands every change of the proxy's state to `tell` until `signal` aborts. Costs nothing while none runs. */
   async follow(tell: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
     let last = this.#own;
+    let pause = 0;
     while (!signal.aborted) {
       // Before the question: a proxy that is seen afterwards is another one.
       this.#seen = Promise.withResolvers<void>();
       const now = await this.#next(typeof last === "number" ? last : 0, signal);
       if (signal.aborted) return;
       const state = now?.generation ?? "none";
+      // An answer is due when there is another state. Whoever gives it before must not be asked without a pause.
+      pause = state === last && state !== "none"
+        ? Math.min(Math.max(2 * pause, PAUSE_MS), LONGEST_PAUSE_MS)
+        : 0;
       // Nothing was known of it, and none is there: as most hosts are.
       const isNews = state !== last && state !== this.#own && !(last === undefined && state === "none");
       last = state;
       this.#link = now?.link ?? this.#link;
       if (isNews) tell(event(now, this.#link));
       if (now === undefined) await this.#untilSeen(signal);
+      else if (pause > 0) await this.#init.clock.sleep(pause, signal);
     }
   }
 
@@ -75,7 +82,7 @@ export class ProxyWatch {
         return await client.follow(from, signal);
       } catch {
         // A proxy that dies hangs up: asked again, it is not there. Whatever else this is, every dump tells of it.
-        if (attempt > 1) await clock.sleep(PAUSE_MS, signal);
+        if (attempt > 1) await clock.sleep(Math.min(PAUSE_MS * (attempt - 1), LONGEST_PAUSE_MS), signal);
       }
     }
     return undefined;

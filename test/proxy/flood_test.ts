@@ -127,13 +127,14 @@ Deno.test("proxy flood: a line of more than 64 MiB is hung up on, however many s
 });
 
 Deno.test("proxy flood: of more followers than there is room for, the last are refused and others are served", async () => {
-  await withProxy(async ({ client, asked, server }) => {
+  await withProxy(async (proxy) => {
+    const { client, asked } = proxy;
     const { generation } = (await client.show())!;
     const left = new AbortController();
     const results = Array.from({ length: 20 }, () => client.follow(generation, left.signal).catch(String));
     while (asked.filter((op) => op === "follow").length < 20) await client.counters();
     assert.equal((await client.show())!.generation, generation);
-    await server.close();
+    await proxy.end();
     const all = await Promise.all(results);
     assert.equal(all.filter((one) => String(one).includes("more than 16 follow it already")).length, 4);
   });

@@ -1,5 +1,6 @@
 /** What a proxy is and answers, over its real socket; only its data plane is a fake one. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../agent/clock.ts";
 import { type ServedProxy, settings, withProxy } from "../lib/served_proxy.ts";
 
 const way = ["10.5.2.0/24", "192.0.2.2", 8285] as const;
@@ -179,14 +180,23 @@ Deno.test("proxy: a change that the data plane refuses changes nothing", async (
   });
 });
 
-Deno.test("proxy: asked to stop it carries nothing any more, answers, and tells who follows", async () => {
+Deno.test("proxy: asked to stop it carries nothing any more, answers, and hangs up on who follows", async () => {
   await withProxy(async (proxy) => {
     const { generation } = await configured(proxy);
-    const following = proxy.client.follow(generation, new AbortController().signal);
+    const never = new AbortController().signal;
+    const following = assert.rejects(proxy.client.follow(generation, never), /it is stopping/);
     await proxy.client.counters();
-    assert.deepEqual(await proxy.client.stop(), { pid: Deno.pid, stopped: true });
+    const held = Promise.withResolvers<void>();
+    proxy.plane.closing = held.promise;
+    const stopping = proxy.client.stop();
+    while (proxy.asked.at(-1) !== "stop") await systemClock.turn();
+    const late = assert.rejects(proxy.client.follow(generation, never), /it is stopping/);
+    while (proxy.asked.at(-1) !== "follow") await systemClock.turn();
+    held.resolve();
+    assert.deepEqual(await stopping, { pid: Deno.pid, stopped: true });
     assert.equal(proxy.plane.openCount, 0);
-    assert.equal((await following)!.carrying, false);
+    await following;
+    await late;
     await proxy.ended;
     assert.equal(await proxy.client.show(), undefined);
   });
