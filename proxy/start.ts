@@ -1,7 +1,7 @@
 /** Starts a proxy as a process that outlives its starter: in a session of its own, with a log file for all it says. */
 import { closeQuietly, type Conn, readLine } from "../control/lines.ts";
 import type { Clock } from "../net/clock.ts";
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, messageOf, systemReason } from "../net/errors.ts";
 import { check, v } from "../net/schema.ts";
 
 /** A proxy serves its socket in a fraction of this time. */
@@ -28,6 +28,7 @@ export async function startProxy(
   command: readonly string[],
   { logFile, clock }: { logFile: string; clock: Clock },
 ): Promise<void> {
+  requireLog(logFile);
   // Only a shell can hand a file on. The process writes to no pipe but once, so that none can break under it.
   const script = 'log=$1; shift; exec 3>&1 >>"$log" 2>&1; exec "$@"';
   const child = new Deno.Command("sh", {
@@ -69,6 +70,19 @@ export async function startProxy(
   } finally {
     done.abort();
     closeQuietly(pipe);
+  }
+}
+
+/** Throws `failed` or `not-permitted` where nothing could be written there: the shell's own words have no reader. */
+function requireLog(logFile: string): void {
+  try {
+    Deno.openSync(logFile, { append: true, create: true, mode: 0o644 }).close();
+  } catch (error) {
+    throw new FlanError(`its log ${logFile} cannot be opened: ${systemReason(error)}`, {
+      op: "proxy.start",
+      code: error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed",
+      cause: error,
+    });
   }
 }
 

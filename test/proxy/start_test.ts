@@ -77,6 +77,18 @@ Deno.test("start: what keeps it from starting is thrown as it was there", async 
   });
 });
 
+Deno.test("start: a log that cannot be opened is one sentence, and nothing is started", async () => {
+  await inDirectory(async (runDir) => {
+    Deno.mkdirSync(`${runDir}/proxy.log`);
+    const command = program(runDir, `tellStarted(); ${stay}`);
+    await assert.rejects(startProxy(command, { logFile: `${runDir}/proxy.log`, clock: systemClock }), {
+      message: `its log ${runDir}/proxy.log cannot be opened: Is a directory (os error 21)`,
+      code: "failed",
+    });
+    assert.equal(isHeld(`${runDir}/proxy.lock`), false);
+  });
+});
+
 Deno.test("start: a process that ends without a word, or says nonsense, is one sentence with the log's place", async () => {
   await inDirectory(async (runDir) => {
     const nonsense = `Deno.writeTextFileSync("/proc/self/fd/3", "[1,2]\\n"); ${stay}`;
