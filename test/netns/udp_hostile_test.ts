@@ -142,7 +142,7 @@ hostTest("what does not belong on the wire is dropped under its reason, and neve
 
   await t.step("nothing comes back but what a router or the receiver tells the source of a packet", () => {
     assert.deepEqual(sentBy(to, atStranger), []);
-    const told = sentBy(to, atOwner).map((outer) => outer.subarray(28));
+    const told = sentBy(to, atOwner).flatMap(packetsIn);
     assert.ok(told.some((packet) => packet[20] === 11), "the time of some was exceeded");
     for (const packet of told) {
       assert.ok(isIcmpError(packet), packet.toHex());
@@ -152,6 +152,17 @@ hostTest("what does not belong on the wire is dropped under its reason, and neve
     }
   });
 });
+
+/** The packets in a datagram as a capture shows it: the kernel divides what was sent as one only after that. */
+function packetsIn(outer: Uint8Array): Uint8Array[] {
+  const packets: Uint8Array[] = [];
+  for (let rest = outer.subarray(28); rest.length >= 20;) {
+    const length = Math.max(20, rest[2]! << 8 | rest[3]!);
+    packets.push(rest.subarray(0, length));
+    rest = rest.subarray(length);
+  }
+  return packets;
+}
 
 /** RFC 792: unreachable, time exceeded, and of a kernel that looks into the options, parameter problem. */
 function isIcmpError(packet: Uint8Array): boolean {
@@ -205,4 +216,27 @@ hostTest("a member may send what comes from its subnet to this one, and nothing 
     // The answer goes to whoever has the lease: an echo reply (type 0) from the container to 10.244.2.7.
     await seen.sees(/0af401010af402070000/);
   });
+
+  await t.step("with CheckSource=false, too, only who has a source is told of its packets", async () => {
+    const watched = [owner, stranger, member.host];
+    const seen = await Promise.all(watched.map((host) => capture(hosts, host, "eth0")));
+    const expiring = (source: string): Judged => {
+      const ends = { source, destination: victim.container, ttl: 1 };
+      return { bytes: icmp(ends, { type: 8, code: 0, rest: new Uint8Array(32) }), reason: "in_drop_ttl" };
+    };
+    const nobodys = ["10.244.250.7", "198.51.100.7", stranger.address, member.host.address];
+    const before = await countersOf(to);
+    const byStranger = [...nobodys, "10.244.2.7", member.container].map(expiring);
+    await judged(hosts, { from: stranger, outer: stranger, to }, byStranger);
+    await judged(hosts, { from: owner, outer: owner, to }, [expiring("10.244.2.9")]);
+    assert.equal(countedSince(before, await countersOf(to))["icmp_sent"], 1);
+    await Promise.all(seen.map((one, i) => one.settled(hosts, to, watched[i]!.address)));
+    assert.deepEqual(seen.map((one) => one.packets.filter(tellsOfTime).length), [1, 0, 0]);
+  });
 });
+
+/** Whether a packet, or one in the datagram that it is, says that a time to live was exceeded (RFC 792). */
+function tellsOfTime(packet: Uint8Array): boolean {
+  const packets = packet[9] === 17 ? packetsIn(packet) : [packet];
+  return packets.some((one) => one[9] === 1 && one[20] === 11);
+}
