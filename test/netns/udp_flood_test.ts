@@ -1,48 +1,63 @@
-/** More packets than a proxy can take: what is too much is lost, and it goes on, and stops when it is told. */
+/** A real proxy is given very many routes: it takes them all, and answers everybody else meanwhile. */
 import assert from "node:assert/strict";
-import { askProxy, counted, showProxy } from "../lib/ask_proxy.ts";
-import { isIdle } from "../lib/cpu.ts";
+import { systemClock } from "../../agent/clock.ts";
+import { ProxyClient } from "../../proxy/client.ts";
 import { hostTest, type Member } from "../lib/hosts.ts";
-import { flood } from "../lib/programs.ts";
-import { carried, droppedBy, echoRequest, members, proxyOf, withoutAgent } from "../lib/udp_members.ts";
-import { until } from "../lib/until.ts";
+import { udp } from "../lib/planes.ts";
+import { wayOf } from "../lib/served_proxy.ts";
 
-hostTest(
-  "a proxy that stands still loses what does not fit its queue, and then goes on",
-  members(2, "still"),
-  async (hosts) => {
-    const both = await hosts.joinAll() as [Member, Member];
-    const [victim, peer] = both;
-    const { pid } = await proxyOf(victim);
-    const inner = echoRequest(victim, peer);
-    await withoutAgent(victim, async () => {
-      Deno.kill(pid, "SIGSTOP");
-      const storm = await flood(hosts, victim.host, inner);
-      await until("the queue is full", async () => await droppedBy(hosts, victim.host) > 0);
-      await storm.end();
-      Deno.kill(pid, "SIGCONT");
+const LINK = "flan0";
+/** Route changes in the first run, and how many go in one request. */
+const [CHANGES, EACH] = [100_000, 1000];
+/** Routes in the second run. */
+const [ROUTES, BATCH] = [1_000_000, 1 << 16];
+
+hostTest("a hundred thousand changes and a million routes keep nobody else waiting for ever", {
+  lab: "million",
+  hosts: 1,
+  plane: udp,
+}, async (hosts, t) => {
+  const [{ host, agent }] = await hosts.joinAll() as [Member];
+  await agent.end("SIGKILL");
+  const client = new ProxyClient({ runDir: host.runDir, clock: systemClock });
+  const change = (put: ReturnType<typeof wayOf>[], remove: string[] = []) =>
+    client.change({ link: LINK, put, remove });
+
+  /** Runs `work`; returns how often the proxy answered another question meanwhile. */
+  async function asking(work: () => Promise<void>): Promise<number> {
+    let ended = false;
+    let answered = 0;
+    const working = work().finally(() => ended = true);
+    working.catch(() => {}); // awaited below
+    while (!ended) {
+      assert.ok((await client.counters())!.carrying);
+      answered++;
+    }
+    await working;
+    return answered;
+  }
+
+  await t.step("100,000 changes in requests of 1,000", async () => {
+    const ways = Array.from({ length: EACH }, (_, n) => wayOf(n));
+    const destinations = ways.map(([destination]) => destination);
+    const answered = await asking(async () => {
+      for (let done = 0; done < CHANGES; done += 2 * EACH) {
+        assert.equal((await change(ways))!.routes, EACH);
+        assert.equal((await change([], destinations))!.routes, 0);
+      }
     });
-    await hosts.allReach(both);
-    await isIdle(pid);
-  },
-);
+    assert.ok(answered > 10, `${answered} answers`);
+  });
 
-hostTest("a proxy stops at once while it is flooded from both sides", members(2, "stop"), async (hosts) => {
-  const [victim, peer] = await hosts.joinAll() as [Member, Member];
-  const { pid } = await proxyOf(victim);
-  await victim.agent.end("SIGKILL");
-  await flood(hosts, peer.host, carried(peer, victim));
-  await flood(hosts, victim.host, echoRequest(victim, peer));
-  await counted(
-    victim.host,
-    ({ in_packets = 0, out_packets = 0 }) => Math.min(in_packets, out_packets) > 10_000,
-  );
-
-  const begun = performance.now();
-  assert.deepEqual(await askProxy(victim.host, { op: "stop" }), { pid, stopped: true });
-  const elapsed = performance.now() - begun;
-
-  // The C library's promise is 200 ms, which the bench measures; here is a busy machine between.
-  assert.ok(elapsed < 2000, `stopped after ${elapsed} ms`);
-  assert.equal(await showProxy(victim.host), undefined);
+  await t.step("a million routes", async () => {
+    const answered = await asking(async () => {
+      for (let at = 0; at < ROUTES; at += BATCH) {
+        const ways = Array.from({ length: Math.min(BATCH, ROUTES - at) }, (_, n) => wayOf(at + n));
+        assert.equal((await change(ways))!.routes, at + ways.length);
+      }
+    });
+    assert.ok(answered > 10, `${answered} answers`);
+    const { pid, stopped } = (await client.stop())!;
+    assert.ok(stopped && pid > 1);
+  });
 });
