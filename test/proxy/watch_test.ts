@@ -19,7 +19,13 @@ Deno.test("watch: an answer without news is not asked for again without a pause,
       conn.close();
     }
   })();
-  const clock = new FakeClock();
+  const pauses: number[] = [];
+  const clock = new class extends FakeClock {
+    override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+      pauses.push(ms);
+      return super.sleep(ms, signal);
+    }
+  }();
   const client = new ProxyClient({ runDir, clock });
   const watch = new ProxyWatch({ client, clock, idle: () => Promise.resolve() });
   const stop = new AbortController();
@@ -36,6 +42,7 @@ Deno.test("watch: an answer without news is not asked for again without a pause,
       while (asked < times) await new Promise((resolve) => setTimeout(resolve, 0));
     }
     assert.equal(heard.length, 1);
+    assert.deepEqual(pauses.slice(0, 3), [1000, 2000, 4000]);
     await clock.untilSleeping();
     generation++;
     await clock.advance(8000);
