@@ -5,12 +5,15 @@ import { counted, countedSince, countersOf } from "../lib/ask_proxy.ts";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
 import { icmp, udp as datagram } from "../lib/packet_bytes.ts";
 import { udp } from "../lib/planes.ts";
-import { sendRaw } from "../lib/programs.ts";
+import { capture, flood, sendRaw } from "../lib/programs.ts";
 import { streamFile, type Transfer } from "../lib/stream.ts";
+import { until } from "../lib/until.ts";
 
 const STREAM_PORT = 7107;
 /** In the network, and nobody's. */
 const UNLEASED = "10.244.250.7";
+/** Of the first byte of flags and fragment offset (RFC 791). */
+const DONT_FRAGMENT = 0x40;
 const deno = [Deno.execPath(), "run", "--quiet", "--allow-net"];
 
 async function ping(hosts: Hosts, from: LabHost, args: readonly string[]): Promise<string> {
@@ -60,7 +63,7 @@ hostTest("senders are told what a router tells", { lab: "icmp", hosts: 2, plane:
     );
     assert.deepEqual(countedSince(before, now)["icmp_sent"], undefined);
 
-    await ping(hosts, from.host, ["-I", udp.device, "224.0.0.9"]);
+    await ping(hosts, from.host, ["-W", "0.1", "-I", udp.device, "224.0.0.9"]);
     const then = countedSince(
       now,
       await counted(from.host, (all) => "out_drop_multicast" in countedSince(now, all)),
@@ -85,6 +88,34 @@ hostTest("senders are told what a router tells", { lab: "icmp", hosts: 2, plane:
     assert.equal(sent + limited, 2000);
     assert.ok(sent >= 50, `${sent} sent`);
     assert.ok(limited >= 1000, `${limited} were too many`);
+  });
+
+  await t.step("whoever sends too much is told so in the midst of a flood to where nobody is", async () => {
+    const { host, container } = from;
+    await hosts.ip(host, "route add 192.0.2.2/32 dev eth0 mtu 1400");
+    const seen = await capture(hosts, host, "lo");
+    const nowhere = { source: container, destination: UNLEASED };
+    const storm = await flood(hosts, host, icmp(nowhere, { type: 8, code: 0, rest: new Uint8Array(8) }));
+    const before = await counted(host, (all) => (all["icmp_limited"] ?? 0) > 10_000);
+
+    // By turns from two addresses: of several packets between the same two one may be told of once.
+    const large = [container, gatewayOf(from)].map((source) => {
+      const packet = datagram({ source, destination: to.container, port: 9, payload: new Uint8Array(1400) });
+      packet[6] = DONT_FRAGMENT;
+      return packet;
+    });
+    let dropped = 0;
+    await until("large packets get through the flood", async () => {
+      await sendRaw(hosts, host, Array.from({ length: 10 }, () => large).flat());
+      dropped = countedSince(before, await countersOf(host))["out_drop_too_big"] ?? 0;
+      return dropped >= 20;
+    });
+    await storm.end();
+
+    await seen.settled(hosts, host, host.address);
+    dropped = countedSince(before, await countersOf(host))["out_drop_too_big"]!;
+    const told = seen.packets.filter((one) => /^0304.{4}0000055c/.test(one.subarray(20).toHex())).length;
+    assert.ok(told >= dropped / 2, `${told} were told of ${dropped}`);
   });
 });
 
