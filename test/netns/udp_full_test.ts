@@ -9,8 +9,8 @@ import { flood, sendRaw } from "../lib/programs.ts";
 import { carried, droppedBy, echoRequest, members, proxyOf, withoutAgent } from "../lib/udp_members.ts";
 import { until } from "../lib/until.ts";
 
-/** How slow the underlay becomes. More fits the queue than fits the socket: the kernel drops nothing, the socket fills. */
-const SLOW = "tbf rate 1mbit burst 32kbit limit 64mb";
+/** So slow that the socket stays full for minutes. More fits this queue than fits the socket: the kernel drops nothing. */
+const SLOW = "tbf rate 64kbit burst 32kbit limit 64mb";
 
 /** Makes what leaves a member's host slow, without its noticing that it does not hear of neighbours any more. */
 async function slowDown(hosts: Hosts, [member, peer]: readonly [Member, Member]): Promise<void> {
