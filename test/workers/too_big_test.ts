@@ -129,3 +129,16 @@ Deno.test("told: a raw socket that refuses costs only the message", async () => 
   assert.deepEqual(counted(told), { out_drop_too_big: 8 });
   assert.deepEqual(inOrder(told), [forwarded(behind).toHex()]);
 });
+
+Deno.test("too big: what is known of the way to one host is not taken for another's", async () => {
+  const told = await carry([
+    ...opened(),
+    "mtu 900",
+    "refuse sendmmsg any EMSGSIZE over=872",
+    "refuse sendto any EMSGSIZE over=872",
+    frame(udp(filler(1200), first)),
+    frame(udp(filler(1200), second)),
+    "out",
+  ]);
+  assert.equal(calls(told, "connect").length, 2);
+});
