@@ -96,14 +96,16 @@ int outbound_round(struct worker *worker)
         ssize_t size = read(worker->queue.tun, outbound->frames + used, FRAME);
         if (size < 0 && errno == EINTR)
             continue;
-        if (size < 0 && (errno == EBADFD || errno == EBADF))
-            failed = -errno;
-        if (failed < 0 || (size < 0 && errno == EAGAIN))
+        if (size < 0 && errno == EAGAIN)
             break;
         reads++;
-        if (size < 0) {
+        if (size < 0 && errno == EINVAL) {
             count(&worker->counters, COUNT_out_drop_malformed, 1); /* a frame that the kernel cannot hand over */
             continue;
+        }
+        if (size < 0) {
+            failed = -errno;
+            break;
         }
         if ((size_t)size > sizeof(struct virtio_net_hdr))
             take_frame(worker, outbound->frames + used, (uint32_t)size);

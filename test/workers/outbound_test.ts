@@ -188,7 +188,7 @@ Deno.test("outbound: a frame that the kernel cannot hand over is counted, and a 
   const told = await carry([
     ...opened(),
     "refuse read any EINTR times=2",
-    "refuse read any EIO times=3",
+    "refuse read any EINVAL times=3",
     frame(good),
     "run",
   ]);
@@ -199,7 +199,8 @@ Deno.test("outbound: a frame that the kernel cannot hand over is counted, and a 
 
 Deno.test("outbound: a device that was deleted ends the run, after what was read before is sent", async () => {
   const good = udp(filler(100), first);
-  for (const [error, number] of [["EBADFD", -77], ["EBADF", -9]]) {
+  // EFAULT comes of a queue that is being closed (drivers/net/tun.c); tried again and again, none of them would end.
+  for (const [error, number] of [["EBADFD", -77], ["EBADF", -9], ["EFAULT", -14], ["EIO", -5]]) {
     const told = await carry([
       ...opened(),
       `refuse read any ${error} skip=1`,
