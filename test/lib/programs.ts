@@ -4,7 +4,7 @@ import { must } from "../../cmd/demo/shell.ts";
 import type { HostProcess } from "./host_process.ts";
 import type { Hosts } from "./hosts.ts";
 
-export type Program = "plain_peer" | "raw_packets";
+export type Program = "datagram_bursts" | "plain_peer" | "raw_packets";
 
 const compilations = new WeakMap<Hosts, Map<Program, Promise<string>>>();
 

@@ -4,15 +4,18 @@ import type { LabHost } from "../../cmd/demo/lab.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { proxyFeatures } from "../../ffi/proxy.ts";
 import type { Json } from "../../net/json.ts";
-import { askProxy, countersOf, showProxy } from "../lib/ask_proxy.ts";
+import { askProxy, countedSince, countersOf, showProxy } from "../lib/ask_proxy.ts";
 import { datagramsFile, type Exchange } from "../lib/datagrams.ts";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
 import { errorsCounted } from "../lib/plain_host.ts";
 import { udp } from "../lib/planes.ts";
+import { program } from "../lib/programs.ts";
 import { streamFile, type Transfer } from "../lib/stream.ts";
 
 const STREAM_PORT = 7107;
 const ECHO_PORT = 7108;
+/** Bytes of a datagram, datagrams at once, and how often. */
+const BURSTS = ["1000", "40", "20"];
 const deno = [Deno.execPath(), "run", "--quiet", "--allow-net"];
 /** Seconds: what is lost again and again must not keep the other tests from being told. */
 const LIMIT = ["timeout", "60"];
@@ -40,38 +43,77 @@ async function run<T>(hosts: Hosts, from: LabHost, argv: readonly (string | numb
   return JSON.parse(stdout) as T;
 }
 
-/** TCP both ways, UDP of many sizes, and fragments. */
-async function everythingPasses(hosts: Hosts, [one, other]: readonly [Member, Member]): Promise<void> {
-  for (const [from, to] of [[one, other], [other, one]] as const) {
-    const [{ sent, received }] = await run<[Transfer]>(hosts, from.host, [
-      ...[streamFile, "send", STREAM_PORT, 8, 1, to.container],
-    ]);
-    assert.equal(received, sent);
-  }
-  for (const sizes of [[0, 1444, 19], [1445, 65507, 12813]]) {
-    const { sizes: count, unchanged, changed, missing } = await run<Exchange>(hosts, one.host, [
-      ...[datagramsFile, "exchange", other.container, ECHO_PORT, ...sizes],
-    ]);
-    assert.deepEqual({ unchanged, changed, missing }, { unchanged: count, changed: [], missing: [] });
-  }
-  for (const { host } of [one, other]) assert.deepEqual(await errorsCounted(hosts, host), []);
+type Counts = Readonly<Record<string, number>>;
+
+/** What the proxies of both hosts have counted while each kind of traffic passed. */
+interface Passed {
+  readonly tcp: readonly Counts[];
+  /** Of bursts that the first host sent, and their echo. */
+  readonly bursts: readonly Counts[];
+  /** From the first packet to the last, of every kind. */
+  readonly all: readonly Counts[];
+}
+
+async function countedWhile(members: readonly Member[], body: () => Promise<void>): Promise<Counts[]> {
+  const before = await Promise.all(members.map(({ host }) => countersOf(host)));
+  await body();
+  return await Promise.all(
+    members.map(async ({ host }, i) => countedSince(before[i]!, await countersOf(host))),
+  );
+}
+
+/** TCP both ways, datagrams that are sent many at once, UDP of many sizes, and fragments. */
+async function everythingPasses(hosts: Hosts, both: readonly [Member, Member]): Promise<Passed> {
+  const [one, other] = both;
+  let tcp: readonly Counts[] = [], bursts: readonly Counts[] = [];
+  const all = await countedWhile(both, async () => {
+    tcp = await countedWhile(both, async () => {
+      for (const [from, to] of [[one, other], [other, one]] as const) {
+        const [{ sent, received }] = await run<[Transfer]>(hosts, from.host, [
+          ...[streamFile, "send", STREAM_PORT, 8, 1, to.container],
+        ]);
+        assert.equal(received, sent);
+      }
+    });
+    bursts = await countedWhile(both, async () => {
+      const argv = [await program(hosts, "datagram_bursts"), other.container, `${ECHO_PORT}`, ...BURSTS];
+      const { code, stderr } = await hosts.lab.on(one.host, [...LIMIT, ...argv]);
+      assert.equal(code, 0, stderr);
+    });
+    for (const sizes of [[0, 1444, 19], [1445, 65507, 12813]]) {
+      const { sizes: count, unchanged, changed, missing } = await run<Exchange>(hosts, one.host, [
+        ...[datagramsFile, "exchange", other.container, ECHO_PORT, ...sizes],
+      ]);
+      assert.deepEqual({ unchanged, changed, missing }, { unchanged: count, changed: [], missing: [] });
+    }
+  });
+  for (const { host } of both) assert.deepEqual(await errorsCounted(hosts, host), []);
+  return { tcp, bursts, all };
 }
 
 /** Insists that what is left out shows: what a feature does for many packets at once is then done for each. */
-async function isLeftOut(host: LabHost, features: readonly string[]): Promise<void> {
-  const counters = await countersOf(host);
-  const perPacket = (times: string, packets: string) => counters[times]! / counters[packets]!;
-  if (!features.includes("udp-segment")) assert.equal(perPacket("out_messages", "out_packets"), 1);
-  if (!features.includes("udp-gro")) assert.equal(perPacket("in_messages", "in_packets"), 1);
-  if (!features.includes("tun-offload")) assert.equal(perPacket("out_reads", "out_packets"), 1);
-  if (!features.includes("join-tcp") && !features.includes("join-udp")) {
-    assert.equal(perPacket("in_writes", "in_packets"), 1);
+function isLeftOut({ tcp, bursts, all }: Passed, features: readonly string[]): void {
+  const has = (name: string) => usable(features).includes(name);
+  const [sent, received] = bursts as [Counts, Counts];
+  const singly = (counters: Counts, times: string, packets: string) =>
+    assert.equal(counters[times], counters[packets], `${times} is ${packets}`);
+  const together = (counters: Counts, times: string, packets: string) =>
+    assert.ok(
+      counters[times]! / counters[packets]! < 0.5,
+      `${times} is ${counters[times]} of ${counters[packets]}`,
+    );
+  for (const [i, counters] of all.entries()) {
+    if (!has("udp-segment")) singly(counters, "out_messages", "out_packets");
+    if (!has("udp-gro")) singly(counters, "in_messages", "in_packets");
+    if (!has("tun-offload")) singly(counters, "out_reads", "out_packets");
+    if (!has("join-tcp")) singly(tcp[i]!, "in_writes", "in_packets");
   }
-  if (features.length === proxyFeatures.length) {
-    for (const [times, packets] of [["out_messages", "out_packets"], ["in_writes", "in_packets"]] as const) {
-      assert.ok(perPacket(times, packets) < 0.5, `${times} is ${counters[times]} of ${counters[packets]}`);
-    }
-  }
+  if (!has("tun-uso")) singly(sent, "out_reads", "out_packets");
+  if (!has("join-udp")) singly(received, "in_writes", "in_packets");
+  if (features.length < proxyFeatures.length) return;
+  for (const counters of [...all, ...tcp, sent]) together(counters, "out_messages", "out_packets");
+  for (const counters of [...all, ...tcp, received]) together(counters, "in_writes", "in_packets");
+  together(sent, "out_reads", "out_packets");
 }
 
 hostTest("everything passes without any one feature, and without all", {
@@ -95,8 +137,7 @@ hostTest("everything passes without any one feature, and without all", {
   for (const [name, features] of cases) {
     await t.step(name, async () => {
       await Promise.all(both.map(({ host }) => exchangeProxy(hosts, host, features)));
-      await everythingPasses(hosts, both);
-      for (const { host } of both) await isLeftOut(host, features);
+      isLeftOut(await everythingPasses(hosts, both), features);
     });
   }
 });
