@@ -36,7 +36,7 @@ export async function build(name: VariantName, root = project): Promise<Built> {
     return { path, told: `${variant.output} is up to date` };
   }
   const began = performance.now();
-  await compile(compiler.program, variant);
+  await compile(compiler, variant);
   await Deno.writeTextFile(`${path}.stamp`, stamp);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   return { path, told: `compiled ${variant.output} with ${compiler.program} in ${seconds} s` };
@@ -47,13 +47,22 @@ interface Rooted extends Variant {
   readonly root: string;
 }
 
+interface Compiler {
+  readonly program: string;
+  /** Its first arguments. */
+  readonly before: readonly string[];
+  readonly version: string;
+}
+
 /** The first compiler that runs, with what it says of its version. */
-async function findCompiler({ compilers, packages }: Variant): Promise<{ program: string; version: string }> {
-  for (const program of compilers()) {
+async function findCompiler({ compilers, packages }: Variant): Promise<Compiler> {
+  for (const command of compilers()) {
+    // CC may name a wrapper with what it wraps, as make has it: `ccache gcc`.
+    const [program, ...before] = command.split(" ").filter(Boolean) as [string, ...string[]];
     try {
-      const { success, stdout } = await new Deno.Command(program, { args: ["--version"], stderr: "null" })
-        .output();
-      if (success) return { program, version: new TextDecoder().decode(stdout) };
+      const asked = new Deno.Command(program, { args: [...before, "--version"], stderr: "null" });
+      const { success, stdout } = await asked.output();
+      if (success) return { program, before, version: new TextDecoder().decode(stdout) };
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
         throw error;
@@ -92,10 +101,10 @@ async function stampOf(variant: Rooted, version: string): Promise<string> {
   return `${new Uint8Array(digest).toHex()}\n`;
 }
 
-async function compile(program: string, variant: Rooted): Promise<void> {
+async function compile({ program, before }: Compiler, variant: Rooted): Promise<void> {
   const path = variant.root + variant.output;
   const temporary = `${path}.new`;
-  const args = [...variant.flags, "-o", temporary, ...sourcesOf(variant)];
+  const args = [...before, ...variant.flags, "-o", temporary, ...sourcesOf(variant)];
   const { success, stderr } = await new Deno.Command(program, { args, cwd: variant.root, stdout: "null" })
     .output();
   if (!success) {
@@ -123,7 +132,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 async function main(names: readonly string[]): Promise<number> {
-  const unknown = names.filter((name) => !(name in variants));
+  const unknown = names.filter((name) => !Object.hasOwn(variants, name));
   if (unknown.length > 0) {
     console.error(
       `build: no variant is called ${unknown.join(", ")}; there are ${Object.keys(variants).join(", ")}`,

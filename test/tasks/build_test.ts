@@ -101,9 +101,20 @@ Deno.test("build: says in one line what it did, and refuses what it does not kno
   const { code, lines } = await task([], {});
   assert.deepEqual([code, lines.length], [0, 1]);
   assert.match(lines[0]!, /^build: (compiled )?ffi\/proxy\/build\/\w+\/libflan_proxy\.so /);
-  const unknown = await task(["nonsense"], {});
-  assert.deepEqual(unknown.code, 2);
-  assert.match(unknown.lines.join("\n"), /no variant is called nonsense; there are library, test/);
+  for (const name of ["nonsense", "toString"]) {
+    const unknown = await task([name], {});
+    assert.deepEqual(unknown.code, 2);
+    assert.match(
+      unknown.lines.join("\n"),
+      new RegExp(`no variant is called ${name}; there are library, test`),
+    );
+  }
+});
+
+Deno.test("build: CC may name a compiler with the program that runs it", async () => {
+  const { code, lines } = await task([], { CC: "env no-such-compiler" });
+  assert.deepEqual([code, lines.length], [5, 1]);
+  assert.equal((await task([], { CC: "env cc" })).code, 0);
 });
 
 Deno.test("build: the library shows nothing but its interface, and the tests' one everything", async () => {
