@@ -74,8 +74,9 @@ FLAN_API int flan_proxy_change_routes(struct flan_proxy *proxy, const struct fla
                                       const struct flan_route *removed, uint32_t removed_count);
 
 /*
- * Carries packets, with one thread a direction for each queue, until flan_proxy_stop (0), or until a descriptor fails for good (-errno; -EBADFD: the TUN device was
- * deleted). Until it is configured, nothing comes in; until it has routes, nothing goes out.
+ * Carries packets, with one thread a direction for each queue, until flan_proxy_stop (0), or until a descriptor fails
+ * for good (-errno; -EBADFD: the TUN device was deleted). Until it is configured, nothing comes in; until it has routes,
+ * nothing goes out.
  */
 FLAN_API int flan_proxy_run(struct flan_proxy *proxy);
 
