@@ -21,6 +21,12 @@ function checked(result: number): number {
   return location === null ? result : -new Deno.UnsafePointerView(location).getInt32();
 }
 
+// bits/socket_type.h and asm-generic/socket.h, the same on x86-64 and arm64.
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOL_SOCKET = 1;
+
 export function socket(domain: number, type: number, protocol: number): number {
   return checked(libc().socket(domain, type, protocol));
 }

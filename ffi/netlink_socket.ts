@@ -1,14 +1,22 @@
 /** A NETLINK_ROUTE socket: descriptor, options, datagrams. man 7 netlink. */
 import { FlanError } from "../net/errors.ts";
 import { errnoName, errnoNumber, errnoText } from "./errno.ts";
-import { bind, closeFd, getsockname, recvfrom, sendto, setsockopt, socket } from "./libc.ts";
+import {
+  bind,
+  closeFd,
+  getsockname,
+  recvfrom,
+  sendto,
+  setsockopt,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  socket,
+  SOL_SOCKET,
+} from "./libc.ts";
 
 const AF_NETLINK = 16;
 const NETLINK_ROUTE = 0;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOCK_NONBLOCK = 0o4000;
-const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;

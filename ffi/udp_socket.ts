@@ -1,13 +1,18 @@
 /** The sockets of the UDP proxy: man 7 udp, man 7 raw. */
 import { addressBytes } from "./bytes.ts";
-import { bind, closeFd, setsockopt, socket } from "./libc.ts";
+import {
+  bind,
+  closeFd,
+  setsockopt,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  socket,
+  SOL_SOCKET,
+} from "./libc.ts";
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOCK_NONBLOCK = 0o4000;
-const SOL_SOCKET = 1;
 const SO_REUSEPORT = 15;
 /** Packets are sent with the header they bring (raw(7)); nothing is received. */
 const IPPROTO_RAW = 255;
