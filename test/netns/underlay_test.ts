@@ -1,0 +1,102 @@
+/** The link that carries the tunnel goes down, loses its address, or is another one: the host follows and keeps its subnet. */
+import assert from "node:assert/strict";
+import type { LabHost } from "../../cmd/demo/lab.ts";
+import { must } from "../../cmd/demo/shell.ts";
+import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { type Plane, planes } from "../lib/planes.ts";
+
+interface Case {
+  readonly name: string;
+  readonly change: (hosts: Hosts, host: LabHost) => Promise<unknown>;
+  /** The host's address on the underlay afterwards. */
+  readonly address: string;
+  /** The underlay's MTU afterwards. */
+  readonly mtu: number;
+}
+
+const DEFAULT = "route add default via 192.0.2.254";
+
+const cases: readonly Case[] = [
+  {
+    name: "goes down and comes up again",
+    change: (hosts, host) => hosts.ip(host, "link set eth0 down", "link set eth0 up", DEFAULT),
+    address: "192.0.2.2",
+    mtu: 1500,
+  },
+  {
+    name: "gets another address and a smaller MTU",
+    change: (hosts, host) =>
+      hosts.ip(
+        host,
+        "link set eth0 mtu 1400",
+        "address flush dev eth0 scope global",
+        "address add 192.0.2.33/24 dev eth0",
+        DEFAULT,
+      ),
+    address: "192.0.2.33",
+    mtu: 1400,
+  },
+  {
+    name: "is deleted, and another one comes in its place",
+    change: async (hosts, host) => {
+      await hosts.ip(host, "link delete eth0");
+      const lab = host.namespace.replace(/\d+$/, "net");
+      await must([
+        "ip",
+        "-netns",
+        lab,
+        ..."link add p2 type veth peer name eth0 netns".split(" "),
+        host.namespace,
+      ]);
+      await must(["ip", "-netns", lab, ..."link set p2 master br0 up".split(" ")]);
+      await hosts.ip(host, "address add 192.0.2.44/24 dev eth0", "link set eth0 up", DEFAULT);
+    },
+    address: "192.0.2.44",
+    mtu: 1500,
+  },
+];
+
+for (const plane of planes) {
+  const where = { lab: `under-${plane.backend}`, hosts: 2, plane };
+  hostTest(`${plane.backend} follows its underlay, and the subnet stays`, where, async (hosts, t) => {
+    const members = await hosts.joinAll() as [Member, Member];
+    const [peer, victim] = members;
+    for (const { name, change, address, mtu } of cases) {
+      await t.step(`the link ${name}`, async () => {
+        const mark = peer.agent.err.lines.length;
+        await change(hosts, victim.host);
+        await victim.agent.err.until(`a lease of ${address}`, async () => {
+          const lease = await leaseOf(hosts, victim.host);
+          return lease.publicIp === address && lease.mtu === mtu - plane.overhead;
+        });
+        await answers(hosts, peer, victim);
+        assert.equal((await leaseOf(hosts, victim.host)).subnet, victim.subnet);
+        await hosts.allReach(members);
+        assert.equal(await deviceMtu(hosts, victim.host, plane), mtu - plane.overhead);
+        const env = Deno.readTextFileSync(`${victim.host.runDir}/subnet.env`);
+        assert.match(env, new RegExp(`^FLANNEL_MTU=${mtu - plane.overhead}$`, "m"));
+        assert.match(env, new RegExp(`^FLANNEL_SUBNET=${victim.container}/24$`, "m"));
+        assert.deepEqual(await hosts.status(victim.host), { code: 0, problems: [] });
+        // Another address of a peer is no repair of this host's.
+        assert.deepEqual(peer.agent.err.matching(/ Repaired /, mark), []);
+      });
+    }
+  });
+}
+
+async function leaseOf(hosts: Hosts, host: LabHost) {
+  const { stdout } = await hosts.lab.flan(host, ["lease", "get", "-o", "json"]);
+  return JSON.parse(stdout) as { subnet: string; publicIp: string; mtu: number };
+}
+
+/** Pings until there is one answer. */
+async function answers(hosts: Hosts, from: Member, to: Member): Promise<void> {
+  const argv = ["ping", "-n", "-q", "-i", "0.1", "-c", "1", "-w", "20", to.container];
+  const { code, stdout } = await hosts.lab.on(from.host, argv);
+  assert.equal(code, 0, stdout);
+}
+
+async function deviceMtu(hosts: Hosts, host: LabHost, { device }: Plane): Promise<number> {
+  const [link] = await hosts.show(host, "ip", `link show dev ${device}`);
+  return Number(link!["mtu"]);
+}
