@@ -1,42 +1,7 @@
-/**
- * Health as data. Every degradation has a code that does not change; the log, `status` and the agent's exit
- * all speak of the same ones.
- */
+/** The problems of now. Every degradation has a code that does not change; see `health_codes.ts`. */
 import type { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
-
-export type Severity = "warning" | "high";
-
-/** Every code there is. `high` means that this host or a peer is cut off or may be; `status` then exits 3. */
-export const healthCodes = {
-  "store-unreachable": "warning",
-  "store-bad-reply": "warning",
-  "store-denied": "warning",
-  "store-damaged": "warning",
-  "store-read-only": "warning",
-  "lease-lost": "high",
-  "lease-expired": "high",
-  "duplicate-node": "high",
-  "lease-overwritten": "high",
-  "lease-not-renewed": "warning",
-  "peer-expired": "warning",
-  "lease-refused": "warning",
-  "network-config": "warning",
-  "foreign-link": "high",
-  "foreign-address": "high",
-  "foreign-route": "high",
-  "foreign-nexthop": "high",
-  "foreign-neighbour": "high",
-  "foreign-fdb": "high",
-  "foreign-sysctl": "warning",
-  "kernel-refuses": "high",
-  "proxy-down": "high",
-  "underlay-missing": "high",
-  "subnet-file": "warning",
-  "option-ignored": "warning",
-} as const satisfies Record<string, Severity>;
-
-export type HealthCode = keyof typeof healthCodes;
+import { causeOf, factsOf, type HealthCode, healthCodes, type Severity } from "./health_codes.ts";
 
 /** A problem as whoever finds it tells it. */
 export interface Found {
@@ -56,6 +21,8 @@ export interface Problem extends Found {
   readonly severity: Severity;
   /** Milliseconds since 1970. */
   readonly since: number;
+  /** The code that is there now, too, and that this one follows from. */
+  readonly because: HealthCode | undefined;
 }
 
 /** What keeps the store from being used; one of them at a time. */
@@ -87,7 +54,7 @@ export const foreignCodes = (Object.keys(healthCodes) as HealthCode[]).filter((c
 
 /** The problems of now. Logs each when it begins and when it ends, and never in between. */
 export class Health {
-  readonly #problems = new Map<string, Problem>();
+  readonly #problems = new Map<string, Omit<Problem, "because">>();
   readonly #log: Logger;
 
   constructor(log: Logger) {
@@ -105,7 +72,7 @@ export class Health {
     for (const { code, subject, message } of found) {
       const key = keyOf({ code, subject });
       const since = before.get(key)?.since ?? now;
-      this.#problems.set(key, { code, severity: healthCodes[code], subject, message, since });
+      this.#problems.set(key, { code, severity: factsOf(code).severity, subject, message, since });
     }
     this.#write("info", ({ code }) => code === "peer-expired" ? "Over: " : "Well again: ", over);
     this.#write("warning", () => "", found.filter((one) => !before.has(keyOf(one))));
@@ -126,9 +93,12 @@ export class Health {
 
   /** Sorted: high first, then by code and subject. */
   list(): readonly Problem[] {
-    const order = (problem: Problem) =>
-      `${problem.severity === "high" ? 0 : 1} ${problem.code} ${problem.subject}`;
-    return [...this.#problems.values()].sort((a, b) => order(a) < order(b) ? -1 : 1);
+    const order = ({ severity, code, subject }: Omit<Problem, "because">) =>
+      `${severity === "high" ? 0 : 1} ${code} ${subject}`;
+    const present = new Set([...this.#problems.values()].map(({ code }) => code));
+    return [...this.#problems.values()]
+      .sort((a, b) => order(a) < order(b) ? -1 : 1)
+      .map((one) => ({ ...one, because: causeOf(one.code, present) }));
   }
 
   /** One line for each code, with the number of further ones: a thousand routes may fail for one reason. */

@@ -7,6 +7,7 @@ import type { Backend, Host } from "../backends/backend.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { keyOf } from "../kernel/state.ts";
 import type { Agent } from "./agent.ts";
+import { factsOf } from "./health_codes.ts";
 import { gatewayOf } from "./subnet_env.ts";
 
 /** A lease as every command shows it. */
@@ -63,7 +64,12 @@ export function statusOf(agent: Agent, { pid, store, now }: { pid: number; store
     },
     drift: driftOf(report),
     repairs: { count: agent.repairs.count, last: lastRepair(agent) },
-    problems: problems.map((one) => ({ ...one, since: new Date(one.since).toISOString() })),
+    problems: problems.map((one) => ({
+      ...one,
+      since: new Date(one.since).toISOString(),
+      because: one.because ?? null,
+      remedy: factsOf(one.code).remedy,
+    })),
     generatedAt: new Date(now).toISOString(),
   } satisfies Record<string, Json>;
 }

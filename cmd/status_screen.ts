@@ -18,11 +18,25 @@ export function screen(status: Status): string {
     `peers   ${peers.planned}, ${peers.refused} refused${
       peers.expired > 0 ? `, ${peers.expired} expired` : ""
     }`,
-    ...problems.map(({ severity, code, since, message }) =>
-      `${severity === "high" ? "!" : "-"} ${code}  for ${timeSpan(secondsSince(status, since))}: ${message}`
-    ),
+    ...problems.filter(({ because }) => because === null).flatMap((one) => problemLines(status, one)),
   ];
   return lines.map((line) => printable(line, 2000)).join("\n");
+}
+
+type Problem = Status["problems"][number];
+
+/** A problem with its remedy, and below it those that it causes: they go when it goes. */
+function problemLines(status: Status, problem: Problem, indent = ""): string[] {
+  const { severity, code, since, message, remedy, because } = problem;
+  const span = timeSpan(secondsSince(status, since));
+  // Of several problems with one code, the first stands for all.
+  const isFirst = status.problems.find((one) => one.code === code) === problem;
+  const caused = isFirst ? status.problems.filter((one) => one.because === code) : [];
+  return [
+    `${indent}${severity === "high" ? "!" : "-"} ${code}  for ${span}: ${message}`,
+    ...(because === null ? [`  hint: ${remedy}`] : []),
+    ...caused.flatMap((one) => problemLines(status, one, `${indent}  `)),
+  ];
 }
 
 function leaseWords(status: Status, lease: NonNullable<Status["lease"]>): string {

@@ -1,5 +1,6 @@
 /** What the README says and a machine can hold it to. */
 import assert from "node:assert/strict";
+import { type CodeFacts, healthCodes } from "../agent/health_codes.ts";
 
 const root = new URL("../", import.meta.url);
 const readme = Deno.readTextFileSync(new URL("README.md", root));
@@ -22,4 +23,32 @@ Deno.test("every file and folder that the README names is there", () => {
   ];
   assert.ok(named.length > 5);
   for (const [, path] of named) assert.ok(Deno.statSync(new URL(path!, root)), path);
+});
+
+/** The table of health codes, a row for each code; `GOLDEN=write` writes it (and `deno fmt` its columns). */
+function codeRows(): string[][] {
+  return Object.entries<CodeFacts>(healthCodes).map(([code, { severity, means, needs, within, remedy }]) => [
+    `\`${code}\``,
+    severity,
+    means,
+    needs.map((one) => `\`${one}\``).join(", ") || "-",
+    within,
+    // What stands between angle brackets would be a tag.
+    remedy.replaceAll("<", "\\<"),
+  ]);
+}
+
+Deno.test("the table of health codes says what the program says of them", () => {
+  const part = (text: string) =>
+    text.split("\n## ").find((one) => one.startsWith("When something is wrong"))!;
+  const tableIn = (text: string) => part(text).split("\n").filter((line) => line.startsWith("|"));
+  if (Deno.env.get("GOLDEN") === "write") {
+    const names = ["code", "severity", "means", "follows from", "shows within", "what to do"];
+    const rows = [names, names.map(() => "---"), ...codeRows()].map((cells) => `| ${cells.join(" | ")} |`);
+    const old = tableIn(readme).join("\n");
+    Deno.writeTextFileSync(new URL("README.md", root), readme.replace(old, () => rows.join("\n")));
+  }
+  const cells = tableIn(Deno.readTextFileSync(new URL("README.md", root))).slice(2)
+    .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  assert.deepEqual(cells, codeRows());
 });

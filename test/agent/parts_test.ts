@@ -31,6 +31,7 @@ Deno.test("health: a problem is logged when it begins and when it ends, and keep
     ...found,
     message: "a is still in the way",
     severity: "high",
+    because: undefined,
     since: 1,
   }]);
   health.set(["foreign-link"], [], 3);

@@ -9,10 +9,15 @@ const problem = {
   severity: "warning",
   message: "It is away",
   since: "2026-01-01T00:00:00.000Z",
+  because: null as string | null,
+  remedy: "flan store check",
 };
 
 /** At 00:03:18, with a lease that ends at `expires`. */
-function shown(expires: string | null, { reservation = false } = {}): string[] {
+function shown(
+  expires: string | null,
+  { reservation = false, problems = [problem] } = {},
+): string[] {
   const status = {
     node: "11111111111111aa",
     agent: { running: true, pid: 7 },
@@ -30,7 +35,7 @@ function shown(expires: string | null, { reservation = false } = {}): string[] {
     peers: { planned: 2, refused: 0, expired: 0 },
     drift: 0,
     repairs: { count: 0, last: null },
-    problems: [problem],
+    problems,
     generatedAt: "2026-01-01T00:03:18.500Z",
   } as unknown as Status;
   return screen(status).split("\n");
@@ -48,6 +53,36 @@ Deno.test("a lease whose time is over is told as ended, and no end that has pass
 
 Deno.test("a problem is told with how long it has been there, and the store with its last word", () => {
   const lines = shown(null);
-  assert.equal(lines.at(-1), "- store-unreachable  for 3m: It is away");
+  assert.deepEqual(lines.slice(-2), [
+    "- store-unreachable  for 3m: It is away",
+    "  hint: flan store check",
+  ]);
   assert.equal(lines[2], "store   file:/x.json revision 3, unreachable, last word 3m ago");
+});
+
+Deno.test("a problem stands below the one that it follows from, once, and without a remedy of its own", () => {
+  const follows = (code: string, because: string | null, subject = "x", severity = "warning") => ({
+    ...problem,
+    code,
+    because,
+    subject,
+    severity,
+    message: `${code} ${subject}`,
+  });
+  const problems = [
+    follows("lease-expired", "store-unreachable", "x", "high"),
+    follows("underlay-missing", null, "eth0", "high"),
+    follows("lease-refused", null, "10.5.2.0/24"),
+    follows("store-unreachable", "underlay-missing", "a"),
+    follows("store-unreachable", "underlay-missing", "b"),
+  ];
+  assert.deepEqual(shown(null, { problems }).slice(5), [
+    "! underlay-missing  for 3m: underlay-missing eth0",
+    "  hint: flan store check",
+    "  - store-unreachable  for 3m: store-unreachable a",
+    "    ! lease-expired  for 3m: lease-expired x",
+    "  - store-unreachable  for 3m: store-unreachable b",
+    "- lease-refused  for 3m: lease-refused 10.5.2.0/24",
+    "  hint: flan store check",
+  ]);
 });
