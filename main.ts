@@ -31,6 +31,7 @@ export const commands: readonly CommandEntry[] = [
     summary: "Completions for bash, zsh or fish",
     load: () => import("./cmd/completions.ts"),
   },
+  { name: "schema", summary: "JSON Schemas of the documents", load: () => import("./cmd/schema.ts") },
 ];
 
 /** Runs one command line and resolves to its exit code. Nothing below this ends the process. */

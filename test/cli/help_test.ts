@@ -40,6 +40,7 @@ const commands = [
   "config set",
   "demo",
   "completions",
+  "schema",
 ];
 
 const helps = new Map<string, string>();

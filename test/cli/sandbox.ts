@@ -24,11 +24,13 @@ export class Sandbox implements Disposable {
     Deno.writeTextFileSync(`${this.dir}/config.yaml`, "");
   }
 
-  /** Runs flan to its end. */
+  /** Runs flan to its end. A document that it prints must be what its schema says. */
   async flan(args: readonly string[], options: Options = {}): Promise<Said> {
     const { code, stdout, stderr } = await this.command(args, options).output();
     const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+    const said = { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+    await requireValidDocument(said.stdout);
+    return said;
   }
 
   /** The process, not yet started, with its output in pipes. */
@@ -80,6 +82,13 @@ export class Sandbox implements Disposable {
   [Symbol.dispose](): void {
     Deno.removeSync(this.dir, { recursive: true });
   }
+}
+
+/** The validator is loaded where there is something to validate. */
+async function requireValidDocument(stdout: string): Promise<void> {
+  if (!/^\{\s*"schema": ?"flan\./.test(stdout)) return;
+  const { requireValid } = await import("../lib/schemas.ts");
+  requireValid(JSON.parse(stdout));
 }
 
 /** Does `work` for all items, a few at a time: starting a process takes longer than what it does. */

@@ -1,0 +1,41 @@
+/** `flan schema`: what flan's JSON documents look like, for whoever reads them with a program. */
+import { invalid } from "../net/errors.ts";
+import { didYouMean } from "../net/suggest.ts";
+import { quoted } from "../net/text.ts";
+import { type AnyCommand, newCommand, type Runner } from "./cli.ts";
+import { exit } from "./exit.ts";
+import { print, table } from "./output.ts";
+import { documents } from "./schemas/documents.ts";
+
+const names = Object.keys(documents);
+
+export function command(run: Runner): AnyCommand {
+  // Takes no settings: it is about flan and not about this host.
+  return newCommand("schema", "The JSON Schema of a document, or the list of documents")
+    .argument("[name]", "such as routes: the word in its schema, flan.routes/v1")
+    .addHelpText(
+      "after",
+      "\nWithin v1 fields are only added, so the schemas (2020-12) allow what they do not\n" +
+        "name. What -o jsonl prints on a line is #/$defs/line.\n\n" +
+        "Example:\n  flan schema routes >routes.schema.json",
+    )
+    .action((name) => run(printSchema(name)));
+}
+
+function printSchema(name: string | undefined): Promise<number> {
+  if (name === undefined) {
+    const rows = Object.entries(documents).map(([key, shape]) => [key, String(shape["description"])]);
+    print(table(["NAME", "DOCUMENT"], rows));
+    return Promise.resolve(exit.done);
+  }
+  const shape = Object.hasOwn(documents, name) ? documents[name] : undefined;
+  if (shape === undefined) {
+    throw invalid(
+      "schema",
+      `Cannot show schema ${quoted(name)}: no document has that name`,
+      didYouMean(name, names) ?? "flan schema lists them",
+    );
+  }
+  print(JSON.stringify(shape, null, 2));
+  return Promise.resolve(exit.done);
+}

@@ -1,0 +1,11 @@
+import { conflict } from "./conflict.ts";
+import { about, document, list, object, oneOf, text, yesOrNo } from "./shapes.ts";
+
+export const routesDiff = document("routes-diff", {
+  description: "What the kernel lacks and has too much: flan routes diff.",
+  fields: {
+    clean: about("whether there are neither changes nor conflicts", yesOrNo),
+    changes: list(object({ change: oneOf("missing", "wrong", "stray"), object: text })),
+    conflicts: list(conflict),
+  },
+});

@@ -1,0 +1,55 @@
+import { dualStack, leaseFields, ownFields } from "./lease_fields.ts";
+import {
+  about,
+  address,
+  count,
+  document,
+  type Fields,
+  list,
+  mtu,
+  node,
+  nullable,
+  object,
+  oneOf,
+  subnet,
+  text,
+  time,
+  word,
+  yesOrNo,
+} from "./shapes.ts";
+
+/** All of them are there, or none. */
+const joined: Fields = {
+  node,
+  network: subnet,
+  backend: word("vxlan", "udp"),
+  underlay: object({ link: text, address, mtu, gateways: list(address), publicIp: address }),
+  lease: about("null where it was lost", nullable(object({ ...leaseFields, ...ownFields }, dualStack))),
+  store: object({
+    url: text,
+    revision: count,
+    reachable: yesOrNo,
+    reachableSince: nullable(time),
+    lastWord: nullable(time),
+  }),
+  peers: object({ planned: count, refused: count, expired: count }),
+  drift: about("objects that are not as planned", count),
+  repairs: object({ count, last: nullable(object({ at: time, what: text, cause: text })) }),
+  problems: list(object({
+    code: word("store-unreachable", "foreign-route"),
+    severity: oneOf("warning", "high"),
+    subject: text,
+    message: text,
+    since: time,
+  })),
+  generatedAt: time,
+};
+
+export const status = {
+  ...document("status", {
+    description: "What this host's agent says of itself: flan status. Without an agent only agent is there.",
+    fields: { agent: object({ running: yesOrNo }, { pid: count, joining: yesOrNo }) },
+    optional: joined,
+  }),
+  dependentRequired: { node: Object.keys(joined) },
+};
