@@ -41,6 +41,8 @@ const joined: Fields = {
     subject: text,
     message: text,
     since: time,
+    because: about("the code, there too, that this one follows from", nullable(word("store-unreachable"))),
+    remedy: text,
   })),
   generatedAt: time,
 };
