@@ -16,11 +16,15 @@ import type { Json } from "../net/json.ts";
 import { type Context, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { requireAgreement, startingConfig } from "./network_settings.ts";
+import { requireApart } from "./start_network.ts";
 import { type Looked, withLook } from "./looking.ts";
 import { compare, type Observation } from "./observe.ts";
 import { type Format, print, printJson, valueOf } from "./output.ts";
 
-export async function dryRun(context: Context, format: Format): Promise<number> {
+export async function dryRun(
+  context: Context,
+  { format, allowOverlap }: { format: Format; allowOverlap: boolean },
+): Promise<number> {
   if (format.kind === "env") {
     throw invalid(
       "cli",
@@ -29,7 +33,7 @@ export async function dryRun(context: Context, format: Format): Promise<number> 
   }
   return await withStore(context, (store) =>
     withLook(context, async (looked) => {
-      show(format, await foresee(context, { ...looked, store }));
+      show(format, await foresee(context, { ...looked, store, allowOverlap }));
       return exit.done;
     }));
 }
@@ -46,7 +50,7 @@ export interface Foreseen {
 /** What would be done, from one look at store and kernel. Throws what a join would, but for what this host lacks. */
 export async function foresee(
   { settings, sources }: Pick<Context, "settings" | "sources">,
-  { store, ...looked }: Looked & { store: Store },
+  { store, allowOverlap, ...looked }: Looked & { store: Store; allowOverlap: boolean },
 ): Promise<Foreseen> {
   const { kernel } = looked;
   const snapshot = await store.read();
@@ -57,6 +61,9 @@ export async function foresee(
   if (!started) requireAgreement({ settings, sources }, network.config, store.url);
   const host = await observeHost(kernel, { ...network, options: settings });
   requireOutside(network.config, host.underlay);
+  if (!allowOverlap) {
+    requireApart(network.config, { objects: there, store: store.url, stateDir: settings.stateDir });
+  }
   const claim = claimOf(host, { ...network, ttl: settings.leaseTtl });
   const { previous } = readHostState(settings.stateDir) ?? {};
   const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });

@@ -1,10 +1,11 @@
 /** The settings that shape a network: what a new one starts with, and whether an existing one agrees. */
 import { type NetworkConfig, newNetworkConfig } from "../lease/network.ts";
 import { invalid } from "../net/errors.ts";
-import { formatCidr, formatIp, overlaps, parseCidr, parsePrefix } from "../net/ip.ts";
+import { formatCidr, formatIp, overlaps, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
-import { type KernelObject, LINK_ALIAS, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import type { KernelObject } from "../kernel/state.ts";
+import { coveringOf } from "../agent/overlap.ts";
 import type { Loaded } from "./config.ts";
 import { kebab, type SettingKey } from "./settings.ts";
 
@@ -26,16 +27,8 @@ export function startingConfig({ settings }: Pick<Loaded, "settings">, host: rea
 }
 
 function freeNetwork(host: readonly KernelObject[]): string {
-  const flans = new Set(
-    host.flatMap((object) =>
-      object.kind === "link" && object.alias.split(" ")[0] === LINK_ALIAS ? [object.name] : []
-    ),
-  );
-  const used = host.flatMap((object) => {
-    if (object.kind === "address") return flans.has(object.link) ? [] : [object.address];
-    return object.kind === "route" && object.protocol !== ROUTE_PROTOCOL ? [object.destination] : [];
-  }).map((text) => parsePrefix(text).cidr).filter((cidr) => cidr.length > 0);
-  const free = DEFAULT_NETWORKS.find((text) => !used.some((cidr) => overlaps(cidr, parseCidr(text))));
+  const used = coveringOf(host);
+  const free = DEFAULT_NETWORKS.find((text) => !used.some(({ cidr }) => overlaps(cidr, parseCidr(text))));
   if (free !== undefined) return free;
   throw invalid(
     "network",

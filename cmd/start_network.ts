@@ -1,6 +1,7 @@
 /** The network that `flan up` joins: started where the store holds none, held against the settings where it does. */
 import { readHostState } from "../agent/host_state.ts";
 import { requireOutside } from "../agent/network.ts";
+import { requireNoOverlap } from "../agent/overlap.ts";
 import { findUnderlay } from "../agent/underlay.ts";
 import type { Ground } from "../agent/wire.ts";
 import { backendFor } from "../backends/registry.ts";
@@ -8,16 +9,22 @@ import { ensureNetwork } from "../lease/manager.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import type { Store } from "../lease/store.ts";
 import { FlanError } from "../net/errors.ts";
-import { formatCidr } from "../net/ip.ts";
+import type { KernelObject } from "../kernel/state.ts";
+import { covers, formatCidr, parseCidr } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 import type { Context } from "./context.ts";
 import { requireAgreement, startingConfig } from "./network_settings.ts";
 
 /**
- * Throws `invalid` for a network that the settings contradict, or that this host cannot be in, and `unsupported` or
+ * Throws `invalid` for a network that the settings contradict, that this host cannot be in, or that overlaps its own
+ * routes and addresses unless `allowOverlap` is set, and `unsupported` or
  * `not-permitted` where this host lacks what it takes to be in one.
  */
-export async function startNetwork(context: Context, { store, kernel }: Ground): Promise<void> {
+export async function startNetwork(
+  context: Context,
+  { store, kernel }: Pick<Ground, "store" | "kernel">,
+  { allowOverlap }: { allowOverlap: boolean },
+): Promise<void> {
   const { settings: { iface: wishes = [], publicIp } } = context;
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
@@ -28,12 +35,28 @@ export async function startNetwork(context: Context, { store, kernel }: Ground):
   backend.check(planned);
   await kernel.require(backend.needs);
   requireOutside(planned, underlay);
+  const place = { objects, store: store.url, stateDir: context.settings.stateDir };
+  if (!allowOverlap) requireApart(planned, place);
   await requireStoreThere(context, store);
   const { config, started } = await ensureNetwork(store, wanted);
   const network = parseNetworkConfig(config.value);
   if (started) return tellStarted(context, { network, url: store.url });
   requireAgreement(context, network, store.url);
   requireOutside(network, underlay);
+  if (!allowOverlap) requireApart(network, place);
+}
+
+/**
+ * Throws `invalid` where a host that is not in the network yet has routes or addresses in it. One that is in it goes on:
+ * its packets flow already, and without an agent it would lose its lease, too.
+ */
+export function requireApart(
+  { network }: NetworkConfig,
+  { objects, store, stateDir }: { objects: readonly KernelObject[]; store: string; stateDir: string },
+): void {
+  const { previous: own, leasedIn } = readHostState(stateDir) ?? {};
+  if (leasedIn === store && own !== undefined && covers(network, parseCidr(own))) return;
+  requireNoOverlap(network, { objects, own });
 }
 
 /** A mistyped place is a new network, so whoever types it is told even where the log goes to a file. */

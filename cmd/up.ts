@@ -35,6 +35,7 @@ export function command(run: Runner): AnyCommand {
         new Option("--detach", "return when the network is ready; the agent goes on in the background"),
         new Option("--detached", "this is the agent that --detach waits for").hideHelp(),
         new Option("--dry-run", "print what would be done and touch nothing").conflicts(["once", "detach"]),
+        new Option("--allow-overlap", "join a network that overlaps routes and addresses of this host"),
       ],
       formats: ["table", "json", "env", "value", "commands"],
       after: "Examples:\n  flan up --backend vxlan\n  flan up --detach --iface eth1 --network 10.50.0.0/16",
@@ -45,7 +46,8 @@ export function command(run: Runner): AnyCommand {
 }
 
 async function runUp({ context, format, flags }: Call): Promise<number> {
-  if (flags["dryRun"] === true) return await dryRun(context, format);
+  const allowOverlap = flags["allowOverlap"] === true;
+  if (flags["dryRun"] === true) return await dryRun(context, { format, allowOverlap });
   if (format.kind === "commands") {
     throw invalid("cli", 'Cannot print format "commands": it goes with --dry-run only');
   }
@@ -63,6 +65,7 @@ async function runUp({ context, format, flags }: Call): Promise<number> {
       format,
       once: flags["once"] === true,
       detached: flags["detached"] === true,
+      allowOverlap,
     });
   } finally {
     lock.release();
@@ -73,6 +76,7 @@ interface How {
   readonly format: Format;
   readonly once: boolean;
   readonly detached: boolean;
+  readonly allowOverlap: boolean;
 }
 
 /** Whatever ends the agent stands in its log too: stderr of a detached one has nobody who reads. */
@@ -97,7 +101,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
     warnOfClear(context);
     try {
       const early = await Promise.race([
-        startNetwork(context, ground).then(() => undefined),
+        startNetwork(context, ground, how).then(() => undefined),
         signals.stopped,
       ]);
       if (early !== undefined) return early;

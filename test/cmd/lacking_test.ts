@@ -28,7 +28,7 @@ function contextOf(settings: Partial<Settings>): Context {
 function ground() {
   const store = new MemoryStore({ clock: new FakeClock() });
   const kernel = new FakeKernel(underlayStack(1));
-  return { store, kernel, isProxyHidden: () => false, close() {} };
+  return { store, kernel, isProxyHidden: () => false, allowOverlap: false, close() {} };
 }
 
 for (const feature of ["tun", "proxy"] as const) {
@@ -37,14 +37,14 @@ for (const feature of ["tun", "proxy"] as const) {
     place.kernel.lacks.add(feature);
     const context = contextOf({ backend: "udp" });
     const hint = feature === "tun" ? "modprobe tun" : "deno task build";
-    await assert.rejects(startNetwork(context, place), {
+    await assert.rejects(startNetwork(context, place, { allowOverlap: false }), {
       code: "unsupported",
       message: `Cannot use ${feature}: this host has none`,
       hint,
     });
     assert.equal((await place.store.read()).config, undefined);
     place.kernel.lacks.clear();
-    await startNetwork(context, place);
+    await startNetwork(context, place, { allowOverlap: false });
     assert.deepEqual((await place.store.read()).config?.value, {
       Network: "10.5.0.0/16",
       Backend: { Type: "udp" },
@@ -54,7 +54,7 @@ for (const feature of ["tun", "proxy"] as const) {
   Deno.test(`lacking ${feature}: a vxlan network needs none, and is started`, async () => {
     const place = ground();
     place.kernel.lacks.add(feature);
-    await startNetwork(contextOf({}), place);
+    await startNetwork(contextOf({}), place, { allowOverlap: false });
     assert.notEqual((await place.store.read()).config, undefined);
   });
 
