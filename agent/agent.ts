@@ -20,7 +20,7 @@ import { readHostState } from "./host_state.ts";
 import { claimOf } from "./keeper.ts";
 import { Keeping } from "./keeping.ts";
 import { Linger, PROBE_MS } from "./linger.ts";
-import { requireOutside } from "./network.ts";
+import { requireFit } from "./network.ts";
 import { Overlay } from "./overlay.ts";
 import { viewFrom } from "./peers.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./problems.ts";
@@ -89,7 +89,7 @@ export class Agent {
     if (state !== undefined) this.#overlay.recall(state);
     await this.#adopt();
     this.#host = await this.#describeHost();
-    requireOutside(this.#overlay.network.config, this.#host.underlay);
+    requireFit(this.#overlay.network, this.#host);
     const lease = await this.#keeping.acquire(this.#claim(), state?.previous);
     this.#snapshot = await store.read();
     this.store.watched(undefined);
@@ -194,7 +194,7 @@ export class Agent {
   }
 
   async #adopt(): Promise<void> {
-    await this.#overlay.adopt(this.#snapshot, { url: this.#parts.store.url, underlay: this.#host?.underlay });
+    await this.#overlay.adopt(this.#snapshot, { url: this.#parts.store.url, host: this.#host });
     this.health.set(["option-ignored"], this.#overlay.network.ignored, this.#parts.clock.now());
   }
 
@@ -247,10 +247,11 @@ export class Agent {
   #seenEvent(event: KernelEvent): void {
     const asked = this.#inbox.wanted.has(event.subject ?? "");
     if (!asked && this.#overlay.reconciler.knows(event)) return;
-    const { device, config } = this.#overlay.network;
+    const { backend, device, config } = this.#overlay.network;
     const reason = this.#inbox.take(event, {
       device,
       underlay: this.#host.underlay.link,
+      followsLink: backend.followsLink(config),
       network: config.network,
       searching: this.health.has("underlay-missing") || this.health.has("foreign-link") ||
         this.#view.refused.some(({ code }) => code === "covers-host"),

@@ -4,10 +4,12 @@ import type { KernelEvent } from "../kernel/kernel.ts";
 import { ROUTE_PROTOCOL } from "../kernel/state.ts";
 
 export interface Scope {
-  /** Our device. */
+  /** Our device, "" where there is none. */
   readonly device: string;
   /** The link that carries the tunnel. */
   readonly underlay: string;
+  /** Whether the routes over the underlay decide how peers are reached. */
+  readonly followsLink: boolean;
   readonly network: Cidr;
   /** Whether something is missing or in the way, so that any link or address that comes or goes may be the one. */
   readonly searching: boolean;
@@ -42,6 +44,9 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
       return event.action === "delete" || event.port !== 0 ? "kernel" : undefined;
     case "route":
       if (event.subject === DEFAULT_ROUTE) return "host";
+      if (scope.followsLink && event.link === scope.underlay && event.protocol !== ROUTE_PROTOCOL) {
+        return "host";
+      }
       return onDevice || event.protocol === ROUTE_PROTOCOL || inside(scope.network, event.subject)
         ? "kernel"
         : undefined;

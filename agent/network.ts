@@ -1,6 +1,6 @@
 /** The network as the store's config says, understood: who carries it, and what of it this host ignores. */
 import { FlanError, invalid } from "../net/errors.ts";
-import type { Backend, Underlay } from "../backends/backend.ts";
+import type { Backend, Host, Underlay } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import type { Snapshot } from "../lease/store.ts";
@@ -25,12 +25,17 @@ export function noNetwork(url: string): FlanError {
   });
 }
 
+/** The links that the backend wants. */
+export function linksOf(device: string): readonly string[] {
+  return device === "" ? [] : [device];
+}
+
 /** Whose the objects of this host are; see {@link Owner} for `former` and `macs`. */
 export function ownerOf(
   { config, device }: Network,
   { node, former, macs }: { node: string; former: readonly string[]; macs: readonly string[] },
 ): Owner {
-  return { alias: aliasOf(node), links: [device], network: formatCidr(config.network), former, macs };
+  return { alias: aliasOf(node), links: linksOf(device), network: formatCidr(config.network), former, macs };
 }
 
 /**
@@ -47,6 +52,15 @@ export function requireOutside(config: NetworkConfig, { link, address, gateways 
     `Cannot join network ${formatCidr(config.network)}: it holds this host's ${held}`,
     "choose a network that no host's own address or gateway lies in",
   );
+}
+
+/** Throws `invalid` where this host cannot be in the network, or its backend cannot serve this host. */
+export function requireFit(
+  { config, backend }: Pick<Network, "config" | "backend">,
+  host: Pick<Host, "underlay" | "publicIp">,
+): void {
+  requireOutside(config, host.underlay);
+  backend.requireHost(config, host);
 }
 
 /** Throws `store` where the store holds no network, and `invalid` where this version cannot serve it. */

@@ -1,14 +1,8 @@
 /** What of a host's own routes and addresses a network would overlap: their packets would go into the tunnel. Pure. */
 import { type Cidr, covers, formatCidr, overlaps, parseCidr, parsePrefix } from "../net/ip.ts";
 import { invalid } from "../net/errors.ts";
-import {
-  type Address,
-  describe,
-  type KernelObject,
-  LINK_ALIAS,
-  type Route,
-  ROUTE_PROTOCOL,
-} from "../kernel/state.ts";
+import { isFlans } from "../kernel/ownership.ts";
+import { type Address, describe, type KernelObject, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
 
 /** How many are named in a sentence. */
 const NAMED = 3;
@@ -25,7 +19,7 @@ export interface Covering {
  */
 export function coveringOf(objects: readonly KernelObject[]): readonly Covering[] {
   const flans = new Set(
-    objects.flatMap((one) => one.kind === "link" && one.alias.split(" ")[0] === LINK_ALIAS ? [one.name] : []),
+    objects.flatMap((one) => one.kind === "link" && isFlans(one.alias) ? [one.name] : []),
   );
   const addresses = objects.filter((one): one is Address => one.kind === "address" && !flans.has(one.link))
     .map((object) => ({ object, cidr: parsePrefix(object.address).cidr }));

@@ -2,10 +2,10 @@
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
-import type { Underlay } from "../backends/backend.ts";
+import type { Host } from "../backends/backend.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { HostState } from "./host_state.ts";
-import { type Network, networkIn, ownerOf, requireOutside } from "./network.ts";
+import { type Network, networkIn, ownerOf, requireFit } from "./network.ts";
 
 export interface OverlayParts {
   readonly kernel: Kernel;
@@ -61,12 +61,12 @@ export class Overlay {
    */
   async adopt(
     snapshot: Snapshot,
-    { url, underlay }: { url: string; underlay: Underlay | undefined },
+    { url, host }: { url: string; host: Host | undefined },
   ): Promise<void> {
     const { kernel, clock, node } = this.#parts;
     this.#text = textOf(snapshot);
     const network = networkIn(snapshot, url);
-    if (underlay !== undefined) requireOutside(network.config, underlay);
+    if (host !== undefined) requireFit(network, host);
     await kernel.require(network.backend.needs).catch((error) => {
       this.#text = undefined;
       throw error;

@@ -1,10 +1,13 @@
 /** Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. */
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { formatIp, isHostAddress, isLinkLocal, parseIp, parsePrefix } from "../net/ip.ts";
+import { covers, formatIp, isHostAddress, isLinkLocal, parseCidr, parseIp, parsePrefix } from "../net/ip.ts";
 import { quoted } from "../net/text.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { type Address, type KernelObject, type Link, LINK_ALIAS, type Route } from "../kernel/state.ts";
+import { isFlans } from "../kernel/ownership.ts";
+import { type Address, type KernelObject, type Link, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import type { Underlay } from "../backends/backend.ts";
+
+const DEFAULT = "0.0.0.0/0";
 
 export interface UnderlayWish {
   /** What a dump of the kernel gave. */
@@ -49,27 +52,47 @@ export function localAddresses(objects: readonly KernelObject[]): readonly strin
 
 /** What is not flan's: links by name, their IPv4 addresses, and the routes over them that have a gateway. */
 function surroundings(objects: readonly KernelObject[]) {
-  const isOurs = (link: Link) => link.alias === LINK_ALIAS || link.alias.startsWith(`${LINK_ALIAS} `);
   const links = new Map(
-    objects.filter((o): o is Link => o.kind === "link" && !isOurs(o)).map((l) => [l.name, l]),
+    objects.filter((o): o is Link => o.kind === "link" && !isFlans(o.alias)).map((l) => [l.name, l]),
   );
-  const isIpv4 = (text: string) => text !== "" && !text.includes(":");
+  // flan's own routes may lie on any link, by its peers' addresses.
+  const routes = objects.filter((o): o is Route =>
+    o.kind === "route" && links.has(o.link) && o.protocol !== ROUTE_PROTOCOL && isIpv4(o.destination)
+  );
   return {
     links,
     addresses: objects.filter((o): o is Address =>
       o.kind === "address" && links.has(o.link) && isIpv4(o.address)
     ),
-    gateways: objects.filter((o): o is Route => o.kind === "route" && links.has(o.link) && isIpv4(o.gateway)),
+    routes,
+    gateways: routes.filter(({ gateway }) => isIpv4(gateway)),
   };
+}
+
+function isIpv4(text: string): boolean {
+  return text !== "" && !text.includes(":");
+}
+
+/**
+ * Who is on the link itself. A default route without a gateway, as on a point-to-point link, makes nobody a neighbour.
+ */
+function neighbourhood(link: string, routes: readonly Route[]): Pick<Underlay, "onLink" | "offLink"> {
+  const over = routes.filter((one) =>
+    one.link === link && one.type === "unicast" && one.destination !== DEFAULT
+  );
+  const onLink = over.filter(({ gateway }) => gateway === "").map(({ destination }) => destination);
+  const within = onLink.map(parseCidr);
+  const beyond = over.filter(({ gateway, destination }) =>
+    gateway !== "" && within.some((prefix) => covers(prefix, parseCidr(destination)))
+  ).map(({ destination }) => destination);
+  return { onLink: [...new Set(onLink)].sort(), offLink: [...new Set(beyond)].sort() };
 }
 
 type Candidates = ReturnType<typeof candidatesOf>;
 
 function candidatesOf(objects: readonly KernelObject[]) {
-  const { links, addresses, gateways } = surroundings(objects);
-  const routes = objects.filter((o): o is Route =>
-    o.kind === "route" && o.destination === "0.0.0.0/0" && links.has(o.link)
-  );
+  const { links, addresses, gateways, routes } = surroundings(objects);
+  const defaults = routes.filter(({ destination }) => destination === DEFAULT);
   const carried = addresses
     .map((o) => ({ link: links.get(o.link)!, ip: parsePrefix(o.address).ip }))
     .filter(({ ip }) => isHostAddress(ip))
@@ -80,13 +103,14 @@ function candidatesOf(objects: readonly KernelObject[]) {
       address: formatIp(ip),
       mtu: link.mtu,
       gateways: [...new Set(gateways.filter((one) => one.link === link.name).map((one) => one.gateway))],
+      ...neighbourhood(link.name, routes),
     }));
   return {
     all: carried,
     named: (name: string) => carried.find((one) => one.link === name),
     withAddress: (address: string) => carried.find((one) => one.address === address),
     ofDefaultRoute: () => {
-      const best = routes.sort((a, b) => a.metric - b.metric).find((route) =>
+      const best = defaults.sort((a, b) => a.metric - b.metric).find((route) =>
         carried.some((one) => one.link === route.link)
       );
       return best && carried.find((one) => one.link === best.link);

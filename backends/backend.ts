@@ -33,6 +33,10 @@ export interface Underlay {
   readonly mtu: number;
   /** Gateways of the routes over this link; without them the host is cut off. */
   readonly gateways: readonly string[];
+  /** IPv4 prefixes that are reached over this link without a gateway; who is in one of them is on the link. */
+  readonly onLink: readonly string[];
+  /** Prefixes within those that are reached over this link by a gateway all the same. */
+  readonly offLink: readonly string[];
 }
 
 export interface Backend {
@@ -47,6 +51,10 @@ export interface Backend {
    * option that this host ignores (a network shared with flannel may carry options of flannel's own).
    */
   check(config: NetworkConfig): readonly string[];
+  /** Throws `invalid` for a host that this backend cannot serve. */
+  requireHost(config: NetworkConfig, host: Pick<Host, "underlay" | "publicIp">): void;
+  /** Whether its plan depends on which peers are on the underlay's link, and so on the routes over it. */
+  followsLink(config: NetworkConfig): boolean;
   /** Name of the device it makes, or "" where it makes none. */
   device(config: NetworkConfig): string;
   /** What this host's lease announces. */
@@ -67,7 +75,7 @@ export interface Plan {
 
 export interface PeerPlan {
   readonly lease: Lease;
-  /** How its packets go: `vxlan`, `udp`. */
+  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`. */
   readonly way: string;
   /** Keys (`keyOf`) of the objects that this peer needs. */
   readonly keys: readonly string[];

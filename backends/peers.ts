@@ -79,6 +79,12 @@ export function sortPeers<P extends Peer>(
   return { peers, refused };
 }
 
+/** The reason why a lease of another backend is no peer; undefined for one of this backend. */
+export function requireType({ backendType }: Lease, type: string): Refused | undefined {
+  if (backendType === type) return undefined;
+  return new Refused("other-backend", `its backend is ${quoted(backendType || "udp")}, not "${type}"`);
+}
+
 /** Whether the lease names a subnet and a host that packets can be sent to. */
 export function readPeer(lease: Lease, facts: HostFacts): Peer | Refused {
   const subnet = readSubnet(lease.subnet);

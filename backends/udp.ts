@@ -41,6 +41,12 @@ export const udp: Backend = {
     return read.notes;
   },
 
+  requireHost() {},
+
+  followsLink() {
+    return false;
+  },
+
   device() {
     return DEVICE;
   },

@@ -38,6 +38,12 @@ export const vxlan: Backend = {
     return read.notes;
   },
 
+  requireHost() {},
+
+  followsLink() {
+    return false;
+  },
+
   device(config) {
     return deviceOf(vxlanOptions(config.backendOptions));
   },

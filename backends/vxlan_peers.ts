@@ -4,7 +4,15 @@ import type { Json } from "../net/json.ts";
 import { isStationMac, parseMac } from "../net/mac.ts";
 import { memo } from "../net/memo.ts";
 import { quoted } from "../net/text.ts";
-import { type HostFacts, type Peer, readPeer, Refused, sortPeers, type Subnet } from "./peers.ts";
+import {
+  type HostFacts,
+  type Peer,
+  readPeer,
+  Refused,
+  requireType,
+  sortPeers,
+  type Subnet,
+} from "./peers.ts";
 import { MAX_VNI } from "./vxlan_options.ts";
 
 /** Its `id` is that of its nexthop object, and its `gateway` stands for its VTEP. */
@@ -48,9 +56,8 @@ const peerOf = memo(
 );
 
 function readVxlanPeer(lease: Lease, facts: VxlanFacts): VxlanPeer | Refused {
-  if (lease.backendType !== "vxlan") {
-    return new Refused("other-backend", `its backend is ${quoted(lease.backendType || "udp")}, not "vxlan"`);
-  }
+  const other = requireType(lease, "vxlan");
+  if (other !== undefined) return other;
   const peer = readPeer(lease, facts);
   if (peer instanceof Refused) return peer;
   const mac = readBackendData(lease.backendData, facts.vni);

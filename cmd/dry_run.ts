@@ -2,7 +2,7 @@
 import { claimOf } from "../agent/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { networkIn, requireOutside } from "../agent/network.ts";
+import { networkIn, requireFit } from "../agent/network.ts";
 import type { Backend } from "../backends/backend.ts";
 import { toCommands } from "../kernel/commands.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -60,7 +60,7 @@ export async function foresee(
   const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
   if (!started) requireAgreement({ settings, sources }, network.config, store.url);
   const host = await observeHost(kernel, { ...network, options: settings });
-  requireOutside(network.config, host.underlay);
+  requireFit(network, host);
   if (!allowOverlap) {
     requireApart(network.config, { objects: there, store: store.url, stateDir: settings.stateDir });
   }
@@ -124,7 +124,7 @@ function show(format: Format, { summary, observed, lacks }: Foreseen): void {
       summary["store"]
     }`,
     `lease    ${summary["subnet"]}`,
-    `device   ${summary["device"]} mtu ${summary["mtu"]}`,
+    `device   ${summary["device"] || "none,"} mtu ${summary["mtu"]}`,
     ...(lacks === undefined ? [] : [`lacks    ${lacks.message}${hintOf(lacks)}`]),
     `peers    ${plan.peers.length}, ${refused.length} refused`,
     ...refused.map((one) => `refused  ${one.subnet} ${one.code}: ${one.reason}`),

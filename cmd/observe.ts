@@ -2,7 +2,7 @@
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
-import { networkIn, ownerOf } from "../agent/network.ts";
+import { linksOf, networkIn, ownerOf } from "../agent/network.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
@@ -74,11 +74,11 @@ export async function compare(
   const { config, backend, device, snapshot } = network;
   const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
-  const seen = await kernel.dump({ links: [device], sysctls: [] });
+  const seen = await kernel.dump({ links: linksOf(device), sysctls: [] });
   const whole = backend.plan(view, { ...host, wanted: askedFor(seen, device) });
   const plan = isProxyHidden() ? withoutProxy(whole) : whole;
   const sysctls = plan.objects.flatMap((object) => object.kind === "sysctl" ? [object.name] : []);
-  const actual = sysctls.length === 0 ? seen : await kernel.dump({ links: [device], sysctls });
+  const actual = sysctls.length === 0 ? seen : await kernel.dump({ links: linksOf(device), sysctls });
   const { previous, macs = {} } = readHostState(stateDir) ?? {};
   const former = previous === undefined ? [] : [previous];
   const owner = ownerOf(network, { node: host.node, former, macs: Object.values(macs) });

@@ -69,7 +69,7 @@ export function printOwnLease(format: Format, lease: Document, header = false): 
 }
 
 function text(value: Json | undefined): string | undefined {
-  return value === undefined || value === null ? undefined : String(value);
+  return value === undefined || value === null || value === "" ? undefined : String(value);
 }
 
 function seconds(time: Json | undefined): number | undefined {

@@ -1,6 +1,7 @@
 /** Takes away what flan made in the kernel, and names what it must leave. */
 import type { Kernel } from "../kernel/kernel.ts";
-import { aliasOf, describe, type KernelObject, type Link, LINK_ALIAS } from "../kernel/state.ts";
+import { isFlans } from "../kernel/ownership.ts";
+import { aliasOf, describe, type KernelObject, type Link } from "../kernel/state.ts";
 import { teardown } from "../kernel/teardown.ts";
 
 /** Who this host was in the network. */
@@ -64,10 +65,6 @@ function wasOurs({ name, alias, mac }: Link, { device, macs }: Self): boolean {
   if (isFlans(alias)) return false;
   const kept = macs[name];
   return kept === undefined ? name === device : kept === mac;
-}
-
-function isFlans(alias: string): boolean {
-  return alias === LINK_ALIAS || alias.startsWith(`${LINK_ALIAS} `);
 }
 
 async function linksOf(kernel: Kernel): Promise<Link[]> {

@@ -1,5 +1,5 @@
 /** What `flan routes` says of each lease: how its packets go, and whether everything that takes is in place. */
-import { keyOf } from "../kernel/state.ts";
+import { type KernelObject, keyOf } from "../kernel/state.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { Observed } from "./observe.ts";
 
@@ -17,9 +17,8 @@ export interface Row {
 }
 
 /** One for each lease, sorted by subnet. */
-export function rowsOf({ plan, view, drift, backend, config, node, expired }: Observed): readonly Row[] {
-  const device = backend.device(config);
-  const kinds = new Map(plan.objects.map((object) => [keyOf(object), object.kind]));
+export function rowsOf({ plan, view, drift, node, expired }: Observed): readonly Row[] {
+  const planned = new Map(plan.objects.map((object) => [keyOf(object), object]));
   const common = (lease: Lease) => ({ subnet: lease.subnet, expires: lease.expires, node: lease.node });
   const own = view.own === undefined ? [] : [{
     ...common(view.own),
@@ -36,10 +35,13 @@ export function rowsOf({ plan, view, drift, backend, config, node, expired }: Ob
     return {
       ...common(lease),
       via: lease.publicIp,
-      dev: device,
+      dev: linkTo(keys.map((key) => planned.get(key))),
       kind: way,
       state: worst(bad.map(([, state]) => state)),
-      note: [...(expired.has(lease.subnet) ? ["expired"] : []), ...bad.map(([key]) => kinds.get(key) ?? key)]
+      note: [
+        ...(expired.has(lease.subnet) ? ["expired"] : []),
+        ...bad.map(([key]) => planned.get(key)?.kind ?? key),
+      ]
         .join(",") || undefined,
     };
   });
@@ -54,6 +56,11 @@ export function rowsOf({ plan, view, drift, backend, config, node, expired }: Ob
     note: `${one.code}: ${one.reason}`,
   }));
   return [...own, ...peers, ...refused].sort((a, b) => bySubnet(a.subnet, b.subnet));
+}
+
+/** The link that the peer's packets leave by, undefined where flan makes no route for them. */
+function linkTo(objects: readonly (KernelObject | undefined)[]): string | undefined {
+  return objects.find((object) => object?.kind === "route")?.link || undefined;
 }
 
 const bySubnet = new Intl.Collator("en", { numeric: true }).compare;

@@ -1,6 +1,6 @@
 /** The network that `flan up` joins: started where the store holds none, held against the settings where it does. */
 import { readHostState } from "../agent/host_state.ts";
-import { requireOutside } from "../agent/network.ts";
+import { requireFit } from "../agent/network.ts";
 import { requireNoOverlap } from "../agent/overlap.ts";
 import { findUnderlay } from "../agent/underlay.ts";
 import type { Ground } from "../agent/wire.ts";
@@ -28,13 +28,14 @@ export async function startNetwork(
   const { settings: { iface: wishes = [], publicIp } } = context;
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
+  const host = { underlay, publicIp: publicIp ?? underlay.address };
   const wanted = startingConfig(context, objects);
   // A network that this version cannot serve must not be started, nor one that this host cannot be in.
   const planned = parseNetworkConfig(wanted);
   const backend = backendFor(planned.backendType);
   backend.check(planned);
   await kernel.require(backend.needs);
-  requireOutside(planned, underlay);
+  requireFit({ config: planned, backend }, host);
   const place = { objects, store: store.url, stateDir: context.settings.stateDir };
   if (!allowOverlap) requireApart(planned, place);
   await requireStoreThere(context, store);
@@ -42,7 +43,7 @@ export async function startNetwork(
   const network = parseNetworkConfig(config.value);
   if (started) return tellStarted(context, { network, url: store.url });
   requireAgreement(context, network, store.url);
-  requireOutside(network, underlay);
+  requireFit({ config: network, backend: backendFor(network.backendType) }, host);
   if (!allowOverlap) requireApart(network, place);
 }
 

@@ -41,9 +41,9 @@ function problemLines(status: Status, problem: Problem, indent = ""): string[] {
 
 function leaseWords(status: Status, lease: NonNullable<Status["lease"]>): string {
   const { backend, network } = status;
-  return `${lease.subnet} of ${network} via ${backend}/${lease.device} mtu ${lease.mtu}, ${
-    endWords(status, lease)
-  }`;
+  return `${lease.subnet} of ${network} via ${
+    [backend, lease.device].filter(Boolean).join("/")
+  } mtu ${lease.mtu}, ${endWords(status, lease)}`;
 }
 
 /** An end that has passed is none that a host can rely on, and is told as such. */

@@ -1,7 +1,7 @@
 /**
  * What in the kernel is flan's. Routes, nexthops and neighbours carry route protocol 113, links an alias that
- * begins with `flan`, FDB entries and addresses are owned by living on our link. What is not ours is never
- * changed or removed.
+ * begins with `flan`, FDB entries and addresses are owned by living on our link. A marked route may lie on any link
+ * but another flan's: there are backends without a device. What is not ours is never changed or removed.
  */
 import { contains, isLinkLocal, parseCidr, parsePrefix } from "../net/ip.ts";
 import type { Cidr } from "../net/ip.ts";
@@ -32,10 +32,12 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
   const wanted = new Set(owner.links);
   const existing = new Set<string>();
   const ours = new Set<string>();
+  const others = new Set<string>();
   for (const object of actual) {
     if (object.kind !== "link") continue;
     existing.add(object.name);
     if (isOurLink(object, owner, wanted)) ours.add(object.name);
+    else if (isFlans(object.alias)) others.add(object.name);
   }
   const network = owner.network === undefined ? undefined : parseCidr(owner.network);
   const networks = [network, ...(owner.former ?? []).map((subnet) => parseCidr(subnet))]
@@ -57,7 +59,8 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
           ? "ours"
           : "foreign";
       case "route":
-        return marked(object) && (ours.has(object.link) || adrift(object.link, object.destination))
+        return marked(object) && !others.has(object.link) &&
+            (existing.has(object.link) || adrift(object.link, object.destination))
           ? "ours"
           : "foreign";
       case "sysctl":
@@ -78,6 +81,11 @@ function isOurLink(link: Link, owner: Owner, wanted: ReadonlySet<string>): boole
   if (unnamed && owner.macs?.includes(link.mac)) return true;
   // Another node's alias is another flan's in this namespace, and a live network may hang on it.
   return wanted.has(link.name) && link.alias === LINK_ALIAS;
+}
+
+/** Whether a link's alias says that a flan made it, of whichever node. */
+export function isFlans(alias: string): boolean {
+  return alias === LINK_ALIAS || alias.startsWith(`${LINK_ALIAS} `);
 }
 
 function marked(object: { readonly protocol: number }): boolean {

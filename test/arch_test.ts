@@ -90,6 +90,7 @@ const shared: readonly string[] = [
   "registry",
   "options", // how a config's options are read, so that the same mistake is refused in the same words
   "peers", // what makes any lease a peer: a subnet, an address that is not this host's
+  "direct", // which peers are on the underlay's own link, and the plain route to one
   "mtu", // what fits the underlay
 ];
 

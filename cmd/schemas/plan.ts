@@ -9,7 +9,7 @@ export const plan = document("plan", {
     startsNetwork: yesOrNo,
     network: subnet,
     subnet: about("the lease that would be taken", subnet),
-    device: text,
+    device: about("empty where the backend makes none", text),
     mtu,
     lacks: about("why this host could not join", nullable(text)),
     commands: about("the same by hand", list(text)),

@@ -22,8 +22,16 @@ import {
 const joined: Fields = {
   node,
   network: subnet,
-  backend: word("vxlan", "udp"),
-  underlay: object({ link: text, address, mtu, gateways: list(address), publicIp: address }),
+  backend: word("vxlan", "udp", "host-gw"),
+  underlay: object({
+    link: text,
+    address,
+    mtu,
+    gateways: list(address),
+    onLink: about("prefixes of its neighbours on the link", list(subnet)),
+    offLink: about("prefixes within those that lie behind a gateway", list(subnet)),
+    publicIp: address,
+  }),
   lease: about("null where it was lost", nullable(object({ ...leaseFields, ...ownFields }, dualStack))),
   store: object({
     url: text,

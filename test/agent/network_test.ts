@@ -3,7 +3,14 @@ import { requireOutside } from "../../agent/network.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
 
 const config = parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vxlan" } });
-const underlay = { link: "eth0", address: "10.6.0.1", mtu: 1500, gateways: ["10.6.0.254"] };
+const underlay = {
+  link: "eth0",
+  address: "10.6.0.1",
+  mtu: 1500,
+  gateways: ["10.6.0.254"],
+  onLink: [],
+  offLink: [],
+};
 
 Deno.test("network: one beside the host's own address and gateways is joined", () => {
   requireOutside(config, underlay);

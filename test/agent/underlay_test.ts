@@ -77,6 +77,34 @@ Deno.test("underlay: it comes with the gateways of its own link, each once", asy
   assert.deepEqual((await find(host(...routes))).gateways, ["192.0.2.254"]);
 });
 
+Deno.test("underlay: it comes with the prefixes on its own link, and those within them that lie behind a gateway", async () => {
+  const routes = [
+    route({ link: "eth0", gateway: "192.0.2.254" }),
+    route({ link: "eth0", destination: "203.0.113.0/24", gateway: "" }),
+    route({ link: "eth0", destination: "192.0.2.128/25", gateway: "192.0.2.254" }),
+    route({ link: "eth0", destination: "198.51.100.0/25", gateway: "192.0.2.254" }),
+    route({ link: "eth0", destination: "192.0.2.64/26", gateway: "", type: "prohibit" }),
+    route({ link: "eth0", destination: "fd00:1::/64", gateway: "" }),
+    route({ link: "eth1", destination: "198.51.100.0/26", gateway: "" }),
+    route({ link: "eth0", destination: "10.5.2.0/24", gateway: "192.0.2.2", protocol: 113 }),
+  ];
+  const { onLink, offLink, gateways } = await find(host(...routes), ["eth0"]);
+  assert.deepEqual(onLink, ["169.254.0.0/16", "192.0.2.0/24", "203.0.113.0/24"]);
+  assert.deepEqual(offLink, ["192.0.2.128/25"]);
+  assert.deepEqual(gateways, ["192.0.2.254"], "a peer is no gateway of the underlay");
+});
+
+Deno.test("underlay: a default route without a gateway makes nobody a neighbour", async () => {
+  const { onLink } = await find(host(route({ link: "eth1", gateway: "" })), ["eth1"]);
+  assert.deepEqual(onLink, ["198.51.100.0/24"]);
+});
+
+Deno.test("underlay: a peer that flan itself routes by is no address of this host", async () => {
+  const own = route({ link: "eth0", destination: "10.5.2.0/24", gateway: "192.0.2.2", protocol: 113 });
+  const local = localAddresses(await host(own).dump({ links: [], sysctls: [] }));
+  assert.ok(!local.includes("192.0.2.2"));
+});
+
 Deno.test("underlay: local addresses are those of all links but flan's, with their gateways", async () => {
   const kernel = host(route({ link: "eth1", gateway: "198.51.100.254" }), address("eth0", "10.5.7.77/24"));
   const local = localAddresses(await kernel.dump({ links: [], sysctls: [] }));

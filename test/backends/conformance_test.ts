@@ -1,9 +1,19 @@
 /** The backends pass the backend suite on the kernel in memory. */
+import { hostGw } from "../../backends/host_gw.ts";
 import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { FakeKernel, hostStack } from "../lib/fake_kernel.ts";
-import { host, owner, seenBy, udpHost, udpOwner, udpSeenBy } from "../lib/overlay.ts";
+import {
+  bareOwner,
+  host,
+  hostGwSeenBy,
+  owner,
+  seenBy,
+  udpHost,
+  udpOwner,
+  udpSeenBy,
+} from "../lib/overlay.ts";
 
 const open = () => {
   const stack = hostStack();
@@ -30,5 +40,14 @@ backendSuite({
   host: udpHost(),
   owner: udpOwner,
   view: udpSeenBy({}),
+  open,
+});
+
+backendSuite({
+  name: "host-gw in memory",
+  backend: hostGw,
+  host: host({ mac: "" }),
+  owner: bareOwner,
+  view: hostGwSeenBy({}),
   open,
 });

@@ -121,7 +121,9 @@ Deno.test("udp: an MTU that does not fit is refused with the range, and planned 
       hint: "--mtu 1472",
     });
   }
-  const small = host({ underlay: { link: "eth0", address: "192.0.2.1", mtu: 603, gateways: [] } });
+  const small = host({
+    underlay: { link: "eth0", address: "192.0.2.1", mtu: 603, gateways: [], onLink: [], offLink: [] },
+  });
   assert.equal(
     errorOf(() => udp.mtu(config(), small)).message,
     "Cannot use underlay eth0 with MTU 603: the overlay would have 575, and 576 is needed",

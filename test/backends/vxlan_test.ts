@@ -102,7 +102,9 @@ Deno.test("vxlan: an MTU that does not fit is refused with the range, and planne
       `Cannot use MTU ${mtu}: 576 to 1450 fits underlay eth0`,
     );
   }
-  const small = host({ underlay: { link: "eth0", address: "192.0.2.1", mtu: 600, gateways: [] } });
+  const small = host({
+    underlay: { link: "eth0", address: "192.0.2.1", mtu: 600, gateways: [], onLink: [], offLink: [] },
+  });
   assert.match(errorMessage(() => vxlan.mtu(config(), small)), /^Cannot use underlay eth0 with MTU 600: /);
   const link = vxlan.plan(view([]), host({ mtu: 9000 })).objects[0]!;
   assert.equal(link.kind === "link" && link.mtu, 1450);

@@ -117,7 +117,7 @@ Deno.test({
       "revoke",
     ]);
     assert.deepEqual(await bashOffers(file, ["flan", "up", "--backend"]), ["--backend", "--backend-option"]);
-    assert.deepEqual(await bashOffers(file, ["flan", "up", "--backend", ""]), ["vxlan", "udp"]);
+    assert.deepEqual(await bashOffers(file, ["flan", "up", "--backend", ""]), ["vxlan", "udp", "host-gw"]);
     assert.deepEqual(await bashOffers(file, ["flan", "demo", "--backend", "u"]), ["udp"]);
     assert.deepEqual(await bashOffers(file, ["flan", "up", "--log-format", "j"]), ["json"]);
     assert.deepEqual(await bashOffers(file, ["flan", "lease", "acquire", "--sub"]), ["--subnet"]);

@@ -1,11 +1,11 @@
-/** What `flan routes` says of each peer of a udp network, whatever of its data plane is missing. */
+/** What `flan routes` says of each peer, whatever of its data plane is missing. */
 import assert from "node:assert/strict";
 import { observeHost } from "../../agent/host.ts";
 import { networkIn } from "../../agent/network.ts";
 import { compare } from "../../cmd/observe.ts";
 import { rowsOf } from "../../cmd/route_rows.ts";
 import { keyOf, type Link, type Proxy, type ProxyRoute } from "../../kernel/state.ts";
-import { type TestHost, TestNetwork, udpNetwork, udpPeer } from "../lib/agents.ts";
+import { hostGwNetwork, hostGwPeer, type TestHost, TestNetwork, udpNetwork, udpPeer } from "../lib/agents.ts";
 
 /** Subnet, way, state and note of each line, as `flan routes` sees this host. */
 async function rows(network: TestNetwork, host: TestHost, hidden = false): Promise<(string | undefined)[][]> {
@@ -43,6 +43,17 @@ Deno.test("routes: every udp peer by its address over flan0, and this host itsel
       [second, "192.0.2.3", "flan0", "udp", "ok", undefined],
     ].toSorted(),
   );
+});
+
+Deno.test("routes: a host-gw peer goes over the underlay, or is missing its route", async () => {
+  await using network = await TestNetwork.start(hostGwNetwork);
+  const host = await network.joined(1);
+  const { subnet } = await network.peer(2, hostGwPeer);
+  await host.stop();
+  const row = async () => (await rows(network, host)).find(([one]) => one === subnet);
+  assert.deepEqual(await row(), [subnet, "192.0.2.2", "eth0", "host-gw", "ok", undefined]);
+  host.kernel.stack.delete(host.agent.state.plan.objects[0]!);
+  assert.deepEqual(await row(), [subnet, "192.0.2.2", "eth0", "host-gw", "missing", "route"]);
 });
 
 Deno.test("routes: a proxy that this user cannot see is not judged, all else is", async () => {

@@ -1,8 +1,9 @@
 /** The backends pass the backend suite on Linux itself, in a network namespace of the tests' own. */
+import { hostGw } from "../../backends/host_gw.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { openSystem, shown } from "./system.ts";
-import { host, owner, seenBy } from "../lib/overlay.ts";
+import { bareOwner, host, hostGwSeenBy, owner, seenBy } from "../lib/overlay.ts";
 
 /** Why the suite cannot run here, or undefined. */
 async function missing(): Promise<string | undefined> {
@@ -11,7 +12,14 @@ async function missing(): Promise<string | undefined> {
   return links.some(({ ifname }) => ifname !== "lo") ? "needs a namespace of its own: unshare -n" : undefined;
 }
 
-const underlay = { link: "under0", address: "192.0.2.1", mtu: 1500, gateways: [] };
+const underlay = {
+  link: "under0",
+  address: "192.0.2.1",
+  mtu: 1500,
+  gateways: [],
+  onLink: ["192.0.2.0/24"],
+  offLink: [],
+};
 const reason = await missing();
 
 if (reason === undefined) {
@@ -29,6 +37,14 @@ if (reason === undefined) {
     host: host({ underlay, wanted: new Set(["10.5.2.7", "10.5.2.8", "10.5.3.7", "10.5.4.7"]) }),
     owner,
     view: seenBy({ Mode: "on-demand" }),
+    open: openSystem,
+  });
+  backendSuite({
+    name: "host-gw on Linux",
+    backend: hostGw,
+    host: host({ underlay, mac: "" }),
+    owner: bareOwner,
+    view: hostGwSeenBy({}),
     open: openSystem,
   });
 } else {

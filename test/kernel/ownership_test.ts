@@ -16,9 +16,10 @@ const link = (name: string, alias: string): Link => ({
 });
 const ours = link("flan.1", "flan 3f2a");
 const foreign = link("eth0", "");
+const others = [link("flan.9", "flan 77aa"), link("flan.8", "flan")];
 
 function claim(object: KernelObject, who: Owner = owner): string {
-  return claims(who, [ours, foreign, object])(object);
+  return claims(who, [ours, foreign, ...others, object])(object);
 }
 
 const kept = "be:35:1f:0d:81:8b";
@@ -109,7 +110,10 @@ for (const [what, change, expected] of neighbourCases) {
 const routeCases: readonly [string, Partial<Route>, string][] = [
   ["with our mark on our link", {}, "ours"],
   ["without our mark on our link", { protocol: 4 }, "foreign"],
-  ["with our mark on another link", { link: "eth0" }, "foreign"],
+  ["with our mark on a link that no flan made", { link: "eth0" }, "ours"],
+  ["without our mark on a link that no flan made", { link: "eth0", protocol: 4 }, "foreign"],
+  ["with our mark on another node's link", { link: "flan.9" }, "foreign"],
+  ["with our mark on a link that some flan made", { link: "flan.8" }, "foreign"],
   ["with our mark inside the network, its link gone", { link: "" }, "ours"],
   ["with our mark outside the network, its link gone", { link: "", destination: "10.6.0.0/24" }, "foreign"],
   [

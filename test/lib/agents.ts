@@ -137,6 +137,11 @@ export const TTL = 3600;
 export const vxlanNetwork = { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } };
 export const udpNetwork = { Network: "10.5.0.0/16", Backend: { Type: "udp" } };
 
+export const hostGwNetwork = { Network: "10.5.0.0/16", Backend: { Type: "host-gw" } };
+
+/** What the lease of a host-gw peer says beside its address. */
+export const hostGwPeer = { backendType: "host-gw", backendData: undefined };
+
 /** What the lease of a udp peer says beside its address. */
 export const udpPeer = { backendType: "", backendData: undefined };
 

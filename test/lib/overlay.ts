@@ -70,10 +70,31 @@ export function udpView(peers: readonly (number | Lease)[], options?: Options): 
   };
 }
 
+/** The lease of host `n` in a host-gw network. */
+export function hostGwLease(n: number, change: Partial<Lease> = {}): Lease {
+  return lease(n, { backendType: "host-gw", backendData: undefined, ...change });
+}
+
+export function hostGwView(peers: readonly (number | Lease)[], options?: Options): View {
+  return {
+    network: config(options, "host-gw"),
+    own: hostGwLease(1, { node: NODE }),
+    peers: peers.map((peer) => typeof peer === "number" ? hostGwLease(peer) : peer),
+    refused: [],
+  };
+}
+
 export function host(change: Partial<Host> = {}): Host {
   return {
     node: NODE,
-    underlay: { link: "eth0", address: "192.0.2.1", mtu: 1500, gateways: [] },
+    underlay: {
+      link: "eth0",
+      address: "192.0.2.1",
+      mtu: 1500,
+      gateways: [],
+      onLink: ["192.0.2.0/24"],
+      offLink: [],
+    },
     local: [],
     publicIp: "192.0.2.1",
     mac: macOf(1),
@@ -91,6 +112,9 @@ export function udpHost(change: Partial<Host> = {}): Host {
 export const owner: Owner = { alias: aliasOf(NODE), links: ["flan.1"], network: "10.5.0.0/16" };
 
 export const udpOwner: Owner = { ...owner, links: ["flan0"] };
+
+/** Of a backend without a device. */
+export const bareOwner: Owner = { ...owner, links: [] };
 
 /** The objects that host 1 wants for these peers. */
 export function planned(
@@ -113,4 +137,10 @@ export function seenBy(options: Options): (peers: readonly number[]) => View {
 export function udpSeenBy(options: Options): (peers: readonly number[]) => View {
   const changed = (n: number) => udpLease(n, { publicIp: `192.0.2.${100 + n}` });
   return (peers) => udpView(peers.map((n) => n > 0 ? n : changed(-n)), options);
+}
+
+/** The same of a host-gw network. */
+export function hostGwSeenBy(options: Options): (peers: readonly number[]) => View {
+  const changed = (n: number) => hostGwLease(n, { publicIp: `192.0.2.${100 + n}` });
+  return (peers) => hostGwView(peers.map((n) => n > 0 ? n : changed(-n)), options);
 }

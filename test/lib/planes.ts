@@ -10,7 +10,7 @@ export interface Plane {
   readonly backend: string;
   /** What `flan up` is given so that the network has this backend. */
   readonly args: readonly string[];
-  /** The device that it makes. */
+  /** The device that it makes, "" for none. */
   readonly device: string;
   /** What it takes from the underlay's MTU. */
   readonly overhead: number;
@@ -43,6 +43,17 @@ export const udp: Plane = {
   },
 };
 
+/** It has no device, and its routes lie on the underlay. */
+export const hostGw: Plane = {
+  backend: "host-gw",
+  args: ["--backend", "host-gw"],
+  device: "",
+  overhead: 0,
+  route: (subnet) => subnet,
+  reached: ({ namespace }) => routes(namespace),
+};
+
+/** Those with a device. */
 export const planes: readonly Plane[] = [vxlan, udp];
 
 /** The destinations of flan's routes. */

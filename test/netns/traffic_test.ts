@@ -1,14 +1,14 @@
 /** Three hosts on a real kernel: everything reaches everything, whole, and at full size. */
 import assert from "node:assert/strict";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
-import { planes } from "../lib/planes.ts";
+import { hostGw, planes } from "../lib/planes.ts";
 import { streamFile, type Transfer } from "../lib/stream.ts";
 
 const PORT = 7107;
 const MEBIBYTES = 100;
 const stream = [Deno.execPath(), "run", "--quiet", "--allow-net", streamFile];
 
-for (const plane of planes) {
+for (const plane of [...planes, hostGw]) {
   const where = { lab: `traffic-${plane.backend}`, hosts: 3, plane };
   hostTest(`three hosts reach one another fully with ${plane.backend}`, where, async (hosts, t) => {
     const members = await hosts.joinAll();

@@ -1,0 +1,47 @@
+/** Peers on the underlay's own link: who is one, and the plain route that takes packets there without a tunnel. */
+import { keyOf, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { type Cidr, contains, parseCidr, parseIp } from "../net/ip.ts";
+import { memo } from "../net/memo.ts";
+import type { PeerPlan, Underlay } from "./backend.ts";
+import type { Peer } from "./peers.ts";
+
+/**
+ * Tells of an IPv4 address whether the kernel takes it for a neighbour on the underlay's link: the longest prefix that
+ * holds it decides, and it must be one without a gateway.
+ */
+export function linkTest(
+  { onLink, offLink }: Pick<Underlay, "onLink" | "offLink">,
+): (address: string) => boolean {
+  const [on, off] = [onLink.map(parseCidr), offLink.map(parseCidr)];
+  return (address) => {
+    const ip = parseIp(address);
+    const longest = (prefixes: readonly Cidr[]) =>
+      prefixes.reduce((most, one) => one.length > most && contains(one, ip) ? one.length : most, -1);
+    return longest(on) > longest(off);
+  };
+}
+
+/** The same route for the same peer each time, so that whoever compares plans sees at once what is new. */
+export const directRoute = memo(
+  makeRoute,
+  (a, b) => a.link === b.link && a.way === b.way,
+);
+
+/** A route by the peer's own address, which must be on the link, or else the kernel refuses it (ENETUNREACH). */
+function makeRoute(
+  { lease }: Peer,
+  { link, way }: { link: string; way: string },
+): { route: Route; plan: PeerPlan } {
+  const route: Route = {
+    kind: "route",
+    destination: lease.subnet,
+    metric: 0,
+    link,
+    gateway: lease.publicIp,
+    onlink: false,
+    nexthop: 0,
+    type: "unicast",
+    protocol: ROUTE_PROTOCOL,
+  };
+  return { route, plan: { lease, way, keys: [keyOf(route)] } };
+}
