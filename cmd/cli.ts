@@ -2,14 +2,14 @@
  * Command-line parsing. The only file that imports commander; commands get their `Command` from here, with
  * flan's conventions built in: errors are one sentence and exit 2, help is on stdout, suggestions are given.
  */
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { CommanderError } from "commander-core";
 import { FlanError, invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { writeOut } from "./stdout.ts";
 
-export { Command, CommanderError, Option };
+export { Argument, Command, CommanderError, Option };
 
 /** A command as help, completions and `main.ts` see it before its module is loaded. */
 export interface CommandEntry {
@@ -62,6 +62,31 @@ export function newGroup(
       hint: didYouMean(word, names) ?? `one of ${names.join(", ")}`,
     });
   });
+}
+
+/** What completions offer for a flag or an argument: all that it takes where these are few, or this host's links. */
+export type KnownValues = readonly string[] | "links";
+
+const known = new WeakMap<object, KnownValues>();
+
+/** The flag or argument, with the values that it takes; words that need no quoting. Parsing does not look at them. */
+export function withValues<T extends object>(of: T, values: KnownValues): T {
+  known.set(of, values);
+  return of;
+}
+
+/** What {@link withValues} was told, or none. */
+export function knownValues(of: object): KnownValues {
+  return known.get(of) ?? [];
+}
+
+/** What a command's help says after its flags. */
+export function afterHelp(command: AnyCommand): string {
+  let text = "";
+  // Commander keeps these texts as listeners, and its types do not show that a command is an EventEmitter.
+  const emitter = command as unknown as { emit(event: string, context: object): void };
+  emitter.emit("afterHelp", { error: false, command, write: (part: string) => text += part });
+  return text.trim();
 }
 
 /** A flag's value as a whole number within a range. Throws `invalid` with flag and value. */

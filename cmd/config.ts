@@ -9,9 +9,9 @@ import { shownUrl } from "../lease/remote/shown_url.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { readJoined } from "../agent/joined.ts";
-import { type AnyCommand, type Flags, Option } from "./cli.ts";
+import { type AnyCommand, type Flags, Option, withValues } from "./cli.ts";
 import { readConfigFile } from "./config_file.ts";
-import { environmentName, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
+import { environmentName, fewValues, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
 import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
 
 export interface Loaded {
@@ -31,7 +31,7 @@ export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = s
     const option = new Option(`--${kebab(key)}${argument && ` ${argument.replace("...", "")}`}`, text);
     // A repeatable flag takes one value each time; commander's own lists would swallow the arguments after it.
     if (argument.includes("...")) option.argParser((value, before: string[] = []) => [...before, value]);
-    command.addOption(option);
+    command.addOption(withValues(option, fewValues[key] ?? []));
   }
   return command.addOption(
     new Option("--config <file>", "config file, YAML or JSON (default /etc/flan/config.yaml)"),

@@ -2,7 +2,7 @@
 import { invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
-import { type AnyCommand, newCommand, type Runner } from "./cli.ts";
+import { type AnyCommand, Argument, newCommand, type Runner, withValues } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { print, table } from "./output.ts";
 import { documents } from "./schemas/documents.ts";
@@ -12,7 +12,7 @@ const names = Object.keys(documents);
 export function command(run: Runner): AnyCommand {
   // Takes no settings: it is about flan and not about this host.
   return newCommand("schema", "The JSON Schema of a document, or the list of documents")
-    .argument("[name]", "such as routes: the word in its schema, flan.routes/v1")
+    .addArgument(withValues(new Argument("[name]", "such as routes, of flan.routes/v1"), names))
     .addHelpText(
       "after",
       "\nWithin v1 fields are only added, so the schemas (2020-12) allow what they do not\n" +

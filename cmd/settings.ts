@@ -1,5 +1,6 @@
 /** Every setting of flan, once: flags, environment variables, config file keys and `config show` come from here. */
 import { backendTypes } from "../backends/registry.ts";
+import type { KnownValues } from "./cli.ts";
 import type { Credentials } from "../lease/remote/credentials.ts";
 import * as type from "./setting_types.ts";
 import type { Parser } from "./setting_types.ts";
@@ -73,8 +74,9 @@ export const settings = {
 export type SettingKey = keyof typeof settings;
 
 /** The values of those settings that have but a few, for completion. */
-export const fewValues: Readonly<Partial<Record<SettingKey, readonly string[]>>> = {
+export const fewValues: Readonly<Partial<Record<SettingKey, KnownValues>>> = {
   backend: backendTypes,
+  iface: "links",
   logFormat: logFormats,
 };
 

@@ -1,7 +1,6 @@
 /** Small pure parts of the commands. */
 import assert from "node:assert/strict";
 import { CommanderError, integerFlag, newCommand, newGroup, usageError } from "../../cmd/cli.ts";
-import { type CompletionNode, completionScript } from "../../cmd/completion_scripts.ts";
 import { epochSeconds, remaining } from "../../cmd/lease_end.ts";
 import { subnetArgument } from "../../cmd/subnet_argument.ts";
 import { MAX_BYTES, readTextFile } from "../../cmd/text_file.ts";
@@ -109,34 +108,4 @@ Deno.test("a text file is read whole up to its limit, and refused beyond it or w
   } finally {
     await Deno.remove(file);
   }
-});
-
-const leaf = (name: string, flags: string[] = []): CompletionNode => ({
-  name,
-  summary: `it's ${name}: so`,
-  flags: flags.map((flag) => ({
-    name: flag,
-    summary: "a 'flag'",
-    takesValue: flag === "--store" || flag === "--kind",
-    values: flag === "--kind" ? ["vxlan", "udp"] : [],
-  })),
-  children: [],
-});
-const nodes = [leaf("up", ["--store", "-q", "--kind"]), {
-  ...leaf("lease"),
-  children: [leaf("get", ["--json"])],
-}];
-
-Deno.test("completions quote what the shell would read, and name every command and flag", () => {
-  const [bash, zsh, fish] = (["bash", "zsh", "fish"] as const).map((shell) => completionScript(shell, nodes));
-  assert.match(bash!, /"up "\*\) words="--store -q --kind" ;;/);
-  assert.match(bash!, /"lease get"\) words="--json" ;;/);
-  assert.match(zsh!, /'up:it'\\''s up: so'/);
-  assert.match(zsh!, /'lease get'\) entries=\('--json:a '\\''flag'\\'''\) ;;/);
-  assert.match(fish!, /-a up -d 'it\\'s up: so'/);
-  assert.match(fish!, /-l store -d 'a \\'flag\\'' -r$/m);
-  assert.match(fish!, /-s q -d 'a \\'flag\\''$/m);
-  assert.match(bash!, /^ {4}--kind\) words="vxlan udp" ;;$/m);
-  assert.match(zsh!, /^ {4}--kind\) entries=\(vxlan udp\) ;;$/m);
-  assert.match(fish!, /-l kind -d 'a \\'flag\\'' -r -f -a 'vxlan udp'$/m);
 });
