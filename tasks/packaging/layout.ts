@@ -1,0 +1,81 @@
+/** What an installation consists of, and where each part of it lies: the one way, for `install` and the package. */
+import { mainFile } from "../../cmd/self.ts";
+import { FlanError } from "../../net/errors.ts";
+import { build } from "../build.ts";
+import { configTemplate } from "./config_template.ts";
+import type { Entry, FileEntry } from "./entry.ts";
+import { project, proxyLibrary, runtime } from "./runtime.ts";
+import { vendor } from "./vendor.ts";
+
+/** Where a host keeps its settings of flan. */
+export const configFolder = "/etc/flan";
+/** What flan compiled; it can be taken away at any time. `bin/flan` says it too. */
+export const cacheFolder = "/var/cache/flan";
+/** What must survive a reboot. */
+export const stateFolder = "/var/lib/flan";
+
+/** The folder of flan's own tree below `prefix`. */
+export function homeOf(prefix: string): string {
+  return `${prefix}/lib/flan`;
+}
+
+/**
+ * Everything that is installed with `prefix` (absolute, without a slash at its end). Builds the C library where it
+ * is not up to date, and puts packages into `scratch`, an empty folder that must last until the entries are used.
+ * Throws BuildError, and FlanError where Deno refuses.
+ */
+export async function layout(prefix: string, scratch: string): Promise<Entry[]> {
+  await build("library");
+  const { modules, imports } = await runtime();
+  const packages = await vendor(scratch, imports);
+  return [
+    ...[...modules, proxyLibrary].map((path) => tree(prefix, path, project + path)),
+    ...packages.map((path) => tree(prefix, path, `${scratch}/${path}`)),
+    tree(prefix, "deno", Deno.execPath(), 0o755),
+    tree(prefix, "bin/flan", `${project}bin/flan`, 0o755),
+    { kind: "link", path: `${prefix}/bin/flan`, target: "../lib/flan/bin/flan" },
+    ...await completions(prefix),
+    {
+      kind: "file",
+      path: `${configFolder}/config.yaml`,
+      mode: 0o644,
+      content: configTemplate(),
+      keep: true,
+    },
+  ];
+}
+
+function tree(prefix: string, path: string, file: string, mode: FileEntry["mode"] = 0o644): FileEntry {
+  return { kind: "file", path: `${homeOf(prefix)}/${path}`, mode, content: { file } };
+}
+
+/** Where shells look by themselves. Debian's zsh keeps a folder for its packages, beside the administrator's. */
+const completionFiles = (prefix: string) => ({
+  bash: "bash-completion/completions/flan",
+  zsh: prefix === "/usr" ? "zsh/vendor-completions/_flan" : "zsh/site-functions/_flan",
+  fish: "fish/vendor_completions.d/flan.fish",
+});
+
+async function completions(prefix: string): Promise<FileEntry[]> {
+  return await Promise.all(
+    Object.entries(completionFiles(prefix)).map(async ([shell, path]) => ({
+      kind: "file" as const,
+      path: `${prefix}/share/${path}`,
+      mode: 0o644 as const,
+      content: await said(["completions", shell]),
+    })),
+  );
+}
+
+/** What the flan of this tree prints. */
+async function said(args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", mainFile, ...args],
+  }).output();
+  const text = new TextDecoder();
+  if (success) return text.decode(stdout);
+  throw new FlanError(`Cannot run flan ${args.join(" ")}: ${text.decode(stderr).trim()}`, {
+    op: "install.generate",
+    code: "failed",
+  });
+}

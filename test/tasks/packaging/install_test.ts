@@ -1,0 +1,101 @@
+/** `deno task install` and `uninstall` as they are run, and the flan that they leave. */
+import assert from "node:assert/strict";
+import { version } from "../../../cmd/version.ts";
+import { project } from "../../../tasks/packaging/runtime.ts";
+import { Root } from "./root.ts";
+
+function task(name: string, args: readonly string[], { within = [] }: { within?: readonly string[] } = {}) {
+  return run([
+    ...within,
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--allow-all",
+    `${project}tasks/${name}.ts`,
+    ...args,
+  ]);
+}
+
+function run(argv: readonly string[], { clearEnv = false }: { clearEnv?: boolean } = {}) {
+  const [program, ...args] = argv as [string, ...string[]];
+  const { code, stdout, stderr } = new Deno.Command(program, {
+    args,
+    clearEnv,
+    cwd: "/",
+    env: clearEnv ? {} : { NO_COLOR: "1" },
+  }).outputSync();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/** Who owns nothing and may write nowhere. */
+const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+const needsRoot = Deno.uid() === 0 ? undefined : "needs root";
+const name = (text: string) => needsRoot === undefined ? text : `${text} (${needsRoot})`;
+
+Deno.test({
+  name: name(
+    "install: anybody runs it, with an empty environment and no place to write; uninstall leaves nothing",
+  ),
+  ignore: needsRoot !== undefined,
+  fn: () => {
+    using root = new Root();
+    Deno.chmodSync(root.path, 0o755);
+    const flan = `${root.path}/usr/local/bin/flan`;
+    const told = task("install", ["--root", root.path]);
+    assert.deepEqual([told.code, told.stderr], [0, `install: ${flan} is there; nothing is started\n`]);
+    const before = root.list();
+    // Not where installed programs keep it, because this machine is to stay as it is.
+    const env = ["env", "-i", "DENO_DIR=/nonexistent"];
+    assert.deepEqual(run([...nobody, ...env, flan, "--version"], { clearEnv: true }), {
+      code: 0,
+      stdout: `${version}\n`,
+      stderr: "",
+    });
+    const shown = run([...env, flan, "config", "show", "-o", "json"], { clearEnv: true });
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.deepEqual(root.list(), before, "running it leaves nothing beside it");
+    const gone = task("uninstall", ["--root", root.path, "--purge"]);
+    assert.deepEqual([gone.code, gone.stderr], [0, `uninstall: ${flan} is gone, with settings and state\n`]);
+    assert.deepEqual(root.list(), []);
+  },
+});
+
+Deno.test({
+  name: name("install: who may not is told so in a sentence, with exit 5"),
+  ignore: needsRoot !== undefined,
+  fn: () => {
+    using root = new Root();
+    Deno.chmodSync(root.path, 0o555);
+    // Without the capabilities by which root may write anywhere; everything else can still be read.
+    const within = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"];
+    Deno.chownSync(root.path, 65534, 65534);
+    const { code, stderr } = task("install", ["--root", root.path], { within });
+    assert.deepEqual([code, stderr.trimEnd().split("\n").length], [5, 1], stderr);
+    assert.match(
+      stderr,
+      /^install: Cannot change \/.*: Permission denied \(os error 13\), please run it as root$/m,
+    );
+    assert.deepEqual(root.list(), []);
+  },
+});
+
+Deno.test("install: flags that are no paths, or unknown, are usage errors", () => {
+  for (
+    const args of [["--prefix", "relative"], ["--prefix", "/"], ["--root", "/a/../b"], ["--nonsense"], [
+      "word",
+    ]]
+  ) {
+    for (const name of ["install", "uninstall"]) {
+      const { code, stderr } = task(name, args);
+      assert.deepEqual([code, stderr.trimEnd().split("\n").length], [2, 1], stderr);
+      assert.match(stderr, new RegExp(`^${name}: Cannot use `));
+    }
+  }
+});
+
+Deno.test("uninstall: where nothing is installed, that is said", () => {
+  using root = new Root();
+  const { code, stderr } = task("uninstall", ["--root", root.path]);
+  assert.deepEqual([code, stderr], [0, `uninstall: nothing is installed below ${root.path}/usr/local\n`]);
+});

@@ -1,0 +1,75 @@
+/** What an installation consists of: everything that is needed at run time, and nothing of the workshop. */
+import assert from "node:assert/strict";
+import { readConfigFile } from "../../../cmd/config_file.ts";
+import { kebab, settingKeys } from "../../../cmd/settings.ts";
+import { configTemplate } from "../../../tasks/packaging/config_template.ts";
+import { layout } from "../../../tasks/packaging/layout.ts";
+import { project } from "../../../tasks/packaging/runtime.ts";
+
+async function paths(prefix: string): Promise<string[]> {
+  const scratch = Deno.makeTempDirSync();
+  try {
+    return (await layout(prefix, scratch)).map(({ path }) => path);
+  } finally {
+    Deno.removeSync(scratch, { recursive: true });
+  }
+}
+
+Deno.test("layout: every file that a module opens by its path is there too", async () => {
+  const all = new Set(await paths("/p"));
+  const modules = [...all].filter((path) => path.endsWith(".ts")).map((path) =>
+    path.slice("/p/lib/flan/".length)
+  );
+  const named = modules.flatMap((module) => {
+    const text = Deno.readTextFileSync(project + module).replaceAll(
+      "${file}",
+      `proxy/build/${Deno.build.arch}/libflan_proxy.so`,
+    );
+    return [...text.matchAll(/import\.meta\.resolve\(["`](.*?)["`]\)/g)].map(([, to]) =>
+      new URL(to!, `file:///p/lib/flan/${module}`).pathname
+    );
+  });
+  assert.ok(named.length >= 3, "modules name files");
+  for (const path of named) assert.ok(all.has(path), path);
+});
+
+Deno.test("layout: tests, tasks, C sources and the packages of tests stay in the workshop", async () => {
+  const wrong = (await paths("/p")).filter((path) =>
+    /\/lib\/flan\/(test|tasks|fixtures)\/|\.[ch]$|fast-check|\.d\.ts$/.test(path)
+  );
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("layout: each package comes with its licence", async () => {
+  const all = await paths("/p");
+  const packages = all.flatMap((path) =>
+    /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/package\.json$)/.exec(path) ?? []
+  );
+  assert.ok(packages.length >= 5);
+  for (const folder of packages) assert.ok(all.some((path) => path.startsWith(`${folder}/LICENSE`)), folder);
+});
+
+Deno.test("layout: shells and Debian find the completions by themselves", async () => {
+  const shares = async (prefix: string) =>
+    (await paths(prefix)).filter((path) => path.startsWith(`${prefix}/share/`) && path.endsWith("flan"));
+  assert.deepEqual(await shares("/usr"), [
+    "/usr/share/bash-completion/completions/flan",
+    "/usr/share/zsh/vendor-completions/_flan",
+  ]);
+  assert.ok((await shares("/usr/local")).includes("/usr/local/share/zsh/site-functions/_flan"));
+});
+
+Deno.test("config template: names every setting, says nothing, and is a config file", () => {
+  const file = Deno.makeTempFileSync({ suffix: ".yaml" });
+  try {
+    const text = configTemplate();
+    for (const key of settingKeys) assert.match(text, new RegExp(`^#${kebab(key)}: .`, "m"));
+    Deno.writeTextFileSync(file, text);
+    assert.deepEqual(readConfigFile(file)?.values, new Map());
+    // Every line is YAML once its mark is gone.
+    Deno.writeTextFileSync(file, text.replace(/^#(?! )/gm, ""));
+    assert.deepEqual([...readConfigFile(file)!.values.keys()], settingKeys.map(kebab));
+  } finally {
+    Deno.removeSync(file);
+  }
+});
