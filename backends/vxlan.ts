@@ -20,6 +20,7 @@ import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
 import { ownSubnet } from "./peers.ts";
+import { planDirect } from "./vxlan_direct.ts";
 import { planOnDemand } from "./vxlan_on_demand.ts";
 import { readVxlanOptions, type VxlanOptions, vxlanOptions } from "./vxlan_options.ts";
 import { type VxlanPeer, vxlanPeers } from "./vxlan_peers.ts";
@@ -40,8 +41,8 @@ export const vxlan: Backend = {
 
   requireHost() {},
 
-  followsLink() {
-    return false;
+  followsLink(config) {
+    return readVxlanOptions(config.backendOptions).options.directRouting;
   },
 
   device(config) {
@@ -71,9 +72,11 @@ function plan(view: View, host: Host): Plan {
   });
   const link = linkOf(options, host);
   const address: Address = { kind: "address", link: link.name, address: `${own.gateway}/32` };
-  return options.onDemand
-    ? planOnDemand(peers, { link, address, refused, network: view.network.network, wanted: host.wanted })
-    : planAll(peers, { link, address, refused });
+  const tunnel = (distant: readonly VxlanPeer[]) =>
+    options.onDemand
+      ? planOnDemand(distant, { link, address, refused, network: view.network.network, wanted: host.wanted })
+      : planAll(distant, { link, address, refused });
+  return options.directRouting ? planDirect(peers, { underlay: host.underlay, tunnel }) : tunnel(peers);
 }
 
 /** Every peer at once. Three objects of a peer share its nexthop, whose id is the subnet's address. */

@@ -12,6 +12,8 @@ export interface VxlanOptions {
   readonly learning: boolean;
   /** Whether entries are made only for addresses that the kernel asks for. */
   readonly onDemand: boolean;
+  /** Whether peers on the underlay's own link get a plain route instead of the tunnel. */
+  readonly directRouting: boolean;
 }
 
 /** The Linux kernel's own default (drivers/net/vxlan: `udp_port`), which flannel keeps; not IANA's 4789. */
@@ -35,10 +37,8 @@ export function readVxlanOptions(raw: RawOptions): { options: VxlanOptions; read
     gbp: read.flag("gbp"),
     learning: read.flag("learning"),
     onDemand: read.word("mode", ["all", "on-demand"]) === "on-demand",
+    directRouting: read.flag("directrouting"),
   };
-  if (read.flag("directrouting")) {
-    read.ignored("DirectRouting", "is ignored by this version: every peer is reached by VXLAN");
-  }
   for (const name of ["macprefix", "name"]) {
     const key = read.keyOf(name);
     if (key !== undefined) read.ignored(key, "concerns Windows hosts only and is ignored");

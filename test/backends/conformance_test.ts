@@ -34,6 +34,16 @@ backendSuite({
   open,
 });
 
+// Of its hosts 2 and 3 are on the link, and whoever changes its endpoint or comes later is not.
+backendSuite({
+  name: "vxlan with direct routes in memory",
+  backend: vxlan,
+  host: host({ underlay: { ...host().underlay, onLink: ["192.0.2.0/30"] } }),
+  owner,
+  view: seenBy({ DirectRouting: true }),
+  open,
+});
+
 backendSuite({
   name: "udp in memory",
   backend: udp,

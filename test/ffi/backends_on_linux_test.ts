@@ -40,6 +40,14 @@ if (reason === undefined) {
     open: openSystem,
   });
   backendSuite({
+    name: "vxlan with direct routes on Linux",
+    backend: vxlan,
+    host: host({ underlay: { ...underlay, onLink: ["192.0.2.0/30"] } }),
+    owner,
+    view: seenBy({ DirectRouting: true }),
+    open: openSystem,
+  });
+  backendSuite({
     name: "host-gw on Linux",
     backend: hostGw,
     host: host({ underlay, mac: "" }),
