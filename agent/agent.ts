@@ -24,15 +24,19 @@ import { requireFit } from "./network.ts";
 import { Overlay } from "./overlay.ts";
 import { viewFrom } from "./peers.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./problems.ts";
+import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
 import { StoreState } from "./store_state.ts";
+import { Tally } from "./tally.ts";
 
 export class Agent {
   readonly health: Health;
   readonly repairs: Repairs;
   readonly store: StoreState;
+  readonly pulse: Pulse;
+  readonly tally = new Tally();
   readonly #log: QuietLog;
   readonly #linger: Linger;
   readonly #parts: AgentParts;
@@ -53,6 +57,7 @@ export class Agent {
     this.health = new Health(this.#log);
     this.repairs = new Repairs(this.#parts);
     this.store = new StoreState(parts.store.url, parts.clock);
+    this.pulse = new Pulse(parts.clock, parts.watcher);
     this.#linger = new Linger(parts.clock);
     this.#inbox = new Inbox(parts.clock);
     this.#pace = new Pace(parts.clock);
@@ -130,12 +135,18 @@ export class Agent {
   }
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
-    const reasons = await this.#inbox.wake.wait(
-      Math.min(this.#linger.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS),
-    );
-    if (reasons.size === 0) return new Set<Reason>(["host"]);
-    if (looks(reasons)) await this.#pace.turn(stop);
-    return reasons;
+    const { clock } = this.#parts;
+    const until = clock.monotonic() +
+      Math.min(this.#linger.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS);
+    for (;;) {
+      this.pulse.turned();
+      const reasons = await this.#inbox.wake.wait(Math.min(until - clock.monotonic(), this.pulse.every));
+      if (reasons.size > 0) {
+        if (looks(reasons)) await this.#pace.turn(stop);
+        return reasons;
+      }
+      if (clock.monotonic() >= until) return new Set<Reason>(["host"]);
+    }
   }
 
   /** Looks at everything again, in the one order there is. */
@@ -166,8 +177,11 @@ export class Agent {
     const place = { snapshot: this.#snapshot, config, host: this.#host, own, isHeld: !this.store.isWell };
     this.#view = viewFrom(place, this.#linger);
     const before = this.#plan;
+    const begun = this.#parts.clock.monotonic();
     this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
+    this.tally.reconciled(this.#parts.clock.monotonic() - begun);
+    this.tally.refused([...this.#view.refused, ...this.#plan.refused]);
     this.repairs.judge({ report: this.#report, before, after: this.#plan });
     this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan }));
     this.#judge(judgeLingering(this.#view, this.#linger));
@@ -245,6 +259,7 @@ export class Agent {
   }
 
   #seenEvent(event: KernelEvent): void {
+    if (event.group === "overrun") this.tally.overran();
     const asked = this.#inbox.wanted.has(event.subject ?? "");
     if (!asked && this.#overlay.reconciler.knows(event)) return;
     const { backend, device, config } = this.#overlay.network;

@@ -4,6 +4,7 @@ import type { Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { HostOptions } from "./host.ts";
+import type { Watcher } from "./pulse.ts";
 import type { SubnetFiles } from "./subnet_env.ts";
 
 export interface AgentOptions extends HostOptions, SubnetFiles {
@@ -19,4 +20,6 @@ export interface AgentParts {
   /** This host's identity, which must be in the state directory. */
   readonly node: string;
   readonly options: AgentOptions;
+  /** Whoever is told that the loop turns. */
+  readonly watcher?: Watcher | undefined;
 }

@@ -5,6 +5,7 @@ import type { Change, KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { describe, type KernelObject, keyOf, sameObject } from "../kernel/state.ts";
 import type { Plan } from "../backends/backend.ts";
+import { Counts } from "./counts.ts";
 import { Suspects } from "./suspects.ts";
 
 export interface Repair {
@@ -19,6 +20,7 @@ const MAX_NAMED = 3;
 
 export class Repairs {
   #count = 0;
+  readonly #counts = new Counts();
   #last: Repair | undefined;
   readonly #suspects = new Suspects();
   /** Keys of what the last report left undone: doing it later is no repair. */
@@ -32,6 +34,11 @@ export class Repairs {
   /** Objects put back since the start. */
   get count(): number {
     return this.#count;
+  }
+
+  /** The same by what was put back, and by the program that had changed it (`unknown` where nobody tells). */
+  get counts(): Counts {
+    return this.#counts;
   }
 
   get last(): Repair | undefined {
@@ -48,6 +55,7 @@ export class Repairs {
     const undone = this.#undone;
     this.#undone = undoneIn(report);
     if (!report.resynced) return;
+    const { by } = this.#suspects;
     const cause = this.#suspects.take();
     if (before === undefined || report.done.length === 0) return;
     const old = byKey(before.objects);
@@ -59,6 +67,7 @@ export class Repairs {
     const named = repaired.slice(0, MAX_NAMED).map((change) => describe(change.object)).join(", ");
     const what = repaired.length > MAX_NAMED ? `${named} and ${repaired.length - MAX_NAMED} more` : named;
     this.#count += repaired.length;
+    for (const { object } of repaired) this.#counts.add({ kind: object.kind, cause: by });
     this.#last = { at: this.#parts.clock.now(), what, cause };
     const { kind } = repaired[0]!.object;
     this.#parts.log.log("warning", `Repaired ${what}`, {

@@ -5,7 +5,7 @@ import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import type { Backend, Host } from "../backends/backend.ts";
 import type { Report } from "../kernel/reconcile.ts";
-import { keyOf } from "../kernel/state.ts";
+import { type KernelObject, keyOf } from "../kernel/state.ts";
 import type { Agent } from "./agent.ts";
 import { factsOf } from "./health_codes.ts";
 import { gatewayOf } from "./subnet_env.ts";
@@ -88,10 +88,15 @@ function timeOf(time: number | undefined): string | null {
 }
 
 /** How many objects are not as planned, whether they wait for another try or not; a kernel that cannot be asked is one. */
-export function driftOf({ conflicts, failures, waiting, error }: Report): number {
+export function driftOf(report: Report): number {
+  return apart(report).length + (report.error === undefined ? 0 : 1);
+}
+
+/** The objects that are not as planned, each once. */
+export function apart({ conflicts, failures, waiting }: Report): readonly KernelObject[] {
   const refused = [...failures, ...waiting].map(({ change }) => change.object);
-  const apart = new Set([...refused, ...conflicts.map(({ wanted }) => wanted)].map(keyOf));
-  return apart.size + (error === undefined ? 0 : 1);
+  const objects = [...refused, ...conflicts.map(({ wanted }) => wanted)];
+  return [...new Map(objects.map((object) => [keyOf(object), object])).values()];
 }
 
 function lastRepair({ repairs: { last } }: Agent): Json {

@@ -12,14 +12,23 @@ const OTHER_LINK = 4;
 export class Suspects {
   #rank = Infinity;
   readonly #named = new Set<string>();
+  /** The program behind the first of them. */
+  #by = "unknown";
 
   /** Notes an event; only those of the most telling kind that came are kept. `device` is our link. */
   note(event: KernelEvent, device: string): void {
     const rank = rankOf(event, device);
     if (rank > this.#rank || (rank === this.#rank && this.#named.size >= MOST)) return;
     if (rank < this.#rank) this.#named.clear();
+    const by = culprit(event);
+    if (this.#named.size === 0) this.#by = programOf(by);
     this.#rank = rank;
-    this.#named.add(sentence(event));
+    this.#named.add(sentence(event, by));
+  }
+
+  /** The program that did it, as a few words can be: `ip`, `kernel`, or `unknown` where nobody tells. */
+  get by(): string {
+    return this.#by;
   }
 
   /** One clause for the log, and a clean slate. */
@@ -28,6 +37,7 @@ export class Suspects {
     const beside = this.#rank === OTHER_LINK;
     const cause = named === "" ? "found by looking" : beside ? `found by looking, after ${named}` : named;
     this.#named.clear();
+    this.#by = "unknown";
     this.#rank = Infinity;
     return cause;
   }
@@ -46,7 +56,7 @@ function rankOf(event: KernelEvent, device: string): number {
   return event.group === "overrun" ? 6 : ours ? 5 : 6;
 }
 
-function sentence(event: KernelEvent): string {
+function sentence(event: KernelEvent, by: string | undefined): string {
   const { group, subject, link } = event;
   if (group === "overrun") return "events were lost";
   if (group === "proxy") {
@@ -54,8 +64,13 @@ function sentence(event: KernelEvent): string {
   }
   const name = group === "link" ? link : [subject, link && `dev ${link}`].filter(Boolean).join(" ");
   const done = `${group} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
-  const by = culprit(event);
   return by === undefined ? done : `${done} by ${by}`;
+}
+
+/** `ip[812]` without its number, which differs from time to time. */
+function programOf(culprit: string | undefined): string {
+  if (culprit === "the kernel") return "kernel";
+  return /^(.+)\[\d+\]$/.exec(culprit ?? "")?.[1] ?? "unknown";
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { formatCidr, formatIp, isHostAddress, parseIp, parsePrefix } from "../net/ip.ts";
 import { messageOf } from "../net/errors.ts";
+import { parsePlace, placeOf } from "../net/place.ts";
 import { didYouMean } from "../net/suggest.ts";
 
 export type Parser<T> = (raw: unknown) => T;
@@ -49,6 +50,9 @@ export const network: Parser<string> = (raw) => {
   if (cidr.family !== 4) throw new TypeError("an IPv4 network is needed");
   return formatCidr(cidr);
 };
+
+/** Where to listen, such as `127.0.0.1:8474`. */
+export const place: Parser<string> = (raw) => placeOf(parsePlace(text(raw), "127.0.0.1:8474"));
 
 export function integer(min: number, max: number): Parser<number> {
   return (raw) => {

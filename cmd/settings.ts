@@ -65,6 +65,11 @@ export const settings = {
   stateDir: setting(type.path, "<dir>", "what must survive a reboot", "/var/lib/flan"),
   runDir: setting(type.path, "<dir>", "sockets, locks and subnet.env", "/run/flan"),
   subnetFile: setting(type.path, "<file>", "subnet.env for CNI and Docker; <run-dir>/subnet.env by default"),
+  listen: setting(
+    type.place,
+    "<address:port>",
+    "serve /livez, /readyz and /metrics there over HTTP, to whoever reaches it",
+  ),
   logFile: setting(type.path, "<file>", "write the log there instead of to stderr"),
   logFormat: setting(type.oneOf(...logFormats), "<format>", logFormats.join(" or "), "text"),
   quiet: setting(type.flag, "", "say only warnings and errors", false),

@@ -1,5 +1,6 @@
 /** `flan status`: one screen about this host, from the agent, or from store and kernel where none runs. */
 import { askAgent } from "../agent/control.ts";
+import { obstacles } from "../agent/readiness.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
@@ -93,7 +94,7 @@ async function waitUntilWell(
 }
 
 function isWell(status: Status): boolean {
-  return status.lease !== null && status.problems.every((problem) => problem.severity !== "high");
+  return obstacles(status).length === 0;
 }
 
 function show(format: Format, status: Answer): void {

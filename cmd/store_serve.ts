@@ -4,7 +4,7 @@ import { isLoopback } from "../lease/remote/in_clear.ts";
 import { serve, type ServeOptions } from "../lease/http/serve.ts";
 import { openStore } from "../lease/open.ts";
 import { invalid, messageOf } from "../net/errors.ts";
-import { parseIp } from "../net/ip.ts";
+import { parsePlace, type Place } from "../net/place.ts";
 import { quoted } from "../net/text.ts";
 import { type AnyCommand, type Flags, Option, type Runner } from "./cli.ts";
 import { type Context, storeOptions } from "./context.ts";
@@ -71,7 +71,7 @@ function localStore(context: Context): FileStore {
 
 function serveOptions(flags: Flags): Omit<ServeOptions, "clock" | "log"> {
   const path = (name: string) => flags[name] === undefined ? undefined : String(flags[name]);
-  const { hostname, port } = parseListen(String(flags["listen"] ?? LISTEN));
+  const { hostname, port } = placeIn(String(flags["listen"] ?? LISTEN));
   const [cert, key] = [path("tlsCert"), path("tlsKey")];
   const [tokenFile, readTokenFile] = [path("tokenFile"), path("readTokenFile")];
   if ((cert === undefined) !== (key === undefined)) {
@@ -93,19 +93,10 @@ function serveOptions(flags: Flags): Omit<ServeOptions, "clock" | "log"> {
   return { hostname, port, tls, tokenFile, readTokenFile };
 }
 
-/** `127.0.0.1:4380` or `[::1]:4380`. Throws `invalid`. */
-function parseListen(text: string): { hostname: string; port: number } {
-  const bad = (why: string) => invalid("store.serve", `Cannot listen at ${quoted(text)}: ${why}`);
-  const [, six, four, digits] = /^(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})$/.exec(text) ?? [];
-  if (digits === undefined) throw bad(`an address and a port are needed, such as ${LISTEN}`);
-  const port = Number(digits);
-  if (port > 65535) throw bad("the port must be at most 65535");
-  const hostname = (six ?? four)!;
+function placeIn(text: string): Place {
   try {
-    const { family } = parseIp(hostname);
-    if ((family === 6) !== (six !== undefined)) throw bad("an IPv6 address stands in brackets");
+    return parsePlace(text, LISTEN);
   } catch (error) {
-    throw bad(messageOf(error));
+    throw invalid("store.serve", `Cannot listen at ${quoted(text)}: ${messageOf(error)}`);
   }
-  return { hostname, port };
 }

@@ -1,18 +1,16 @@
 /** `flan up`: join the network, and keep the kernel in step with it. */
 import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
-import { serveControl } from "../agent/control.ts";
 import { writeJoined } from "../agent/joined.ts";
-import { knownDocument, knownNetwork } from "../agent/known_network.ts";
 import { makeRunDir } from "../agent/lock.ts";
-import { ownLease, statusOf } from "../agent/status.ts";
+import { ownLease } from "../agent/status.ts";
 import { openGround, wireAgent } from "../agent/wire.ts";
 import { secretInClear } from "../lease/remote/in_clear.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import type { Json } from "../net/json.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
-import { type Context, socketOf, storeOptions, subnetFileOf } from "./context.ts";
+import { type Context, storeOptions, subnetFileOf } from "./context.ts";
 import { detach, tellReady } from "./detach.ts";
+import { openDoors } from "./doors.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -20,7 +18,7 @@ import type { Format } from "./output.ts";
 import { printOwnLease, requireField } from "./own_lease.ts";
 import { proxyPlace } from "./proxy_place.ts";
 import { alreadyRunning, joinedWith, lockOrRunning } from "./running.ts";
-import { listenForSignals, type Signals } from "./signals.ts";
+import { listenForSignals } from "./signals.ts";
 import { credentialsOf } from "./settings.ts";
 import { startNetwork } from "./start_network.ts";
 
@@ -85,17 +83,12 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
   const signals = listenForSignals();
   const stopping = new AbortController();
   let agent: Agent | undefined;
-  let control: Promise<void> = Promise.resolve();
+  let doors: Promise<void> = Promise.resolve();
   try {
     // First of all: a host whose agent could not be asked or stopped must not join.
     if (!how.once) {
-      control = serveControl(socketOf(settings), {
-        clock,
-        log,
-        signal: stopping.signal,
-        answer: ({ op }) => Promise.resolve(answer(agent, context, { op, signals })),
-      });
-      control.catch(() => {}); // awaited below
+      doors = openDoors(context, { agent: () => agent, signals, signal: stopping.signal });
+      doors.catch(() => {}); // awaited below
     }
     const ground = openGround(settings.store, { ...storeOptions(context), proxy: proxyPlace(context) });
     warnOfClear(context);
@@ -118,10 +111,10 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       log.log("info", "Ready", { subnet: lease.subnet, peers: agent.state.view.peers.length });
       if (how.detached) bearClosedPipe(tellReady);
       const running = agent.run(stopping.signal);
-      const ended = Promise.race([running, control]).then(() => exit.failed);
+      const ended = Promise.race([running, doors]).then(() => exit.failed);
       const code = await Promise.race([signals.stopped, ended]);
       stopping.abort();
-      await Promise.all([running, control]);
+      await Promise.all([running, doors]);
       log.log("info", "Stopped; the network stays as it is, `flan down` takes it away");
       return code;
     } finally {
@@ -133,7 +126,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
   } finally {
     stopping.abort();
     signals.close();
-    await control.catch(() => {});
+    await doors.catch(() => {});
   }
 }
 
@@ -162,23 +155,4 @@ function traceOf(error: unknown): string {
   return error instanceof Error && !(error instanceof FlanError)
     ? error.stack ?? error.message
     : messageOf(error);
-}
-
-/** Null is what an agent says of itself that is still joining. */
-function answer(
-  agent: Agent | undefined,
-  context: Context,
-  { op, signals }: { op: string; signals: Signals },
-): Json {
-  switch (op) {
-    case "stop":
-      signals.stop(exit.done);
-      return { pid: Deno.pid };
-    case "network":
-      return agent === undefined ? null : knownDocument(knownNetwork(agent, context.settings.store));
-    default:
-      return agent === undefined
-        ? null
-        : statusOf(agent, { pid: Deno.pid, store: context.settings.store, now: context.clock.now() });
-  }
 }

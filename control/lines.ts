@@ -57,8 +57,12 @@ function joined(parts: readonly Uint8Array[], length: number): string {
 
 /** Writes all of `text` and a newline. */
 export async function writeLine(conn: Conn, text: string): Promise<void> {
-  let rest: Uint8Array = new TextEncoder().encode(`${text}\n`);
-  while (rest.length > 0) rest = rest.subarray(await conn.write(rest));
+  await writeAll(conn, new TextEncoder().encode(`${text}\n`));
+}
+
+/** Writes all of `bytes`. */
+export async function writeAll(conn: Conn, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
 }
 
 export function closeQuietly(conn: { close(): void }): void {

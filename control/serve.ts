@@ -6,9 +6,7 @@ import type { Logger } from "../net/log.ts";
 import { acceptAll } from "./accept.ts";
 import { closeQuietly, type Conn, readLine, writeLine } from "./lines.ts";
 import { listen, removeIfAny } from "./listen.ts";
-
-/** How long a client may take to ask, and again to take the answer. */
-const PATIENCE_MS = 5000;
+import { withPatience } from "./patience.ts";
 
 export interface Service<R> {
   /** Bytes that a request may have. */
@@ -68,19 +66,6 @@ async function serveOne<R>(
   } finally {
     signal.removeEventListener("abort", hangUp);
     closeQuietly(conn);
-  }
-}
-
-/** Hangs up where `work` takes too long. */
-async function withPatience<T>(conn: Conn, clock: Clock, work: () => Promise<T>): Promise<T> {
-  const done = new AbortController();
-  clock.sleep(PATIENCE_MS, done.signal).then(() => {
-    if (!done.signal.aborted) closeQuietly(conn);
-  });
-  try {
-    return await work();
-  } finally {
-    done.abort();
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../../net/clock.ts";
 import { FlanError, messageOf, systemReason } from "../../net/errors.ts";
 import type { Logger } from "../../net/log.ts";
+import { type Place, placeOf } from "../../net/place.ts";
 import { readCredential, stampOf } from "../remote/credentials.ts";
 
 /** How often the certificate's files are looked at, milliseconds. */
@@ -13,11 +14,7 @@ const REBIND = { pause: 20, attempts: 50 };
 /** One line in so many milliseconds says that the port fails. */
 const QUIET = 60_000;
 
-export interface ListenOptions {
-  /** An IP address without brackets. */
-  readonly hostname: string;
-  /** 0 for any free one. */
-  readonly port: number;
+export interface ListenOptions extends Place {
   /** PEM files, for HTTPS. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   readonly clock: Clock;
@@ -135,19 +132,13 @@ export class Listener {
     const { clock, log } = this.#options;
     if (clock.monotonic() - this.#toldAt < QUIET) return;
     this.#toldAt = clock.monotonic();
-    const { hostname, port } = this.addr;
     // Deno puts its own class before the system's words.
     const why = systemReason(failure).replace(/^Error: /, "");
-    log.log("error", `Cannot take connections at ${placeOf(hostname, port)}: ${why}`, {
+    log.log("error", `Cannot take connections at ${placeOf(this.addr)}: ${why}`, {
       code: "listen",
       hint: "too many connections, also idle ones, are kept away by a proxy in front",
     });
   }
-}
-
-/** `192.0.2.1:4380`, `[::1]:4380` */
-export function placeOf(hostname: string, port: number): string {
-  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 function pairOf({ tls }: ListenOptions): Pair {
@@ -177,7 +168,7 @@ function listen(
       handle(request, remoteAddr.hostname);
     return pair === undefined ? Deno.serve(settings, answer) : Deno.serve({ ...settings, ...pair }, answer);
   } catch (error) {
-    throw refused(placeOf(hostname, port), error);
+    throw refused(placeOf({ hostname, port }), error);
   }
 }
 

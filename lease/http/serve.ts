@@ -1,9 +1,10 @@
 /** Serves a file store's document to other hosts, over HTTP or HTTPS. */
 import { isStoreTrouble } from "../../net/errors.ts";
+import { placeOf } from "../../net/place.ts";
 import type { FileStore } from "../file/file_store.ts";
 import { Access, type AccessOptions } from "./access.ts";
 import { DOCUMENT_PATH, DocumentServer } from "./document_server.ts";
-import { Listener, type ListenOptions, placeOf } from "./listener.ts";
+import { Listener, type ListenOptions } from "./listener.ts";
 import { ServedDocument } from "./served_document.ts";
 
 /** How long a stop waits for answers that are under way, milliseconds. */
@@ -40,7 +41,7 @@ export async function serve(store: FileStore, options: ServeOptions): Promise<Se
   const working = Promise.all([document.watch(over.signal), listener.run(over.signal)]);
   const scheme = options.tls === undefined ? "http" : "https";
   return {
-    url: `${scheme}://${placeOf(listener.addr.hostname, listener.addr.port)}${DOCUMENT_PATH}`,
+    url: `${scheme}://${placeOf(listener.addr)}${DOCUMENT_PATH}`,
     waiting: () => documents.waiting,
     async stop() {
       documents.stop();

@@ -2,6 +2,7 @@
 import { Agent } from "../../agent/agent.ts";
 import { ensureHostState, type HostState } from "../../agent/host_state.ts";
 import type { AgentOptions } from "../../agent/parts.ts";
+import type { Watcher } from "../../agent/pulse.ts";
 import { type KernelObject, keyOf, type Route } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { acquire, type Claim, ensureNetwork } from "../../lease/manager.ts";
@@ -153,18 +154,21 @@ export class TestHost {
   readonly options: AgentOptions;
   agent!: Agent;
   readonly #network: TestNetwork;
+  readonly #watcher: Watcher | undefined;
   /** The network's clock; a sleep on it counts as rest of this host. */
   readonly clock: CountingClock;
   #state!: HostState;
   #stop = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(network: TestNetwork, { dir, kernel, options }: {
+  constructor(network: TestNetwork, { dir, kernel, watcher, options }: {
     dir: string;
     kernel: FakeKernel;
+    watcher: Watcher | undefined;
     options: Partial<AgentOptions>;
   }) {
     this.#network = network;
+    this.#watcher = watcher;
     this.clock = new CountingClock(network.clock);
     this.kernel = kernel;
     this.store = new FlakyStore(network);
@@ -223,7 +227,7 @@ export class TestHost {
   async join(): Promise<Lease> {
     this.#state = await ensureHostState(this.options.stateDir, this.clock);
     const { store, kernel, clock, log, options } = this;
-    this.agent = new Agent({ store, kernel, clock, log, node: this.node, options });
+    this.agent = new Agent({ store, kernel, clock, log, node: this.node, options, watcher: this.#watcher });
     return await this.agent.join();
   }
 
@@ -243,6 +247,7 @@ export class TestHost {
 
 export interface HostInit extends Partial<AgentOptions> {
   readonly kernel?: FakeKernel;
+  readonly watcher?: Watcher;
 }
 
 export class TestNetwork implements AsyncDisposable {
@@ -265,9 +270,12 @@ export class TestNetwork implements AsyncDisposable {
   }
 
   /** A host with 192.0.2.n that has not joined. */
-  host(n: number, { kernel = new FakeKernel(underlayStack(n)), ...options }: HostInit = {}): TestHost {
+  host(
+    n: number,
+    { kernel = new FakeKernel(underlayStack(n)), watcher, ...options }: HostInit = {},
+  ): TestHost {
     const dir = `${this.dir}/${n}`;
-    const host = new TestHost(this, { dir, kernel, options });
+    const host = new TestHost(this, { dir, kernel, watcher, options });
     this.hosts.push(host);
     return host;
   }

@@ -1,0 +1,27 @@
+/** How often something happened, told apart by a few labels. */
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Names come from others (programs, for one), and whoever keeps the numbers keeps each combination for ever. */
+const MOST = 100;
+
+export class Counts {
+  readonly #counts = new Map<string, { readonly labels: Labels; count: number }>();
+
+  /** Counts one more; combinations beyond the first hundred are counted together, with `other` for each label. */
+  add(labels: Labels): void {
+    const isKnown = this.#counts.has(JSON.stringify(labels)) || this.#counts.size < MOST;
+    const kept = isKnown
+      ? labels
+      : Object.fromEntries(Object.keys(labels).map((name) => [name, "other"] as const));
+    const key = JSON.stringify(kept);
+    const one = this.#counts.get(key);
+    if (one === undefined) this.#counts.set(key, { labels: kept, count: 1 });
+    else one.count++;
+  }
+
+  /** In the order in which they came first. */
+  list(): readonly { readonly labels: Labels; readonly count: number }[] {
+    return [...this.#counts.values()];
+  }
+}

@@ -1,0 +1,89 @@
+/** Where a running agent can be asked: its control socket, and the pages of `--listen`. */
+import type { Agent } from "../agent/agent.ts";
+import { serveControl } from "../agent/control.ts";
+import { knownDocument, knownNetwork } from "../agent/known_network.ts";
+import type { MetricFacts } from "../agent/metrics.ts";
+import { probePage } from "../agent/probes.ts";
+import { statusOf } from "../agent/status.ts";
+import { servePages } from "../control/pages.ts";
+import { messageOf } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { parsePlace, placeOf } from "../net/place.ts";
+import { ProxyClient } from "../proxy/client.ts";
+import { type Context, socketOf } from "./context.ts";
+import { exit } from "./exit.ts";
+import type { Signals } from "./signals.ts";
+import { version } from "./version.ts";
+
+export interface Asked {
+  /** Undefined while it is still joining. */
+  readonly agent: () => Agent | undefined;
+  readonly signals: Signals;
+  /** Closes the doors. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens them: they are open when this returns its promise, which resolves when they are closed. Throws FlanError where
+ * the socket or the port cannot be had.
+ */
+export function openDoors(context: Context, asked: Asked): Promise<void> {
+  const { settings, clock, log } = context;
+  const { listen } = settings;
+  // First: a port that cannot be had must leave no socket behind that somebody waits on.
+  const pages = listen === undefined
+    ? Promise.resolve()
+    : listenForProbes(context, { place: listen, ...asked });
+  const control = serveControl(socketOf(settings), {
+    clock,
+    log,
+    signal: asked.signal,
+    answer: ({ op }) => Promise.resolve(answer(context, { op, ...asked })),
+  });
+  return Promise.all([control, pages]).then(() => {});
+}
+
+function listenForProbes(
+  context: Context,
+  { place, agent, signal }: Asked & { place: string },
+): Promise<void> {
+  const { clock, log } = context;
+  const facts = () => metricFacts(context, agent());
+  const page = (path: string) => probePage(path, { agent: agent(), facts });
+  const served = servePages(parsePlace(place, place), { page, clock, log, signal });
+  log.log("info", `Serving /livez, /readyz and /metrics at http://${placeOf(served.place)}`);
+  return served.ended;
+}
+
+/** Metrics of a proxy that does not answer are left out; that it does not is the health code `proxy-down`. */
+async function metricFacts(
+  { settings, clock, log }: Context,
+  agent: Agent | undefined,
+): Promise<MetricFacts> {
+  const counted = agent?.state.backend.type === "udp"
+    ? await new ProxyClient({ runDir: settings.runDir, clock }).counters().catch((error) => {
+      log.log("debug", `No counters of the proxy for the metrics: ${messageOf(error)}`);
+      return undefined;
+    })
+    : undefined;
+  return { now: clock.now(), version, proxy: counted?.counters };
+}
+
+/** Null is what an agent says of itself that is still joining. */
+function answer(
+  { settings, clock }: Context,
+  { op, agent, signals }: Pick<Asked, "agent" | "signals"> & { op: string },
+): Json {
+  const asked = agent();
+  switch (op) {
+    case "stop":
+      signals.stop(exit.done);
+      return { pid: Deno.pid };
+    case "network":
+      return asked === undefined ? null : knownDocument(knownNetwork(asked, settings.store));
+    default:
+      return asked === undefined
+        ? null
+        : statusOf(asked, { pid: Deno.pid, store: settings.store, now: clock.now() });
+  }
+}
