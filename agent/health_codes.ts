@@ -1,9 +1,9 @@
 /**
  * Every code of health there is, as data: how bad it is, what it follows from, how soon it shows and what mends it.
- * `status`, the log and the README's table all speak of these.
+ * `status`, `/readyz`, the metrics, the log and the README's table all speak of these.
  */
 
-/** `high` means that this host or a peer is cut off or may be; `status` then exits 3. */
+/** `high` means that this host or a peer is cut off or may be; `status` then exits 3, and `/readyz` answers 503. */
 export type Severity = "warning" | "high";
 
 export interface CodeFacts {
