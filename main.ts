@@ -1,7 +1,7 @@
 /** flan: joins Linux hosts into one flat network. This file is the command table and nothing more. */
 import { type CommandEntry, CommanderError, newCommand, usageError } from "./cmd/cli.ts";
 import { exit, exitCode, explain } from "./cmd/exit.ts";
-import { version } from "./cmd/version.ts";
+import { summary, version } from "./cmd/version.ts";
 
 /** Every command. Their modules are loaded when they are needed, so that `flan --help` is quick. */
 export const commands: readonly CommandEntry[] = [
@@ -31,13 +31,14 @@ export const commands: readonly CommandEntry[] = [
     summary: "Completions for bash, zsh or fish",
     load: () => import("./cmd/completions.ts"),
   },
+  { name: "man", summary: "The manual page flan(8)", load: () => import("./cmd/man.ts") },
   { name: "schema", summary: "JSON Schemas of the documents", load: () => import("./cmd/schema.ts") },
 ];
 
 /** Runs one command line and resolves to its exit code. Nothing below this ends the process. */
 export async function main(args: readonly string[]): Promise<number> {
   let code: Promise<number> = Promise.resolve(exit.done);
-  const program = newCommand("flan", "Joins Linux hosts into one flat network")
+  const program = newCommand("flan", summary)
     .version(version, "-V, --version")
     .addHelpText(
       "after",

@@ -63,7 +63,7 @@ function describe(command: AnyCommand): CommandNode {
       values: knownValues(argument),
     })),
     flags: children[0]?.flags ?? [
-      ...command.options.map((option) => ({
+      ...command.options.filter(({ hidden }) => !hidden).map((option) => ({
         name: option.long ?? option.short ?? "",
         short: option.long === undefined ? undefined : option.short,
         argument: /[<[].*$/.exec(option.flags)?.[0] ?? "",

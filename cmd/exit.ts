@@ -18,6 +18,21 @@ export const exit = {
   terminated: 143,
 } as const;
 
+/** What each of them says, in the words of the README and the manual page. */
+export const exitMeanings: Readonly<Record<keyof typeof exit, string>> = {
+  done: "done, or yes",
+  failed: "failed",
+  usage: "usage, or an invalid setting or document",
+  no: "the answer is no: drift, not ready, no such lease",
+  store: "the store cannot be reached or used",
+  unsupported: "not permitted, or the kernel or a library lacks something",
+  timeout: "timed out",
+  interrupted: "ended by SIGINT",
+  brokenPipe: "ended because nobody read its output any more",
+  hungUp: "ended by SIGHUP",
+  terminated: "ended by SIGTERM",
+};
+
 const codes: Record<ErrorCode, number> = {
   "invalid": exit.usage,
   "failed": exit.failed,

@@ -33,7 +33,7 @@ export interface Call {
 }
 
 /** Settings that every command takes: which host and network is meant, and how a person is spoken to. */
-const common: readonly SettingKey[] = [
+export const commonSettings: readonly SettingKey[] = [
   ...storeSettings,
   "stateDir",
   "runDir",
@@ -46,7 +46,7 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
   const command: AnyCommand = newCommand(spec.name, spec.summary);
   for (const [name, help] of spec.args ?? []) command.argument(name, help);
   for (const option of spec.options ?? []) command.addOption(option);
-  addSettings(command, spec.settings && [...spec.settings, ...(spec.anywhere ? [] : common)]);
+  addSettings(command, spec.settings && [...spec.settings, ...(spec.anywhere ? [] : commonSettings)]);
   const formats = spec.formats ?? ["table"];
   if (spec.formats !== undefined) addOutput(command, formats);
   if (spec.after !== undefined) command.addHelpText("after", `\n${spec.after}`);

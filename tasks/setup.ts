@@ -29,6 +29,8 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
     { programs: ["nginx"], package: "nginx-light", why: "asks for client certificates before a store" },
     { programs: ["zsh"], package: "zsh", why: "loads the completions" },
     { programs: ["fish"], package: "fish", why: "loads the completions" },
+    { programs: ["man"], package: "man-db", why: "shows the manual page" },
+    { programs: ["mandoc"], package: "mandoc", why: "checks the manual page" },
     { programs: ["script"], package: "bsdutils", why: "gives a shell a terminal" },
     { programs: ["setpriv"], package: "util-linux", why: "runs flan without root" },
     { programs: ["etcd"], package: "etcd-server", why: "is a store that flannel's hosts share" },

@@ -40,6 +40,7 @@ const commands = [
   "config set",
   "demo",
   "completions",
+  "man",
   "schema",
 ];
 
