@@ -2,16 +2,16 @@
 import { invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
+import { alloc } from "./alloc.ts";
 import type { Backend } from "./backend.ts";
 import { hostGw } from "./host_gw.ts";
 import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
 
-const backends: readonly Backend[] = [vxlan, udp, hostGw];
+const backends: readonly Backend[] = [vxlan, udp, hostGw, alloc];
 
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [
-  "alloc",
   "extension",
   "ipip",
   "ipsec",

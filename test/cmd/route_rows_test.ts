@@ -56,6 +56,15 @@ Deno.test("routes: a host-gw peer goes over the underlay, or is missing its rout
   assert.deepEqual(await row(), [subnet, "192.0.2.2", "eth0", "host-gw", "missing", "route"]);
 });
 
+Deno.test("routes: an alloc peer is well as it is, by its address and over nothing of flan's", async () => {
+  await using network = await TestNetwork.start({ Network: "10.5.0.0/16", Backend: { Type: "alloc" } });
+  const host = await network.joined(1);
+  const { subnet } = await network.peer(2);
+  await host.stop();
+  const row = (await rows(network, host)).find(([one]) => one === subnet);
+  assert.deepEqual(row, [subnet, "192.0.2.2", undefined, "alloc", "ok", undefined]);
+});
+
 Deno.test("routes: a proxy that this user cannot see is not judged, all else is", async () => {
   await using network = await TestNetwork.start(udpNetwork);
   const { host, first, second, object } = await stopped(network);
