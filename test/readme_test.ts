@@ -1,5 +1,11 @@
 /** What the README says and a machine can hold it to. */
 import assert from "node:assert/strict";
+import { commandTree } from "../cmd/command_tree.ts";
+import { exit, exitMeanings } from "../cmd/exit.ts";
+import { commands } from "../main.ts";
+import { alike, blocksIn } from "../tasks/readme/blocks.ts";
+import { textsOf } from "../tasks/readme/outputs.ts";
+import { simpleCommands, whyUnknown } from "./lib/command_line.ts";
 import { type CodeFacts, healthCodes } from "../agent/health_codes.ts";
 
 const root = new URL("../", import.meta.url);
@@ -52,4 +58,56 @@ Deno.test("the table of health codes says what the program says of them", () => 
   const cells = tableIn(Deno.readTextFileSync(new URL("README.md", root))).slice(2)
     .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
   assert.deepEqual(cells, codeRows());
+});
+
+const tree = await commandTree(commands);
+
+Deno.test("every command line in the README's scripts is one that flan or deno task takes", () => {
+  const scripts = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, text]) =>
+    simpleCommands(text!)
+  );
+  const known = scripts.filter(([program]) => program === "flan");
+  assert.ok(known.length > 10);
+  for (const [, ...words] of known) {
+    assert.equal(whyUnknown(words, tree), undefined, `flan ${words.join(" ")}`);
+  }
+  const tasks = Object.keys(JSON.parse(Deno.readTextFileSync(new URL("deno.json", root))).tasks);
+  for (const words of scripts) {
+    const at = words.indexOf("task");
+    if (at >= 0) assert.ok(tasks.includes(words[at + 1]!), words.join(" "));
+  }
+});
+
+Deno.test("every command that the README's text names is one that flan takes", () => {
+  const text = readme.replaceAll(/^```[\s\S]*?^```$/gm, "").replaceAll("\\|", "|");
+  const named = [...text.matchAll(/`(flan [a-z][^`]*)`/g)].flatMap(([, line]) => simpleCommands(line!))
+    .filter(([program]) => program === "flan");
+  assert.ok(named.length > 20);
+  for (const [, ...words] of named) {
+    assert.equal(whyUnknown(words, tree), undefined, `flan ${words.join(" ")}`);
+  }
+});
+
+Deno.test("the README tells the exit codes in the words of the manual page", () => {
+  for (const name of ["done", "failed", "usage", "no", "store", "unsupported", "timeout"] as const) {
+    assert.match(readme, new RegExp(`^\\| ${exit[name]} +\\| ${exitMeanings[name]} *\\|$`, "m"));
+  }
+});
+
+Deno.test({
+  name: `every output in the README is what flan prints${Deno.uid() === 0 ? "" : " (needs root)"}`,
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    const blocks = blocksIn(readme);
+    assert.equal(blocks.length, [...readme.matchAll(/^<!-- output/gm)].length, "a mark without its block");
+    const texts = await textsOf(blocks);
+    blocks.forEach(({ text }, i) => {
+      if (!alike(text, texts[i]!)) assert.equal(text, texts[i], "deno task readme writes it anew");
+    });
+  },
+});
+
+Deno.test("no block of the README shows an output that no script has made", () => {
+  const all = [...readme.matchAll(/^```\w*\n([\s\S]*?)^```$/gm)].filter(([, text]) => /^\$ /m.test(text!));
+  assert.equal(all.length, blocksIn(readme).length);
 });
