@@ -79,6 +79,8 @@ export class Agent {
       report: this.#report,
       backend,
       own: this.#keeping.own,
+      /** Milliseconds until the lease is renewed, Infinity for a reservation. */
+      renewIn: this.#keeping.renewIn,
       lingering: [...this.#linger.records.values()],
     };
   }

@@ -70,6 +70,11 @@ export class LeaseKeeper {
     this.#overwritten = new Overwritten(parts.clock);
   }
 
+  /** Milliseconds until the lease is due, Infinity for a reservation. */
+  get dueIn(): number {
+    return this.#holding.dueIn();
+  }
+
   get own(): Lease | undefined {
     return this.#holding.own;
   }

@@ -38,6 +38,11 @@ export class Keeping {
     return this.#keeper.own;
   }
 
+  /** Milliseconds until the lease is due, Infinity for a reservation. */
+  get renewIn(): number {
+    return this.#keeper.dueIn;
+  }
+
   get kept(): Kept {
     return this.#keeper.kept;
   }

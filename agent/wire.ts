@@ -6,11 +6,10 @@ import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
-import type { Logger } from "../net/log.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { Agent } from "./agent.ts";
 import { ensureHostState } from "./host_state.ts";
-import type { AgentOptions } from "./parts.ts";
+import type { AgentParts } from "./parts.ts";
 
 /** What an agent stands on: opened once, because a store knows again what it has read before. */
 export interface Ground {
@@ -52,8 +51,8 @@ export function openGround(url: string, { proxy, ...options }: OpenOptions & { p
 /** The agent on its ground, after the host was given an identity. Nothing in the network changes yet. */
 export async function wireAgent(
   ground: Ground,
-  { options, clock, log }: { options: AgentOptions; clock: Clock; log: Logger },
+  { options, clock, log, watcher }: Pick<AgentParts, "options" | "clock" | "log" | "watcher">,
 ): Promise<Agent> {
   const { node } = await ensureHostState(options.stateDir, clock);
-  return new Agent({ ...ground, clock, log, node, options });
+  return new Agent({ ...ground, clock, log, node, options, watcher });
 }

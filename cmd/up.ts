@@ -3,6 +3,7 @@ import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { writeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
+import { statusLine } from "../agent/status_line.ts";
 import { ownLease } from "../agent/status.ts";
 import { openGround, wireAgent } from "../agent/wire.ts";
 import { secretInClear } from "../lease/remote/in_clear.ts";
@@ -14,6 +15,7 @@ import { openDoors } from "./doors.ts";
 import { dryRun } from "./dry_run.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
+import { openNotifier } from "./notifier.ts";
 import type { Format } from "./output.ts";
 import { printOwnLease, requireField } from "./own_lease.ts";
 import { proxyPlace } from "./proxy_place.ts";
@@ -80,6 +82,7 @@ interface How {
 /** Whatever ends the agent stands in its log too: stderr of a detached one has nobody who reads. */
 async function joinAndKeep(context: Context, how: How): Promise<number> {
   const { settings, clock, log } = context;
+  const notifier = how.once ? undefined : openNotifier(context);
   const signals = listenForSignals();
   const stopping = new AbortController();
   let agent: Agent | undefined;
@@ -90,6 +93,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       doors = openDoors(context, { agent: () => agent, signals, signal: stopping.signal });
       doors.catch(() => {}); // awaited below
     }
+    notifier?.joining();
     const ground = openGround(settings.store, { ...storeOptions(context), proxy: proxyPlace(context) });
     warnOfClear(context);
     try {
@@ -99,7 +103,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       ]);
       if (early !== undefined) return early;
       const options = { ...settings, ...subnetFileOf(settings) };
-      const joining = await wireAgent(ground, { options, clock, log });
+      const joining = await wireAgent(ground, { options, clock, log, watcher: notifier });
       const joined = joining.join();
       joined.catch(() => {}); // awaited, unless a signal ends the process before
       const lease = await Promise.race([joined, signals.stopped]);
@@ -109,10 +113,12 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       sayJoined(how, ownLease({ ...agent.state, lease }));
       if (how.once) return exit.done;
       log.log("info", "Ready", { subnet: lease.subnet, peers: agent.state.view.peers.length });
+      notifier?.ready(() => statusLine(joining));
       if (how.detached) bearClosedPipe(tellReady);
       const running = agent.run(stopping.signal);
       const ended = Promise.race([running, doors]).then(() => exit.failed);
       const code = await Promise.race([signals.stopped, ended]);
+      notifier?.stopping();
       stopping.abort();
       await Promise.all([running, doors]);
       log.log("info", "Stopped; the network stays as it is, `flan down` takes it away");
