@@ -37,6 +37,8 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
     { programs: ["etcdctl"], package: "etcd-client", why: "looks at that store, and damages it" },
     { programs: ["promtool"], package: "prometheus", why: "judges the metrics" },
     { programs: ["openssl"], package: "openssl", why: "makes certificates" },
+    { programs: ["debootstrap"], package: "debootstrap", why: "makes a fresh Debian to install flan on" },
+    { programs: ["dpkg-shlibdeps"], package: "dpkg-dev", why: "builds the Debian package" },
     {
       programs: ["aarch64-linux-gnu-gcc"],
       arch: "x86_64",

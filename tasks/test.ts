@@ -71,6 +71,12 @@ const parts: readonly Part[] = [
     args: ["run", "--quiet", "--allow-all", "tasks/fuzz.ts"],
     beside: "netns",
   },
+  {
+    name: "package",
+    within: ["nice", "-n", "10"],
+    args: test(["test/package"]),
+    beside: "netns",
+  },
   // They wait more than they work: four files at a time on any machine.
   { name: "netns", within: ["env", "DENO_JOBS=4"], args: test(["test/netns"], ["--parallel"]) },
 ];

@@ -35,6 +35,7 @@ export async function layout(prefix: string, scratch: string): Promise<Entry[]> 
     tree(prefix, "bin/flan", `${project}bin/flan`, 0o755),
     { kind: "link", path: `${prefix}/bin/flan`, target: "../lib/flan/bin/flan" },
     ...await completions(prefix),
+    await manual(prefix),
     {
       kind: "file",
       path: `${configFolder}/config.yaml`,
@@ -65,6 +66,12 @@ async function completions(prefix: string): Promise<FileEntry[]> {
       content: await said(["completions", shell]),
     })),
   );
+}
+
+async function manual(prefix: string): Promise<FileEntry> {
+  const page = new Blob([await said(["man"])]).stream().pipeThrough(new CompressionStream("gzip"));
+  const content = new Uint8Array(await new Response(page).arrayBuffer());
+  return { kind: "file", path: `${prefix}/share/man/man8/flan.8.gz`, mode: 0o644, content };
 }
 
 /** What the flan of this tree prints. */

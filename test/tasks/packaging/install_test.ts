@@ -46,7 +46,7 @@ Deno.test({
     assert.deepEqual([told.code, told.stderr], [0, `install: ${flan} is there; nothing is started\n`]);
     const before = root.list();
     // Not where installed programs keep it, because this machine is to stay as it is.
-    const env = ["env", "-i", "DENO_DIR=/nonexistent"];
+    const env = ["env", "-i", "DENO_DIR=/proc/nowhere"];
     assert.deepEqual(run([...nobody, ...env, flan, "--version"], { clearEnv: true }), {
       code: 0,
       stdout: `${version}\n`,

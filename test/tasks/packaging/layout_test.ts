@@ -3,16 +3,21 @@ import assert from "node:assert/strict";
 import { readConfigFile } from "../../../cmd/config_file.ts";
 import { kebab, settingKeys } from "../../../cmd/settings.ts";
 import { configTemplate } from "../../../tasks/packaging/config_template.ts";
+import type { Entry } from "../../../tasks/packaging/entry.ts";
 import { layout } from "../../../tasks/packaging/layout.ts";
 import { project } from "../../../tasks/packaging/runtime.ts";
 
-async function paths(prefix: string): Promise<string[]> {
+async function entries(prefix: string): Promise<Entry[]> {
   const scratch = Deno.makeTempDirSync();
   try {
-    return (await layout(prefix, scratch)).map(({ path }) => path);
+    return await layout(prefix, scratch);
   } finally {
     Deno.removeSync(scratch, { recursive: true });
   }
+}
+
+async function paths(prefix: string): Promise<string[]> {
+  return (await entries(prefix)).map(({ path }) => path);
 }
 
 Deno.test("layout: every file that a module opens by its path is there too", async () => {
@@ -72,4 +77,16 @@ Deno.test("config template: names every setting, says nothing, and is a config f
   } finally {
     Deno.removeSync(file);
   }
+});
+
+Deno.test("layout: the manual page is packed, and the same each time", async () => {
+  const page = async () => {
+    const entry = (await entries("/p")).find(({ path }) => path === "/p/share/man/man8/flan.8.gz");
+    assert.ok(entry?.kind === "file" && entry.content instanceof Uint8Array);
+    return entry.content;
+  };
+  const packed = await page();
+  const plain = new Blob([packed as BlobPart]).stream().pipeThrough(new DecompressionStream("gzip"));
+  assert.match(await new Response(plain).text(), /^\.Dt FLAN 8/m);
+  assert.deepEqual(await page(), packed);
 });
