@@ -9,7 +9,7 @@ import { closeFd } from "./libc.ts";
 import { reasonOf } from "./netlink_error.ts";
 import { NetlinkEvents } from "./netlink_events.ts";
 import { NetlinkRequests } from "./netlink_requests.ts";
-import { routeGet } from "./route_get.ts";
+import { routeGet, routeMatch } from "./route_get.ts";
 import { openTunControl, TUN_CONTROL } from "./tun.ts";
 
 export interface KernelInit {
@@ -51,6 +51,7 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
         receiveBuffer: eventBuffer,
       }),
     routeGet: (destination) => inTurn(() => routeGet(requests, destination)),
+    routeMatch: (destination, query) => inTurn(() => routeMatch(requests, destination, query)),
     close: () => {
       closing.abort();
       requests.close();
