@@ -2,13 +2,14 @@
  * The long-running part of `flan up`, and the only endless loop: it waits for a change of the store, of the
  * kernel or of the clock, and runs the same plan → diff → apply again.
  */
-import { type FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, messageOf } from "../net/errors.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { View } from "../lease/view.ts";
+import { Asked } from "./asked.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
@@ -50,6 +51,7 @@ export class Agent {
   #view!: View;
   #plan!: Plan;
   #report!: Report;
+  readonly #asked = new Asked<Report>();
 
   constructor(parts: AgentParts) {
     this.#log = new QuietLog(parts.log, parts.clock);
@@ -132,8 +134,19 @@ export class Agent {
       }
     } finally {
       ended.abort();
+      this.#asked.refuse(new FlanError("The agent stops", { op: "agent.repair", code: "failed" }));
       await feeds;
     }
+  }
+
+  /**
+   * Looks at everything now, tries again what failed, and resolves to what came of it. Rejects with `failed` where the
+   * agent stops before. Only while {@link run} runs.
+   */
+  repair(): Promise<Report> {
+    this.#overlay.reconciler.hasten();
+    this.#inbox.wake.because("host");
+    return this.#asked.ask();
   }
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
@@ -155,6 +168,7 @@ export class Agent {
   async #step(reasons: ReadonlySet<Reason>, stop: AbortSignal): Promise<void> {
     const { clock, options } = this.#parts;
     const begun = clock.monotonic();
+    this.#asked.begin();
     this.#log.flush();
     const changed = (reasons.has("store") || reasons.has("host")) && await this.#followConfig();
     if (changed || reasons.has("host")) await this.#lookAtHost();
@@ -170,6 +184,7 @@ export class Agent {
       () => this.#solved("subnet-file"),
       (failed) => this.#problem("subnet-file", options.subnetFile, messageOf(failed)),
     );
+    this.#asked.answer(this.#report);
   }
 
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {

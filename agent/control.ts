@@ -1,6 +1,6 @@
 /**
- * The control socket: `agent.sock` in the run directory. Requests change nothing but `stop`; whoever may open the
- * socket may ask.
+ * The control socket: `agent.sock` in the run directory. `stop` ends the agent, `repair` lets it
+ * look now for what it does anyway, and the others change nothing; whoever may open the socket may ask.
  */
 import { ask } from "../control/ask.ts";
 import { serve, type Service } from "../control/serve.ts";
@@ -8,7 +8,7 @@ import type { Clock } from "../net/clock.ts";
 import type { Json } from "../net/json.ts";
 import { check, v } from "../net/schema.ts";
 
-const request = v.strictObject({ op: v.picklist(["status", "network", "stop"]) });
+const request = v.strictObject({ op: v.picklist(["status", "network", "repair", "stop"]) });
 
 export type Request = v.InferOutput<typeof request>;
 

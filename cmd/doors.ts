@@ -1,9 +1,10 @@
 /** Where a running agent can be asked: its control socket, and the pages of `--listen`. */
 import type { Agent } from "../agent/agent.ts";
-import { serveControl } from "../agent/control.ts";
+import { type Request, serveControl } from "../agent/control.ts";
 import { knownDocument, knownNetwork } from "../agent/known_network.ts";
 import type { MetricFacts } from "../agent/metrics.ts";
 import { probePage } from "../agent/probes.ts";
+import { repairDocument } from "../agent/repair.ts";
 import { statusOf } from "../agent/status.ts";
 import { servePages } from "../control/pages.ts";
 import { messageOf } from "../net/errors.ts";
@@ -38,7 +39,7 @@ export function openDoors(context: Context, asked: Asked): Promise<void> {
     clock,
     log,
     signal: asked.signal,
-    answer: ({ op }) => Promise.resolve(answer(context, { op, ...asked })),
+    answer: async ({ op }) => await answer(context, { op, ...asked }),
   });
   return Promise.all([control, pages]).then(() => {});
 }
@@ -72,8 +73,8 @@ async function metricFacts(
 /** Null is what an agent says of itself that is still joining. */
 function answer(
   { settings, clock }: Context,
-  { op, agent, signals }: Pick<Asked, "agent" | "signals"> & { op: string },
-): Json {
+  { op, agent, signals }: Pick<Asked, "agent" | "signals"> & { op: Request["op"] },
+): Json | Promise<Json> {
   const asked = agent();
   switch (op) {
     case "stop":
@@ -81,7 +82,9 @@ function answer(
       return { pid: Deno.pid };
     case "network":
       return asked === undefined ? null : knownDocument(knownNetwork(asked, settings.store));
-    default:
+    case "repair":
+      return asked === undefined ? null : asked.repair().then(repairDocument);
+    case "status":
       return asked === undefined
         ? null
         : statusOf(asked, { pid: Deno.pid, store: settings.store, now: clock.now() });

@@ -133,7 +133,7 @@ export function valueOf(document: Readonly<Record<string, Json | undefined>>, fi
 }
 
 /** How wide the terminal is; 0 for a pipe. */
-function terminalColumns(): number {
+export function terminalColumns(): number {
   return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0;
 }
 

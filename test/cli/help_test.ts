@@ -23,6 +23,8 @@ const commands = [
   "routes",
   "routes list",
   "routes diff",
+  "routes explain",
+  "routes repair",
   "proxy",
   "proxy routes",
   "proxy stats",
