@@ -17,6 +17,8 @@ import { proxyRoutes } from "./proxy_routes.ts";
 import { proxyStats } from "./proxy_stats.ts";
 import { routes } from "./routes.ts";
 import { routesDiff } from "./routes_diff.ts";
+import { routesExplain } from "./routes_explain.ts";
+import { routesRepair } from "./routes_repair.ts";
 import { settings } from "./settings.ts";
 import type { Shape } from "./shapes.ts";
 import { status } from "./status.ts";
@@ -40,6 +42,8 @@ export const documents: Readonly<Record<string, Shape>> = {
   "proxy-stats": proxyStats,
   routes,
   "routes-diff": routesDiff,
+  "routes-explain": routesExplain,
+  "routes-repair": routesRepair,
   settings,
   status,
   "store-check": storeCheck,
