@@ -101,7 +101,7 @@ const around: readonly Fault[] = [
   {
     name: "a container's packets fail the reverse-path filter",
     done: async (hosts, victim) => {
-      await sysctl(hosts, victim, "net/ipv4/ip_forward=1", "net/ipv4/conf/cni0/rp_filter=1");
+      await sysctl(hosts, victim, "net/ipv4/conf/cni0/rp_filter=1");
       // The way back to the container then leads elsewhere.
       await hosts.ip(victim, "route add 10.244.1.128/25 via 192.0.2.254");
     },
@@ -204,6 +204,7 @@ for (const plane of planes) {
         assert.ok([0, 3].includes(code), stderr);
         return { code, ...JSON.parse(stdout) };
       };
+      await sysctl(hosts, host, "net/ipv4/ip_forward=1");
       const fine = await explain();
       assert.deepEqual([fine.code, fine.broken], [0, null]);
       await t.step("beside an agent a repair is the agent's", async () => {
