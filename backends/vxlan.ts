@@ -28,7 +28,7 @@ import { type VxlanPeer, vxlanPeers } from "./vxlan_peers.ts";
 
 export const vxlan: Backend = {
   type: "vxlan",
-  needs: [],
+  needs: ["vxlan"],
   hasMac: true,
 
   check(config) {

@@ -87,6 +87,6 @@ function answer(
     case "status":
       return asked === undefined
         ? null
-        : statusOf(asked, { pid: Deno.pid, store: settings.store, now: clock.now() });
+        : statusOf(asked, { pid: Deno.pid, version, store: settings.store, now: clock.now() });
   }
 }

@@ -49,8 +49,8 @@ export interface Kernel {
   close(): void;
 }
 
-/** What not every host has: TUN devices, and the compiled library of the UDP proxy. */
-export type Feature = "tun" | "proxy";
+/** What not every host has: VXLAN and TUN devices, and the compiled library of the UDP proxy. */
+export type Feature = "vxlan" | "tun" | "proxy";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */

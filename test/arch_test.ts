@@ -13,7 +13,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   control: ["net"],
   proxy: ["kernel", "control", "net"],
   agent: ["lease", "backends", "kernel", "control", "proxy", "net"],
-  cmd: ["agent", "lease", "backends", "kernel", "ffi", "control", "proxy", "net"],
+  doctor: ["agent", "lease", "backends", "kernel", "net"],
+  cmd: ["doctor", "agent", "lease", "backends", "kernel", "ffi", "control", "proxy", "net"],
   "main.ts": ["cmd"],
 };
 

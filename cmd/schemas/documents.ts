@@ -2,6 +2,7 @@
  * Every JSON document of flan by the name that stands in its `schema`: `flan.<name>/v1`. Whoever prints another
  * one adds a file for it and a line here; `test/cmd/schemas_test.ts` says which one is missing.
  */
+import { doctor } from "./doctor.ts";
 import { host } from "./host.ts";
 import { joined } from "./joined.ts";
 import { lease } from "./lease.ts";
@@ -27,6 +28,7 @@ import { storeImport } from "./store_import.ts";
 
 /** Sorted by name. */
 export const documents: Readonly<Record<string, Shape>> = {
+  doctor,
   host,
   joined,
   lease,

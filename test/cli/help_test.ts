@@ -40,6 +40,7 @@ const commands = [
   "config check",
   "config get",
   "config set",
+  "doctor",
   "demo",
   "completions",
   "man",

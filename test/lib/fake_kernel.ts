@@ -43,7 +43,11 @@ const texts: Readonly<Record<string, string>> = {
 };
 
 /** What brings a feature that is missing. */
-const hints: Readonly<Record<Feature, string>> = { tun: "modprobe tun", proxy: "deno task build" };
+const hints: Readonly<Record<Feature, string>> = {
+  vxlan: "modprobe vxlan",
+  tun: "modprobe tun",
+  proxy: "deno task build",
+};
 
 let ports = 1000;
 
