@@ -16,6 +16,7 @@ import { type Column, print, printJson, printList } from "./output.ts";
 import { repairCommand } from "./repair.ts";
 import { type Row, rowsOf } from "./route_rows.ts";
 import { routeSettings as settings } from "./route_settings.ts";
+import { watchCommand } from "./watch_routes.ts";
 
 export function command(run: Runner): AnyCommand {
   const list = leaf(
@@ -39,7 +40,13 @@ export function command(run: Runner): AnyCommand {
     diffRoutes,
   );
   const summary = "How every peer is reached, and whether the kernel agrees";
-  return newGroup({ name: "routes", summary }, [list, diff, explainCommand(run), repairCommand(run)]);
+  return newGroup({ name: "routes", summary }, [
+    list,
+    diff,
+    explainCommand(run),
+    repairCommand(run),
+    watchCommand(run),
+  ]);
 }
 
 async function listRoutes({ context, format, header }: Call): Promise<number> {

@@ -18,6 +18,7 @@ import { proxyRoutes } from "./proxy_routes.ts";
 import { proxyStats } from "./proxy_stats.ts";
 import { routes } from "./routes.ts";
 import { routesDiff } from "./routes_diff.ts";
+import { routesEvent } from "./routes_event.ts";
 import { routesExplain } from "./routes_explain.ts";
 import { routesRepair } from "./routes_repair.ts";
 import { settings } from "./settings.ts";
@@ -44,6 +45,7 @@ export const documents: Readonly<Record<string, Shape>> = {
   "proxy-stats": proxyStats,
   routes,
   "routes-diff": routesDiff,
+  "routes-event": routesEvent,
   "routes-explain": routesExplain,
   "routes-repair": routesRepair,
   settings,

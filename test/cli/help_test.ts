@@ -25,6 +25,7 @@ const commands = [
   "routes diff",
   "routes explain",
   "routes repair",
+  "routes watch",
   "proxy",
   "proxy routes",
   "proxy stats",
