@@ -10,6 +10,7 @@ export const commands: readonly CommandEntry[] = [
   { name: "status", summary: "Lease, store, peers, drift and health", load: () => import("./cmd/status.ts") },
   { name: "lease", summary: "Show and change who owns which subnet", load: () => import("./cmd/lease.ts") },
   { name: "routes", summary: "Show how peers are reached, and drift", load: () => import("./cmd/routes.ts") },
+  { name: "ping", summary: "Reach peers over the data path", load: () => import("./cmd/ping.ts") },
   { name: "proxy", summary: "The data plane of backend udp", load: () => import("./cmd/proxy.ts") },
   {
     name: "store",
@@ -20,11 +21,6 @@ export const commands: readonly CommandEntry[] = [
     name: "config",
     summary: "Show and check the settings and the network",
     load: () => import("./cmd/config_command.ts"),
-  },
-  {
-    name: "doctor",
-    summary: "What is missing or wrong on this host, and what mends it",
-    load: () => import("./cmd/doctor.ts"),
   },
   {
     name: "demo",

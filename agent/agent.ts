@@ -9,7 +9,6 @@ import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { View } from "../lease/view.ts";
-import { Asked } from "./asked.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
@@ -27,6 +26,7 @@ import { viewFrom } from "./peers.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./problems.ts";
 import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";
+import { Probing } from "./probing.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
 import { StoreState } from "./store_state.ts";
@@ -38,6 +38,8 @@ export class Agent {
   readonly store: StoreState;
   readonly pulse: Pulse;
   readonly tally = new Tally();
+  /** Undefined where the network is not measured. */
+  readonly probing: Probing | undefined;
   readonly #log: QuietLog;
   readonly #linger: Linger;
   readonly #parts: AgentParts;
@@ -51,7 +53,6 @@ export class Agent {
   #view!: View;
   #plan!: Plan;
   #report!: Report;
-  readonly #asked = new Asked<Report>();
 
   constructor(parts: AgentParts) {
     this.#log = new QuietLog(parts.log, parts.clock);
@@ -67,6 +68,12 @@ export class Agent {
     this.#overlay = new Overlay(parts);
     this.#keeping = new Keeping({ ...this.#parts, stateDir, leaseTtl });
     this.#feed = new StoreFeed(parts.store, parts.clock);
+    this.probing = parts.probes && new Probing({
+      ...parts.probes,
+      clock: parts.clock,
+      toldMtu: async (address) => (await parts.kernel.routeGet(address).catch(unlessKernel))?.mtu ?? 0,
+      judge: (judgement) => this.#judge(judgement),
+    });
   }
 
   /** What the agent knows, for `status`. Valid after {@link join}. */
@@ -134,19 +141,9 @@ export class Agent {
       }
     } finally {
       ended.abort();
-      this.#asked.refuse(new FlanError("The agent stops", { op: "agent.repair", code: "failed" }));
+      await this.probing?.stop();
       await feeds;
     }
-  }
-
-  /**
-   * Looks at everything now, tries again what failed, and resolves to what came of it. Rejects with `failed` where the
-   * agent stops before. Only while {@link run} runs.
-   */
-  repair(): Promise<Report> {
-    this.#overlay.reconciler.hasten();
-    this.#inbox.wake.because("host");
-    return this.#asked.ask();
   }
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
@@ -168,7 +165,6 @@ export class Agent {
   async #step(reasons: ReadonlySet<Reason>, stop: AbortSignal): Promise<void> {
     const { clock, options } = this.#parts;
     const begun = clock.monotonic();
-    this.#asked.begin();
     this.#log.flush();
     const changed = (reasons.has("store") || reasons.has("host")) && await this.#followConfig();
     if (changed || reasons.has("host")) await this.#lookAtHost();
@@ -180,11 +176,11 @@ export class Agent {
     if (this.#keeping.own?.subnet !== this.#view.own?.subnet) await this.#lookAtHost();
     await this.#reconcile({ resync: looks(reasons) });
     if (this.#report.resynced) this.#pace.looked(begun);
+    this.#measure();
     await this.#publish().then(
       () => this.#solved("subnet-file"),
       (failed) => this.#problem("subnet-file", options.subnetFile, messageOf(failed)),
     );
-    this.#asked.answer(this.#report);
   }
 
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {
@@ -297,6 +293,12 @@ export class Agent {
     await publishSubnetEnv(this.#parts.options, this.state);
   }
 
+  /** What is planned by now is what can be measured. */
+  #measure(): void {
+    const { device } = this.#overlay.network;
+    this.probing?.follow({ own: this.#view.own, plan: this.#plan, host: this.#host, device });
+  }
+
   #judge({ codes, found }: Judgement): void {
     this.health.set(codes, found, this.#parts.clock.now());
   }
@@ -308,6 +310,11 @@ export class Agent {
   #solved(code: HealthCode): void {
     this.health.set([code], [], this.#parts.clock.now());
   }
+}
+
+/** An address that the kernel has no way to is one that it was told nothing about. */
+function unlessKernel(error: unknown): undefined {
+  if (!(error instanceof FlanError)) throw error;
 }
 
 function looks(reasons: ReadonlySet<Reason>): boolean {

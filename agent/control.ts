@@ -1,6 +1,6 @@
 /**
- * The control socket: `agent.sock` in the run directory. `stop` ends the agent, `repair` lets it
- * look now for what it does anyway, and the others change nothing; whoever may open the socket may ask.
+ * The control socket: `agent.sock` in the run directory. Requests change nothing but `stop`; whoever may open the
+ * socket may ask.
  */
 import { ask } from "../control/ask.ts";
 import { serve, type Service } from "../control/serve.ts";
@@ -8,7 +8,11 @@ import type { Clock } from "../net/clock.ts";
 import type { Json } from "../net/json.ts";
 import { check, v } from "../net/schema.ts";
 
-const request = v.strictObject({ op: v.picklist(["status", "network", "repair", "stop"]) });
+const request = v.strictObject({
+  op: v.picklist(["status", "network", "stop", "ping"]),
+  /** Whom to ping, as somebody calls it; everybody where it is left out. */
+  to: v.optional(v.pipe(v.string(), v.maxLength(100))),
+});
 
 export type Request = v.InferOutput<typeof request>;
 
@@ -29,11 +33,12 @@ export function serveControl(
 
 /**
  * Asks the agent behind `path`. Resolves to undefined where none listens, to null for what one does not know yet that
- * is still joining. Throws as {@link ask} does.
+ * is still joining. Throws as {@link ask} does, after `within` milliseconds where it does not answer.
  */
 export function askAgent(
   path: string,
-  { op, clock }: { op: Request["op"]; clock: Clock },
+  { op, to, clock, within = PATIENCE_MS }: Request & { clock: Clock; within?: number },
 ): Promise<Json | undefined> {
-  return ask(path, { request: { op }, who: "the agent", clock, within: PATIENCE_MS });
+  const request = { op, ...(to === undefined ? {} : { to }) };
+  return ask(path, { request, who: "the agent", clock, within });
 }

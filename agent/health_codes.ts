@@ -3,8 +3,6 @@
  * `status`, `/readyz`, the metrics, the log and the README's table all speak of these.
  */
 
-import { doctorCodes } from "./doctor_codes.ts";
-
 /** `high` means that this host or a peer is cut off or may be; `status` then exits 3, and `/readyz` answers 503. */
 export type Severity = "warning" | "high";
 
@@ -144,6 +142,27 @@ export const healthCodes = {
     within: "2 s",
     remedy: "flan routes diff shows what is missing, its message says why",
   },
+  "peer-unreachable": {
+    severity: "warning",
+    means: "a peer answers neither probes nor ICMP echoes, three times in a row",
+    needs: ["underlay-missing", "proxy-down", "kernel-refuses", "peer-expired"],
+    within: "60 s",
+    remedy: "flan ping SUBNET; flan status on that peer",
+  },
+  "path-mtu-hole": {
+    severity: "warning",
+    means: "packets that fit the overlay's MTU vanish without a word on the way to a peer; smaller ones pass",
+    needs: [],
+    within: "60 s",
+    remedy: 'let ICMP "fragmentation needed" pass on the way, or lower --mtu on all hosts',
+  },
+  "probe-port": {
+    severity: "warning",
+    means: "the port that hosts measure the network by cannot be used",
+    needs: ["foreign-address"],
+    within: "30 s",
+    remedy: "choose another --probe-port on all hosts, or 0 for none",
+  },
   "proxy-down": {
     severity: "high",
     means: "the udp backend's proxy cannot be started, or does not answer",
@@ -172,7 +191,6 @@ export const healthCodes = {
     within: "2 s after the store says so",
     remedy: "flan config set without it, or a version that knows it",
   },
-  ...doctorCodes,
 } as const satisfies Record<string, CodeFacts>;
 
 export type HealthCode = keyof typeof healthCodes;

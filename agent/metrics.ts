@@ -3,6 +3,7 @@ import type { Agent } from "./agent.ts";
 import type { Counts } from "./counts.ts";
 import { exposition, type Metric, numberText, type Sample } from "./exposition.ts";
 import { type HealthCode, healthCodes } from "./health_codes.ts";
+import type { PeerState } from "../probe/watch.ts";
 import { apart } from "./status.ts";
 import type { Tally } from "./tally.ts";
 
@@ -32,6 +33,7 @@ export function metricsText(agent: Agent | undefined, facts: MetricFacts): strin
     ...storeMetrics(agent, facts),
     ...workMetrics(agent),
     ...proxyMetrics(facts.proxy ?? {}),
+    ...peerMetrics(agent.probing?.peers ?? new Map()),
   ]);
 }
 
@@ -123,6 +125,35 @@ function workMetrics({ repairs, tally }: Agent): Metric[] {
       type: "histogram",
       help: "How long comparing the plan with the kernel, and mending it, took.",
       samples: histogram(tally.times),
+    },
+  ];
+}
+
+/** By subnet. What is not known yet is left out. */
+function peerMetrics(peers: ReadonlyMap<string, PeerState>): Metric[] {
+  const samples = (value: (state: PeerState) => number | undefined) =>
+    [...peers].flatMap(([peer, state]): Sample[] => {
+      const known = value(state);
+      return known === undefined ? [] : [{ labels: { peer }, value: known }];
+    });
+  return [
+    {
+      name: "flan_peer_up",
+      type: "gauge",
+      help: "Whether the peer with this subnet answers over the network.",
+      samples: samples(({ isUp }) => isUp === undefined ? undefined : Number(isUp)),
+    },
+    {
+      name: "flan_peer_rtt_seconds",
+      type: "gauge",
+      help: "The last round trip to the peer.",
+      samples: samples(({ rtt }) => rtt === undefined ? undefined : rtt / 1000),
+    },
+    {
+      name: "flan_path_mtu_bytes",
+      type: "gauge",
+      help: "The largest packet known to get through to the peer.",
+      samples: samples(({ mtu }) => mtu === 0 ? undefined : mtu),
     },
   ];
 }

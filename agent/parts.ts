@@ -5,6 +5,7 @@ import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { HostOptions } from "./host.ts";
 import type { Watcher } from "./pulse.ts";
+import type { ProbingParts } from "./probing.ts";
 import type { SubnetFiles } from "./subnet_env.ts";
 
 export interface AgentOptions extends HostOptions, SubnetFiles {
@@ -22,4 +23,6 @@ export interface AgentParts {
   readonly options: AgentOptions;
   /** Whoever is told that the loop turns. */
   readonly watcher?: Watcher | undefined;
+  /** How the network is measured; undefined where it is not. */
+  readonly probes?: Pick<ProbingParts, "open" | "port"> | undefined;
 }

@@ -1,5 +1,6 @@
 /** Puts the parts of an agent together. The only file of this folder that knows which kernel and which store. */
 import { openKernel } from "../ffi/netlink_kernel.ts";
+import { openProbeSocket } from "../ffi/probe_socket.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Store } from "../lease/store.ts";
@@ -51,8 +52,12 @@ export function openGround(url: string, { proxy, ...options }: OpenOptions & { p
 /** The agent on its ground, after the host was given an identity. Nothing in the network changes yet. */
 export async function wireAgent(
   ground: Ground,
-  { options, clock, log, watcher }: Pick<AgentParts, "options" | "clock" | "log" | "watcher">,
+  { probePort, ...parts }: Pick<AgentParts, "options" | "clock" | "log" | "watcher"> & {
+    /** 0 for none. */
+    readonly probePort: number;
+  },
 ): Promise<Agent> {
-  const { node } = await ensureHostState(options.stateDir, clock);
-  return new Agent({ ...ground, clock, log, node, options, watcher });
+  const { node } = await ensureHostState(parts.options.stateDir, parts.clock);
+  const probes = probePort === 0 ? undefined : { open: openProbeSocket, port: probePort };
+  return new Agent({ ...ground, ...parts, node, probes });
 }

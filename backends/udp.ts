@@ -3,7 +3,6 @@
  * the host that owns its destination, as one UDP datagram. Interoperates with flannel's udp backend (same leases,
  * same datagrams).
  */
-import { UDP_OVERHEAD } from "../kernel/encapsulation.ts";
 import {
   type Address,
   aliasOf,
@@ -24,6 +23,9 @@ import { readUdpOptions, type UdpOptions } from "./udp_options.ts";
 import { udpPeers } from "./udp_peers.ts";
 
 const DEVICE = "flan0";
+
+/** Outer IPv4 20 (RFC 791) and UDP 8 (RFC 768); the payload is the packet itself. */
+const OVERHEAD = 28;
 
 /** Packets that wait for the proxy. With the 500 of a new TUN device, a burst of small ones loses many. */
 const QUEUE_LENGTH = 4000;
@@ -55,7 +57,7 @@ export const udp: Backend = {
   },
 
   mtu(_config, host) {
-    return overlayMtu(host, host.underlay.mtu - UDP_OVERHEAD);
+    return overlayMtu(host, host.underlay.mtu - OVERHEAD);
   },
 
   plan,
@@ -141,7 +143,7 @@ function linkOf({ queues }: UdpOptions, host: Host): Link {
     type: "tun",
     alias: aliasOf(host.node),
     mac: "",
-    mtu: plannedMtu(host, host.underlay.mtu - UDP_OVERHEAD),
+    mtu: plannedMtu(host, host.underlay.mtu - OVERHEAD),
     up: true,
     tun: { multiQueue: queues > 1, queueLength: QUEUE_LENGTH },
   };

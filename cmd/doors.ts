@@ -3,8 +3,8 @@ import type { Agent } from "../agent/agent.ts";
 import { type Request, serveControl } from "../agent/control.ts";
 import { knownDocument, knownNetwork } from "../agent/known_network.ts";
 import type { MetricFacts } from "../agent/metrics.ts";
+import { ping } from "../agent/ping.ts";
 import { probePage } from "../agent/probes.ts";
-import { repairDocument } from "../agent/repair.ts";
 import { statusOf } from "../agent/status.ts";
 import { servePages } from "../control/pages.ts";
 import { messageOf } from "../net/errors.ts";
@@ -39,7 +39,7 @@ export function openDoors(context: Context, asked: Asked): Promise<void> {
     clock,
     log,
     signal: asked.signal,
-    answer: async ({ op }) => await answer(context, { op, ...asked }),
+    answer: (request) => answer(context, { request, ...asked }),
   });
   return Promise.all([control, pages]).then(() => {});
 }
@@ -71,22 +71,22 @@ async function metricFacts(
 }
 
 /** Null is what an agent says of itself that is still joining. */
-function answer(
+async function answer(
   { settings, clock }: Context,
-  { op, agent, signals }: Pick<Asked, "agent" | "signals"> & { op: Request["op"] },
-): Json | Promise<Json> {
+  { request, agent, signals }: Pick<Asked, "agent" | "signals"> & { request: Request },
+): Promise<Json> {
   const asked = agent();
-  switch (op) {
+  switch (request.op) {
     case "stop":
       signals.stop(exit.done);
       return { pid: Deno.pid };
     case "network":
       return asked === undefined ? null : knownDocument(knownNetwork(asked, settings.store));
-    case "repair":
-      return asked === undefined ? null : asked.repair().then(repairDocument);
-    case "status":
+    case "ping":
+      return asked === undefined ? null : await ping(asked, request, () => clock.now());
+    default:
       return asked === undefined
         ? null
-        : statusOf(asked, { pid: Deno.pid, version, store: settings.store, now: clock.now() });
+        : statusOf(asked, { pid: Deno.pid, store: settings.store, now: clock.now() });
   }
 }

@@ -62,6 +62,12 @@ export const settings = {
   publicIp: setting(type.address, "<address>", "address announced to peers; the interface's own by default"),
   mtu: setting(type.integer(576, 65535), "<bytes>", "MTU of the overlay; from the underlay by default"),
   leaseTtl: setting(type.duration(10), "<duration>", "how long the lease lives without renewal", 86400),
+  probePort: setting(
+    type.integer(0, 65535),
+    "<port>",
+    "UDP port that hosts measure the network by, the same on all; 0 for none",
+    8473,
+  ),
   stateDir: setting(type.path, "<dir>", "what must survive a reboot", "/var/lib/flan"),
   runDir: setting(type.path, "<dir>", "sockets, locks and subnet.env", "/run/flan"),
   subnetFile: setting(type.path, "<file>", "subnet.env for CNI and Docker; <run-dir>/subnet.env by default"),

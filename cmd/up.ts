@@ -103,7 +103,8 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       ]);
       if (early !== undefined) return early;
       const options = { ...settings, ...subnetFileOf(settings) };
-      const joining = await wireAgent(ground, { options, clock, log, watcher: notifier });
+      const { probePort } = settings;
+      const joining = await wireAgent(ground, { options, clock, log, watcher: notifier, probePort });
       const joined = joining.join();
       joined.catch(() => {}); // awaited, unless a signal ends the process before
       const lease = await Promise.race([joined, signals.stopped]);

@@ -26,6 +26,8 @@ export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOL_SOCKET = 1;
+/** sys/epoll.h */
+const EPOLL_CLOEXEC = 0o2000000;
 
 export function socket(domain: number, type: number, protocol: number): number {
   return checked(libc().socket(domain, type, protocol));
@@ -78,15 +80,17 @@ export function closeFd(fd: number): number {
   return checked(libc().close(fd));
 }
 
-/**
- * Waits on a pool thread until one descriptor can be read. False where the wait was disturbed (EINTR: errno
- * of a call on another thread cannot be known); the caller looks and waits again.
- */
-export async function readable(...fds: number[]): Promise<boolean> {
-  const POLLIN = 1; // poll(2)
-  // struct pollfd { int fd; short events; short revents; }
-  const entries = new Int32Array(fds.flatMap((fd) => [fd, POLLIN]));
-  return await libc().poll(entries, BigInt(fds.length), -1) >= 0;
+/** An epoll instance, close-on-exec, or `-errno`. */
+export function epollCreate(): number {
+  return checked(libc().epoll_create1(EPOLL_CLOEXEC));
+}
+
+/** Adds, changes or removes a descriptor; `event` is a struct epoll_event. */
+export function epollControl(
+  epoll: number,
+  { operation, fd, event }: { operation: number; fd: number; event: Uint8Array<ArrayBuffer> },
+): number {
+  return checked(libc().epoll_ctl(epoll, operation, fd, event));
 }
 
 /** Opens a file that exists: a descriptor, or `-errno`. */

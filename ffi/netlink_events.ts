@@ -1,12 +1,13 @@
 /** The kernel's announcements as they come: a socket of its own, subscribed from the moment it is made. */
 import type { KernelEvent } from "../kernel/kernel.ts";
 import { errnoName, errnoNumber } from "./errno.ts";
-import { closeFd, eventfd, libc, readable } from "./libc.ts";
+import { closeFd, eventfd, libc } from "./libc.ts";
 import { decodeEvent, LinkNames } from "./event.ts";
 import { MessageParser } from "./message_parser.ts";
 import { MessageBuilder } from "./message_builder.ts";
 import { protocolError } from "./netlink_error.ts";
 import { NetlinkSocket } from "./netlink_socket.ts";
+import { readable } from "./readable.ts";
 import { NLM_F_DUMP, NLM_F_REQUEST, RTM_GETLINK } from "./rtnetlink/constants.ts";
 import { IFINFOMSG_LENGTH } from "./rtnetlink/link.ts";
 
@@ -26,8 +27,6 @@ const EAGAIN = errnoNumber("EAGAIN")!;
 const ENOBUFS = errnoNumber("ENOBUFS")!;
 /** Datagrams that are read before the reader gets to see what they hold. */
 const MAX_DATAGRAMS = 1000;
-/** So many disturbed waits in a row are a defect, not signals. */
-const MAX_DISTURBED = 1000;
 
 export interface EventsInit {
   /** The port of the socket whose changes are this program's own. */
@@ -76,17 +75,16 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     this.#iterating = true;
     try {
       let events = this.#early;
-      for (let disturbed = 0; disturbed < MAX_DISTURBED;) {
+      for (;;) {
         if (this.#closed || this.#signal.aborted) return;
         for (const event of events) {
           yield event;
           if (this.#closed || this.#signal.aborted) return;
         }
-        disturbed = await readable(this.#socket.fd, this.#wake) ? 0 : disturbed + 1;
+        await readable(this.#socket.fd, this.#wake);
         if (this.#closed || this.#signal.aborted) return;
         events = this.#drain();
       }
-      throw protocolError("wait for kernel events", "poll fails again and again");
     } finally {
       this.#close();
     }

@@ -1,5 +1,5 @@
-/** The sockets of the UDP proxy: man 7 udp, man 7 raw. */
-import { addressBytes } from "./bytes.ts";
+/** UDP and raw sockets and their addresses: man 7 udp, man 7 raw. */
+import { addressBytes, addressText } from "./bytes.ts";
 import {
   bind,
   closeFd,
@@ -16,6 +16,7 @@ const SOCK_DGRAM = 2;
 const SO_REUSEPORT = 15;
 /** Packets are sent with the header they bring (raw(7)); nothing is received. */
 const IPPROTO_RAW = 255;
+const IPPROTO_ICMP = 1;
 
 export interface UdpAddress {
   readonly address: string;
@@ -41,12 +42,22 @@ export function openRawSocket(): number {
   return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
 }
 
+/** A raw socket for ICMP messages, which come in with their IPv4 headers: a descriptor, or `-errno`. */
+export function openIcmpSocket(): number {
+  return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
+}
+
 /** struct sockaddr_in { u16 family; u16 port (network order); u32 address; u8 zero[8]; } */
-function socketAddress(address: string, port: number): Uint8Array<ArrayBuffer> {
+export function socketAddress(address: string, port: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF_INET, true);
   view.setUint16(2, port);
   bytes.set(addressBytes(address), 4);
   return bytes;
+}
+
+/** What stands in a struct sockaddr_in that the kernel filled. */
+export function addressIn(bytes: Uint8Array): { address: string; port: number } {
+  return { address: addressText(bytes.subarray(4, 8)), port: bytes[2]! * 256 + bytes[3]! };
 }

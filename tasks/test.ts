@@ -42,6 +42,7 @@ const parts: readonly Part[] = [
       "test/kernel",
       "test/backends",
       "test/control",
+      "test/probe",
       "test/proxy",
       "test/agent",
       "test/cmd",

@@ -2,7 +2,6 @@
  * Every JSON document of flan by the name that stands in its `schema`: `flan.<name>/v1`. Whoever prints another
  * one adds a file for it and a line here; `test/cmd/schemas_test.ts` says which one is missing.
  */
-import { doctor } from "./doctor.ts";
 import { host } from "./host.ts";
 import { joined } from "./joined.ts";
 import { lease } from "./lease.ts";
@@ -13,14 +12,12 @@ import { leaseGc } from "./lease_gc.ts";
 import { leases } from "./leases.ts";
 import { network } from "./network.ts";
 import { networkConfig } from "./network_config.ts";
+import { ping } from "./ping.ts";
 import { plan } from "./plan.ts";
 import { proxyRoutes } from "./proxy_routes.ts";
 import { proxyStats } from "./proxy_stats.ts";
 import { routes } from "./routes.ts";
 import { routesDiff } from "./routes_diff.ts";
-import { routesEvent } from "./routes_event.ts";
-import { routesExplain } from "./routes_explain.ts";
-import { routesRepair } from "./routes_repair.ts";
 import { settings } from "./settings.ts";
 import type { Shape } from "./shapes.ts";
 import { status } from "./status.ts";
@@ -29,7 +26,6 @@ import { storeImport } from "./store_import.ts";
 
 /** Sorted by name. */
 export const documents: Readonly<Record<string, Shape>> = {
-  doctor,
   host,
   joined,
   lease,
@@ -40,14 +36,12 @@ export const documents: Readonly<Record<string, Shape>> = {
   leases,
   network,
   "network-config": networkConfig,
+  ping,
   plan,
   "proxy-routes": proxyRoutes,
   "proxy-stats": proxyStats,
   routes,
   "routes-diff": routesDiff,
-  "routes-event": routesEvent,
-  "routes-explain": routesExplain,
-  "routes-repair": routesRepair,
   settings,
   status,
   "store-check": storeCheck,

@@ -57,10 +57,24 @@ export const libcSymbols = {
     ],
     result: "isize", // ssize_t
   },
-  poll: {
+  epoll_create1: {
+    parameters: ["i32"], // int flags
+    result: "i32", // int
+  },
+  epoll_ctl: {
     parameters: [
-      "buffer", // struct pollfd *
-      "usize", // nfds_t
+      "i32", // int epfd
+      "i32", // int op
+      "i32", // int fd
+      "buffer", // struct epoll_event *
+    ],
+    result: "i32", // int
+  },
+  epoll_wait: {
+    parameters: [
+      "i32", // int epfd
+      "buffer", // struct epoll_event *
+      "i32", // int maxevents
       "i32", // int timeout
     ],
     result: "i32", // int

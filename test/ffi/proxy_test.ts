@@ -1,7 +1,8 @@
 /** The data plane of the udp backend on Linux: its descriptors, its thread, and packets through it. */
 import assert from "node:assert/strict";
 import { errnoNumber } from "../../ffi/errno.ts";
-import { closeFd, readable, recvfrom, sendto } from "../../ffi/libc.ts";
+import { closeFd, recvfrom, sendto } from "../../ffi/libc.ts";
+import { readable } from "../../ffi/readable.ts";
 import { counterNames, type OpenProxy, openProxy, requireProxyLibrary } from "../../ffi/proxy.ts";
 import { openRawSocket, openUdpSocket } from "../../ffi/udp_socket.ts";
 import type { Kernel } from "../../kernel/kernel.ts";

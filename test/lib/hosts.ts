@@ -21,10 +21,12 @@ export class Hosts {
   readonly lab: Lab;
   readonly plane: Plane;
   readonly #processes: HostProcess[] = [];
+  readonly #probes: boolean;
 
-  constructor(lab: Lab, plane: Plane) {
+  constructor(lab: Lab, { plane, probes = false }: { plane: Plane; probes?: boolean }) {
     this.lab = lab;
     this.plane = plane;
+    this.#probes = probes;
   }
 
   /** The host with this number, from 1 on. */
@@ -41,7 +43,7 @@ export class Hosts {
 
   /** Starts `flan up` in the foreground; resolves when it is ready. */
   async up(host: LabHost, args: readonly string[] = []): Promise<HostProcess> {
-    const up = ["up", "--verbose", "-o", "value=subnet"];
+    const up = ["up", "--verbose", "-o", "value=subnet", ...this.#probes ? [] : ["--probe-port", "0"]];
     const agent = this.start(host, flanCommand([...up, ...this.plane.args, ...args]));
     await agent.err.line(/ info Ready /);
     return agent;
@@ -141,13 +143,22 @@ export class Hosts {
   }
 }
 
+export interface HostTestInit {
+  readonly lab: string;
+  readonly hosts: number;
+  readonly store?: string;
+  readonly plane?: Plane;
+  /** Whether the agents measure the network. Where others count packets, these are in the way. */
+  readonly probes?: boolean;
+}
+
 /**
  * A test with `count` hosts on one underlay, which are taken away at its end however it ends. Their store is one
  * file and their backend vxlan, unless others are given.
  */
 export function hostTest(
   name: string,
-  { lab, hosts: count, store, plane = vxlan }: { lab: string; hosts: number; store?: string; plane?: Plane },
+  { lab, hosts: count, store, plane = vxlan, probes = false }: HostTestInit,
   body: (hosts: Hosts, t: Deno.TestContext) => Promise<void>,
 ): void {
   const ignore = Deno.uid() !== 0;
@@ -156,7 +167,7 @@ export function hostTest(
     ignore,
     fn: async (t) => {
       const made = await Lab.create({ name: `flan-t-${lab}-${Deno.pid}`, hosts: count, store });
-      const hosts = new Hosts(made, plane);
+      const hosts = new Hosts(made, { plane, probes });
       try {
         await body(hosts, t);
       } finally {

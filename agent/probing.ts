@@ -1,0 +1,138 @@
+/** The agent's probes: answers those of other hosts, watches peers, and measures when somebody asks. */
+import type { PeerPlan } from "../backends/backend.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { Clock } from "../net/clock.ts";
+import { KernelError, messageOf } from "../net/errors.ts";
+import type { Target } from "../probe/measure.ts";
+import { Session } from "../probe/session.ts";
+import type { OpenProbeSocket } from "../probe/socket.ts";
+import type { Survey } from "../probe/survey.ts";
+import { type PeerState, PeerWatch } from "../probe/watch.ts";
+import type { Judgement } from "./health.ts";
+import { judgePeers } from "./probe_health.ts";
+import {
+  largestPacket,
+  mayWatch,
+  type Measurable,
+  ownAddress,
+  probeAddress,
+  targetsOf,
+} from "./probe_targets.ts";
+
+export interface ProbingParts {
+  readonly open: OpenProbeSocket;
+  /** The UDP port, the same on all hosts. */
+  readonly port: number;
+  readonly clock: Clock;
+  /** The path MTU that the kernel was told for an address, or 0. */
+  readonly toldMtu: (address: string) => Promise<number>;
+  readonly judge: (judgement: Judgement) => void;
+}
+
+export class Probing {
+  readonly #parts: ProbingParts;
+  readonly #watch: PeerWatch;
+  #session: Session | undefined;
+  /** Ends what belongs to the session: the watch, and with `#running` what it still does. */
+  #over = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+  #now: Measurable | undefined;
+  /** One survey at a time; the next one waits. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(parts: ProbingParts) {
+    this.#parts = parts;
+    this.#watch = new PeerWatch(parts.clock, () => this.#judge());
+  }
+
+  /** What the watch knows of each peer, by its subnet. */
+  get peers(): ReadonlyMap<string, PeerState> {
+    const states = new Map(this.#watch.states.map((state) => [state.address, state]));
+    return new Map(this.#peers.flatMap(({ lease }) => {
+      const state = states.get(this.#addressOf(lease));
+      return state === undefined ? [] : [[lease.subnet, state] as const];
+    }));
+  }
+
+  /** Takes in what there is now. Nothing of this is the loop's concern: what cannot be probed is told as a problem. */
+  follow(now: Measurable): void {
+    this.#now = now;
+    const { plan, device } = now;
+    const address = this.#isStopped ? undefined : ownAddress(now);
+    if (address !== this.#session?.at.address) this.#close();
+    if (address !== undefined && this.#session === undefined) this.#open(address);
+    const targets = targetsOf(plan, device);
+    this.#session?.follow({ targets, mtu: largestPacket(now) });
+    this.#watch.follow(mayWatch(plan) && this.#session !== undefined ? targets : []);
+    this.#judge();
+  }
+
+  /** Measures between this host and some of its peers, or between all of them. Undefined where nothing can be probed. */
+  async survey(peers: readonly PeerPlan[], { all }: { all: boolean }): Promise<Survey | undefined> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    try {
+      const targets = peers.map(({ lease }): Target => ({
+        address: this.#addressOf(lease),
+        isFlan: lease.node !== undefined,
+      }));
+      return await this.#session?.survey(targets, { all });
+    } finally {
+      resolve();
+    }
+  }
+
+  /** Ends when everything is closed. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#close();
+    await this.#running;
+  }
+
+  get #peers(): readonly PeerPlan[] {
+    return this.#now?.plan.peers ?? [];
+  }
+
+  #addressOf(lease: Lease): string {
+    return probeAddress(lease, this.#now?.device ?? "");
+  }
+
+  #open(address: string): void {
+    const { open, port, clock, toldMtu, judge } = this.#parts;
+    const at = { address, port };
+    try {
+      const session = new Session(open(at), { at, clock, toldMtu });
+      this.#session = session;
+      this.#over = new AbortController();
+      const before = this.#running;
+      const failed = (error: unknown) => this.#tellUnable(at.address, error);
+      const receiving = session.run().catch(failed);
+      this.#running = Promise.all([before, receiving, this.#watch.run(session, this.#over.signal)]);
+      judge({ codes: ["probe-port"], found: [] });
+    } catch (error) {
+      // An address that is not there has its own reason, which is told in its own name, and comes with the device.
+      if (!(error instanceof KernelError)) throw error;
+      if (error.errno !== "EADDRNOTAVAIL") this.#tellUnable(address, error);
+    }
+  }
+
+  #tellUnable(address: string, error: unknown): void {
+    this.#parts.judge({
+      codes: ["probe-port"],
+      found: [{ code: "probe-port", subject: `${address}:${this.#parts.port}`, message: messageOf(error) }],
+    });
+  }
+
+  #close(): void {
+    this.#over.abort();
+    this.#session?.close();
+    this.#session = undefined;
+  }
+
+  #judge(): void {
+    this.#parts.judge(judgePeers(this.#peers, this.peers));
+  }
+}

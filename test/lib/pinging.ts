@@ -1,0 +1,34 @@
+/** `flan ping` on a host, and what is done to the underlay between hosts. */
+import assert from "node:assert/strict";
+import type { Measured } from "../../cmd/ping_matrix.ts";
+import type { Hosts, Member } from "./hosts.ts";
+import { requireValid } from "./schemas.ts";
+
+export type Pair = Measured["items"][number];
+
+/** What `flan ping` says on a host, with its exit code. */
+export async function ping(hosts: Hosts, { host }: Member, ...args: readonly string[]) {
+  const { code, stdout, stderr } = await hosts.lab.flan(host, ["ping", ...args, "-o", "json"]);
+  assert.notEqual(stdout, "", stderr);
+  const document = JSON.parse(stdout);
+  requireValid(document);
+  return { code, ...document as Measured };
+}
+
+export const states = (items: readonly Pair[]) => items.map(({ state, how }) => `${state} ${how}`);
+
+export function pairOf(items: readonly Pair[], from: Member, to: { readonly subnet: string }): Pair {
+  const found = items.find((one) => one.from === from.subnet && one.to === to.subnet);
+  assert.ok(found !== undefined, `${from.subnet} to ${to.subnet}`);
+  return found;
+}
+
+export const nft = async (hosts: Hosts, { host }: Member, rules: string) => {
+  const { code, stderr } = await hosts.lab.on(host, ["nft", rules]);
+  assert.equal(code, 0, stderr);
+};
+
+/** Drops what comes in over the underlay and fits the expression. */
+export const drop = (what: string) =>
+  `add table inet cut; add chain inet cut in { type filter hook input priority 0; }; add rule inet cut in ${what} drop`;
+export const mend = "delete table inet cut";
