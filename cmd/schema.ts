@@ -16,7 +16,8 @@ export function command(run: Runner): AnyCommand {
     .addHelpText(
       "after",
       "\nWithin v1 fields are only added, so the schemas (2020-12) allow what they do not\n" +
-        "name. What -o jsonl prints on a line is #/$defs/line.\n\n" +
+        "name; where they give examples of a word, there may be others later. What -o\n" +
+        "jsonl prints on a line is #/$defs/line.\n\n" +
         "Example:\n  flan schema routes >routes.schema.json",
     )
     .action((name) => run(printSchema(name)));

@@ -53,13 +53,14 @@ export class ReadmeHosts implements AsyncDisposable {
   }
 
   /**
-   * What a command line prints on the first host, on stdout and stderr, whatever its exit code. The host's
-   * directories are called as they would be on a host that has the machine for itself.
+   * What a command line prints on the first host, on stdout and stderr, whatever its exit code, within 20 seconds. The host's
+   * directories are called, in it and in what it prints, as on a host that has the machine for itself.
    */
   async output(command: string): Promise<string> {
     const { hosts: [host], directory } = this.#lab;
-    const script = `exec 2>&1; PATH="${directory}/bin:$PATH"; ${command}`;
-    const { stdout } = await this.#lab.on(host!, ["sh", "-c", script]);
+    const here = command.replaceAll("/run/flan/", `${host!.runDir}/`);
+    const script = `exec 2>&1; PATH="${directory}/bin:$PATH"; ${here}`;
+    const { stdout } = await this.#lab.on(host!, ["timeout", "20", "sh", "-c", script]);
     return stdout.replaceAll(host!.runDir, "/run/flan").replaceAll(host!.stateDir, "/var/lib/flan")
       .replaceAll(directory, "/var/lib/flan");
   }

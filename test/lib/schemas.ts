@@ -26,7 +26,12 @@ export function compile(shape: Shape): Check {
 export function requireValid(document: unknown): void {
   const title = (document as { schema?: unknown } | null)?.schema;
   const name = /^flan\.([a-z-]+)\/v1$/.exec(String(title))?.[1];
-  if (name === undefined || documents[name] === undefined) {
+  if (name === undefined) {
+    throw new Error(
+      "A document names no schema; of which one it is a line, if it is, says test/cmd/schemas_test.ts",
+    );
+  }
+  if (documents[name] === undefined) {
     throw new Error(
       `No schema is called ${String(title)}: add a file to cmd/schemas/ and a line to its documents.ts`,
     );

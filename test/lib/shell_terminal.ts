@@ -63,9 +63,10 @@ export class ShellTerminal implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writer.write(new TextEncoder().encode("exit\n"));
+    // The terminal goes with the program that made it, and the shell with its terminal.
+    this.#child.kill("SIGKILL");
     await this.#child.status;
     await this.#reading;
-    await this.#writer.close().catch(() => {});
+    await this.#writer.abort().catch(() => {});
   }
 }
