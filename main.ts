@@ -23,6 +23,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./cmd/config_command.ts"),
   },
   {
+    name: "doctor",
+    summary: "What is missing or wrong on this host, and what mends it",
+    load: () => import("./cmd/doctor.ts"),
+  },
+  {
     name: "demo",
     summary: "Several hosts on this machine, joined and shown",
     load: () => import("./cmd/demo.ts"),

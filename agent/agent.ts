@@ -9,6 +9,7 @@ import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { View } from "../lease/view.ts";
+import { Asked } from "./asked.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
@@ -53,6 +54,7 @@ export class Agent {
   #view!: View;
   #plan!: Plan;
   #report!: Report;
+  readonly #asked = new Asked<Report>();
 
   constructor(parts: AgentParts) {
     this.#log = new QuietLog(parts.log, parts.clock);
@@ -141,9 +143,20 @@ export class Agent {
       }
     } finally {
       ended.abort();
+      this.#asked.refuse(new FlanError("The agent stops", { op: "agent.repair", code: "failed" }));
       await this.probing?.stop();
       await feeds;
     }
+  }
+
+  /**
+   * Looks at everything now, tries again what failed, and resolves to what came of it. Rejects with `failed` where the
+   * agent stops before. Only while {@link run} runs.
+   */
+  repair(): Promise<Report> {
+    this.#overlay.reconciler.hasten();
+    this.#inbox.wake.because("host");
+    return this.#asked.ask();
   }
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
@@ -165,6 +178,7 @@ export class Agent {
   async #step(reasons: ReadonlySet<Reason>, stop: AbortSignal): Promise<void> {
     const { clock, options } = this.#parts;
     const begun = clock.monotonic();
+    this.#asked.begin();
     this.#log.flush();
     const changed = (reasons.has("store") || reasons.has("host")) && await this.#followConfig();
     if (changed || reasons.has("host")) await this.#lookAtHost();
@@ -181,6 +195,7 @@ export class Agent {
       () => this.#solved("subnet-file"),
       (failed) => this.#problem("subnet-file", options.subnetFile, messageOf(failed)),
     );
+    this.#asked.answer(this.#report);
   }
 
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * The control socket: `agent.sock` in the run directory. Requests change nothing but `stop`; whoever may open the
- * socket may ask.
+ * The control socket: `agent.sock` in the run directory. `stop` ends the agent, `repair` lets it
+ * look now for what it does anyway, and the others change nothing; whoever may open the socket may ask.
  */
 import { ask } from "../control/ask.ts";
 import { serve, type Service } from "../control/serve.ts";
@@ -9,7 +9,7 @@ import type { Json } from "../net/json.ts";
 import { check, v } from "../net/schema.ts";
 
 const request = v.strictObject({
-  op: v.picklist(["status", "network", "stop", "ping"]),
+  op: v.picklist(["status", "network", "repair", "stop", "ping"]),
   /** Whom to ping, as somebody calls it; everybody where it is left out. */
   to: v.optional(v.pipe(v.string(), v.maxLength(100))),
 });

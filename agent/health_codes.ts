@@ -3,6 +3,8 @@
  * `status`, `/readyz`, the metrics, the log and the README's table all speak of these.
  */
 
+import { doctorCodes } from "./doctor_codes.ts";
+
 /** `high` means that this host or a peer is cut off or may be; `status` then exits 3, and `/readyz` answers 503. */
 export type Severity = "warning" | "high";
 
@@ -191,6 +193,7 @@ export const healthCodes = {
     within: "2 s after the store says so",
     remedy: "flan config set without it, or a version that knows it",
   },
+  ...doctorCodes,
 } as const satisfies Record<string, CodeFacts>;
 
 export type HealthCode = keyof typeof healthCodes;

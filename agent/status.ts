@@ -40,12 +40,15 @@ export function ownLease(
 }
 
 /** Everything `flan status` shows, as one document without the schema's name. */
-export function statusOf(agent: Agent, { pid, store, now }: { pid: number; store: string; now: number }) {
+export function statusOf(
+  agent: Agent,
+  { pid, version, store, now }: { pid: number; version: string; store: string; now: number },
+) {
   const { snapshot, config, host, view, plan, report, backend, own } = agent.state;
   const problems = agent.health.list();
   return {
     node: host.node,
-    agent: { running: true, pid },
+    agent: { running: true, pid, version },
     network: formatCidr(config.network),
     backend: backend.type,
     underlay: { ...host.underlay, publicIp: host.publicIp },

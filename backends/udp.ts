@@ -3,6 +3,7 @@
  * the host that owns its destination, as one UDP datagram. Interoperates with flannel's udp backend (same leases,
  * same datagrams).
  */
+import { UDP_OVERHEAD } from "../kernel/encapsulation.ts";
 import {
   type Address,
   aliasOf,
@@ -23,9 +24,6 @@ import { readUdpOptions, type UdpOptions } from "./udp_options.ts";
 import { udpPeers } from "./udp_peers.ts";
 
 const DEVICE = "flan0";
-
-/** Outer IPv4 20 (RFC 791) and UDP 8 (RFC 768); the payload is the packet itself. */
-const OVERHEAD = 28;
 
 /** Packets that wait for the proxy. With the 500 of a new TUN device, a burst of small ones loses many. */
 const QUEUE_LENGTH = 4000;
@@ -57,7 +55,7 @@ export const udp: Backend = {
   },
 
   mtu(_config, host) {
-    return overlayMtu(host, host.underlay.mtu - OVERHEAD);
+    return overlayMtu(host, host.underlay.mtu - UDP_OVERHEAD);
   },
 
   plan,
@@ -143,7 +141,7 @@ function linkOf({ queues }: UdpOptions, host: Host): Link {
     type: "tun",
     alias: aliasOf(host.node),
     mac: "",
-    mtu: plannedMtu(host, host.underlay.mtu - OVERHEAD),
+    mtu: plannedMtu(host, host.underlay.mtu - UDP_OVERHEAD),
     up: true,
     tun: { multiQueue: queues > 1, queueLength: QUEUE_LENGTH },
   };

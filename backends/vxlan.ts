@@ -2,6 +2,7 @@
  * The vxlan data plane: one VXLAN device, and for each peer a route, a neighbour and an FDB entry, so that no
  * ARP and no flooding is needed. Interoperates with flannel's vxlan backend (same lease data, same frames).
  */
+import { VXLAN_OVERHEAD } from "../kernel/encapsulation.ts";
 import {
   type Address,
   aliasOf,
@@ -25,12 +26,9 @@ import { planOnDemand } from "./vxlan_on_demand.ts";
 import { readVxlanOptions, type VxlanOptions, vxlanOptions } from "./vxlan_options.ts";
 import { type VxlanPeer, vxlanPeers } from "./vxlan_peers.ts";
 
-/** Inner Ethernet 14, outer IPv4 20, UDP 8, VXLAN 8 (RFC 7348). */
-const OVERHEAD = 50;
-
 export const vxlan: Backend = {
   type: "vxlan",
-  needs: [],
+  needs: ["vxlan"],
   hasMac: true,
 
   check(config) {
@@ -161,7 +159,7 @@ function linkOf(options: VxlanOptions, host: Host): Link {
 
 /** flannel's MTU option is the underlay's; one that is larger than this host's own would drop packets. */
 function largestMtu(options: VxlanOptions, host: Host): number {
-  return Math.min(options.underlayMtu ?? host.underlay.mtu, host.underlay.mtu) - OVERHEAD;
+  return Math.min(options.underlayMtu ?? host.underlay.mtu, host.underlay.mtu) - VXLAN_OVERHEAD;
 }
 
 function deviceOf(options: VxlanOptions): string {

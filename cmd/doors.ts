@@ -5,6 +5,7 @@ import { knownDocument, knownNetwork } from "../agent/known_network.ts";
 import type { MetricFacts } from "../agent/metrics.ts";
 import { ping } from "../agent/ping.ts";
 import { probePage } from "../agent/probes.ts";
+import { repairDocument } from "../agent/repair.ts";
 import { statusOf } from "../agent/status.ts";
 import { servePages } from "../control/pages.ts";
 import { messageOf } from "../net/errors.ts";
@@ -82,11 +83,13 @@ async function answer(
       return { pid: Deno.pid };
     case "network":
       return asked === undefined ? null : knownDocument(knownNetwork(asked, settings.store));
+    case "repair":
+      return asked === undefined ? null : await asked.repair().then(repairDocument);
     case "ping":
       return asked === undefined ? null : await ping(asked, request, () => clock.now());
-    default:
+    case "status":
       return asked === undefined
         ? null
-        : statusOf(asked, { pid: Deno.pid, store: settings.store, now: clock.now() });
+        : statusOf(asked, { pid: Deno.pid, version, store: settings.store, now: clock.now() });
   }
 }

@@ -32,7 +32,7 @@ const NOBODY: Host = {
 };
 
 /** A subnet that no network can have: a plan needs one of the host's own. */
-const NOWHERE: Lease = {
+export const NOWHERE: Lease = {
   subnet: "255.255.255.255/32",
   publicIp: NOBODY.publicIp,
   backendType: "",

@@ -2,14 +2,16 @@
 import { configureSync, getLogger, jsonLinesFormatter } from "logtape";
 import type { LogRecord } from "logtape";
 import { invalid, systemReason } from "../net/errors.ts";
-import type { Logger } from "../net/log.ts";
+import type { Level, Logger } from "../net/log.ts";
 import { printable } from "../net/text.ts";
+import { isJournal, priorityPrefix } from "./journal.ts";
 import type { Settings } from "./settings.ts";
 
 /** Opens the log as the settings ask. Throws `invalid` where the log file cannot be opened. */
 export function openLog(settings: Pick<Settings, "logFile" | "logFormat" | "quiet" | "verbose">): Logger {
   const file = settings.logFile === undefined ? undefined : openFile(settings.logFile);
-  const format = settings.logFormat === "json" ? jsonLinesFormatter : line;
+  const toJournal = file === undefined && isJournal(Deno.env.get("JOURNAL_STREAM"), "/proc/self/fd/2");
+  const format = settings.logFormat === "json" ? jsonLinesFormatter : toJournal ? journalLine : line;
   configureSync({
     reset: true,
     sinks: { out: (record) => writeAll(file ?? Deno.stderr, format(record)) },
@@ -48,13 +50,22 @@ function openFile(path: string): Deno.FsFile {
 
 /** `2026-01-02T03:04:05.678Z warning message code=foreign-route`. */
 function line(record: LogRecord): string {
-  const fields = Object.entries(record.properties)
+  return `${new Date(record.timestamp).toISOString()} ${record.level} ${text(record)}\n`;
+}
+
+/** `<4>message code=foreign-route`: the journal keeps the time and the level itself. */
+function journalLine(record: LogRecord): string {
+  return `${priorityPrefix(record.level as Level)}${text(record)}\n`;
+}
+
+function text({ message, properties }: LogRecord): string {
+  const fields = Object.entries(properties)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) =>
       ` ${key}=${/^[\w./:@-]+$/.test(String(value)) ? value : JSON.stringify(printable(String(value), 400))}`
     )
     .join("");
-  return `${new Date(record.timestamp).toISOString()} ${record.level} ${record.message.join("")}${fields}\n`;
+  return message.join("") + fields;
 }
 
 /** A log that cannot be written (disk full, closed pipe) must not stop the network. */

@@ -18,8 +18,11 @@ import { type Looked, withLook, withoutProxy } from "./looking.ts";
 export interface Observation extends StoredNetwork {
   readonly node: string;
   readonly view: View;
+  readonly host: Host;
   readonly plan: Plan;
   readonly drift: Drift;
+  /** What is in the kernel: all that the plan was compared with. */
+  readonly actual: readonly KernelObject[];
 }
 
 /** What a running agent makes of it, too. */
@@ -34,6 +37,14 @@ export interface Observed extends Observation {
  * underlay.
  */
 export async function observe(context: Context): Promise<Observed> {
+  return await withObservation(context, (observed) => Promise.resolve(observed));
+}
+
+/** Does so, and runs `work` with it while the kernel can still be asked. */
+export async function withObservation<T>(
+  context: Context,
+  work: (observed: Observed, looked: Looked) => Promise<T>,
+): Promise<T> {
   const { settings } = context;
   return await withStore(context, (store) =>
     withLook(context, async (looked) => {
@@ -44,7 +55,8 @@ export async function observe(context: Context): Promise<Observed> {
       const host = await observeHost(looked.kernel, { ...network, options: settings });
       const { stateDir } = settings;
       const observation = await compare(looked, { network: { ...network, snapshot }, host, stateDir });
-      return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
+      const expired = new Set(gone.map(({ key }) => subnetOfKey(key) ?? key));
+      return await work({ ...observation, expired }, looked);
     }));
 }
 
@@ -82,7 +94,7 @@ export async function compare(
   const { previous, macs = {} } = readHostState(stateDir) ?? {};
   const former = previous === undefined ? [] : [previous];
   const owner = ownerOf(network, { node: host.node, former, macs: Object.values(macs) });
-  return { ...network, node: host.node, view, plan, drift: drift(plan.objects, actual, owner) };
+  return { ...network, node: host.node, host, view, plan, actual, drift: drift(plan.objects, actual, owner) };
 }
 
 /** The addresses that the agent answered for (on-demand mode): what was asked for stands in the kernel only. */

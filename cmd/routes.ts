@@ -7,15 +7,16 @@ import { toCommands } from "../kernel/commands.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { exit } from "./exit.ts";
+import { explainCommand } from "./explain.ts";
 import { epochSeconds, remaining } from "./lease_end.ts";
 import { observe, type Observed } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
 import { type Column, print, printJson, printList } from "./output.ts";
+import { repairCommand } from "./repair.ts";
 import { type Row, rowsOf } from "./route_rows.ts";
-import type { SettingKey } from "./settings.ts";
-
-const settings: readonly SettingKey[] = ["iface", "publicIp", "mtu"];
+import { routeSettings as settings } from "./route_settings.ts";
+import { watchCommand } from "./watch_routes.ts";
 
 export function command(run: Runner): AnyCommand {
   const list = leaf(
@@ -39,7 +40,13 @@ export function command(run: Runner): AnyCommand {
     diffRoutes,
   );
   const summary = "How every peer is reached, and whether the kernel agrees";
-  return newGroup({ name: "routes", summary }, [list, diff]);
+  return newGroup({ name: "routes", summary }, [
+    list,
+    diff,
+    explainCommand(run),
+    repairCommand(run),
+    watchCommand(run),
+  ]);
 }
 
 async function listRoutes({ context, format, header }: Call): Promise<number> {

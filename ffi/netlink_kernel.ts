@@ -6,10 +6,11 @@ import { Application } from "./apply.ts";
 import { dump } from "./dump.ts";
 import { errnoName } from "./errno.ts";
 import { closeFd } from "./libc.ts";
+import { requireLinkKind } from "./link_kinds.ts";
 import { reasonOf } from "./netlink_error.ts";
 import { NetlinkEvents } from "./netlink_events.ts";
 import { NetlinkRequests } from "./netlink_requests.ts";
-import { routeGet } from "./route_get.ts";
+import { routeGet, routeMatch } from "./route_get.ts";
 import { openTunControl, TUN_CONTROL } from "./tun.ts";
 
 export interface KernelInit {
@@ -41,7 +42,7 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
   return {
     require: (features) =>
       inTurn(() => {
-        for (const feature of features) requireFeature(feature);
+        for (const feature of features) requireFeature(requests, feature);
       }),
     dump: (request) => inTurn(() => dump(requests, request)),
     apply: (changes) => inTurn(() => new Application(requests, clock).run(changes)),
@@ -51,6 +52,7 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
         receiveBuffer: eventBuffer,
       }),
     routeGet: (destination) => inTurn(() => routeGet(requests, destination)),
+    routeMatch: (destination, query) => inTurn(() => routeMatch(requests, destination, query)),
     close: () => {
       closing.abort();
       requests.close();
@@ -58,8 +60,9 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
   };
 }
 
-function requireFeature(feature: Feature): void {
+function requireFeature(requests: NetlinkRequests, feature: Feature): void {
   const op = "kernel.require";
+  if (feature === "vxlan") return requireLinkKind(requests, feature);
   if (feature === "proxy") {
     // The kernel has none; `proxy/proxied_kernel.ts` answers for it.
     throw new FlanError("Cannot use the UDP proxy: it is no part of the kernel", { op, code: "unsupported" });

@@ -1,22 +1,31 @@
 /** Asks the kernel how a packet would go. */
-import type { RouteAnswer } from "../kernel/kernel.ts";
+import type { RouteAnswer, RouteMatch, RouteQuery } from "../kernel/kernel.ts";
+import { KernelError } from "../net/errors.ts";
 import { addressBytes, addressText } from "./bytes.ts";
-import { linkName } from "./libc.ts";
+import { linkIndex, linkName } from "./libc.ts";
 import { type MessageBounds, type MessageParser, Policy } from "./message_parser.ts";
 import { protocolError } from "./netlink_error.ts";
 import type { NetlinkRequests } from "./netlink_requests.ts";
 import { AF_INET, AF_INET6, NLM_F_REQUEST, RTM_GETROUTE } from "./rtnetlink/constants.ts";
 import {
+  decodeAnyRoute,
   gatewayText,
   routePolicy,
   RTA_DST,
+  RTA_IIF,
   RTA_METRICS,
   RTA_OIF,
   RTA_PREFSRC,
+  RTA_SRC,
   RTMSG_LENGTH,
 } from "./rtnetlink/route.ts";
 
-const RTAX_MTU = 2; // linux/rtnetlink.h
+// linux/rtnetlink.h
+const RTAX_MTU = 2;
+/** The answer names the table that decided, … */
+const RTM_F_LOOKUP_TABLE = 0x1000;
+/** … and is the entry itself, not the way that follows from it (Linux 4.13). */
+const RTM_F_FIB_MATCH = 0x2000;
 const metricsPolicy = new Policy({ [RTAX_MTU]: "u32" });
 
 /** One `routeGet` of {@link Kernel}; see there. */
@@ -32,6 +41,42 @@ export function routeGet(requests: NetlinkRequests, destination: string): RouteA
   requests.ask(what, "kernel.routeGet", (parser, message) => answer = decodeRouteAnswer(parser, message));
   if (answer === undefined) throw protocolError(what, "the kernel's answer names no link");
   return answer;
+}
+
+/** One `routeMatch` of {@link Kernel}; see there. */
+export function routeMatch(
+  requests: NetlinkRequests,
+  destination: string,
+  { source, incoming, outgoing }: RouteQuery = {},
+): RouteMatch {
+  const what = `look up the route to ${destination}`;
+  const bytes = addressBytes(destination);
+  const head = new Uint8Array(RTMSG_LENGTH);
+  head[0] = bytes.length === 16 ? AF_INET6 : AF_INET;
+  head[1] = bytes.length * 8;
+  new DataView(head.buffer).setUint32(8, RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH, true);
+  const from = source === undefined ? undefined : addressBytes(source);
+  if (from !== undefined) head[2] = from.length * 8;
+  const { builder } = requests;
+  builder.start({ type: RTM_GETROUTE, flags: NLM_F_REQUEST }, head);
+  builder.put(RTA_DST, bytes);
+  if (from !== undefined) builder.put(RTA_SRC, from);
+  if (incoming !== undefined) builder.putU32(RTA_IIF, indexOf(incoming));
+  if (outgoing !== undefined) builder.putU32(RTA_OIF, indexOf(outgoing));
+  let match: RouteMatch | undefined;
+  requests.ask(what, "kernel.routeMatch", (parser, message) => {
+    match = decodeAnyRoute(parser, message, linkName);
+  });
+  if (match === undefined) throw protocolError(what, "the kernel's answer is no route");
+  return match;
+}
+
+/** Throws KernelError ENODEV. */
+function indexOf(link: string): number {
+  const index = linkIndex(link);
+  if (index !== 0) return index;
+  const op = "kernel.routeMatch";
+  throw new KernelError(`Cannot look up a route over link ${link}: there is no such link`, "ENODEV", { op });
 }
 
 /** The answer in an RTM_NEWROUTE message; undefined where it is malformed. */

@@ -3,7 +3,7 @@
  * memory; one conformance suite holds both to the same behaviour.
  */
 import type { KernelError } from "../net/errors.ts";
-import type { KernelObject, NeighbourState } from "./state.ts";
+import type { KernelObject, NeighbourState, Route } from "./state.ts";
 
 export interface Kernel {
   /**
@@ -38,12 +38,19 @@ export interface Kernel {
   /** The kernel's own answer to "how would this packet go". Throws KernelError (ENETUNREACH, EHOSTUNREACH). */
   routeGet(destination: string): Promise<RouteAnswer>;
 
+  /**
+   * The entry of the routing tables that decides about a packet. Throws KernelError: ENETUNREACH or EHOSTUNREACH where
+   * none leads on (or where a packet that came in is not forwarded), EINVAL or EXDEV where the reverse-path filter of
+   * `incoming` drops it.
+   */
+  routeMatch(destination: string, query?: RouteQuery): Promise<RouteMatch>;
+
   /** Gives every descriptor back. Nothing in the kernel changes. */
   close(): void;
 }
 
-/** What not every host has: TUN devices, and the compiled library of the UDP proxy. */
-export type Feature = "tun" | "proxy";
+/** What not every host has: VXLAN and TUN devices, and the compiled library of the UDP proxy. */
+export type Feature = "vxlan" | "tun" | "proxy";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */
@@ -93,3 +100,26 @@ export interface RouteAnswer {
   /** The path MTU that the kernel knows (a route's metric or an ICMP error), or 0. */
   readonly mtu: number;
 }
+
+/** What more is known of the packet. */
+export interface RouteQuery {
+  /** The packet's source address. */
+  readonly source?: string;
+  /** The link by which it comes in; without one this host itself sends it. */
+  readonly incoming?: string;
+  /** The link that it has to leave by, as a socket can be bound to one. */
+  readonly outgoing?: string;
+}
+
+export interface RouteMatch {
+  /** `type` is "local" for an address of this host. */
+  readonly route: Route;
+  /**
+   * rtnetlink's RT_TABLE_ number: 254 is the main one, others are for policy rules. Local addresses are in 255, or in the
+   * main one while the namespace never had a rule.
+   */
+  readonly table: number;
+}
+
+/** The table in which flan's routes are, and an administrator's where no policy rule names another. */
+export const MAIN_TABLE = 254;

@@ -111,6 +111,11 @@ export class Reconciler {
     return meaning !== "nothing";
   }
 
+  /** Somebody asks for it: what failed may be tried again, though not sooner than 1 s after its last attempt. */
+  hasten(): void {
+    this.#troubles.hasten();
+  }
+
   /**
    * Whether the event says only what is known: a neighbour or an FDB entry is gone that nobody believes to be there.
    * Linux does not tell whose doing that was, and each that this reconciler removes would have the whole kernel read.

@@ -69,6 +69,7 @@ export function openProxiedKernel(
       return merged({ first, second }, AbortSignal.any([signal, closing.signal]));
     },
     routeGet: (destination) => kernel.routeGet(destination),
+    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => {
       closing.abort();
       kernel.close();

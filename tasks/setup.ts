@@ -35,6 +35,7 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
     { programs: ["setpriv"], package: "util-linux", why: "runs flan without root" },
     { programs: ["etcd"], package: "etcd-server", why: "is a store that flannel's hosts share" },
     { programs: ["etcdctl"], package: "etcd-client", why: "looks at that store, and damages it" },
+    { programs: ["systemd-analyze"], package: "systemd", why: "judges the unit files" },
     { programs: ["promtool"], package: "prometheus", why: "judges the metrics" },
     { programs: ["openssl"], package: "openssl", why: "makes certificates" },
     { programs: ["debootstrap"], package: "debootstrap", why: "makes a fresh Debian to install flan on" },

@@ -2,6 +2,7 @@
  * Every JSON document of flan by the name that stands in its `schema`: `flan.<name>/v1`. Whoever prints another
  * one adds a file for it and a line here; `test/cmd/schemas_test.ts` says which one is missing.
  */
+import { doctor } from "./doctor.ts";
 import { host } from "./host.ts";
 import { joined } from "./joined.ts";
 import { lease } from "./lease.ts";
@@ -18,6 +19,9 @@ import { proxyRoutes } from "./proxy_routes.ts";
 import { proxyStats } from "./proxy_stats.ts";
 import { routes } from "./routes.ts";
 import { routesDiff } from "./routes_diff.ts";
+import { routesEvent } from "./routes_event.ts";
+import { routesExplain } from "./routes_explain.ts";
+import { routesRepair } from "./routes_repair.ts";
 import { settings } from "./settings.ts";
 import type { Shape } from "./shapes.ts";
 import { status } from "./status.ts";
@@ -26,6 +30,7 @@ import { storeImport } from "./store_import.ts";
 
 /** Sorted by name. */
 export const documents: Readonly<Record<string, Shape>> = {
+  doctor,
   host,
   joined,
   lease,
@@ -42,6 +47,9 @@ export const documents: Readonly<Record<string, Shape>> = {
   "proxy-stats": proxyStats,
   routes,
   "routes-diff": routesDiff,
+  "routes-event": routesEvent,
+  "routes-explain": routesExplain,
+  "routes-repair": routesRepair,
   settings,
   status,
   "store-check": storeCheck,

@@ -58,7 +58,7 @@ const joined: Fields = {
 export const status = {
   ...document("status", {
     description: "What this host's agent says of itself: flan status. Without an agent only agent is there.",
-    fields: { agent: object({ running: yesOrNo }, { pid: count, joining: yesOrNo }) },
+    fields: { agent: object({ running: yesOrNo }, { pid: count, version: text, joining: yesOrNo }) },
     optional: joined,
   }),
   dependentRequired: { node: Object.keys(joined) },

@@ -70,6 +70,15 @@ export function encodeLinkCreate(link: Link, { message, indexOf }: EncodeContext
   });
 }
 
+/**
+ * Asks for a link of which nothing but the type is said. A kernel that has the type refuses that with EINVAL where the
+ * type needs more, and another one with EOPNOTSUPP; neither makes anything.
+ */
+export function encodeIncompleteLink(message: MessageBuilder, type: string): void {
+  message.start({ type: RTM_NEWLINK, flags: NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL }, ifinfomsg({}));
+  message.nest(IFLA_LINKINFO, () => message.putString(IFLA_INFO_KIND, type));
+}
+
 /** What of a link can change while it exists; what is left out stays as it is. */
 export interface LinkChange {
   readonly mac?: string;

@@ -1,6 +1,6 @@
 /** Routes: `struct rtmsg` and RTA_ attributes (linux/rtnetlink.h). */
 import { invalid } from "../../net/errors.ts";
-import type { Change } from "../../kernel/kernel.ts";
+import type { Change, RouteMatch } from "../../kernel/kernel.ts";
 import type { Route } from "../../kernel/state.ts";
 import { addressBytes, addressText, prefixBytes } from "../bytes.ts";
 import { type MessageBounds, type MessageParser, Policy } from "../message_parser.ts";
@@ -22,6 +22,8 @@ import { routeTypeName, routeTypeNumber } from "./names.ts";
 
 export const RTMSG_LENGTH = 12;
 export const RTA_DST = 1;
+export const RTA_SRC = 2;
+export const RTA_IIF = 3;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
@@ -114,17 +116,27 @@ export function decodeRoute(
   message: MessageBounds,
   nameOf: NameOf,
 ): Route | undefined {
+  const match = decodeAnyRoute(parser, message, nameOf);
+  // A route for one type of service stands beside ours, with its own place in the kernel's table.
+  if (match?.table !== RT_TABLE_MAIN || parser.headU8(message, 3) !== 0) return undefined;
+  return match.route;
+}
+
+/** The route of such a message, of whatever table. */
+export function decodeAnyRoute(
+  parser: MessageParser,
+  message: MessageBounds,
+  nameOf: NameOf,
+): RouteMatch | undefined {
   if (!parser.parse(message, RTMSG_LENGTH, routePolicy)) return undefined;
   const family = parser.headU8(message, 0);
   const size = family === AF_INET ? 4 : family === AF_INET6 ? 16 : 0;
   const destination = parser.data(RTA_DST);
   const table = parser.u32(RTA_TABLE) ?? parser.headU8(message, 4);
-  if (size === 0 || table !== RT_TABLE_MAIN) return undefined;
-  // A route for one type of service stands beside ours, with its own place in the kernel's table.
-  if (parser.headU8(message, 3) !== 0) return undefined;
+  if (size === 0) return undefined;
   if (destination !== undefined && destination.length !== size) return undefined;
   const index = parser.u32(RTA_OIF);
-  return {
+  const route: Route = {
     kind: "route",
     destination: `${addressText(destination ?? new Uint8Array(size))}/${parser.headU8(message, 1)}`,
     metric: parser.u32(RTA_PRIORITY) ?? 0,
@@ -135,6 +147,7 @@ export function decodeRoute(
     type: routeTypeName(parser.headU8(message, 7)),
     protocol: parser.headU8(message, 5),
   };
+  return { route, table };
 }
 
 /** The gateway of the message that was parsed last, "" where it has none. */

@@ -90,12 +90,13 @@ export class HttpStore extends DocumentStore {
    */
   async inspect(): Promise<readonly StoreFinding[]> {
     await this.#document.read();
-    if (!await this.#document.waits()) return foreignServer(this.url);
+    const skew = skewed(this.ahead, this.url);
+    if (!await this.#document.waits()) return [...skew, ...foreignServer(this.url)];
     try {
       await this.#document.prove();
-      return [];
+      return skew;
     } catch (error) {
-      return [findingOf(error)];
+      return [...skew, findingOf(error)];
     }
   }
 
@@ -125,6 +126,14 @@ function findingOf(error: unknown): StoreFinding {
   if (error.code === "store-denied") return { code: "read-only", severity: "warning", message, ...advice };
   if (error.code !== "store-reply") throw error;
   return { code: "no-compare-and-swap", severity: "high", message, ...advice };
+}
+
+/** `ahead` is what {@link ServerTime.ahead} says, for which two or three seconds are no difference. */
+function skewed(ahead: number, url: string): StoreFinding[] {
+  if (ahead === 0) return [];
+  const which = ahead > 0 ? "behind" : "ahead of";
+  const message = `This host's clock is ${Math.abs(ahead) / 1000} s ${which} that of the server of ${url}`;
+  return [{ code: "clock-skew", severity: "warning", message, hint: "timedatectl" }];
 }
 
 function foreignServer(url: string): StoreFinding[] {

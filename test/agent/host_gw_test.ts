@@ -144,6 +144,6 @@ Deno.test("host-gw: lease and status name no device", async () => {
   const host = await network.joined(1);
   const own = host.agent.state.own!;
   assert.deepEqual(ownLease({ ...host.agent.state, lease: own }).device, "");
-  const status = statusOf(host.agent, { pid: 1, store: "memory", now: network.clock.now() });
+  const status = statusOf(host.agent, { pid: 1, version: "0", store: "memory", now: network.clock.now() });
   assert.match(screen(status), /^lease {3}\S+ of 10\.5\.0\.0\/16 via host-gw mtu 1500, /m);
 });

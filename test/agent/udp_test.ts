@@ -58,7 +58,12 @@ Deno.test("udp: subnet.env and status tell of flan0 and its MTU", async () => {
     lease: host.agent.state.own!,
   });
   assert.deepEqual([device, mtu, backend, backendData], ["flan0", 1472, "udp", null]);
-  const status = statusOf(host.agent, { pid: 1, store: host.store.url, now: network.clock.now() });
+  const status = statusOf(host.agent, {
+    pid: 1,
+    version: "0",
+    store: host.store.url,
+    now: network.clock.now(),
+  });
   assert.deepEqual([status.backend, status.drift, status.problems], ["udp", 0, []]);
 });
 

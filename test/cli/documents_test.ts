@@ -74,6 +74,9 @@ Deno.test({
     await one.text("tsv/v1/routes.tsv", ["routes", "-o", "tsv", "--header"]);
     await one.text("text/routes.txt", ["routes"]);
     await one.text("text/routes-commands.txt", ["routes", "-o", "commands"]);
+    await one.json("routes-explain", ["routes", "explain", "10.5.2.9", "--json"]);
+    await one.text("text/routes-explain.txt", ["routes", "explain", "10.5.2.9"]);
+    await one.json("routes-explain-refused", ["routes", "explain", "10.5.5.9", "--json"], 3);
     await one.json("routes-diff-clean", ["routes", "diff", "--json"]);
     const columns = (text: string) => text.trimEnd().split("\t");
     const renewed = columns((await one.ok(["lease", "renew", "10.5.1.0/24", "-o", "tsv"])).stdout);
@@ -89,6 +92,13 @@ Deno.test({
     one.namespace.ip("route del 10.5.2.0/24");
     await one.json("routes-diff", ["routes", "diff", "--json"], 3);
     await one.text("text/routes-diff.txt", ["routes", "diff"], 3);
+    await one.json("routes-explain-broken", ["routes", "explain", "10.5.2.9", "--json"], 3);
+    await one.text("text/routes-explain-broken.txt", ["routes", "explain", "10.5.2.9"], 3);
+    await one.text("text/routes-explain-foreign.txt", ["routes", "explain", "10.5.3.9"], 3);
+    await one.json("routes-repair", ["routes", "repair", "--json"], 3);
+    assert.equal((await one.ok(["routes", "repair", "10.5.2.0/24"])).stdout, "");
+    const nobodys = await one.ok(["routes", "repair", "10.5.99.0/24"], 3);
+    assert.match(nobodys.stderr, /^flan: Cannot repair 10\.5\.99\.0\/24: no peer of this host has it\n/);
     await one.text("text/down.txt", ["down"]);
     assert.equal((await one.ok(["down"])).stdout, "nothing to do\n");
   },

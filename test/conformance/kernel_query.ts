@@ -1,5 +1,6 @@
 /** The kernel suite's cases about `dump` and `routeGet`. */
 import assert from "node:assert/strict";
+import { MAIN_TABLE } from "../../kernel/kernel.ts";
 import { KernelError } from "../../net/errors.ts";
 import {
   add,
@@ -8,7 +9,9 @@ import {
   device,
   fdb,
   neighbour,
+  nexthop,
   plainRoute,
+  route,
   succeed,
   sysctl,
   unreachable,
@@ -92,5 +95,31 @@ export function querySuite(register: Register): void {
     await assert.rejects(kernel.routeGet("198.51.100.1"), isErrno("ENETUNREACH"));
     await succeed(kernel, add(unreachable));
     await assert.rejects(kernel.routeGet("10.5.200.1"), isErrno("EHOSTUNREACH"));
+  });
+
+  register("a route match is the entry that decides, the longest prefix", async (system) => {
+    const kernel = system.kernel();
+    await succeed(kernel, add(device(system)), add(address), add(unreachable), add(plainRoute));
+    assert.deepEqual(await kernel.routeMatch("10.5.3.9"), { route: plainRoute, table: MAIN_TABLE });
+    const { route: near } = await kernel.routeMatch("192.0.2.77");
+    assert.deepEqual([near.destination, near.link, near.gateway], ["192.0.2.0/24", system.underlay, ""]);
+  });
+
+  register("a route match of a route with a nexthop object names the object", async (system) => {
+    const kernel = system.kernel();
+    await succeed(kernel, add(device(system)), add(address), add(nexthop), add(route));
+    assert.deepEqual((await kernel.routeMatch("10.5.2.1")).route, route);
+  });
+
+  register("a route match that leads nowhere throws the kernel's errno", async (system) => {
+    const kernel = system.kernel();
+    const isErrno = (errno: string) => (error: unknown) =>
+      error instanceof KernelError && error.errno === errno;
+    await assert.rejects(kernel.routeMatch("198.51.100.1"), isErrno("ENETUNREACH"));
+    await succeed(kernel, add(device(system)), add(address), add(plainRoute), add(unreachable));
+    await assert.rejects(kernel.routeMatch("10.5.200.1"), isErrno("EHOSTUNREACH"));
+    const over = (outgoing: string) => kernel.routeMatch("10.5.3.9", { outgoing });
+    assert.deepEqual((await over(DEVICE)).route, plainRoute);
+    await assert.rejects(over(system.underlay), isErrno("EHOSTUNREACH"));
   });
 }

@@ -2,14 +2,17 @@
  * A Kernel in memory. Several may stand on one {@link FakeStack}, as several programs do; what one does is
  * foreign to the others.
  */
-import type {
-  Change,
-  DumpRequest,
-  Failure,
-  Feature,
-  Kernel,
-  KernelEvent,
-  RouteAnswer,
+import {
+  type Change,
+  type DumpRequest,
+  type Failure,
+  type Feature,
+  type Kernel,
+  type KernelEvent,
+  MAIN_TABLE,
+  type RouteAnswer,
+  type RouteMatch,
+  type RouteQuery,
 } from "../../kernel/kernel.ts";
 import { describe, type KernelObject, type Link, type ObjectKind, type Route } from "../../kernel/state.ts";
 import { FlanError, KernelError } from "../../net/errors.ts";
@@ -40,7 +43,11 @@ const texts: Readonly<Record<string, string>> = {
 };
 
 /** What brings a feature that is missing. */
-const hints: Readonly<Record<Feature, string>> = { tun: "modprobe tun", proxy: "deno task build" };
+const hints: Readonly<Record<Feature, string>> = {
+  vxlan: "modprobe vxlan",
+  tun: "modprobe tun",
+  proxy: "deno task build",
+};
 
 let ports = 1000;
 
@@ -51,7 +58,7 @@ export class FakeKernel implements Kernel {
   /** What {@link FakeKernel.require} does not find. */
   readonly lacks = new Set<Feature>();
   /** How often each verb was called. */
-  readonly calls = { dump: 0, apply: 0, events: 0, routeGet: 0 };
+  readonly calls = { dump: 0, apply: 0, events: 0, routeGet: 0, routeMatch: 0 };
   /** Every change that was attempted, in order. */
   readonly attempted: Change[] = [];
   readonly #injected: Injected[] = [];
@@ -167,16 +174,26 @@ export class FakeKernel implements Kernel {
     return Promise.resolve({ link: route.link, gateway: route.gateway, source, mtu: 0 });
   }
 
+  /** Of the query it knows the outgoing link, and no reverse-path filter; the stack has the main table only. */
+  routeMatch(destination: string, { outgoing }: RouteQuery = {}): Promise<RouteMatch> {
+    this.calls.routeMatch++;
+    const what = `Cannot look up the route to ${destination}`;
+    const route = this.#bestRoute(destination, outgoing);
+    if (route?.type === "unicast") return Promise.resolve({ route, table: MAIN_TABLE });
+    const errno = route === undefined && outgoing === undefined ? "ENETUNREACH" : "EHOSTUNREACH";
+    return Promise.reject(error(what, errno, "kernel.routeMatch"));
+  }
+
   close(): void {
     for (const end of [...this.#open]) end();
   }
 
-  #bestRoute(destination: string): Route | undefined {
+  #bestRoute(destination: string, outgoing?: string): Route | undefined {
     const ip = parseIp(destination);
     let best: Route | undefined;
     let longest = -1;
     for (const route of this.stack.read()) {
-      if (route.kind !== "route") continue;
+      if (route.kind !== "route" || (outgoing !== undefined && route.link !== outgoing)) continue;
       const cidr = parseCidr(route.destination);
       if (!contains(cidr, ip) || cidr.length < longest) continue;
       if (best && cidr.length === longest && route.metric >= best.metric) continue;

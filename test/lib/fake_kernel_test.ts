@@ -59,7 +59,7 @@ Deno.test("fake kernel: a whole call can fail, and what did not come to pass is 
   await assert.rejects(kernel.apply([]), { errno: "EPERM", code: "not-permitted" });
   assert.equal(kernel.heal(), 1);
   assert.deepEqual(await kernel.apply([]), []);
-  assert.deepEqual(kernel.calls, { dump: 2, apply: 2, events: 0, routeGet: 0 });
+  assert.deepEqual(kernel.calls, { dump: 2, apply: 2, events: 0, routeGet: 0, routeMatch: 0 });
 });
 
 Deno.test("fake kernel: a second device with the same VNI and port is refused", async () => {

@@ -16,7 +16,9 @@ hostTest("the manager hears of the join, of readiness when subnet.env is there, 
   const socket = `${hosts.lab.directory}/notify.sock`;
   using manager = new NotifyReceiver(socket);
   const variables = [`NOTIFY_SOCKET=${socket}`, `WATCHDOG_USEC=${WATCHDOG}`];
-  const agent = hosts.start(host, ["env", ...variables, ...flanCommand(["up"])]);
+  // As if its stderr were the journal's.
+  const journal = 'export JOURNAL_STREAM="$(stat -L -c %d:%i /proc/self/fd/2)"; exec "$@"';
+  const agent = hosts.start(host, ["sh", "-c", journal, "sh", "env", ...variables, ...flanCommand(["up"])]);
   let env: string | undefined;
   await until("READY=1", () => {
     const isReady = manager.receive().some((message) => message.startsWith("READY=1\n"));
@@ -28,6 +30,7 @@ hostTest("the manager hears of the join, of readiness when subnet.env is there, 
   await agent.end("SIGTERM");
   await manager.heard("STOPPING=1");
 
+  await agent.err.line(/^<6>Ready subnet=\S+ peers=0$/);
   assert.match(env!, /^FLANNEL_SUBNET=/m);
   assert.equal(status.code, 0, status.stderr);
   const { messages } = manager;

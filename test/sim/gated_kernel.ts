@@ -1,5 +1,5 @@
 /** A kernel as a process that may be frozen sees it: events wait, and nothing else is under way while it is. */
-import type { Change, DumpRequest, Feature, Kernel, KernelEvent } from "../../kernel/kernel.ts";
+import type { Change, DumpRequest, Feature, Kernel, KernelEvent, RouteQuery } from "../../kernel/kernel.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import type { FakeStack } from "../lib/fake_stack.ts";
 import type { Gate } from "./gate.ts";
@@ -34,6 +34,10 @@ export class GatedKernel implements Kernel {
 
   routeGet(destination: string) {
     return this.#gate.through(this.kernel.routeGet(destination));
+  }
+
+  routeMatch(destination: string, query?: RouteQuery) {
+    return this.#gate.through(this.kernel.routeMatch(destination, query));
   }
 
   close(): void {

@@ -93,6 +93,21 @@ for (const days of [2, -2]) {
     assert.equal(await other.forget(wrong.now() - 7 * DAY), 0);
   });
 
+  Deno.test(`a host whose clock is two days ${where} is told so by who inspects the store`, async () => {
+    await using served = await ServedStore.start();
+    const [right, other] = [served.store(), served.store({ clock: wrong })];
+    await right.writeConfig({ Network: "10.5.0.0/24", SubnetLen: 26, Backend: { Type: "vxlan" } }, 0);
+    const skews = async (store: typeof right) =>
+      (await store.inspect()).filter(({ code }) => code === "clock-skew");
+    assert.deepEqual(await skews(right), []);
+    const [skew] = await skews(other);
+    const which = days > 0 ? "ahead of" : "behind";
+    assert.match(
+      skew!.message,
+      new RegExp(`^This host's clock is 1?7[0-9]{4} s ${which} that of the server`),
+    );
+  });
+
   Deno.test(`a watch of a host whose clock is two days ${where} sees who is alive`, async () => {
     await using served = await ServedStore.start();
     await served.local().create(lease(1));

@@ -1,0 +1,94 @@
+/** What the doctor learns from files below /proc and /etc, and from what the packet filter's programs print. */
+import type { NetworkdFacts, Seen, UdpSocket, UnitFile } from "../../doctor/facts.ts";
+import { droppingChains, legacyDrops, letsThrough } from "../../doctor/forward_chains.ts";
+import { parseUdp } from "../../doctor/proc_udp.ts";
+import { FlanError, messageOf } from "../../net/errors.ts";
+import type { Cidr } from "../../net/ip.ts";
+import type { System } from "./system.ts";
+
+/** The UDP sockets on one of `ports`, with who holds them where this user may see that. */
+export function lookAtUdp(system: System, ports: readonly number[]): readonly UdpSocket[] {
+  const lines = parseUdp(system.text("/proc/net/udp") ?? "").filter(({ port }) => ports.includes(port));
+  if (lines.length === 0) return [];
+  const holders = holdersOf(system, new Set(lines.map(({ inode }) => `socket:[${inode}]`)));
+  return lines.map(({ address, port, inode }) => ({
+    address,
+    port,
+    holder: holders.get(`socket:[${inode}]`),
+  }));
+}
+
+function holdersOf(system: System, sockets: ReadonlySet<string>): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const pid of system.names("/proc").filter((name) => /^\d+$/.test(name))) {
+    for (const fd of system.names(`/proc/${pid}/fd`)) {
+      const target = system.target(`/proc/${pid}/fd/${fd}`);
+      if (target === undefined || !sockets.has(target) || found.has(target)) continue;
+      found.set(target, `${(system.text(`/proc/${pid}/comm`) ?? "process").trim()}[${pid}]`);
+    }
+    if (found.size === sockets.size) break;
+  }
+  return found;
+}
+
+/** The chains that drop what is forwarded and let nothing of `network` through. */
+export async function lookAtFilter(system: System, network: Cidr): Promise<Seen<readonly string[]>> {
+  if (!system.isAdmin) return { unseen: "only root sees the packet filter" };
+  const [chains, legacy] = await Promise.all([
+    system.output(["nft", "-j", "list", "chains"]),
+    legacyFilter(system),
+  ]);
+  if (chains === undefined && legacy === undefined) {
+    return { unseen: "nft cannot be run (apt-get install nftables)" };
+  }
+  try {
+    const dropping: string[] = [];
+    for (const { family, table, name } of chains === undefined ? [] : droppingChains(chains)) {
+      const rules = await system.output(["nft", "-j", "list", "chain", family, table, name]);
+      if (rules === undefined || !letsThrough(rules, network)) dropping.push(`${family} ${table} ${name}`);
+    }
+    return {
+      seen: legacy !== undefined && legacyDrops(legacy, network) ? [...dropping, "FORWARD"] : dropping,
+    };
+  } catch (error) {
+    if (!(error instanceof FlanError || error instanceof SyntaxError)) throw error;
+    return { unseen: messageOf(error) };
+  }
+}
+
+/** Where the kernel has tables of iptables' own, which nft does not see. */
+async function legacyFilter(system: System): Promise<string | undefined> {
+  const tables = system.text("/proc/net/ip_tables_names") ?? "";
+  if (!tables.split("\n").includes("filter")) return undefined;
+  return await system.output(["iptables-legacy-save", "-t", "filter"]) ??
+    await system.output(["iptables-save", "-t", "filter"]);
+}
+
+/** Where systemd looks for its files; of two with one name the first directory's counts (systemd.link(5)). */
+const DIRECTORIES = [
+  "/etc/systemd/network",
+  "/run/systemd/network",
+  "/usr/local/lib/systemd/network",
+  "/usr/lib/systemd/network",
+];
+
+export function lookAtNetworkd(system: System): NetworkdFacts {
+  return {
+    isRunning: system.names("/run/systemd/netif").includes("state"),
+    linkFiles: unitFiles(system, ".link"),
+    networkFiles: unitFiles(system, ".network"),
+  };
+}
+
+function unitFiles(system: System, suffix: string): readonly UnitFile[] {
+  const places = new Map<string, string>();
+  for (const directory of DIRECTORIES) {
+    for (const name of system.names(directory)) {
+      if (name.endsWith(suffix) && !places.has(name)) places.set(name, `${directory}/${name}`);
+    }
+  }
+  return [...places].sort(([a], [b]) => a < b ? -1 : 1).map(([, path]) => ({
+    path,
+    text: system.text(path) ?? "",
+  }));
+}

@@ -1,0 +1,63 @@
+/** Gathers the facts for `flan doctor` from store, agent, kernel and files. Whatever cannot be seen is said as such. */
+import { readJoined } from "../../agent/joined.ts";
+import { FlanError, messageOf } from "../../net/errors.ts";
+import type { Seen } from "../../doctor/facts.ts";
+import type { Facts } from "../../doctor/facts.ts";
+import { type Context, subnetFileOf } from "../context.ts";
+import { version } from "../version.ts";
+import { lookAtAgent } from "./agent_facts.ts";
+import { lookAtFilter, lookAtNetworkd, lookAtUdp } from "./file_facts.ts";
+import { lookAtHost } from "./host_facts.ts";
+import { lookAtStore } from "./store_facts.ts";
+import type { System } from "./system.ts";
+
+/** Throws `invalid` for settings that cannot be used, and nothing else: a sick host is no reason to fail. */
+export async function gather(context: Context, system: System): Promise<Facts> {
+  const { settings } = context;
+  const joined = readJoined(settings.runDir) !== undefined;
+  const [store, agent] = await Promise.all([lookAtStore(context), lookAtAgent(context, joined)]);
+  const { network, kernel, lacks } = await lookAtHost(context, { snapshot: store.snapshot, agent });
+  const cidr = "seen" in network ? network.seen.config.network : undefined;
+  const ports = "seen" in network
+    ? network.seen.planned.flatMap((one) =>
+      one.kind === "proxy"
+        ? [one.port]
+        : one.kind === "link" && one.vxlan !== undefined
+        ? [one.vxlan.port]
+        : []
+    )
+    : [];
+  const { subnetFile } = subnetFileOf(settings);
+  return {
+    isAdmin: system.isAdmin,
+    version,
+    network,
+    kernel,
+    lacks,
+    udp: seeing(() => lookAtUdp(system, ports)),
+    dropping: cidr === undefined ? { unseen: "the network is not known" } : await lookAtFilter(system, cidr),
+    networkd: lookAtNetworkd(system),
+    store: store.findings,
+    subnetFile: { path: subnetFile, text: seeing(() => system.text(subnetFile)) },
+    stateDir: {
+      path: settings.stateDir,
+      // Only root may write there; others cannot tell.
+      problem: system.isAdmin ? system.unwritable(`${settings.stateDir}/host.lock`) : undefined,
+    },
+    agent: agent.facts,
+  };
+}
+
+function seeing<T>(look: () => T): Seen<T> {
+  try {
+    return { seen: look() };
+  } catch (error) {
+    if (
+      error instanceof FlanError || error instanceof TypeError ||
+      error instanceof Deno.errors.PermissionDenied
+    ) {
+      return { unseen: messageOf(error) };
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+/** What the doctor learns from the kernel, and what of it the network's backend would need. */
+import { type HostOptions, observeHost } from "../../agent/host.ts";
+import { readHostState } from "../../agent/host_state.ts";
+import { type Network, networkIn } from "../../agent/network.ts";
+import type { Host } from "../../backends/backend.ts";
+import {
+  judgedSysctls,
+  type KernelFacts,
+  type Lack,
+  type NetworkFacts,
+  type Seen,
+} from "../../doctor/facts.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { describe, type KernelObject } from "../../kernel/state.ts";
+import type { Snapshot } from "../../lease/store.ts";
+import { makeView } from "../../lease/view.ts";
+import { FlanError } from "../../net/errors.ts";
+import { type Context, type StoredNetwork, withKernel } from "../context.ts";
+import { NOWHERE } from "../lease_check.ts";
+import { startingConfig } from "../network_settings.ts";
+import { compare } from "../observe.ts";
+import type { AgentLook } from "./agent_facts.ts";
+
+export interface HostLook {
+  readonly network: Seen<NetworkFacts>;
+  readonly kernel: Seen<KernelFacts>;
+  readonly lacks: readonly Lack[];
+}
+
+interface Known {
+  readonly snapshot: Snapshot | undefined;
+  readonly agent: AgentLook;
+}
+
+export async function lookAtHost(context: Context, known: Known): Promise<HostLook> {
+  let hidden = false;
+  const unseen = () => hidden = true;
+  try {
+    return await withKernel(
+      context,
+      (kernel) => look(context, { ...known, kernel, isProxyHidden: () => hidden }),
+      { unseen },
+    );
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
+    const lack = error.code === "unsupported" ? [lackOf("library", error)] : [];
+    return { network: { unseen: error.message }, kernel: { unseen: error.message }, lacks: lack };
+  }
+}
+
+type Looking = Known & { kernel: Kernel; isProxyHidden: () => boolean };
+
+async function look(context: Context, looking: Looking): Promise<HostLook> {
+  const { kernel } = looking;
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  let network: StoredNetwork;
+  try {
+    network = networkOf(context, { ...looking, objects });
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
+    return { network: { unseen: error.message }, kernel: { seen: { objects } }, lacks: [] };
+  }
+  const { facts, host } = await networkFacts(context, { ...looking, network });
+  const links = [network.device, host?.underlay.link ?? ""].filter((name) => name !== "");
+  const whole = await kernel.dump({ links: [], sysctls: judgedSysctls(links) });
+  return {
+    network: { seen: facts },
+    kernel: { seen: { objects: whole } },
+    lacks: await lacksOf(kernel, network),
+  };
+}
+
+/** The network in the store; as the agent knows it, where the store is away; or what `flan up` would start. */
+function networkOf(
+  context: Context,
+  { snapshot, agent, objects }: Known & { objects: readonly KernelObject[] },
+): StoredNetwork {
+  const { settings } = context;
+  const known = snapshot ?? (agent.known?.store === settings.store ? agent.known.snapshot : undefined) ??
+    { revision: 0, config: undefined, records: [], past: [] };
+  const config = known.config ?? { value: startingConfig(context, objects), revision: 0 };
+  return { snapshot: known, ...networkIn({ ...known, config }, settings.store) };
+}
+
+async function networkFacts(
+  { settings }: Context,
+  { network, kernel, isProxyHidden }: Looking & { network: StoredNetwork },
+): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
+  const { config, device, backend, snapshot } = network;
+  const host = await hostOf(kernel, { ...network, options: settings });
+  if (host === undefined) {
+    const nothing = { own: undefined, mtu: undefined, underlay: undefined, planned: [], drift: [] };
+    return { facts: { config, device, ...nothing }, host };
+  }
+  const view = makeView(snapshot, { ...host, network: config });
+  // Without a lease it is any host's place in the network that is judged.
+  const planned = backend.plan({ ...view, peers: [], own: view.own ?? NOWHERE }, host).objects;
+  const { stateDir } = settings;
+  const drift = view.own === undefined
+    ? undefined
+    : (await compare({ kernel, isProxyHidden }, { network, host, stateDir })).drift;
+  const apart = drift === undefined ? [] : [
+    ...drift.conflicts.map(({ wanted }) => wanted),
+    ...drift.changes.map(({ object }) => object),
+  ];
+  const own = view.own?.subnet ?? keptSubnet(settings);
+  const underlay = host.underlay;
+  const mtu = mtuOf(network, host);
+  return { facts: { config, device, own, mtu, underlay, planned, drift: apart.map(describe) }, host };
+}
+
+/** The subnet that this host keeps while it cannot be seen in the store. */
+function keptSubnet({ stateDir, store }: Context["settings"]): string | undefined {
+  const { previous, leasedIn } = readHostState(stateDir) ?? {};
+  return leasedIn === store ? previous : undefined;
+}
+
+/** Undefined where there is no underlay: the agent tells of that, and `up` refuses to start. */
+async function hostOf(
+  kernel: Kernel,
+  network: StoredNetwork & { options: HostOptions },
+): Promise<Host | undefined> {
+  return await observeHost(kernel, network).catch(unlessFlan);
+}
+
+function mtuOf({ backend, config }: Network, host: Host): number | undefined {
+  try {
+    return backend.mtu(config, host);
+  } catch (error) {
+    return unlessFlan(error);
+  }
+}
+
+async function lacksOf(kernel: Kernel, { backend }: Network): Promise<Lack[]> {
+  const found = await Promise.all(
+    backend.needs.map((feature) =>
+      kernel.require([feature]).then(() => [], (error) => {
+        if (!(error instanceof FlanError)) throw error;
+        if (error.code !== "unsupported") return [];
+        return [lackOf(feature === "proxy" ? "library" : "feature", error)];
+      })
+    ),
+  );
+  return found.flat();
+}
+
+function lackOf(what: Lack["what"], { message, hint }: FlanError): Lack {
+  return { what, message, hint };
+}
+
+function unlessFlan(error: unknown): undefined {
+  if (!(error instanceof FlanError)) throw error;
+  return undefined;
+}

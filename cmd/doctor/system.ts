@@ -1,0 +1,81 @@
+/** This host's files and programs as the doctor reads them: bounded, and nothing is changed. */
+import { readTextFile } from "../text_file.ts";
+
+export interface System {
+  /** Whether this process has CAP_NET_ADMIN. */
+  readonly isAdmin: boolean;
+  /** The text of a file, undefined where there is none. Throws what Deno throws, and TypeError for a large file. */
+  text(path: string): string | undefined;
+  /** The names in a directory, sorted; none where there is no such directory or it may not be read. */
+  names(path: string): readonly string[];
+  /** Where a link points, undefined where it cannot be told. */
+  target(path: string): string | undefined;
+  /** Whether a file that exists can be written; says why not. A file that is not there is no reason. */
+  unwritable(path: string): string | undefined;
+  /** What a program prints, undefined where it is not installed, fails or takes longer than five seconds. */
+  output(argv: readonly [string, ...string[]]): Promise<string | undefined>;
+}
+
+/** Largest output of a program, bytes: some 50,000 rules of a packet filter. */
+const MAX_OUTPUT = 16 << 20;
+const PATIENCE_SECONDS = 5;
+
+export function thisSystem(isAdmin: boolean): System {
+  return {
+    isAdmin,
+    text(path) {
+      try {
+        return readTextFile(path);
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) return undefined;
+        throw error;
+      }
+    },
+    names(path) {
+      try {
+        return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+      } catch (error) {
+        if (isOutOfSight(error)) return [];
+        throw error;
+      }
+    },
+    target(path) {
+      try {
+        return Deno.readLinkSync(path);
+      } catch (error) {
+        if (isOutOfSight(error)) return undefined;
+        throw error;
+      }
+    },
+    unwritable(path) {
+      try {
+        Deno.openSync(path, { write: true }).close();
+        return undefined;
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) return undefined;
+        return error instanceof Error ? error.message.replace(/: \w+ '.*'$/s, "") : String(error);
+      }
+    },
+    output: (argv) => output(argv),
+  };
+}
+
+/** A process may end, and a file go, while it is looked at; what may not be seen is not there for this user. */
+function isOutOfSight(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
+    error instanceof Deno.errors.NotADirectory ||
+    (error instanceof Error && /os error (3|22)\b/.test(error.message));
+}
+
+async function output(argv: readonly [string, ...string[]]): Promise<string | undefined> {
+  // coreutils' timeout ends what hangs; a clock of our own would have to end a process that may be stuck.
+  const args = [String(PATIENCE_SECONDS), ...argv];
+  try {
+    const command = new Deno.Command("timeout", { args, stdin: "null", stdout: "piped", stderr: "null" });
+    const { success, stdout } = await command.output();
+    return success && stdout.length <= MAX_OUTPUT ? new TextDecoder().decode(stdout) : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

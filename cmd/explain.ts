@@ -1,0 +1,134 @@
+/** `flan routes explain`: the way of a packet, hop by hop, and where it is broken. */
+import { explainWay, firstBreak } from "../kernel/explain.ts";
+import { explainElsewhere, explainLocal } from "../kernel/explain_local.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Step } from "../kernel/way.ts";
+import { FlanError, invalid, messageOf } from "../net/errors.ts";
+import { formatIp, parseIp } from "../net/ip.ts";
+import type { Json } from "../net/json.ts";
+import { quoted } from "../net/text.ts";
+import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { exit } from "./exit.ts";
+import { lookUp, wayFacts } from "./explain_facts.ts";
+import { type Target, targetOf } from "./explain_lease.ts";
+import { explainScreen, type Remedy } from "./explain_screen.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { type Observed, withObservation } from "./observe.ts";
+import { type Format, print, printJson, terminalColumns } from "./output.ts";
+import { noLease } from "./own_lease.ts";
+import { routeSettings } from "./route_settings.ts";
+
+export function explainCommand(run: Runner): AnyCommand {
+  return leaf(
+    {
+      name: "explain",
+      summary: "The way of a packet to an address, hop by hop; exits with 3 if it is broken",
+      args: [["<ip>", "where the packet goes"]],
+      options: [
+        new Option("--from <ip>", "where it comes from: a container of this host, or its own address"),
+      ],
+      settings: routeSettings,
+      formats: ["table", "json"],
+      after: "Each hop is ok, missing, wrong, foreign (somebody else's is in its place) or\n" +
+        "skipped, with the command that shows it. Needs no root.",
+    },
+    run,
+    explainRoute,
+  );
+}
+
+interface Explanation {
+  readonly target: Target | undefined;
+  readonly steps: readonly Step[];
+}
+
+async function explainRoute({ context, format, flags, args }: Call): Promise<number> {
+  const ip = ipv4Argument("<ip>", args[0]!);
+  const from = flags["from"] === undefined ? undefined : ipv4Argument("--from", String(flags["from"]));
+  const now = context.clock.now();
+  const explanation = await withObservation(context, async (observed, { kernel, isProxyHidden }) => {
+    if (observed.view.own === undefined) throw noLease(context.settings.store);
+    const target = targetOf(ip, observed, now);
+    const steps = await stepsTo(target, { kernel, observed, ip, from });
+    return { target, steps: isProxyHidden() ? [...steps, hiddenProxy] : steps };
+  }).catch(withoutUnderlay);
+  show(format, { ...explanation, ip, from });
+  return firstBreak(explanation.steps) === undefined ? exit.done : exit.no;
+}
+
+const hiddenProxy: Step = {
+  what: "proxy",
+  text: "its routes",
+  state: "skipped",
+  note: "only root can ask the proxy",
+  prove: "flan proxy routes",
+};
+
+async function stepsTo(
+  target: Target,
+  { kernel, observed, ip, from }: {
+    kernel: Kernel;
+    observed: Observed;
+    ip: string;
+    from: string | undefined;
+  },
+): Promise<readonly Step[]> {
+  if (target.kind === "peer") {
+    const facts = await wayFacts(kernel, { observed, ip, peer: target.peer, from });
+    return [target.step, ...explainWay(facts)];
+  }
+  const lookup = await lookUp(kernel, ip);
+  if (target.kind === "nowhere") return [target.step, ...explainElsewhere(ip, lookup)];
+  const link = lookup.match?.route.link;
+  const actual = await kernel.dump({ links: link === undefined ? [] : [link], sysctls: [] });
+  const { lease: { subnet }, step } = target;
+  return [step, ...explainLocal({ ip, subnet, device: observed.device, lookup, actual })];
+}
+
+/** A host without underlay can plan nothing: that is the first break, and all that can be said. */
+function withoutUnderlay(error: unknown): Explanation {
+  if (!(error instanceof FlanError) || error.op !== "underlay") throw error;
+  const note = [error.message, error.hint].filter(Boolean).join("; ");
+  const step: Step = { what: "underlay", text: "none", state: "missing", note, prove: "ip address show" };
+  return { target: undefined, steps: [step] };
+}
+
+function show(
+  format: Format,
+  { ip, from, target, steps }: Explanation & { ip: string; from: string | undefined },
+): void {
+  const broken = firstBreak(steps);
+  const subnet = target?.kind === "nowhere" ? undefined : target?.lease.subnet;
+  const remedy: Remedy | undefined = broken && {
+    commands: broken.repair ?? [],
+    flan: broken.ours && subnet !== undefined ? `flan routes repair ${subnet}` : undefined,
+  };
+  if (format.kind !== "json") return print(explainScreen(steps, remedy, terminalColumns()));
+  printJson("routes-explain", {
+    ip,
+    from: from ?? null,
+    subnet: subnet ?? null,
+    ok: broken === undefined,
+    broken: broken?.what ?? null,
+    steps: steps.map(({ what, state, text, note, prove }): Json => ({
+      what,
+      state,
+      text,
+      note: note ?? null,
+      prove: prove ?? null,
+    })),
+    repair: remedy === undefined ? null : { commands: [...remedy.commands], flan: remedy.flan ?? null },
+  });
+}
+
+function ipv4Argument(place: string, text: string): string {
+  const refuse = (reason: string) => invalid("cli", `Cannot use ${place} ${quoted(text)}: ${reason}`);
+  let ip;
+  try {
+    ip = parseIp(text);
+  } catch (error) {
+    throw refuse(messageOf(error).replace(/^Cannot parse \w+ .*?: /, ""));
+  }
+  if (ip.family !== 4) throw refuse("the overlay carries IPv4 only");
+  return formatIp(ip);
+}

@@ -1,0 +1,109 @@
+/** `flan routes repair`: makes the kernel as planned, once; by the agent where one runs, so that there is one writer. */
+import { requireNetAdmin } from "../agent/capability.ts";
+import { makeRunDir, tryLockAgent } from "../agent/lock.ts";
+import { askRepair, type RepairDocument, repairDocument } from "../agent/repair.ts";
+import { keyOf } from "../kernel/state.ts";
+import { FlanError } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { printable } from "../net/text.ts";
+import type { AnyCommand, Runner } from "./cli.ts";
+import { type Context, socketOf } from "./context.ts";
+import { exit } from "./exit.ts";
+import { objectsFor } from "./explain_facts.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { observe, type Observed, withObservation } from "./observe.ts";
+import { print, printJson } from "./output.ts";
+import { noLease } from "./own_lease.ts";
+import { routeSettings } from "./route_settings.ts";
+import { subnetArgument } from "./subnet_argument.ts";
+
+export function repairCommand(run: Runner): AnyCommand {
+  return leaf(
+    {
+      name: "repair",
+      summary: "Make the kernel as planned once, through the agent if one runs",
+      args: [["[subnet]", "only what packets to this peer's subnet need"]],
+      settings: routeSettings,
+      formats: ["table", "json"],
+      after: "Exits with 3 where somebody else's object stands in the way: that one is left.",
+    },
+    run,
+    repairRoutes,
+  );
+}
+
+async function repairRoutes({ context, format, args }: Call): Promise<number> {
+  const subnet = args[0] === undefined ? undefined : subnetArgument("[subnet]", args[0]);
+  const { by, ...whole } = await repaired(context, subnet);
+  const { done, left } = whole;
+  if (format.kind === "json") {
+    printJson("routes-repair", { by, done: done as unknown as Json, left: left as unknown as Json });
+  } else if (done.length + left.length === 0) console.error("nothing to do: the kernel is as planned");
+  else {
+    print([
+      ...done.map(({ did, object }) => `${did.padEnd(7)}  ${object}`),
+      ...left.map(({ object, why }) => `left     ${object}: ${printable(why, 2000)}`),
+    ].join("\n"));
+  }
+  if (left.some(({ code }) => code === "kernel-refuses")) return exit.failed;
+  return left.length > 0 ? exit.no : exit.done;
+}
+
+type Repaired = RepairDocument & { readonly by: "agent" | "command" };
+
+async function repaired(context: Context, subnet: string | undefined): Promise<Repaired> {
+  const { settings, clock } = context;
+  // What the agent does is named by key; which of them concern the subnet is seen here.
+  const keys = subnet === undefined ? undefined : keysFor(await observe(context), subnet);
+  const told = await askRepair(socketOf(settings), { clock });
+  if (told === undefined) return { ...await repairAlone(context, subnet), by: "command" };
+  if (told === null) throw busy(settings.runDir);
+  const concerns = ({ key }: { key: string }) => keys === undefined || keys.has(key);
+  return { done: told.done.filter(concerns), left: told.left.filter(concerns), by: "agent" };
+}
+
+/** Under the agent's lock, so that none starts meanwhile. */
+async function repairAlone(context: Context, subnet: string | undefined): Promise<RepairDocument> {
+  requireNetAdmin("repair the network");
+  const { runDir, store } = context.settings;
+  makeRunDir(runDir);
+  const lock = tryLockAgent(runDir);
+  if (lock === undefined) throw busy(runDir);
+  try {
+    return await withObservation(context, async (observed, { kernel }) => {
+      const { view, backend, drift: { changes, conflicts } } = observed;
+      if (view.own === undefined) throw noLease(store);
+      const keys = subnet === undefined ? undefined : keysFor(observed, subnet);
+      await kernel.require(backend.needs);
+      const wanted = changes.filter(({ object }) => keys?.has(keyOf(object)) ?? true);
+      const failures = wanted.length === 0 ? [] : await kernel.apply(wanted);
+      const refused = new Set(failures.map(({ change }) => change));
+      return repairDocument({
+        done: wanted.filter((change) => !refused.has(change)),
+        conflicts: conflicts.filter((one) => keys?.has(keyOf(one.wanted)) ?? true),
+        failures,
+        waiting: [],
+      });
+    });
+  } finally {
+    lock.release();
+  }
+}
+
+function keysFor({ plan }: Pick<Observed, "plan">, subnet: string): ReadonlySet<string> {
+  const peer = plan.peers.find(({ lease }) => lease.subnet === subnet);
+  if (peer !== undefined) return new Set(objectsFor(plan.objects, peer).map(keyOf));
+  throw new FlanError(`Cannot repair ${subnet}: no peer of this host has it`, {
+    op: "routes.repair",
+    code: "no",
+    hint: "flan routes lists them",
+  });
+}
+
+function busy(runDir: string): FlanError {
+  return new FlanError(`Cannot repair: an agent is just starting or stopping in ${runDir}`, {
+    op: "routes.repair",
+    code: "failed",
+    hint: "try again in a moment",
+  });
+}

@@ -1,0 +1,94 @@
+/** `flan routes watch`: what happens to the routes and all that they need, as it happens. */
+import { reasonOf } from "../agent/concerns.ts";
+import { lockHolder } from "../agent/lock.ts";
+import { describe } from "../kernel/state.ts";
+import type { AnyCommand, Runner } from "./cli.ts";
+import { type Call, leaf } from "./leaf.ts";
+import { withLook } from "./looking.ts";
+import { observe, type Observed } from "./observe.ts";
+import { type Format, print } from "./output.ts";
+import { eventLine, type RouteEvent, RouteEvents } from "./route_events.ts";
+import { routeSettings } from "./route_settings.ts";
+import { listenForSignals } from "./signals.ts";
+
+export function watchCommand(run: Runner): AnyCommand {
+  return leaf(
+    {
+      name: "watch",
+      summary: "What changes, who changed it, and what flan repaired, until Ctrl-C",
+      settings: routeSettings,
+      formats: ["table", "jsonl"],
+      after: "Begins with what is wrong now. Of links and FDB entries the kernel does not\n" +
+        "tell who changed them. Needs no root.",
+    },
+    run,
+    watchRoutes,
+  );
+}
+
+async function watchRoutes(call: Call): Promise<number> {
+  const { context, format } = call;
+  const { clock, settings } = context;
+  const signals = listenForSignals();
+  const ended = new AbortController();
+  signals.stopped.then(() => ended.abort());
+  try {
+    await withLook(context, async ({ kernel }) => {
+      // Subscribed before the look, so that nothing happens between the two unseen.
+      const events = kernel.events(ended.signal);
+      const observed = await observe(context);
+      tellState(observed, { format, now: clock.now() });
+      const scope = {
+        device: observed.device,
+        underlay: observed.host.underlay.link,
+        network: observed.config.network,
+        searching: false,
+        followsLink: observed.backend.followsLink(observed.config),
+      };
+      const told = new RouteEvents();
+      for await (const event of events) {
+        if (event.own || reasonOf(event, scope) === undefined) continue;
+        tell(told.take(event, lockHolder(settings.runDir)), { format, now: clock.now() });
+      }
+    });
+    return await signals.stopped;
+  } finally {
+    ended.abort();
+    signals.close();
+  }
+}
+
+interface Telling {
+  readonly format: Format;
+  readonly now: number;
+}
+
+/** What is not as planned, in one line. */
+function tellState({ drift: { changes, conflicts } }: Observed, { format, now }: Telling): void {
+  const wrong = [
+    ...changes.map(({ object }) => object),
+    ...conflicts.map(({ wanted }) => wanted),
+  ].map(describe);
+  if (format.kind === "jsonl") {
+    return tellJson(
+      { event: "state", kind: null, object: null, by: null, pid: null, repaired: false, wrong },
+      now,
+    );
+  }
+  const at = new Date(now).toISOString();
+  print(
+    wrong.length === 0 ? `${at}  the kernel is as planned` : `${at}  not as planned: ${wrong.join(", ")}`,
+  );
+}
+
+function tell(event: RouteEvent, { format, now }: Telling): void {
+  if (format.kind === "jsonl") tellJson({ ...event, wrong: null }, now);
+  else print(eventLine(event, now));
+}
+
+function tellJson(
+  event: Omit<RouteEvent, "event"> & { event: RouteEvent["event"] | "state"; wrong: string[] | null },
+  now: number,
+): void {
+  print(JSON.stringify({ schema: "flan.routes-event/v1", time: new Date(now).toISOString(), ...event }));
+}

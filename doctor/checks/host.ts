@@ -1,0 +1,78 @@
+/** What the other parts say of themselves: the store, the agent, the state directory, subnet.env, and the plan. */
+import { gatewayOf } from "../../agent/subnet_env.ts";
+import { formatCidr } from "../../net/ip.ts";
+import { printable } from "../../net/text.ts";
+import { type Check, looked } from "../check.ts";
+import { diagnosis } from "../diagnosis.ts";
+
+export const store: Check = {
+  name: "store and leases",
+  judge: (facts) => looked([facts.store], (found) => found),
+};
+
+export const agent: Check = {
+  name: "agent",
+  judge: ({ agent, version }) =>
+    looked([agent], ({ joined, state, version: theirs, problems }) => {
+      if (state === "none") {
+        return !joined ? [] : [diagnosis("agent-down", {
+          subject: "agent",
+          message: "This host has joined the network, and no agent runs",
+        })];
+      }
+      const other = theirs === undefined || theirs === version ? [] : [diagnosis("agent-version", {
+        subject: "agent",
+        message: `The agent that runs is flan ${printable(theirs, 40)}, and this is ${version}`,
+      })];
+      return [...problems, ...other];
+    }),
+};
+
+export const stateDir: Check = {
+  name: "state directory",
+  judge: ({ stateDir: { path, problem } }) => ({
+    found: problem === undefined ? [] : [diagnosis("state-dir", {
+      subject: path,
+      message: `Cannot use state directory ${path}: ${problem}`,
+    })],
+    unseen: undefined,
+  }),
+};
+
+/** Whether subnet.env says what this host has. */
+export const subnetEnv: Check = {
+  name: "subnet.env",
+  judge: ({ network, subnetFile: { path, text }, agent }) =>
+    looked([network, text, agent], ({ config, own, mtu }, said, { joined }) => {
+      if (own === undefined || mtu === undefined || !joined) return [];
+      const wanted = {
+        FLANNEL_NETWORK: formatCidr(config.network),
+        FLANNEL_SUBNET: gatewayOf(own),
+        FLANNEL_MTU: String(mtu),
+      };
+      const values = new Map((said ?? "").split("\n").map((line) => line.split("=", 2) as [string, string]));
+      const wrong = Object.entries(wanted).filter(([key, value]) => values.get(key) !== value)
+        .map(([key, value]) =>
+          `${key} is ${printable(values.get(key) ?? "missing", 80)} and should be ${value}`
+        );
+      if (wrong.length === 0) return [];
+      const message = said === undefined
+        ? `${path} is missing`
+        : `${path} is not what this host has: ${wrong.join(", ")}`;
+      return [diagnosis("subnet-file", { subject: path, message, remedy: "flan up --detach writes it" })];
+    }),
+};
+
+/** A running agent tells of what it cannot mend itself. */
+export const drift: Check = {
+  name: "plan",
+  judge: ({ network, agent }) =>
+    looked([network, agent], ({ drift }, { joined, state }) => {
+      if (!joined || state !== "none" || drift.length === 0) return [];
+      const more = drift.length > 1 ? `, and ${drift.length - 1} more` : "";
+      return [diagnosis("drift", {
+        subject: drift[0]!,
+        message: `The kernel is not as planned: ${drift[0]}${more}`,
+      })];
+    }),
+};

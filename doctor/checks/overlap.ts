@@ -1,0 +1,19 @@
+/** Whether the network overlaps what this host routes itself. */
+import { namedOverlaps, overlapsOf } from "../../agent/overlap.ts";
+import { formatCidr } from "../../net/ip.ts";
+import { type Check, looked } from "../check.ts";
+import { diagnosis } from "../diagnosis.ts";
+
+export const overlap: Check = {
+  name: "overlap",
+  judge({ network, kernel }) {
+    return looked([network, kernel], ({ config, own }, { objects }) => {
+      const found = overlapsOf(config.network, { objects, own });
+      const text = formatCidr(config.network);
+      return found.length === 0 ? [] : [diagnosis("network-overlap", {
+        subject: text,
+        message: `Network ${text} overlaps this host's ${namedOverlaps(found)}`,
+      })];
+    });
+  },
+};

@@ -1,0 +1,99 @@
+/** What the checks of `flan doctor` judge: gathered once, plain values, and what could not be seen said as such. */
+import type { Underlay } from "../backends/backend.ts";
+import type { KernelObject } from "../kernel/state.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import type { Diagnosis } from "./diagnosis.ts";
+
+/** A fact, or why it could not be seen. */
+export type Seen<T> = { readonly seen: T } | { readonly unseen: string };
+
+export interface Facts {
+  /** Whether this process may see and ask what only root may. */
+  readonly isAdmin: boolean;
+  /** flan's version, of this command. */
+  readonly version: string;
+  /** The network that the host is in, or that `flan up` would join or start. */
+  readonly network: Seen<NetworkFacts>;
+  readonly kernel: Seen<KernelFacts>;
+  /** What this host lacks: libraries and what the backend needs of the kernel. */
+  readonly lacks: readonly Lack[];
+  readonly udp: Seen<readonly UdpSocket[]>;
+  /** Chains on the forward hook that drop by policy and hold no rule of flan's, as `ip filter FORWARD`. */
+  readonly dropping: Seen<readonly string[]>;
+  readonly networkd: NetworkdFacts;
+  /** What is wrong with the store and with what stands in it. */
+  readonly store: Seen<readonly Diagnosis[]>;
+  readonly subnetFile: { readonly path: string; readonly text: Seen<string | undefined> };
+  /** Why the state directory cannot be used, where it is there and cannot. */
+  readonly stateDir: { readonly path: string; readonly problem: string | undefined };
+  readonly agent: Seen<AgentFacts>;
+}
+
+export interface NetworkFacts {
+  readonly config: NetworkConfig;
+  /** The name of the backend's device, "" where it makes none. */
+  readonly device: string;
+  /** This host's subnet, undefined where it has none. */
+  readonly own: string | undefined;
+  /** The MTU of the overlay on this host, undefined where it has no underlay. */
+  readonly mtu: number | undefined;
+  readonly underlay: Pick<Underlay, "link" | "mtu"> | undefined;
+  /** What the backend would put on this host without any peer. */
+  readonly planned: readonly KernelObject[];
+  /** Whatever is not as planned, described; empty where the host has no subnet. */
+  readonly drift: readonly string[];
+}
+
+export interface KernelFacts {
+  /** Links, addresses, routes, and the sysctls that the checks ask for and that exist. */
+  readonly objects: readonly KernelObject[];
+}
+
+export interface Lack {
+  readonly what: "library" | "feature";
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+/** A line of /proc/net/udp. */
+export interface UdpSocket {
+  readonly address: string;
+  readonly port: number;
+  /** The process that has it open, where it can be told: a socket of the kernel has none. */
+  readonly holder: string | undefined;
+}
+
+export interface NetworkdFacts {
+  readonly isRunning: boolean;
+  /** Of each of its directories' files, in the order in which systemd takes them: the first that matches counts. */
+  readonly linkFiles: readonly UnitFile[];
+  readonly networkFiles: readonly UnitFile[];
+}
+
+export interface UnitFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface AgentFacts {
+  /** Whether this host has joined with an agent and did not leave. */
+  readonly joined: boolean;
+  readonly state: "running" | "joining" | "none";
+  readonly version: string | undefined;
+  readonly problems: readonly Diagnosis[];
+}
+
+/** The sysctls that the checks judge, for the links that carry the overlay's packets. */
+export function judgedSysctls(links: readonly string[]): readonly string[] {
+  return [
+    "net/ipv4/ip_forward",
+    "net/bridge/bridge-nf-call-iptables",
+    ...["all", ...links].map((link) => `net/ipv4/conf/${link}/rp_filter`),
+  ];
+}
+
+/** The value of one of {@link judgedSysctls}, undefined where the kernel has none. */
+export function sysctlOf({ objects }: KernelFacts, name: string): string | undefined {
+  for (const object of objects) if (object.kind === "sysctl" && object.name === name) return object.value;
+  return undefined;
+}

@@ -1,0 +1,109 @@
+/** Explains, hop by hop, how a packet leaves this host for a peer's subnet, and where its way is broken. Pure. */
+import { proofOf } from "./proof.ts";
+import { byRank, dependsOn } from "./relations.ts";
+import { removalOf, repairOf } from "./remedy.ts";
+import { routeStep } from "./explain_route.ts";
+import { returnSteps, sizeStep, sourceStep, underlayStep } from "./explain_underlay.ts";
+import { describe, type KernelObject, keyOf, type Link, type ObjectKind } from "./state.ts";
+import type { Step, WayFacts } from "./way.ts";
+
+/** The order in which a packet meets them; what is not named here comes in between, in the order of making. */
+const first: readonly ObjectKind[] = ["link", "sysctl", "address", "route", "nexthop", "neighbour", "fdb"];
+
+/** Every hop from the device to the reply. What only lacks another hop is `skipped`; a sysctl is told only where it is wrong. */
+export function explainWay(facts: WayFacts): readonly Step[] {
+  const broken = new Set(facts.wanted.map(keyOf).filter((key) => stateOf(facts, key) !== "ok"));
+  const objects = [...facts.wanted].sort(byRank).sort((a, b) => place(a) - place(b));
+  const hops = objects.flatMap((object): Step[] => {
+    const key = keyOf(object);
+    const state = stateOf(facts, key);
+    if (object.kind === "sysctl" && state === "ok") return [];
+    const others = new Set([...broken].filter((other) => other !== key));
+    if (state !== "ok" && dependsOn(object, others)) return [consequence(object, facts, others)];
+    return [object.kind === "route" ? routeStep(object, facts) : objectStep(object, facts)];
+  });
+  const source = facts.source === undefined ? [] : [sourceStep(facts.source, facts.ip)];
+  const way = [...source, ...hops, ...unasked(facts)];
+  const underlay = underlayStep(facts);
+  return [...way, underlay, sizeStep(facts), ...returnSteps(facts, [...way, underlay])];
+}
+
+/** The first hop at which packets are lost. */
+export function firstBreak(steps: readonly Step[]): Step | undefined {
+  return steps.find(({ state }) => state !== "ok" && state !== "skipped");
+}
+
+function stateOf({ state }: WayFacts, key: string) {
+  return state.get(key) ?? "missing";
+}
+
+function place({ kind }: KernelObject): number {
+  const at = first.indexOf(kind);
+  return at < 0 ? first.length : at;
+}
+
+function objectStep(object: KernelObject, facts: WayFacts): Step {
+  const key = keyOf(object);
+  const state = stateOf(facts, key);
+  const found = facts.actual.find((other) => keyOf(other) === key);
+  const step = { what: object.kind, text: textOf(object, found), state, prove: proofOf(object) };
+  if (state === "ok") return step;
+  if (state !== "foreign") {
+    const note = state === "wrong" && found !== undefined ? differences(object, found) : undefined;
+    return { ...step, note, ours: true, repair: repairOf(facts) };
+  }
+  const conflict = facts.conflicts.find(({ wanted }) => keyOf(wanted) === key);
+  if (conflict === undefined) return step;
+  return {
+    ...step,
+    note: `${describe(conflict.found)} is not flan's`,
+    repair: removalOf(conflict.found),
+  };
+}
+
+function consequence(object: KernelObject, { wanted }: WayFacts, broken: ReadonlySet<string>): Step {
+  const cause = wanted.find((other) =>
+    broken.has(keyOf(other)) && dependsOn(object, new Set([keyOf(other)]))
+  );
+  const note = cause === undefined ? undefined : `it goes with ${keyOf(cause)}`;
+  return { what: object.kind, text: textOf(object), state: "skipped", note, prove: proofOf(object) };
+}
+
+/** Where the kernel asks for each address when a packet needs it, nothing may have asked for this one yet. */
+function unasked({ ip, wanted }: WayFacts): Step[] {
+  const route = wanted.find((object) => object.kind === "route");
+  const link = wanted.find((object): object is Link => object.kind === "link");
+  if (route?.kind !== "route" || route.gateway !== "" || link === undefined || link.mac === "") return [];
+  if (wanted.some((object) => object.kind === "neighbour")) return [];
+  return [{
+    what: "neighbour",
+    text: `${ip} dev ${link.name}`,
+    state: "skipped",
+    note: "the first packet makes the kernel ask flan up for it",
+    prove: `ip neighbour show ${ip} dev ${link.name}`,
+  }];
+}
+
+/** Without the word that `what` says already. */
+function textOf(object: KernelObject, found?: KernelObject): string {
+  if (object.kind === "link") {
+    const { name, type, mtu, up } = found?.kind === "link" ? found : object;
+    return `${name} ${type} mtu ${mtu} ${up ? "up" : "down"}`;
+  }
+  return describe(object).replace(
+    /^(address|route|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of) /,
+    "",
+  );
+}
+
+/** `mtu is 1300, not 1450`, and of a part of the object `vxlan.port is 4789, not 8472`. */
+function differences(wanted: object, found: object, within = ""): string {
+  const actual = new Map(Object.entries(found));
+  return Object.entries(wanted).flatMap(([name, to]) => {
+    const is = actual.get(name);
+    if (typeof to === "object" && typeof is === "object") {
+      return differences(to, is, `${within}${name}.`) || [];
+    }
+    return is === to ? [] : [`${within}${name} is ${is || "none"}, not ${to || "none"}`];
+  }).join(", ");
+}

@@ -1,0 +1,122 @@
+/** What carries the packet outside of the overlay, how large it may be, and whether the answer comes in. Pure. */
+import { overheadOf } from "./encapsulation.ts";
+import { linkOf } from "./relations.ts";
+import type { Link } from "./state.ts";
+import {
+  isFiltered,
+  lookupCommand,
+  type ReturnFacts,
+  type SourceFacts,
+  type Step,
+  type WayFacts,
+} from "./way.ts";
+
+/** Whether a packet from there gets as far as the look-up of its route. */
+export function sourceStep(source: SourceFacts, ip: string): Step {
+  const { address, kind, link, lookup, rpFilter, query } = source;
+  const step = { what: "source", prove: lookupCommand(ip, query) };
+  if (kind === "stranger") {
+    const note = "it is neither an address of this host nor in its subnet, and peers drop it";
+    return { ...step, text: address, state: "wrong", note, prove: "ip address show" };
+  }
+  if (kind === "local") return { ...step, text: `${address}, an address of this host`, state: "ok" };
+  if (link === undefined) {
+    const note = "no link has this host's subnet yet: a container runtime makes one by subnet.env";
+    return { ...step, text: address, state: "missing", note, prove: lookupCommand(address) };
+  }
+  const text = `${address} comes in by ${link}`;
+  if (lookup.match !== undefined) return { ...step, text, state: "ok" };
+  if (isFiltered(lookup.refused)) return { ...step, text, ...filtered(link, { rpFilter, source: address }) };
+  if (lookup.refused.errno === "EHOSTUNREACH") {
+    const note = `${link} does not forward, or a route refuses it`;
+    return { ...step, text, state: "wrong", note, repair: ["sysctl -w net/ipv4/ip_forward=1"] };
+  }
+  return { ...step, text, state: "skipped", note: lookup.refused.reason };
+}
+
+/** The tunnel's packets, or the packet itself where there is no tunnel, on their way to the peer. */
+export function underlayStep({ underlay, actual }: WayFacts): Step {
+  const { remote, link, bound, lookup, neighbour } = underlay;
+  const device = linkNamed(actual, link);
+  const step = {
+    what: "underlay",
+    text: `${remote} dev ${link}`,
+    prove: lookupCommand(remote, bound ? { outgoing: link } : {}),
+  };
+  const show = `ip link show dev ${link}`;
+  if (device === undefined) return { ...step, state: "missing", note: `link ${link} is gone`, prove: show };
+  if (!device.up) {
+    const repair = [`ip link set dev ${link} up`];
+    return { ...step, state: "wrong", note: `${link} is down`, prove: show, repair };
+  }
+  if (lookup.match === undefined) {
+    return { ...step, state: "missing", note: `no route leads there: ${lookup.refused.reason}` };
+  }
+  const { route } = lookup.match;
+  const text = [remote, route.gateway && `via ${route.gateway}`, `dev ${route.link || link}`].filter(Boolean)
+    .join(" ");
+  if (route.type === "local") return { ...step, text, state: "wrong", note: "it is an address of this host" };
+  if (neighbour?.state === "failed" || neighbour?.state === "incomplete") {
+    const note = `${neighbour.ip} does not answer ARP on ${neighbour.link}`;
+    const prove = `ip neighbour show ${neighbour.ip} dev ${neighbour.link}`;
+    return { ...step, text, state: "missing", note, prove };
+  }
+  const note = route.link === "" || route.link === link
+    ? undefined
+    : `it leaves by ${route.link}, not by ${link}`;
+  return { ...step, text, state: "ok", note };
+}
+
+/** Whether the largest packet of the overlay fits the underlay with what the tunnel adds. */
+export function sizeStep({ wanted, actual, underlay, mtu, lookup }: WayFacts): Step {
+  const planned = wanted.find((object) => object.kind === "route");
+  const device = linkNamed(actual, planned === undefined ? lookup.match?.route.link ?? "" : linkOf(planned));
+  const carrier = linkNamed(actual, underlay.link);
+  if (device === undefined || carrier === undefined) {
+    return { what: "size", text: "unknown", state: "skipped", note: "a link is missing" };
+  }
+  const inner = mtu > 0 ? Math.min(mtu, device.mtu) : device.mtu;
+  const overhead = overheadOf(device);
+  const limitedByRoute = underlay.mtu > 0 && underlay.mtu < carrier.mtu;
+  const most = limitedByRoute ? underlay.mtu : carrier.mtu;
+  const fits = inner + overhead <= most;
+  const sum = overhead === 0 ? `${inner}` : `${inner} + ${overhead} = ${inner + overhead}`;
+  const text = `${sum} ${fits ? "<=" : ">"} ${most}`;
+  const prove = limitedByRoute ? `ip route get ${underlay.remote}` : `ip link show dev ${underlay.link}`;
+  if (fits) return { what: "size", text, state: "ok", prove };
+  const note = `packets of more than ${most - overhead} bytes are lost or divided`;
+  const repair = limitedByRoute
+    ? [`flan up --mtu ${most - overhead}`]
+    : [`ip link set dev ${device.name} mtu ${most - overhead}`];
+  return { what: "size", text, state: "wrong", note, prove, repair };
+}
+
+/** Whether what comes back passes the reverse-path filter; not judged where the way there is broken already. */
+export function returnSteps({ returns }: WayFacts, way: readonly Step[]): readonly Step[] {
+  const broken = way.some(({ state }) => state !== "ok" && state !== "skipped");
+  return returns.map((facts) => {
+    const { source, destination, link, lookup } = facts;
+    const prove = lookupCommand(destination, { source, incoming: link });
+    const step = { what: "return", text: `${source} comes in by ${link}`, prove };
+    if (lookup.match !== undefined) return { ...step, state: "ok" };
+    if (broken) return { ...step, state: "skipped", note: "the way there is broken" };
+    if (isFiltered(lookup.refused)) return { ...step, ...filtered(link, facts) };
+    return { ...step, state: "skipped", note: lookup.refused.reason };
+  });
+}
+
+function filtered(
+  link: string,
+  { rpFilter, source }: Pick<ReturnFacts, "rpFilter" | "source">,
+): Pick<Step, "state" | "note" | "repair"> {
+  if (rpFilter === 0) return { state: "wrong", note: `the kernel takes no packet from ${source} there` };
+  return {
+    state: "wrong",
+    note: `rp_filter=${rpFilter} of ${link} drops it: the route to ${source} does not leave by ${link}`,
+    repair: [`sysctl -w net/ipv4/conf/${link}/rp_filter=2`],
+  };
+}
+
+function linkNamed(actual: WayFacts["actual"], name: string): Link | undefined {
+  return actual.find((object): object is Link => object.kind === "link" && object.name === name);
+}

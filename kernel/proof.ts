@@ -1,0 +1,27 @@
+/** The one command that shows whether an object is there, for a person who believes no program. */
+import type { KernelObject } from "./state.ts";
+
+/** A command line of iproute2, procps or flan; undefined where none shows it. */
+export function proofOf(object: KernelObject): string | undefined {
+  switch (object.kind) {
+    case "link":
+      return `ip -details link show dev ${object.name}`;
+    case "address":
+      return `ip address show dev ${object.link}`;
+    case "nexthop":
+      return `ip nexthop show id ${object.id}`;
+    case "neighbour":
+      return `ip neighbour show ${object.ip} dev ${object.link}`;
+    case "fdb":
+      return `bridge fdb get ${object.mac} dev ${object.link} self`;
+    case "route":
+      return `ip route show ${object.destination}`;
+    case "sysctl":
+      return `sysctl ${object.name}`;
+    case "proxy":
+    case "proxy-route":
+      return "flan proxy routes";
+    default:
+      return undefined;
+  }
+}

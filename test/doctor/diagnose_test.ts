@@ -1,0 +1,195 @@
+/** Each fault on a host is found by its code, with its remedy, and what is no fault is not. */
+import assert from "node:assert/strict";
+import type { UdpSocket } from "../../doctor/facts.ts";
+import { checks, diagnose } from "../../doctor/diagnose.ts";
+import { healthCodes } from "../../agent/health_codes.ts";
+import { doctorCodes } from "../../agent/doctor_codes.ts";
+import { address, type Changed, factsOf, link, sysctl, tunnel } from "./facts.ts";
+
+const socket = (port: number): UdpSocket => ({ address: "0.0.0.0", port, holder: "named[812]" });
+const idle = { joined: true, state: "none", version: undefined, problems: [] } as const;
+const proxy = {
+  kind: "proxy",
+  link: "flan0",
+  address: "192.0.2.1",
+  port: 8285,
+  subnet: "10.5.1.0/24",
+  source: "10.5.1.0",
+  checkSource: true,
+  queues: 1,
+  carrying: true,
+} as const;
+const unit = (name: string, text: string) => ({ path: `/etc/systemd/network/${name}`, text });
+const named = unit("a.link", "[Match]\nOriginalName=flan.*\n[Link]\nMACAddress=02:00:00:00:00:01\n");
+const running = (text: string) => ({
+  networkd: { isRunning: true, linkFiles: [], networkFiles: [unit("a.network", text)] },
+});
+
+/** What each is: its name, what is changed, and the codes that are found with what they are about. */
+const faults: readonly [name: string, changed: Changed, found: readonly string[]][] = [
+  ["nothing", {}, []],
+  ["a host that has not joined", {
+    network: { own: undefined, planned: [tunnel("flan.1")] },
+    gone: ["flan.1"],
+    agent: { seen: { ...idle, joined: false } },
+    there: [sysctl("net/ipv4/ip_forward", "0")],
+    dropping: { seen: ["ip filter FORWARD"] },
+  }, ["network-overlap 10.5.0.0/16"]],
+  ["a library missing", { lacks: [{ what: "library", message: "Cannot open", hint: "apt-get" }] }, [
+    "library-missing library",
+  ]],
+  ["a kernel without vxlan", { lacks: [{ what: "feature", message: "Cannot use vxlan", hint: undefined }] }, [
+    "kernel-lacks feature",
+  ]],
+  ["the VXLAN port with a program", { gone: ["flan.1"], udp: { seen: [socket(8472)] } }, [
+    "port-taken udp/8472",
+  ]],
+  ["the VXLAN port with the own device", { udp: { seen: [socket(8472)] } }, []],
+  ["the VXLAN port with another VXLAN device", {
+    gone: ["flan.1"],
+    there: [tunnel("vx9", { vxlan: { ...tunnel("").vxlan!, vni: 9 } })],
+    udp: { seen: [socket(8472)] },
+  }, []],
+  ["the VNI with another device", { gone: ["flan.1"], there: [tunnel("vx1", { up: false })] }, [
+    "vni-taken vx1",
+  ]],
+  [
+    "the VNI on another port",
+    { there: [tunnel("vx1", { vxlan: { ...tunnel("").vxlan!, port: 4789 } })] },
+    [],
+  ],
+  ["the proxy's port with a program", { network: { planned: [proxy] }, udp: { seen: [socket(8285)] } }, [
+    "port-taken udp/8285",
+  ]],
+  ["the proxy's port with the proxy", {
+    network: { planned: [proxy], device: "flan0" },
+    there: [proxy],
+    udp: { seen: [socket(8285)] },
+  }, []],
+  ["docker0 in the network", { there: [address("10.5.7.1/24", "docker0")] }, ["network-overlap 10.5.0.0/16"]],
+  ["a device with another MTU", { there: [tunnel("flan.1", { alias: "flan 11aa", mtu: 1400 })] }, [
+    "mtu-mismatch flan.1",
+  ]],
+  ["a bridge that is too large", { there: [link("cni0", { type: "bridge" })] }, ["bridge-mtu cni0"]],
+  ["a veth in the own subnet that is larger", { there: [link("cni0", { type: "veth" })] }, []],
+  ["no forwarding", { there: [sysctl("net/ipv4/ip_forward", "0")] }, ["forwarding-off net.ipv4.ip_forward"]],
+  ["a DROP policy", { dropping: { seen: ["ip filter FORWARD"] } }, ["forward-drop ip filter FORWARD"]],
+  ["a DROP policy that bridges meet", {
+    dropping: { seen: ["ip filter FORWARD"] },
+    there: [sysctl("net/bridge/bridge-nf-call-iptables", "1")],
+  }, ["forward-drop ip filter FORWARD", "bridge-netfilter net.bridge.bridge-nf-call-iptables"]],
+  ["bridges that meet a filter that drops nothing", {
+    there: [sysctl("net/bridge/bridge-nf-call-iptables", "1")],
+  }, []],
+  ["a strict device", { there: [sysctl("net/ipv4/conf/flan.1/rp_filter", "1")] }, [
+    "rp-filter-strict flan.1",
+  ]],
+  ["all links strict, and the device loose", {
+    there: [sysctl("net/ipv4/conf/all/rp_filter", "1"), sysctl("net/ipv4/conf/flan.1/rp_filter", "2")],
+  }, []],
+  ["a strict underlay", {
+    network: { underlay: { link: "eth0", mtu: 1500 } },
+    there: [sysctl("net/ipv4/conf/all/rp_filter", "1"), sysctl("net/ipv4/conf/flan.1/rp_filter", "2")],
+  }, ["rp-filter-strict eth0"]],
+  ["a .link file with a MAC", {
+    networkd: { isRunning: false, linkFiles: [named], networkFiles: [] },
+  }, ["mac-policy /etc/systemd/network/a.link"]],
+  ["a .link file behind one that keeps the MAC", {
+    networkd: {
+      isRunning: false,
+      linkFiles: [unit("0.link", "[Match]\nKind=vxlan\n[Link]\nMACAddressPolicy=none"), named],
+      networkFiles: [],
+    },
+  }, []],
+  ["a .network file for every link", running("[Match]\nName=*\n[Network]\nDHCP=yes"), [
+    "networkd-routes /etc/systemd/network/a.network",
+  ]],
+  ["a .network file for others", running("[Match]\nName=en* eth*\n[Network]\nDHCP=yes"), []],
+  ["a .network file for all but flan's", running("[Match]\nName=!flan.*\n"), []],
+  ["a .network file for a MAC", running("[Match]\nName=*\nMACAddress=02:00:00:00:00:01\n"), []],
+  ["a .network file that leaves the device alone", running("[Match]\nName=flan*\n[Link]\nUnmanaged=yes"), []],
+  ["a bad lease in the store", {
+    store: {
+      seen: [{ code: "overlap", severity: "high", subject: "10.5.2.0/24", message: "m", remedy: "r" }],
+    },
+  }, ["overlap 10.5.2.0/24"]],
+  ["no agent on a host that has joined", { agent: { seen: idle } }, ["agent-down agent"]],
+  ["drift without an agent", { agent: { seen: idle }, network: { drift: ["link flan.1", "route a"] } }, [
+    "agent-down agent",
+    "drift link flan.1",
+  ]],
+  ["drift beside an agent, which mends it", { network: { drift: ["link flan.1"] } }, []],
+  ["an agent of another version", { agent: { seen: { ...idle, state: "running", version: "1.2.2" } } }, [
+    "agent-version agent",
+  ]],
+  ["subnet.env missing", { subnetFile: { path: "/s", text: { seen: undefined } } }, ["subnet-file /s"]],
+  ["subnet.env of another subnet", {
+    subnetFile: {
+      path: "/s",
+      text: { seen: "FLANNEL_NETWORK=10.5.0.0/16\nFLANNEL_SUBNET=10.5.2.1/24\nFLANNEL_MTU=1450\n" },
+    },
+  }, ["subnet-file /s"]],
+  ["a state directory that is read-only", { stateDir: { path: "/v", problem: "Read-only file system" } }, [
+    "state-dir /v",
+  ]],
+];
+
+for (const [name, changed, expected] of faults) {
+  Deno.test(`doctor: ${name} is ${expected.length === 0 ? "no fault" : `told as ${expected.join(" and ")}`}`, () => {
+    const { findings, checks } = diagnose(factsOf(changed));
+    assert.deepEqual(findings.map(({ code, subject }) => `${code} ${subject}`).sort(), [...expected].sort());
+    for (const { message, remedy } of findings) assert.ok(message !== "" && remedy !== "");
+    const worst = checks.filter(({ state }) => state === "high" || state === "warning");
+    assert.equal(worst.length === 0, expected.length === 0);
+  });
+}
+
+Deno.test("doctor: every code of its own is found in one of these cases", () => {
+  const told = new Set(faults.flatMap(([, , found]) => found.map((one) => one.split(" ")[0])));
+  // The stores tell of the clock; their tests are beside them.
+  const missing = Object.keys(doctorCodes).filter((code) => code !== "clock-skew" && !told.has(code));
+  assert.deepEqual(missing, []);
+  for (const code of Object.keys(doctorCodes)) assert.ok(Object.hasOwn(healthCodes, code));
+});
+
+Deno.test("doctor: severe findings come first, and those that follow from another one say so", () => {
+  const { findings } = diagnose(factsOf({
+    there: [link("cni0", { type: "bridge" })],
+    agent: { seen: idle },
+    network: { drift: ["link flan.1"] },
+  }));
+  assert.deepEqual(findings.map(({ code, because }) => [code, because]), [
+    ["agent-down", undefined],
+    ["drift", "agent-down"],
+    ["bridge-mtu", undefined],
+  ]);
+});
+
+Deno.test("doctor: what an agent and a check tell of alike is told once", () => {
+  const problem = {
+    code: "subnet-file",
+    severity: "high",
+    subject: "/s",
+    message: "m",
+    remedy: "r",
+  } as const;
+  const { findings } = diagnose(factsOf({
+    subnetFile: { path: "/s", text: { seen: undefined } },
+    agent: { seen: { joined: true, state: "running", version: undefined, problems: [problem] } },
+  }));
+  assert.equal(findings.length, 1);
+});
+
+Deno.test("doctor: what cannot be seen is said, and is no fault", () => {
+  const hidden = { unseen: "it is dark" };
+  const facts = {
+    ...factsOf(),
+    ...{ isAdmin: false, network: hidden, kernel: hidden, udp: hidden, dropping: hidden, store: hidden },
+    agent: hidden,
+  };
+  const report = diagnose(facts);
+  assert.deepEqual(report.findings, []);
+  const seen = report.checks.filter(({ state }) => state !== "unseen").map(({ name }) => name);
+  assert.deepEqual(seen, ["state directory"]);
+  assert.equal(new Set(checks.map(({ name }) => name)).size, checks.length);
+});

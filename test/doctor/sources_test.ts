@@ -1,0 +1,83 @@
+/** What the doctor reads of others' formats: /proc/net/udp, nftables' JSON, iptables-save, systemd's unit files. */
+import assert from "node:assert/strict";
+import { droppingChains, legacyDrops, letsThrough } from "../../doctor/forward_chains.ts";
+import { parseUdp } from "../../doctor/proc_udp.ts";
+import { readUnit } from "../../doctor/unit_file.ts";
+import { parseCidr } from "../../net/ip.ts";
+
+const network = parseCidr("10.5.0.0/16");
+
+Deno.test("/proc/net/udp: sockets with their addresses and ports, and nothing of other lines", () => {
+  const text = [
+    "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops",
+    " 3187: 00000000:2118 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 8412812 2 0000 0",
+    "  991: 010200C0:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 0000 0",
+    "nonsense",
+    "",
+  ].join("\n");
+  assert.deepEqual(parseUdp(text), [
+    { address: "0.0.0.0", port: 8472, inode: "8412812" },
+    { address: "192.0.2.1", port: 53, inode: "77" },
+  ]);
+});
+
+const chain = (fields: Record<string, unknown>) =>
+  JSON.stringify({
+    nftables: [{ metainfo: {} }, { chain: { family: "ip", table: "t", name: "c", ...fields } }],
+  });
+
+Deno.test("nft: base chains on the forward hook that drop, and no others", () => {
+  const found = (fields: Record<string, unknown>) => droppingChains(chain(fields)).length;
+  assert.equal(found({ hook: "forward", policy: "drop" }), 1);
+  assert.equal(found({ hook: "forward", policy: "drop", family: "inet" }), 1);
+  assert.equal(found({ hook: "forward", policy: "drop", family: "ip6" }), 0);
+  assert.equal(found({ hook: "forward", policy: "accept" }), 0);
+  assert.equal(found({ hook: "input", policy: "drop" }), 0);
+  assert.equal(found({}), 0);
+  assert.throws(() => droppingChains('{"nftables": 1}'), { code: "invalid" });
+});
+
+const match = (field: string, len = 16) => ({
+  match: {
+    op: "==",
+    left: { payload: { protocol: "ip", field } },
+    right: { prefix: { addr: "10.5.0.0", len } },
+  },
+});
+const rules = (...list: Record<string, unknown>[]) =>
+  JSON.stringify({ nftables: list.map((rule) => ({ rule: { family: "ip", ...rule } })) });
+
+Deno.test("nft: a chain lets the network through by flan's rules, or by rules for both directions", () => {
+  const accept = { accept: null };
+  const through = (...list: Record<string, unknown>[]) => letsThrough(rules(...list), network);
+  assert.ok(through({ expr: [match("saddr"), { counter: { packets: 1 } }, accept] }, {
+    expr: [match("daddr"), accept],
+  }));
+  assert.ok(through({ comment: "flan 11aa", expr: [accept] }));
+  assert.ok(!through({ expr: [match("saddr"), accept] }), "one direction is not enough");
+  assert.ok(!through({ expr: [match("saddr"), { drop: null }] }, { expr: [match("daddr"), { drop: null }] }));
+  assert.ok(!through({ expr: [match("saddr", 24), accept] }, { expr: [match("daddr", 24), accept] }));
+  assert.ok(!through({ comment: "flannel", expr: [accept] }));
+  assert.ok(!through());
+});
+
+Deno.test("iptables-save: FORWARD drops unless its policy or rules say otherwise", () => {
+  const save = (...lines: string[]) => legacyDrops(["*filter", ...lines, "COMMIT", ""].join("\n"), network);
+  const both = ["-s", "-d"].map((flag) => `-A FORWARD ${flag} 10.5.0.0/16 -j ACCEPT`);
+  assert.ok(save(":FORWARD DROP [0:0]"));
+  assert.ok(!save(":FORWARD ACCEPT [0:0]"));
+  assert.ok(!save(":FORWARD DROP [0:0]", ...both));
+  assert.ok(save(":FORWARD DROP [0:0]", both[0]!));
+  assert.ok(!save(":FORWARD DROP [0:0]", "-A FORWARD -j FLAN-FWD"));
+});
+
+Deno.test("unit files: sections, comments, continued lines, and the last value of a key", () => {
+  const unit = readUnit(
+    "# x\n[Match]\nName=a \\\n  b\n; y\n[Link]\nMTUBytes = 1400\nMTUBytes=1300\nnonsense\n[link]\nUnmanaged=yes\n",
+  );
+  assert.match(unit.get("match", "Name")!, /^a\s+b$/);
+  assert.equal(unit.get("link", "MTUBytes"), "1300");
+  assert.equal(unit.get("link", "Unmanaged"), "yes");
+  assert.equal(unit.get("network", "DHCP"), undefined);
+  assert.equal(unit.section("match").size, 1);
+});

@@ -1,0 +1,52 @@
+/** A packet's source: whether it gets as far as the route, and that the route is judged as it sees it. */
+import assert from "node:assert/strict";
+import { firstBreak } from "../../kernel/explain.ts";
+import type { WayFacts } from "../../kernel/way.ts";
+import { found, host9, IP, near, refused, steps } from "../lib/ways.ts";
+
+const container = {
+  address: "10.5.1.7",
+  kind: "subnet",
+  link: "cni0",
+  query: { source: "10.5.1.7", incoming: "cni0" },
+  rpFilter: 1,
+} as const;
+const sources: readonly (readonly [name: string, source: WayFacts["source"], state: string, note: RegExp])[] =
+  [
+    ["of a container goes on", { ...container, lookup: found(near) }, "ok", /^$/],
+    [
+      "of a container is filtered",
+      { ...container, lookup: refused("EXDEV", "") },
+      "wrong",
+      /^rp_filter=1 of cni0 drops it/,
+    ],
+    [
+      "of a container is not forwarded",
+      { ...container, lookup: refused("EHOSTUNREACH", "") },
+      "wrong",
+      /does not forward/,
+    ],
+    [
+      "has no link yet",
+      { ...container, link: undefined, lookup: found(near) },
+      "missing",
+      /no link has this host's subnet/,
+    ],
+    ["is a stranger's", { ...container, kind: "stranger", lookup: found(near) }, "wrong", /neither/],
+    ["is this host's own", { ...container, kind: "local", lookup: found(near) }, "ok", /^$/],
+  ];
+
+for (const [name, source, state, note] of sources) {
+  Deno.test(`explain: a packet whose source ${name}`, () => {
+    const all = steps("vxlan", { facts: { source } });
+    assert.deepEqual([all[0]?.what, all[0]?.state], ["source", state]);
+    assert.match(all[0]?.note ?? "", note);
+  });
+}
+
+Deno.test("explain: the route is judged as the source's packets see it", () => {
+  const source = { ...container, lookup: found(host9) };
+  const broken = firstBreak(steps("vxlan", { facts: { source } }));
+  assert.deepEqual([broken?.what, broken?.state], ["route", "foreign"]);
+  assert.equal(broken?.prove, `ip route get fibmatch ${IP} from 10.5.1.7 iif cni0`);
+});

@@ -1,0 +1,347 @@
+/** Where a way is broken, and what is said of it: every hop of both planes damaged in memory, one at a time. */
+import assert from "node:assert/strict";
+import { firstBreak } from "../../kernel/explain.ts";
+import { type KernelObject, keyOf, type Neighbour } from "../../kernel/state.ts";
+import type { WayFacts } from "../../kernel/way.ts";
+import { byDefault, type Damage, found, host9, IP, near, planes, refused, steps } from "../lib/ways.ts";
+
+const without = (kind: KernelObject["kind"], which: (one: KernelObject) => boolean = () => true): Damage => ({
+  actual: (all) => all.filter((one) => one.kind !== kind || !which(one)),
+});
+const changed = <K extends KernelObject["kind"]>(kind: K, to: object): Damage => ({
+  actual: (all) => all.map((one) => one.kind === kind ? { ...one, ...to } as KernelObject : one),
+});
+const underlay = (change: Partial<WayFacts["underlay"]>): Damage => ({
+  facts: {
+    underlay: {
+      remote: "192.0.2.2",
+      link: "eth0",
+      bound: true,
+      lookup: found(near),
+      mtu: 0,
+      neighbour: undefined,
+      ...change,
+    },
+  },
+});
+const failed: Neighbour = {
+  kind: "neighbour",
+  link: "eth0",
+  ip: "192.0.2.2",
+  mac: "",
+  state: "failed",
+  protocol: 0,
+};
+
+/** What is done, and the first break: hop, state, a word of the note, and of the repair. */
+const cases: readonly (readonly [
+  name: string,
+  plane: string,
+  Damage,
+  what: string,
+  state: string,
+  note: RegExp,
+  repair: RegExp,
+])[] = [
+  [
+    "the link is gone",
+    "vxlan",
+    { actual: () => [] },
+    "link",
+    "missing",
+    /^$/,
+    /^ip link add flan\.1 .*ip route add/s,
+  ],
+  [
+    "the link is down",
+    "vxlan",
+    changed("link", { up: false }),
+    "link",
+    "wrong",
+    /^up is none, not true$/,
+    /up/,
+  ],
+  [
+    "the link's MTU is another",
+    "vxlan",
+    changed("link", { mtu: 1300 }),
+    "link",
+    "wrong",
+    /^mtu is 1300, not 1450$/,
+    /mtu 1450/,
+  ],
+  [
+    "the address is gone",
+    "vxlan",
+    without("address"),
+    "address",
+    "missing",
+    /^$/,
+    /^ip address add 10\.5\.1\.0\/32 dev flan\.1$/,
+  ],
+  [
+    "the route is gone",
+    "vxlan",
+    without("route"),
+    "route",
+    "missing",
+    /^packets take the default route via 192\.0\.2\.254 dev eth0$/,
+    /^ip route add 10\.5\.2\.0\/24 nhid/,
+  ],
+  [
+    "the nexthop is gone with its route",
+    "vxlan",
+    { actual: (all) => all.filter(({ kind }) => kind !== "nexthop" && kind !== "route") },
+    "nexthop",
+    "missing",
+    /^$/,
+    /^ip nexthop add id .*\nip route add/,
+  ],
+  [
+    "the neighbour is gone",
+    "vxlan",
+    without("neighbour"),
+    "neighbour",
+    "missing",
+    /^$/,
+    /^ip neighbour add 10\.5\.2\.0 /,
+  ],
+  [
+    "the neighbour has another MAC",
+    "vxlan",
+    changed("neighbour", { mac: "02:00:00:00:00:99" }),
+    "neighbour",
+    "wrong",
+    /^mac is 02:00:00:00:00:99, not 0e:/,
+    /^ip neighbour replace/,
+  ],
+  [
+    "the FDB entry is gone",
+    "vxlan",
+    without("fdb"),
+    "fdb",
+    "missing",
+    /^$/,
+    /^bridge fdb add .* dst 192\.0\.2\.2 /,
+  ],
+  [
+    "the FDB entry leads elsewhere",
+    "vxlan",
+    changed("fdb", { remote: "192.0.2.9" }),
+    "fdb",
+    "wrong",
+    /^remote is 192\.0\.2\.9, not 192\.0\.2\.2$/,
+    /^bridge fdb replace/,
+  ],
+  [
+    "somebody's route stands in the place",
+    "vxlan",
+    changed("route", { protocol: 4, nexthop: 0, gateway: "192.0.2.77", link: "eth0" }),
+    "route",
+    "foreign",
+    /^route 10\.5\.2\.0\/24 via 192\.0\.2\.77 dev eth0 is not flan's$/,
+    /^ip route delete 10\.5\.2\.0\/24 via 192\.0\.2\.77 dev eth0 .*protocol 4$/,
+  ],
+  [
+    "somebody's longer prefix wins",
+    "vxlan",
+    { facts: { lookup: found(host9) } },
+    "route",
+    "foreign",
+    /^route 10\.5\.2\.9\/32 via 192\.0\.2\.254 dev eth0 wins$/,
+    /^ip route delete 10\.5\.2\.9\/32 .*protocol 3$/,
+  ],
+  [
+    "a table of a policy rule wins",
+    "vxlan",
+    { facts: { lookup: found(byDefault, 100) } },
+    "route",
+    "foreign",
+    /^the default route .* table 100 wins$/,
+    / table 100$/,
+  ],
+  [
+    "an unreachable route wins",
+    "vxlan",
+    {
+      actual: (all) => [...all, { ...host9, type: "unreachable", gateway: "", link: "" }],
+      facts: { lookup: refused("EHOSTUNREACH", "No route to host (EHOSTUNREACH)") },
+    },
+    "route",
+    "foreign",
+    /^route unreachable 10\.5\.2\.9\/32 wins$/,
+    /^ip route delete unreachable/,
+  ],
+  [
+    "a rule forbids it",
+    "vxlan",
+    { facts: { lookup: refused("EACCES", "Permission denied (EACCES)") } },
+    "route",
+    "foreign",
+    /refuses it: Permission denied/,
+    /^$/,
+  ],
+  [
+    "a stale route of flan's wins",
+    "vxlan",
+    { facts: { lookup: found({ ...host9, protocol: 113 }) } },
+    "route",
+    "wrong",
+    /wins$/,
+    /^ip route delete/,
+  ],
+  [
+    "the proxy is gone",
+    "udp",
+    { actual: (all) => all.filter(({ kind }) => !kind.startsWith("proxy")) },
+    "proxy",
+    "missing",
+    /^$/,
+    /flan up starts: flan proxy run/,
+  ],
+  [
+    "the proxy carries nothing",
+    "udp",
+    changed("proxy", { carrying: false }),
+    "proxy",
+    "wrong",
+    /^carrying is none, not true$/,
+    /mends: the proxy/,
+  ],
+  [
+    "the proxy's route is gone",
+    "udp",
+    without("proxy-route", (one) => keyOf(one).includes("10.5.2.0")),
+    "proxy-route",
+    "missing",
+    /^$/,
+    /proxy route 10\.5\.2\.0\/24 to 192\.0\.2\.2:8285/,
+  ],
+  [
+    "the proxy's route leads elsewhere",
+    "udp",
+    changed("proxy-route", { remote: "192.0.2.9" }),
+    "proxy-route",
+    "wrong",
+    /^remote is 192\.0\.2\.9/,
+    /proxy route/,
+  ],
+  [
+    "the network's route is gone",
+    "udp",
+    without("route"),
+    "route",
+    "missing",
+    /packets take the default route/,
+    /^ip route add 10\.5\.0\.0\/16 dev flan0 /,
+  ],
+  [
+    "a sysctl is wrong",
+    "on demand",
+    changed("sysctl", { value: "0" }),
+    "sysctl",
+    "wrong",
+    /^value is 0, not [03]/,
+    /^sysctl -w /,
+  ],
+  [
+    "the underlay's link is gone",
+    "vxlan",
+    underlay({ link: "eth9" }),
+    "underlay",
+    "missing",
+    /^link eth9 is gone$/,
+    /^$/,
+  ],
+  [
+    "no route leads to the peer",
+    "vxlan",
+    underlay({ lookup: refused("EHOSTUNREACH", "No route to host") }),
+    "underlay",
+    "missing",
+    /^no route leads there/,
+    /^$/,
+  ],
+  [
+    "the peer's address is this host's own",
+    "vxlan",
+    underlay({ lookup: found({ ...near, type: "local" }) }),
+    "underlay",
+    "wrong",
+    /address of this host/,
+    /^$/,
+  ],
+  [
+    "the peer does not answer",
+    "vxlan",
+    underlay({ neighbour: failed }),
+    "underlay",
+    "missing",
+    /^192\.0\.2\.2 does not answer ARP on eth0$/,
+    /^$/,
+  ],
+  [
+    "the way to the peer is narrower",
+    "vxlan",
+    underlay({ mtu: 1400 }),
+    "size",
+    "wrong",
+    /^packets of more than 1350 bytes/,
+    /^flan up --mtu 1350$/,
+  ],
+  [
+    "the filter drops what comes back",
+    "vxlan",
+    {
+      facts: {
+        returns: [{
+          source: "192.0.2.2",
+          destination: "192.0.2.1",
+          link: "eth0",
+          lookup: refused("EINVAL", "Invalid argument"),
+          rpFilter: 1,
+        }],
+      },
+    },
+    "return",
+    "wrong",
+    /^rp_filter=1 of eth0 drops it/,
+    /^sysctl -w net\/ipv4\/conf\/eth0\/rp_filter=2$/,
+  ],
+];
+
+for (const [name, plane, damage, what, state, note, repair] of cases) {
+  Deno.test(`explain, ${plane}: ${name}`, () => {
+    const broken = firstBreak(steps(plane, damage));
+    assert.deepEqual([broken?.what, broken?.state], [what, state]);
+    assert.match(broken?.note ?? "", note);
+    assert.match((broken?.repair ?? []).join("\n"), repair);
+  });
+}
+
+for (const plane of Object.keys(planes)) {
+  Deno.test(`explain, ${plane}: a whole way has no break, and a command for every hop`, () => {
+    const all = steps(plane);
+    assert.equal(firstBreak(all), undefined);
+    assert.ok(all.every(({ prove }) => prove !== undefined && prove !== ""));
+    assert.deepEqual(all.filter(({ what }) => what === "sysctl"), []);
+  });
+}
+
+Deno.test("explain: the hops stand in the order of the packet", () => {
+  const order = (plane: string) => steps(plane).map(({ what }) => what).join(" ");
+  assert.equal(order("vxlan"), "link address route nexthop neighbour fdb underlay size return");
+  assert.equal(order("udp"), "link address route proxy proxy-route underlay size return");
+  assert.equal(order("on demand"), "link address route neighbour underlay size return");
+});
+
+Deno.test("explain: what only goes with a broken hop is skipped, and the rest still judged", () => {
+  const states = (damage: Damage) => steps("vxlan", damage).map(({ state }) => state).join(" ");
+  assert.equal(states({ actual: () => [] }), "missing skipped skipped skipped skipped skipped ok skipped ok");
+  assert.equal(states(without("fdb")), "ok ok ok ok ok missing ok ok ok");
+});
+
+Deno.test("explain: an address that nothing has asked for is not broken, on demand", () => {
+  const asked = steps("on demand").find(({ what }) => what === "neighbour");
+  assert.deepEqual([asked?.state, asked?.text], ["skipped", `${IP} dev flan.1`]);
+});

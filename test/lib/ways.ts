@@ -1,0 +1,86 @@
+/** The way of a packet in memory, whole or damaged, for the tests of its explanation. */
+import type { Host, Plan } from "../../backends/backend.ts";
+import { udp } from "../../backends/udp.ts";
+import { vxlan } from "../../backends/vxlan.ts";
+import { drift } from "../../kernel/drift.ts";
+import { explainWay } from "../../kernel/explain.ts";
+import { MAIN_TABLE } from "../../kernel/kernel.ts";
+import { type KernelObject, keyOf, type Link, type Route } from "../../kernel/state.ts";
+import type { Lookup, Step, WayFacts } from "../../kernel/way.ts";
+import { host, owner, udpHost, udpView, view } from "./overlay.ts";
+
+export const IP = "10.5.2.9";
+const eth0: Link = { kind: "link", name: "eth0", type: "veth", alias: "", mac: "", mtu: 1500, up: true };
+export const near: Route = {
+  kind: "route",
+  destination: "192.0.2.0/24",
+  metric: 0,
+  link: "eth0",
+  gateway: "",
+  onlink: false,
+  nexthop: 0,
+  type: "unicast",
+  protocol: 2,
+};
+export const byDefault: Route = { ...near, destination: "0.0.0.0/0", gateway: "192.0.2.254", protocol: 3 };
+export const found = (route: Route, table = MAIN_TABLE): Lookup => ({ match: { route, table } });
+export const refused = (errno: string, reason: string): Lookup => ({ refused: { errno, reason } });
+
+export interface Damage {
+  /** What the kernel has of the plan, given all of it. */
+  readonly actual?: (objects: readonly KernelObject[]) => readonly KernelObject[];
+  /** What else is another. */
+  readonly facts?: Partial<WayFacts>;
+}
+
+export const planes: Readonly<Record<string, () => { plan: Plan; links: readonly string[] }>> = {
+  vxlan: () => ({ plan: vxlan.plan(view([2, 3]), host()), links: ["flan.1"] }),
+  udp: () => ({ plan: udp.plan(udpView([2, 3]), udpHost()), links: ["flan0"] }),
+  "on demand": () => {
+    const asking: Host = host({ wanted: new Set() });
+    return { plan: vxlan.plan(view([2, 3], { Mode: "on-demand" }), asking), links: ["flan.1"] };
+  },
+};
+
+/** The steps to IP with this damage. */
+export function steps(
+  plane: string,
+  { actual: damaged = (all) => all, facts = {} }: Damage = {},
+): readonly Step[] {
+  const { plan, links } = planes[plane]!();
+  const peer = plan.peers[0]!;
+  const keys = new Set(peer.keys);
+  const wanted = plan.objects.filter((one) =>
+    ["link", "sysctl", "address"].includes(one.kind) || keys.has(keyOf(one))
+  );
+  const actual = [eth0, ...damaged(plan.objects)];
+  const planned = wanted.find((one) => one.kind === "route")!;
+  const isThere = actual.some((one) => keyOf(one) === keyOf(planned));
+  return explainWay({
+    ip: IP,
+    wanted,
+    ...drift(plan.objects, actual, { ...owner, links }),
+    actual,
+    lookup: found(isThere ? planned as Route : byDefault),
+    mtu: 0,
+    underlay: {
+      remote: "192.0.2.2",
+      link: "eth0",
+      bound: plane !== "udp",
+      lookup: found(near),
+      mtu: 0,
+      neighbour: undefined,
+    },
+    returns: [{
+      source: "192.0.2.2",
+      destination: "192.0.2.1",
+      link: "eth0",
+      lookup: found(near),
+      rpFilter: 0,
+    }],
+    ...facts,
+  });
+}
+
+/** An administrator's route to the very address. */
+export const host9: Route = { ...byDefault, destination: "10.5.2.9/32" };
