@@ -5,6 +5,7 @@ import { build } from "../build.ts";
 import { configTemplate } from "./config_template.ts";
 import type { Entry, FileEntry } from "./entry.ts";
 import { project, proxyLibrary, runtime } from "./runtime.ts";
+import { systemFiles } from "./system_files.ts";
 import { vendor } from "./vendor.ts";
 
 /** Where a host keeps its settings of flan. */
@@ -35,6 +36,7 @@ export async function layout(prefix: string, scratch: string): Promise<Entry[]> 
     tree(prefix, "bin/flan", `${project}bin/flan`, 0o755),
     { kind: "link", path: `${prefix}/bin/flan`, target: "../lib/flan/bin/flan" },
     ...await completions(prefix),
+    ...systemFiles(prefix),
     await manual(prefix),
     {
       kind: "file",

@@ -83,6 +83,7 @@ Deno.test({
         assert.deepEqual(left, [
           "/etc/flan",
           "/etc/flan/config.yaml",
+          "/etc/iproute2/rt_protos.d/flan.conf",
           "/run/flan",
           "/run/flan/agent.lock",
           "/run/flan/joined.json",
