@@ -10,7 +10,19 @@ import { type AnyCommand, Option, withValues } from "./cli.ts";
 import { writeOut } from "./stdout.ts";
 
 export type Format =
-  | { readonly kind: "table" | "wide" | "json" | "jsonl" | "tsv" | "env" | "commands" }
+  | {
+    readonly kind:
+      | "table"
+      | "wide"
+      | "json"
+      | "jsonl"
+      | "tsv"
+      | "env"
+      | "commands"
+      | "dot"
+      | "mermaid"
+      | "svg";
+  }
   | { readonly kind: "value"; readonly field: string };
 
 export type FormatName = Format["kind"];

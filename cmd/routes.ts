@@ -12,7 +12,10 @@ import { epochSeconds, remaining } from "./lease_end.ts";
 import { observe, type Observed } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
-import { type Column, print, printJson, printList } from "./output.ts";
+import { type Column, type FormatName, print, printJson, printList } from "./output.ts";
+import { type Picture, pictureOf } from "./picture.ts";
+import { svgOf } from "./picture_svg.ts";
+import { dotOf, mermaidOf } from "./picture_text.ts";
 import { repairCommand } from "./repair.ts";
 import { type Row, rowsOf } from "./route_rows.ts";
 import { routeSettings as settings } from "./route_settings.ts";
@@ -24,7 +27,7 @@ export function command(run: Runner): AnyCommand {
       name: "list",
       summary: "Every peer, its subnet, how it is reached, and whether the kernel agrees",
       settings,
-      formats: ["table", "wide", "json", "jsonl", "tsv", "commands", "value"],
+      formats: ["table", "wide", "json", "jsonl", "tsv", "commands", "value", "dot", "mermaid", "svg"],
     },
     run,
     listRoutes,
@@ -49,11 +52,22 @@ export function command(run: Runner): AnyCommand {
   ]);
 }
 
+const drawings: Readonly<Partial<Record<FormatName, (picture: Picture) => string>>> = {
+  dot: dotOf,
+  mermaid: mermaidOf,
+  svg: svgOf,
+};
+
 async function listRoutes({ context, format, header }: Call): Promise<number> {
   const observation = await observe(context);
   if (format.kind === "commands") {
     const commands = toCommands(wantedBy(observation));
     if (commands.length > 0) print(commands.join("\n"));
+    return exit.done;
+  }
+  const draw = drawings[format.kind];
+  if (draw !== undefined) {
+    print(draw(pictureOf(observation)));
     return exit.done;
   }
   const items = rowsOf(observation);
