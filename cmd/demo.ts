@@ -1,7 +1,7 @@
 /** `flan demo`: several hosts on this machine join a network, are shown, and are taken away again. */
 import { requireNetAdmin } from "../agent/capability.ts";
 import { gatewayOf } from "../agent/subnet_env.ts";
-import { FlanError } from "../net/errors.ts";
+import { FlanError, invalid } from "../net/errors.ts";
 import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Matrix, type Member, reachability, startServers, throughput } from "./demo/checks.ts";
 import { Lab, type LabHost, MAX_HOSTS } from "./demo/lab.ts";
@@ -34,6 +34,7 @@ async function runDemo({ context, flags }: Call): Promise<number> {
   const hosts = integerFlag("--hosts", String(flags["hosts"] ?? 3), { min: 2, max: MAX_HOSTS });
   requireNetAdmin("make network namespaces");
   const backend = context.settings.backend ?? "vxlan";
+  if (backend === "alloc") throw invalid("demo", "Cannot show backend alloc: it carries no packets");
   const network = context.settings.network;
   const name = `flan-demo-${Deno.pid}`;
   // From here on Ctrl-C leaves nothing behind.
@@ -115,7 +116,8 @@ async function show(lab: Lab, members: readonly Member[], interrupted: AbortSign
   );
   say(`\n$ flan lease list\n${(await lab.flan(first, ["lease", "list"])).stdout}`);
   say(`$ flan routes                    # on the first host\n${(await lab.flan(first, ["routes"])).stdout}`);
-  const matrix = await reachability(lab, members);
+  const { stdout: device } = await lab.flan(first, ["lease", "get", "-o", "value=device"]);
+  const matrix = await reachability(lab, members, { device: device.trim() });
   say("reachability, container to container (ping round trip; TCP checked with its source address)");
   say(matrixText(members, matrix));
   say(

@@ -1,4 +1,7 @@
-/** What the demo proves: every host reaches every other host's subnet by ICMP and by TCP, from an overlay address. */
+/**
+ * What the demo proves: every host reaches every other host's subnet by ICMP from its own, and by TCP from an address of
+ * the overlay or, where there is no device to give it one, from its own.
+ */
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
 import type { Lab, LabHost } from "./lab.ts";
 
@@ -15,7 +18,7 @@ export interface Member extends LabHost {
 export interface Cell {
   /** Milliseconds, or undefined if the ping was lost. */
   readonly rtt: number | undefined;
-  /** Whether TCP arrived, from an address of the sender's subnet. */
+  /** Whether TCP arrived, from the address that the sender should have. */
   readonly tcp: boolean;
 }
 
@@ -37,7 +40,12 @@ export async function startServers(lab: Lab, members: readonly Member[]): Promis
   }));
 }
 
-export async function reachability(lab: Lab, members: readonly Member[]): Promise<Matrix> {
+/** Without a `device` of the backend hosts speak from their addresses on the underlay. */
+export async function reachability(
+  lab: Lab,
+  members: readonly Member[],
+  { device }: { device: string },
+): Promise<Matrix> {
   return await Promise.all(members.map(async (from) => {
     const targets = members.map((to) => to.container);
     const asked = await lab.on(from, probe(["who", PORT, ...targets]));
@@ -45,7 +53,7 @@ export async function reachability(lab: Lab, members: readonly Member[]): Promis
     return await Promise.all(members.map(async (to, i) => {
       if (to === from) return undefined;
       const rtt = await ping(lab, from, to.container);
-      return { rtt, tcp: isFrom(seen[i], from.subnet) };
+      return { rtt, tcp: isFrom(seen[i], device === "" ? `${from.address}/32` : from.subnet) };
     }));
   }));
 }

@@ -85,3 +85,14 @@ Deno.test({
     assert.doesNotMatch(demo.out.lines.join("\n"), /LOST|NO-TCP/);
   },
 });
+
+Deno.test({
+  name: `a demo of host-gw reaches all, and one of alloc is refused${ignore ? " (needs root)" : ""}`,
+  ignore,
+  async fn() {
+    const [shown, refused] = [new Demo("host-gw"), new Demo("alloc")];
+    await Promise.all([shown.endsWith(0), refused.endsWith(2)]);
+    assert.match(shown.out.lines.join("\n"), / eth0 +host-gw +ok /);
+    assert.match(refused.err.lines[0]!, /^flan: Cannot show backend alloc/);
+  },
+});
