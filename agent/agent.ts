@@ -242,7 +242,8 @@ export class Agent {
 
   async #describeHost(): Promise<Host> {
     const { kernel, clock, node, options } = this.#parts;
-    return await describeHost(kernel, { ...this.#overlay.network, node, options, clock });
+    const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock });
+    return { ...found, said: this.#overlay.said };
   }
 
   async #lookAtHost(): Promise<void> {

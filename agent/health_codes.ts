@@ -172,6 +172,14 @@ export const healthCodes = {
     within: "35 s",
     remedy: "flan proxy stop lets the agent start another one; its words are in <run-dir>/proxy.log",
   },
+  "hook-fails": {
+    severity: "high",
+    means:
+      "a command of the extension backend fails or takes more than 10 s; it is tried again with back-off",
+    needs: ["underlay-missing"],
+    within: "30 s",
+    remedy: "flan routes diff -o commands shows the command, to be run by hand",
+  },
   "underlay-missing": {
     severity: "high",
     means: "no way out: the underlay's link, address or route is gone",

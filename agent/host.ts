@@ -54,7 +54,7 @@ async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
   const local = localAddresses(objects);
-  return { underlay, local, publicIp: publicIp ?? underlay.address, mtu, wanted: new Set() };
+  return { underlay, local, publicIp: publicIp ?? underlay.address, mtu, said: "", wanted: new Set() };
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */

@@ -4,6 +4,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
 import type { Snapshot } from "../lease/store.ts";
+import type { AgentParts } from "./parts.ts";
 import type { HostState } from "./host_state.ts";
 import { type Network, networkIn, ownerOf, requireFit } from "./network.ts";
 
@@ -11,11 +12,14 @@ export interface OverlayParts {
   readonly kernel: Kernel;
   readonly clock: Clock;
   readonly node: string;
+  readonly runCommand: AgentParts["runCommand"];
 }
 
 export class Overlay {
   #network!: Network;
   #reconciler!: Reconciler;
+  /** The startup command that ran last, and what it said. */
+  #startup = { command: "", said: "" };
   /** The config that was adopted or refused last; undefined for one that this host lacks something for. */
   #text: string | undefined;
   /** Subnets that this host had. Their addresses may be left on our link when the network is another one. */
@@ -30,6 +34,11 @@ export class Overlay {
   /** Valid after {@link adopt}. */
   get network(): Network {
     return this.#network;
+  }
+
+  /** What the network's startup command said on this host. */
+  get said(): string {
+    return this.#startup.said;
   }
 
   get reconciler(): Reconciler {
@@ -71,9 +80,16 @@ export class Overlay {
       this.#text = undefined;
       throw error;
     });
+    await this.#start(network.backend.startup(network.config));
     const owner = ownerOf(network, { node, former: [...this.#former], macs: this.#macs });
     this.#network = network;
     this.#reconciler = new Reconciler(kernel, { owner, clock });
+  }
+
+  /** Runs the command before anything is announced; the same one not again. */
+  async #start(command: string): Promise<void> {
+    if (command === this.#startup.command) return;
+    this.#startup = { command, said: command === "" ? "" : await this.#parts.runCommand(command) };
   }
 }
 

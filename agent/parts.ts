@@ -21,6 +21,8 @@ export interface AgentParts {
   /** This host's identity, which must be in the state directory. */
   readonly node: string;
   readonly options: AgentOptions;
+  /** Runs a command of the network's on this host, and resolves to what it said. Throws FlanError. */
+  readonly runCommand: (command: string) => Promise<string>;
   /** Whoever is told that the loop turns. */
   readonly watcher?: Watcher | undefined;
   /** How the network is measured; undefined where it is not. */

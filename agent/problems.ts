@@ -7,6 +7,7 @@ import { describe, type KernelObject, LINK_ALIAS } from "../kernel/state.ts";
 import type { View } from "../lease/view.ts";
 import { printable } from "../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
+import type { HealthCode } from "./health_codes.ts";
 import type { Kept } from "./keeper.ts";
 import { type Linger, LINGER_MS } from "./linger.ts";
 
@@ -20,7 +21,7 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
   if (report.error !== undefined) {
     // The kernel was not seen: what stood in the way before may do so still.
     return {
-      codes: ["lease-refused", "kernel-refuses", "proxy-down"],
+      codes: ["lease-refused", "kernel-refuses", "proxy-down", "hook-fails"],
       found: [...refused, silent(report.error)],
     };
   }
@@ -30,12 +31,12 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
     message: conflictMessage(one),
   }));
   const failures = [...report.failures, ...report.waiting].map(({ change, error }): Found => ({
-    code: ofProxy.has(change.object.kind) ? "proxy-down" : "kernel-refuses",
+    code: codeOf(change.object),
     subject: describe(change.object),
     message: error.message,
   }));
   return {
-    codes: ["lease-refused", "kernel-refuses", "proxy-down", ...foreignCodes],
+    codes: ["lease-refused", "kernel-refuses", "proxy-down", "hook-fails", ...foreignCodes],
     found: [...refused, ...conflicts, ...failures],
   };
 }
@@ -48,6 +49,11 @@ function silent(error: unknown): Found {
   return isProxy
     ? { code: "proxy-down", subject: "proxy", message }
     : { code: "kernel-refuses", subject: "kernel", message };
+}
+
+function codeOf({ kind }: KernelObject): HealthCode {
+  if (kind === "hook") return "hook-fails";
+  return ofProxy.has(kind) ? "proxy-down" : "kernel-refuses";
 }
 
 /** What no kernel makes. */
@@ -133,7 +139,9 @@ export function requireJoined(report: Report): void {
 }
 
 /** Without these there is no network; everything else is one peer's. */
-function isOwnPlace({ kind }: KernelObject): boolean {
+function isOwnPlace(object: KernelObject): boolean {
+  const { kind } = object;
+  if (kind === "hook") return object.network !== "";
   return kind === "link" || kind === "address" || kind === "sysctl" || kind === "proxy";
 }
 

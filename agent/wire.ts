@@ -2,6 +2,8 @@
 import { openKernel } from "../ffi/netlink_kernel.ts";
 import { openProbeSocket } from "../ffi/probe_socket.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
+import { openHookedKernel } from "../hooks/hooked_kernel.ts";
+import { runCommand } from "../hooks/run_command.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
@@ -22,23 +24,30 @@ export interface Ground {
 /** How a proxy is found, and started where the network needs one. */
 export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
 
-/** The kernel of this network namespace with the proxy of a run directory. Nothing changes in it. */
+/**
+ * The kernel of this network namespace with the proxy and the hooks of a run directory. Nothing changes in it.
+ * `runsHooks` is the leave to run the commands of the network.
+ */
 export function openHost(
   place: ProxyPlace,
-  { clock, ...seeing }: { clock: Clock } & Pick<ProxiedInit, "log" | "unseen">,
+  { clock, runsHooks, ...seeing }: { clock: Clock; runsHooks: boolean } & Pick<ProxiedInit, "log" | "unseen">,
 ): Kernel {
-  return openProxiedKernel(openKernel({ clock }), {
+  const proxied = openProxiedKernel(openKernel({ clock }), {
     ...place,
     ...seeing,
     clock,
     requireProxy: requireProxyLibrary,
   });
+  return openHookedKernel(proxied, { file: `${place.runDir}/hooks.json`, clock, allowed: runsHooks });
 }
 
 /** Opens the store and the kernel. Nothing changes in either. */
-export function openGround(url: string, { proxy, ...options }: OpenOptions & { proxy: ProxyPlace }): Ground {
+export function openGround(
+  url: string,
+  { proxy, runsHooks, ...options }: OpenOptions & { proxy: ProxyPlace; runsHooks: boolean },
+): Ground {
   const store = openStore(url, options);
-  const kernel = openHost(proxy, { clock: options.clock, log: options.log });
+  const kernel = openHost(proxy, { clock: options.clock, log: options.log, runsHooks });
   return {
     store,
     kernel,
@@ -59,5 +68,13 @@ export async function wireAgent(
 ): Promise<Agent> {
   const { node } = await ensureHostState(parts.options.stateDir, parts.clock);
   const probes = probePort === 0 ? undefined : { open: openProbeSocket, port: probePort };
-  return new Agent({ ...ground, ...parts, node, probes });
+  const run = (command: string) =>
+    runCommand({
+      command,
+      env: {},
+      stdin: "",
+      clock: parts.clock,
+      purpose: "run the network's startup command",
+    });
+  return new Agent({ ...ground, ...parts, node, probes, runCommand: run });
 }

@@ -27,6 +27,10 @@ export const alloc: Backend = {
     return false;
   },
 
+  startup() {
+    return "";
+  },
+
   device() {
     return "";
   },

@@ -22,6 +22,8 @@ export interface Host {
   readonly mac: string;
   /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
   readonly mtu: number | undefined;
+  /** What the backend's `startup` command said on this host, "" where there is none or it did not run. */
+  readonly said: string;
   /** Addresses for which the kernel has asked (on-demand mode); empty otherwise. */
   readonly wanted: ReadonlySet<string>;
 }
@@ -55,6 +57,8 @@ export interface Backend {
   requireHost(config: NetworkConfig, host: Pick<Host, "underlay" | "publicIp">): void;
   /** Whether its plan depends on which peers are on the underlay's link, and so on the routes over it. */
   followsLink(config: NetworkConfig): boolean;
+  /** A shell command that runs on this host before its lease is written, "" for none. */
+  startup(config: NetworkConfig): string;
   /** Name of the device it makes, or "" where it makes none. */
   device(config: NetworkConfig): string;
   /** What this host's lease announces. */
@@ -66,7 +70,7 @@ export interface Backend {
 }
 
 export interface Plan {
-  /** In the order in which they are made: link, sysctl, address, proxy and its routes, nexthop, FDB, neighbour, route. */
+  /** In the order in which they are made: link, sysctl, address, proxy and its routes, nexthop, FDB, neighbour, route, hook. */
   readonly objects: readonly KernelObject[];
   readonly peers: readonly PeerPlan[];
   /** Leases that the view accepts and this backend cannot use. */
@@ -75,7 +79,7 @@ export interface Plan {
 
 export interface PeerPlan {
   readonly lease: Lease;
-  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `alloc`. */
+  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `alloc`, `extension`. */
   readonly way: string;
   /** Keys (`keyOf`) of the objects that this peer needs. */
   readonly keys: readonly string[];

@@ -38,6 +38,10 @@ export const hostGw: Backend = {
     return true;
   },
 
+  startup() {
+    return "";
+  },
+
   device() {
     return "";
   },

@@ -57,6 +57,16 @@ export class OptionReader {
     return words[0];
   }
 
+  /** A text of at most `most` characters without NUL, "" where none is given. */
+  text(name: string, { most }: { most: number }): string {
+    const given = this.#given(name);
+    if (given === undefined) return "";
+    const { key, value } = given;
+    if (typeof value === "string" && value.length <= most && !value.includes("\0")) return value;
+    this.#refuse(key, { value, needed: `a text of at most ${most} characters` });
+    return "";
+  }
+
   /** The option's key as it is written, undefined where it is not given. */
   keyOf(name: string): string | undefined {
     return this.#values.get(name)?.key;

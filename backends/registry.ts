@@ -4,15 +4,15 @@ import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { alloc } from "./alloc.ts";
 import type { Backend } from "./backend.ts";
+import { extension } from "./extension.ts";
 import { hostGw } from "./host_gw.ts";
 import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
 
-const backends: readonly Backend[] = [vxlan, udp, hostGw, alloc];
+const backends: readonly Backend[] = [vxlan, udp, hostGw, alloc, extension];
 
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [
-  "extension",
   "ipip",
   "ipsec",
   "wireguard",

@@ -45,6 +45,10 @@ export const udp: Backend = {
     return false;
   },
 
+  startup() {
+    return "";
+  },
+
   device() {
     return DEVICE;
   },

@@ -43,6 +43,10 @@ export const vxlan: Backend = {
     return readVxlanOptions(config.backendOptions).options.directRouting;
   },
 
+  startup() {
+    return "";
+  },
+
   device(config) {
     return deviceOf(vxlanOptions(config.backendOptions));
   },

@@ -48,12 +48,21 @@ export async function withKernel<T>(
   seeing: Pick<ProxiedInit, "unseen"> = {},
 ): Promise<T> {
   const { openHost } = await import("../agent/wire.ts");
-  const kernel = openHost(proxyPlace(context), { clock: context.clock, ...seeing });
+  const kernel = openHost(proxyPlace(context), {
+    clock: context.clock,
+    runsHooks: mayRunHooks(context),
+    ...seeing,
+  });
   try {
     return await work(kernel);
   } finally {
     kernel.close();
   }
+}
+
+/** Whoever writes to the store chooses the commands of an extension network, so a host runs them only where it was told. */
+export function mayRunHooks({ settings }: Pick<Context, "settings">): boolean {
+  return settings.backend?.toLowerCase() === "extension";
 }
 
 export interface StoredNetwork extends Network {

@@ -34,7 +34,9 @@ async function runDemo({ context, flags }: Call): Promise<number> {
   const hosts = integerFlag("--hosts", String(flags["hosts"] ?? 3), { min: 2, max: MAX_HOSTS });
   requireNetAdmin("make network namespaces");
   const backend = context.settings.backend ?? "vxlan";
-  if (backend === "alloc") throw invalid("demo", "Cannot show backend alloc: it carries no packets");
+  if (backend === "alloc" || backend === "extension") {
+    throw invalid("demo", `Cannot show backend ${backend}: it carries no packets by itself`);
+  }
   const network = context.settings.network;
   const name = `flan-demo-${Deno.pid}`;
   // From here on Ctrl-C leaves nothing behind.

@@ -36,7 +36,10 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
         const host = await observeHost(kernel, { ...network, options: settings });
         return printOwnLease(format, ownLease({ lease: own, ...network, host }), header);
       }
-      const host = await describeHost(kernel, { ...network, node, options: settings, clock });
+      const found = await describeHost(kernel, { ...network, node, options: settings, clock });
+      // The network's startup command is the agent's to run; what it said last stands in the lease.
+      const said = typeof own?.backendData === "string" ? own.backendData : "";
+      const host = { ...found, said };
       const claim = {
         ...claimOf(host, { ...network, ttl: settings.leaseTtl }),
         ...(previous === undefined ? {} : { previous }),

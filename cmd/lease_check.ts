@@ -28,6 +28,7 @@ const NOBODY: Host = {
   publicIp: "0.0.0.0",
   mac: "",
   mtu: undefined,
+  said: "",
   wanted: new Set(),
 };
 

@@ -58,6 +58,7 @@ const names: readonly (readonly [kind: KernelObject["kind"], one: string, many: 
   ["fdb", "FDB entry", "FDB entries"],
   ["nexthop", "nexthop", "nexthops"],
   ["address", "address", "addresses"],
+  ["hook", "hook", "hooks"],
 ];
 
 /** A link with our device's name and MAC that bears nobody's alias: somebody took ours away. */

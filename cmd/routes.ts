@@ -116,6 +116,7 @@ function wantedBy({ plan, drift }: Observed): Change[] {
   return plan.objects.flatMap((object): Change[] => {
     // Only a link must be made before it can be set.
     if (object.kind === "link") return [{ verb: "add", object }];
+    if (object.kind === "hook") return [{ verb: "add", object }];
     if (object.kind !== "proxy") return [{ verb: "replace", object }];
     const state = drift.state.get(keyOf(object));
     return state === "ok" ? [] : [{ verb: state === "wrong" ? "replace" : "add", object }];

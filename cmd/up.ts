@@ -9,7 +9,7 @@ import { openGround, wireAgent } from "../agent/wire.ts";
 import { secretInClear } from "../lease/remote/in_clear.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
-import { type Context, storeOptions, subnetFileOf } from "./context.ts";
+import { type Context, mayRunHooks, storeOptions, subnetFileOf } from "./context.ts";
 import { detach, tellReady } from "./detach.ts";
 import { openDoors } from "./doors.ts";
 import { dryRun } from "./dry_run.ts";
@@ -94,7 +94,11 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       doors.catch(() => {}); // awaited below
     }
     notifier?.joining();
-    const ground = openGround(settings.store, { ...storeOptions(context), proxy: proxyPlace(context) });
+    const ground = openGround(settings.store, {
+      ...storeOptions(context),
+      proxy: proxyPlace(context),
+      runsHooks: mayRunHooks(context),
+    });
     warnOfClear(context);
     try {
       const early = await Promise.race([

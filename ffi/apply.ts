@@ -85,7 +85,8 @@ export class Application {
           return encodeRoute(verb, object, this.#context);
         case "proxy":
         case "proxy-route":
-          throw new KernelError("A proxy is a process", "EOPNOTSUPP", { op: "kernel.apply" });
+        case "hook":
+          throw new KernelError("It is no part of the kernel", "EOPNOTSUPP", { op: "kernel.apply" });
       }
     });
   }

@@ -4,10 +4,12 @@
  */
 import { printable } from "../net/text.ts";
 import type { Change } from "./kernel.ts";
+import { hookEnvironment } from "./hook.ts";
 import { isProxys } from "./relations.ts";
 import type {
   Address,
   FdbEntry,
+  Hook,
   KernelObject,
   Link,
   Neighbour,
@@ -22,9 +24,20 @@ type Verb = Change["verb"];
 
 /** One command or comment a line, in the order of the changes; a new link takes several. */
 export function toCommands(changes: readonly Change[]): string[] {
-  return changes.flatMap(({ verb, object }) =>
-    isProxys(object) ? [`# ${printable(proxyComment(verb, object))}`] : commandsFor(verb, object).map(join)
-  );
+  return changes.flatMap(({ verb, object }) => {
+    if (isProxys(object)) return [`# ${printable(proxyComment(verb, object))}`];
+    if (object.kind === "hook") return hookCommand(verb, object);
+    return commandsFor(verb, object).map(join);
+  });
+}
+
+/** As `hooks/` runs it. Of one that is replaced, what its former self has to take away is not known here. */
+function hookCommand(verb: Verb, hook: Hook): string[] {
+  const command = verb === "delete" ? hook.remove : hook.add;
+  if (command === "") return [];
+  const environment = Object.entries(hookEnvironment(hook)).map(([name, value]) => `${name}=${value}`);
+  const words = [join(["printf", "%s\\n", hook.data]), join(["env", ...environment, "sh", "-c", command])];
+  return [printable(words.join(" | "), 10_000)];
 }
 
 function proxyComment(verb: Verb, object: Proxy | ProxyRoute): string {
@@ -41,7 +54,7 @@ function proxyComment(verb: Verb, object: Proxy | ProxyRoute): string {
 
 type Words = readonly (string | number)[];
 
-function commandsFor(verb: Verb, object: Exclude<KernelObject, Proxy | ProxyRoute>): Words[] {
+function commandsFor(verb: Verb, object: Exclude<KernelObject, Proxy | ProxyRoute | Hook>): Words[] {
   switch (object.kind) {
     case "link":
       return linkCommands(verb, object);

@@ -23,8 +23,8 @@ export interface Drift {
   readonly state: Map<string, ObjectState>;
 }
 
-/** What somebody else can have, too: a proxy is found in our own run directory only. */
-type SharedKind = Exclude<ObjectKind, "proxy" | "proxy-route">;
+/** What somebody else can have, too: proxies and hooks are found in our own run directory only. */
+type SharedKind = Exclude<ObjectKind, "proxy" | "proxy-route" | "hook">;
 
 /** Somebody else's object stands where ours should. Nothing is done about it. */
 export interface Conflict {

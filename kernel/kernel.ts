@@ -49,8 +49,11 @@ export interface Kernel {
   close(): void;
 }
 
-/** What not every host has: VXLAN and TUN devices, and the compiled library of the UDP proxy. */
-export type Feature = "vxlan" | "tun" | "proxy";
+/**
+ * What not every host has: VXLAN and TUN devices, the compiled library of the UDP proxy, and leave to run the network's
+ * commands.
+ */
+export type Feature = "vxlan" | "tun" | "proxy" | "hooks";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */

@@ -65,7 +65,8 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
           : "foreign";
       case "sysctl":
         return "kernel";
-      // Whoever can be asked in our run directory is ours.
+      // Whoever can be asked in our run directory is ours, and what is written there that we did.
+      case "hook":
       case "proxy":
       case "proxy-route":
         return "ours";

@@ -149,7 +149,10 @@ export class Reconciler {
       return false;
     }
     this.#dirty = true;
-    return progress.failures.some(({ change }) => !this.#troubles.isFailing(change));
+    // A command that failed would only fail again, and may have taken its time.
+    return progress.failures.some(({ change }) =>
+      change.object.kind !== "hook" && !this.#troubles.isFailing(change)
+    );
   }
 
   async #look(desired: readonly KernelObject[], progress: Progress): Promise<Drift> {

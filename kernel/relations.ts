@@ -22,6 +22,7 @@ const rank: Readonly<Record<ObjectKind, number>> = {
   fdb: 6,
   neighbour: 7,
   route: 8,
+  hook: 9,
 };
 
 /** Sorts objects in the order in which they are made; equal kinds keep their order (Array.sort is stable). */
@@ -30,11 +31,11 @@ export function byRank(a: KernelObject, b: KernelObject): number {
 }
 
 /**
- * The link that an object lives on, or "" (a link itself, a global sysctl, a route without one). It vanishes with the
+ * The link that an object lives on, or "" (a link itself, a global sysctl, a route without one, a hook). It vanishes with the
  * link, unless it is a proxy's.
  */
 export function linkOf(object: KernelObject): string {
-  if (object.kind === "link") return "";
+  if (object.kind === "link" || object.kind === "hook") return "";
   return object.kind === "sysctl" ? linkOfSysctl(object.name) : object.link;
 }
 

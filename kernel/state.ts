@@ -169,6 +169,24 @@ export interface ProxyRoute {
 /** A route as a proxy takes it: the destination, and address and UDP port of the host that owns it. */
 export type ProxyWay = readonly [destination: string, remote: string, port: number];
 
+/**
+ * That a network's own command has set up what its packets need (the extension backend): for one peer or, where `network`
+ * is given, for this host itself. It is no part of the kernel, and is made and taken away like everything else.
+ */
+export interface Hook {
+  readonly kind: "hook";
+  /** The peer's or this host's. */
+  readonly subnet: string;
+  readonly publicIp: string;
+  /** The whole network as the command is told it, "" in a peer's. */
+  readonly network: string;
+  /** What the command reads on its standard input, without the newline at its end. */
+  readonly data: string;
+  /** Shell commands that set it up and that take it away; "" where nothing is to be done. */
+  readonly add: string;
+  readonly remove: string;
+}
+
 export type KernelObject =
   | Link
   | Address
@@ -178,7 +196,8 @@ export type KernelObject =
   | Route
   | Sysctl
   | Proxy
-  | ProxyRoute;
+  | ProxyRoute
+  | Hook;
 export type ObjectKind = KernelObject["kind"];
 
 /** What makes an object the same object in the kernel's eyes; everything else of it is its value. */
@@ -202,6 +221,8 @@ export function keyOf(object: KernelObject): string {
       return `proxy ${object.link}`;
     case "proxy-route":
       return `proxy route ${object.destination} dev ${object.link}`;
+    case "hook":
+      return `hook ${object.subnet}`;
   }
 }
 
@@ -251,5 +272,7 @@ export function describe(object: KernelObject): string {
       return `proxy of ${object.link} at ${object.address}:${object.port}`;
     case "proxy-route":
       return `proxy route ${object.destination} to ${object.remote}:${object.port}`;
+    case "hook":
+      return `hook for ${object.network === "" ? "" : "own "}subnet ${object.subnet} at ${object.publicIp}`;
   }
 }

@@ -1,5 +1,7 @@
 /** A kernel together with this host's UDP proxy: its process and its routes are objects like all others. */
-import type { Change, Failure, Kernel, KernelEvent } from "../kernel/kernel.ts";
+import type { Kernel, KernelEvent } from "../kernel/kernel.ts";
+import { isProxys } from "../kernel/relations.ts";
+import { inStretches } from "../kernel/stretches.ts";
 import type { Clock } from "../net/clock.ts";
 import { ProxyChanges } from "./changes.ts";
 import { ProxyClient } from "./client.ts";
@@ -59,7 +61,14 @@ export function openProxiedKernel(
       return [...objects, ...more];
     },
     apply: (changes) => {
-      const result = applying.then(() => applyAll(kernel, changes, new ProxyChanges(parts)));
+      const result = applying.then(() => {
+        const proxy = new ProxyChanges(parts);
+        return inStretches(changes, {
+          isMine: ({ object }) => isProxys(object),
+          mine: (stretch) => proxy.run(stretch),
+          others: (stretch) => kernel.apply(stretch),
+        });
+      });
       applying = result.catch(() => {});
       return result;
     },
@@ -75,27 +84,4 @@ export function openProxiedKernel(
       kernel.close();
     },
   };
-}
-
-/** In the order given: each stretch of changes goes to whom it concerns. */
-async function applyAll(
-  kernel: Kernel,
-  changes: readonly Change[],
-  proxy: ProxyChanges,
-): Promise<readonly Failure[]> {
-  if (!changes.some(isProxys)) return await kernel.apply(changes);
-  const failures: Failure[] = [];
-  for (let at = 0; at < changes.length;) {
-    const ours = isProxys(changes[at]!);
-    let end = at + 1;
-    while (end < changes.length && isProxys(changes[end]!) === ours) end++;
-    const stretch = changes.slice(at, end);
-    failures.push(...await (ours ? proxy.run(stretch) : kernel.apply(stretch)));
-    at = end;
-  }
-  return failures;
-}
-
-function isProxys({ object }: Change): boolean {
-  return object.kind === "proxy" || object.kind === "proxy-route";
 }

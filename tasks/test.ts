@@ -44,6 +44,7 @@ const parts: readonly Part[] = [
       "test/control",
       "test/probe",
       "test/proxy",
+      "test/hooks",
       "test/agent",
       "test/cmd",
       "test/bench",

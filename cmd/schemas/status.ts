@@ -22,7 +22,7 @@ import {
 const joined: Fields = {
   node,
   network: subnet,
-  backend: word("vxlan", "udp", "host-gw", "alloc"),
+  backend: word("vxlan", "udp", "host-gw", "alloc", "extension"),
   underlay: object({
     link: text,
     address,

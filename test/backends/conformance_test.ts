@@ -1,11 +1,15 @@
 /** The backends pass the backend suite on the kernel in memory. */
+import { extension } from "../../backends/extension.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
+import { openHookedKernel } from "../../hooks/hooked_kernel.ts";
+import { FakeClock } from "../lib/fake_clock.ts";
 import { FakeKernel, hostStack } from "../lib/fake_kernel.ts";
 import {
   bareOwner,
+  extensionView,
   host,
   hostGwSeenBy,
   owner,
@@ -60,4 +64,28 @@ backendSuite({
   owner: bareOwner,
   view: hostGwSeenBy({}),
   open,
+});
+
+const commands = {
+  PostStartupCommand: ":",
+  ShutdownCommand: ":",
+  SubnetAddCommand: "cat >&2",
+  SubnetRemoveCommand: 'test -n "$SUBNET"',
+};
+
+backendSuite({
+  name: "extension with a shell",
+  backend: extension,
+  host: host({ mac: "" }),
+  owner: bareOwner,
+  view: (peers) => extensionView(peers, commands),
+  open() {
+    const stack = hostStack();
+    const dir = Deno.makeTempDirSync({ prefix: "flan-hooks-" });
+    const hooked = { file: `${dir}/hooks.json`, clock: new FakeClock(), allowed: true };
+    return Promise.resolve({
+      kernel: () => openHookedKernel(new FakeKernel(stack), hooked),
+      close: () => Deno.remove(dir, { recursive: true }),
+    });
+  },
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { backendFor, backendTypes } from "../../backends/registry.ts";
 
 Deno.test("registry: every backend is found under its own name, in any case", () => {
-  assert.deepEqual(backendTypes, ["vxlan", "udp", "host-gw", "alloc"]);
+  assert.deepEqual(backendTypes, ["vxlan", "udp", "host-gw", "alloc", "extension"]);
   for (const type of backendTypes) {
     assert.equal(backendFor(type).type, type);
     assert.equal(backendFor(type.toUpperCase()).type, type);
@@ -13,7 +13,8 @@ Deno.test("registry: every backend is found under its own name, in any case", ()
 Deno.test("registry: a misspelt name is invalid and comes with a suggestion", () => {
   assert.throws(() => backendFor("vxlam"), {
     code: "invalid",
-    message: 'Cannot use backend "vxlam": it is not known; this version has vxlan, udp, host-gw, alloc',
+    message:
+      'Cannot use backend "vxlam": it is not known; this version has vxlan, udp, host-gw, alloc, extension',
     hint: "did you mean vxlan?",
   });
   assert.throws(() => backendFor("zebra"), { code: "invalid", hint: undefined });
@@ -22,7 +23,7 @@ Deno.test("registry: a misspelt name is invalid and comes with a suggestion", ()
 const has = backendTypes.join(", ");
 
 Deno.test("registry: flannel's other backends are not in this version, plainly", () => {
-  for (const type of ["wireguard", "ipip", "ipsec", "extension", "aws-vpc"]) {
+  for (const type of ["wireguard", "ipip", "ipsec", "aws-vpc"]) {
     assert.throws(() => backendFor(type), {
       code: "invalid",
       message: `Cannot use backend "${type}": it is not in this version; this version has ${has}`,

@@ -16,6 +16,7 @@ const order = [
   "fdb",
   "neighbour",
   "route",
+  "hook",
 ];
 
 /** Registers the cases. Hostile leases stand among good ones, which must be planned all the same. */

@@ -152,6 +152,8 @@ export class TestHost {
   readonly store: FlakyStore;
   readonly log = new KeptLog();
   readonly options: AgentOptions;
+  /** Startup commands that were run. */
+  readonly commands: string[] = [];
   agent!: Agent;
   readonly #network: TestNetwork;
   readonly #watcher: Watcher | undefined;
@@ -183,6 +185,12 @@ export class TestHost {
       ...options,
     };
   }
+
+  /** Every command says its own name. */
+  readonly runCommand = (command: string): Promise<string> => {
+    this.commands.push(command);
+    return Promise.resolve(`said by ${command}`);
+  };
 
   get node(): string {
     return this.#state.node;
@@ -227,7 +235,16 @@ export class TestHost {
   async join(): Promise<Lease> {
     this.#state = await ensureHostState(this.options.stateDir, this.clock);
     const { store, kernel, clock, log, options } = this;
-    this.agent = new Agent({ store, kernel, clock, log, node: this.node, options, watcher: this.#watcher });
+    this.agent = new Agent({
+      store,
+      kernel,
+      clock,
+      log,
+      node: this.node,
+      options,
+      watcher: this.#watcher,
+      runCommand: this.runCommand,
+    });
     return await this.agent.join();
   }
 

@@ -47,6 +47,7 @@ const hints: Readonly<Record<Feature, string>> = {
   vxlan: "modprobe vxlan",
   tun: "modprobe tun",
   proxy: "deno task build",
+  hooks: "--backend extension",
 };
 
 let ports = 1000;

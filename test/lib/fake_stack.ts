@@ -252,7 +252,7 @@ export class FakeStack {
 
   #tell(action: "new" | "delete", object: KernelObject, port: number): void {
     // Nothing tells of a proxy's routes, and of a proxy only what it does.
-    if (object.kind === "sysctl" || object.kind === "proxy-route") return;
+    if (object.kind === "sysctl" || object.kind === "proxy-route" || object.kind === "hook") return;
     const link = object.kind === "link" ? object.name : linkOf(object);
     const subject = subjectOf(object);
     this.#say({

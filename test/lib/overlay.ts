@@ -70,6 +70,20 @@ export function udpView(peers: readonly (number | Lease)[], options?: Options): 
   };
 }
 
+/** What host 1 sees of an extension network with these other hosts. */
+export function extensionView(peers: readonly (number | Lease)[], options: Options): View {
+  const of = (n: number, change: Partial<Lease> = {}) =>
+    lease(n, { backendType: "extension", backendData: `data of ${n}`, ...change });
+  return {
+    network: config(options, "extension"),
+    own: of(1, { node: NODE }),
+    peers: peers.map((peer) =>
+      typeof peer !== "number" ? peer : peer > 0 ? of(peer) : of(-peer, { publicIp: `192.0.2.${100 - peer}` })
+    ),
+    refused: [],
+  };
+}
+
 /** The lease of host `n` in a host-gw network. */
 export function hostGwLease(n: number, change: Partial<Lease> = {}): Lease {
   return lease(n, { backendType: "host-gw", backendData: undefined, ...change });
@@ -99,6 +113,7 @@ export function host(change: Partial<Host> = {}): Host {
     publicIp: "192.0.2.1",
     mac: macOf(1),
     mtu: undefined,
+    said: "",
     wanted: new Set(),
     ...change,
   };

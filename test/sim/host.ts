@@ -206,7 +206,15 @@ export class SimHost {
     this.life = life;
     const work = async () => {
       const { node } = await ensureHostState(this.dir, own);
-      life.agent = new Agent({ store, kernel, clock: own, log, node, options });
+      life.agent = new Agent({
+        store,
+        kernel,
+        clock: own,
+        log,
+        node,
+        options,
+        runCommand: () => Promise.resolve(""),
+      });
       await life.agent.join();
       life.running = true;
       await life.agent.run(stop.signal);

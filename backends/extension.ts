@@ -1,0 +1,109 @@
+/**
+ * The extension data plane: the network's own shell commands do what there is to do, for this host and for each peer.
+ * Interoperates with flannel's extension backend (same leases, same variables).
+ */
+import type { Hook } from "../kernel/state.ts";
+import { keyOf } from "../kernel/state.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { View } from "../lease/view.ts";
+import { formatCidr } from "../net/ip.ts";
+import type { Json } from "../net/json.ts";
+import { memo } from "../net/memo.ts";
+import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
+import { type ExtensionOptions, readExtensionOptions } from "./extension_options.ts";
+import { overlayMtu } from "./mtu.ts";
+import { type HostFacts, ownSubnet, type Peer, readPeer, Refused, requireType, sortPeers } from "./peers.ts";
+
+const TYPE = "extension";
+
+export const extension: Backend = {
+  type: TYPE,
+  needs: ["hooks"],
+  hasMac: false,
+
+  check(config) {
+    const { read } = readExtensionOptions(config.backendOptions);
+    read.requireUsable();
+    return read.notes;
+  },
+
+  requireHost() {},
+
+  followsLink() {
+    return false;
+  },
+
+  startup(config) {
+    return readExtensionOptions(config.backendOptions).options.preStartup;
+  },
+
+  device() {
+    return "";
+  },
+
+  announce(_config, { said }) {
+    return { backendType: TYPE, backendData: said === "" ? undefined : said };
+  },
+
+  mtu(_config, host) {
+    return overlayMtu(host, host.underlay.mtu);
+  },
+
+  plan,
+};
+
+function plan(view: View, { publicIp, underlay }: Host): Plan {
+  const { options, read } = readExtensionOptions(view.network.backendOptions);
+  const own = ownSubnet(view, read.problems);
+  if ("objects" in own) return own;
+  const facts = { publicIp, address: underlay.address };
+  const { peers, refused } = sortPeers(view.peers, { own, judge: (lease) => peerOf(lease, facts) });
+  const mine: Hook = {
+    kind: "hook",
+    subnet: view.own!.subnet,
+    publicIp,
+    network: formatCidr(view.network.network),
+    data: "",
+    add: options.postStartup,
+    remove: options.shutdown,
+  };
+  const made = peers.map((peer) => hookOf(peer, options));
+  const hooks = made.map(({ hook }) => hook);
+  return { objects: [mine, ...hooks].filter(isAnything), peers: made.map((one) => one.plan), refused };
+}
+
+/** Without commands there is nothing to be kept. */
+function isAnything({ add, remove }: Hook): boolean {
+  return add !== "" || remove !== "";
+}
+
+/** The same objects for the same peer each time, so that whoever compares plans sees at once what is new. */
+const hookOf = memo(
+  makeHook,
+  (a, b) => a.subnetAdd === b.subnetAdd && a.subnetRemove === b.subnetRemove,
+);
+
+function makeHook({ lease }: Peer, options: ExtensionOptions): { hook: Hook; plan: PeerPlan } {
+  const hook: Hook = {
+    kind: "hook",
+    subnet: lease.subnet,
+    publicIp: lease.publicIp,
+    network: "",
+    data: textOf(lease.backendData),
+    add: options.subnetAdd,
+    remove: options.subnetRemove,
+  };
+  return { hook, plan: { lease, way: TYPE, keys: isAnything(hook) ? [keyOf(hook)] : [] } };
+}
+
+/** flannel hands on the string that the peer announced; whatever else stands there is handed on as JSON. */
+function textOf(data: Json | undefined): string {
+  return typeof data === "string" ? data : data === undefined || data === null ? "" : JSON.stringify(data);
+}
+
+/** One changed lease must not cost reading all of them again. */
+const peerOf = memo(readExtensionPeer, (a, b) => a.publicIp === b.publicIp && a.address === b.address);
+
+function readExtensionPeer(lease: Lease, facts: HostFacts): Peer | Refused {
+  return requireType(lease, TYPE) ?? readPeer(lease, facts);
+}

@@ -1,0 +1,69 @@
+/** The agent in an extension network: the startup command, the hooks, and what is told of those that fail. */
+import assert from "node:assert/strict";
+import { TestNetwork } from "../lib/agents.ts";
+
+const network = (more: { [name: string]: string } = {}) => ({
+  Network: "10.5.0.0/16",
+  Backend: {
+    Type: "extension",
+    PreStartupCommand: "pre",
+    SubnetAddCommand: "add",
+    SubnetRemoveCommand: "rm",
+    ...more,
+  },
+});
+const peerOfIt = { backendType: "extension", backendData: "key" };
+
+Deno.test("extension: what the startup command says is announced, and it runs again only where it is another one", async () => {
+  await using lab = await TestNetwork.start(network());
+  const host = await lab.joined(1);
+  const announced = async () =>
+    ((await lab.record(host.subnet!))!.value as { BackendData?: unknown }).BackendData;
+  assert.deepEqual([host.commands, await announced()], [["pre"], "said by pre"]);
+  await lab.configure(network({ SubnetAddCommand: "add more" }));
+  await lab.configure(network({ PreStartupCommand: "other" }));
+  assert.deepEqual([host.commands, await announced()], [["pre", "other"], "said by other"]);
+});
+
+Deno.test("extension: hooks follow peers, and another agent on the host finds them done", async () => {
+  await using lab = await TestNetwork.start(network());
+  const peer = await lab.peer(2, peerOfIt);
+  const host = await lab.joined(1);
+  assert.deepEqual([host.keys(), host.codes], [[`hook ${peer.subnet}`], []]);
+  await host.stop();
+  host.kernel.attempted.length = 0;
+  await host.join();
+  assert.deepEqual(host.kernel.attempted, []);
+});
+
+Deno.test("extension: a hook that fails is told of once, tried again ever more rarely, and well again when it is", async () => {
+  await using lab = await TestNetwork.start(network());
+  const host = await lab.joined(1);
+  host.kernel.failNext("add", "EINVAL", { kind: "hook", times: 4 });
+  host.kernel.attempted.length = 0;
+  await lab.peer(2, peerOfIt);
+  assert.deepEqual([host.codes, host.kernel.attempted.length], [["hook-fails"], 1], "not at once again");
+  await lab.clock.advance(200_000);
+  assert.deepEqual([host.codes, host.keys().length, host.kernel.attempted.length], [[], 1, 5]);
+  assert.equal(host.lines("hook-fails").length, 2, "when it began and when it was over");
+});
+
+Deno.test("extension: a host whose own hook fails does not join, one whose peer's does, joins", async () => {
+  await using lab = await TestNetwork.start(network({ PostStartupCommand: "post" }));
+  const host = lab.host(1);
+  host.kernel.failNext("add", "EINVAL", { kind: "hook" });
+  await assert.rejects(host.join(), { code: "kernel" });
+  await lab.peer(2, peerOfIt);
+  const other = lab.host(3);
+  await other.join();
+  assert.deepEqual(other.keys("hook").length, 3, "its own, and one for each of the two others");
+});
+
+Deno.test("extension: a host that must not run the network's commands stays in the old network", async () => {
+  await using lab = await TestNetwork.start();
+  const host = await lab.joined(1);
+  const before = host.keys();
+  host.kernel.lacks.add("hooks");
+  await lab.configure(network());
+  assert.deepEqual([host.codes, host.keys(), host.commands], [["network-config"], before, []]);
+});
