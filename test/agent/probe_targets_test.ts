@@ -1,0 +1,68 @@
+/** Whom a host can measure, by which names and addresses, and what of it becomes a problem. */
+import assert from "node:assert/strict";
+import { judgePeers } from "../../agent/probe_health.ts";
+import { largestPacket, mayWatch, ownAddress, peerCalled, targetsOf } from "../../agent/probe_targets.ts";
+import { vxlan } from "../../backends/vxlan.ts";
+import type { PeerState } from "../../probe/watch.ts";
+import { host, lease, view } from "../lib/overlay.ts";
+
+const seen = view([2, lease(3, { node: undefined })]);
+const plan = vxlan.plan(seen, host());
+const place = { own: seen.own, plan, host: host(), device: "flan.1" };
+
+Deno.test("probe targets: the overlay's addresses where there is a device, the underlay's where not", () => {
+  assert.deepEqual(targetsOf(plan, "flan.1"), [
+    { address: "10.5.2.0", isFlan: true },
+    { address: "10.5.3.0", isFlan: false },
+  ]);
+  assert.deepEqual(targetsOf(plan, "").map(({ address }) => address), ["192.0.2.2", "192.0.2.3"]);
+  assert.deepEqual([ownAddress(place), ownAddress({ ...place, device: "" })], ["10.5.1.0", "192.0.2.1"]);
+  assert.equal(ownAddress({ ...place, own: undefined }), undefined);
+});
+
+Deno.test("probe targets: the largest packet is the device's MTU, or the underlay's", () => {
+  assert.equal(largestPacket(place), 1450);
+  assert.equal(largestPacket({ ...place, device: "" }), 1500);
+  assert.equal(largestPacket({ ...place, device: "", host: host({ mtu: 1400 }) }), 1400);
+});
+
+Deno.test("probe targets: peers that the kernel asks for one by one are not watched", () => {
+  assert.equal(mayWatch(plan), true);
+  assert.equal(mayWatch(vxlan.plan(view([2], { Mode: "on-demand" }), host())), false);
+});
+
+for (
+  const [name, subnet] of [
+    ["10.5.2.0/24", "10.5.2.0/24"],
+    ["10.5.2.77", "10.5.2.0/24"],
+    ["192.0.2.3", "10.5.3.0/24"],
+    ["node2", "10.5.2.0/24"],
+    ["nod", undefined],
+    ["10.5.1.7", undefined],
+    ["10.5.2.0/25", undefined],
+    ["", undefined],
+  ] as const
+) {
+  Deno.test(`probe targets: "${name}" is ${subnet ?? "nobody"}`, () => {
+    assert.equal(peerCalled(plan.peers, name)?.lease.subnet, subnet);
+  });
+}
+
+Deno.test("probe health: silence and holes are problems of their peer, what is not known is none", () => {
+  const state: PeerState = { address: "", isUp: true, rtt: 1, how: "udp", mtu: 1450, tooLarge: 0 };
+  const judge = (change: Partial<PeerState>) =>
+    judgePeers(plan.peers, new Map([["10.5.2.0/24", { ...state, ...change }]])).found;
+  assert.deepEqual(judge({}), []);
+  assert.deepEqual(judge({ isUp: undefined }), []);
+  assert.deepEqual(judge({ isUp: false }), [{
+    code: "peer-unreachable",
+    subject: "10.5.2.0/24",
+    message: "Peer 10.5.2.0/24 (192.0.2.2) answers neither probes nor ICMP echoes over the network",
+  }]);
+  const [hole] = judge({ mtu: 1300, tooLarge: 1301 });
+  assert.deepEqual([hole!.code, hole!.subject], ["path-mtu-hole", "10.5.2.0/24"]);
+  assert.match(
+    hole!.message,
+    /1301 bytes or more from this host to 10\.5\.2\.0\/24 .*1300 bytes get through/,
+  );
+});

@@ -1,0 +1,117 @@
+/** The watch over peers: quiet, told of losses soon and of a single one not at all, and over when it is over. */
+import assert from "node:assert/strict";
+import { PeerWatch } from "../../probe/watch.ts";
+import { FakeClock } from "../lib/fake_clock.ts";
+import { at, FakeProbeNet, others } from "../lib/fake_probes.ts";
+
+/** Host 1 watches `count - 1` others. */
+async function watching(count: number, body: (tools: ReturnType<typeof make>) => Promise<void>) {
+  const tools = make(count);
+  const over = new AbortController();
+  const running = tools.watch.run(tools.session, over.signal);
+  try {
+    await body(tools);
+  } finally {
+    over.abort();
+    await pass(tools.clock, 10_000);
+    await running;
+  }
+}
+
+function make(count: number) {
+  const clock = new FakeClock();
+  const net = new FakeProbeNet(clock);
+  const session = net.session(at(1), others(count, 1));
+  for (let n = 2; n <= count; n++) net.session(at(n), others(count, n));
+  const watch = new PeerWatch(clock, () => {});
+  watch.follow(others(count, 1));
+  return { clock, net, session, watch, state: () => watch.states[0]! };
+}
+
+/** In steps: whoever waits for a lost packet takes some turns of the loop before the next sleep. */
+async function pass(clock: FakeClock, ms: number): Promise<void> {
+  for (let gone = 0; gone < ms; gone += 100) await clock.advance(100);
+}
+
+const fromHere = ({ from }: { from: string }) => from === at(1);
+
+Deno.test("watch: a peer that answers is up within seconds, with its time and the whole MTU", () =>
+  watching(2, async ({ clock, state }) => {
+    await pass(clock, 3000);
+    assert.deepEqual([state().isUp, state().mtu, state().tooLarge, state().how], [true, 1450, 0, "udp"]);
+    assert.ok(state().rtt! > 0);
+  }));
+
+Deno.test("watch: peers are visited about twice a minute, and never too many at once", () =>
+  watching(101, async ({ clock, net }) => {
+    await pass(clock, 60_000);
+    net.sent.length = 0;
+    await pass(clock, 300_000);
+    const visits = net.sent.filter(fromHere).length / 2 / 100;
+    assert.ok(visits >= 8 && visits <= 10, `${visits} visits in five minutes`);
+  }));
+
+Deno.test("watch: with more peers than there is time for, the pace stays", async () => {
+  const clock = new FakeClock();
+  const net = new FakeProbeNet(clock);
+  const many = Array.from(
+    { length: 5000 },
+    (_, i) => ({ address: `10.${6 + (i >> 8)}.${i & 255}.0`, isFlan: true }),
+  );
+  const session = net.session(at(1), many);
+  for (const { address } of many) net.addHost(address);
+  const watch = new PeerWatch(clock, () => {});
+  watch.follow(many);
+  const over = new AbortController();
+  const running = watch.run(session, over.signal);
+  await pass(clock, 20_000);
+  assert.ok(net.sent.filter(fromHere).length <= 20 * 50, `${net.sent.length} packets`);
+  over.abort();
+  await pass(clock, 5000);
+  await running;
+});
+
+Deno.test("watch: three losses in a row are told, and the first answer ends it", () =>
+  watching(2, async ({ clock, net, state }) => {
+    await pass(clock, 3000);
+    net.passes = () => false;
+    await pass(clock, 60_000);
+    assert.deepEqual([state().isUp, state().rtt], [false, undefined]);
+    net.passes = () => true;
+    await pass(clock, 40_000);
+    assert.equal(state().isUp, true);
+  }));
+
+Deno.test("watch: two losses in a row are nothing", () =>
+  watching(2, async ({ clock, net, state }) => {
+    await pass(clock, 3000);
+    let lost = 0;
+    net.passes = (packet) => !(fromHere(packet) && lost++ < 8);
+    await pass(clock, 60_000);
+    assert.ok(lost > 8, "four packets of a visit were lost, twice");
+    assert.equal(state().isUp, true);
+  }));
+
+Deno.test("watch: a hole is found, told with its sizes, and over when large packets pass again", () =>
+  watching(2, async ({ clock, net, state }) => {
+    await pass(clock, 3000);
+    net.passes = (packet) => !(fromHere(packet) && packet.size > 1299);
+    await pass(clock, 60_000);
+    assert.deepEqual([state().isUp, state().mtu, state().tooLarge], [true, 1299, 1300]);
+    net.passes = () => true;
+    await pass(clock, 40_000);
+    assert.deepEqual([state().mtu, state().tooLarge], [1450, 0]);
+  }));
+
+Deno.test("watch: a host without an agent is up by its echoes; one that left is forgotten", () =>
+  watching(2, async ({ clock, net, watch, state }) => {
+    net.passes = ({ how }) => how === "icmp";
+    await pass(clock, 10_000);
+    assert.deepEqual([state().isUp, state().how], [true, "icmp"]);
+    watch.follow([]);
+    assert.deepEqual(watch.states, []);
+    await pass(clock, 2000);
+    net.sent.length = 0;
+    await pass(clock, 120_000);
+    assert.deepEqual(net.sent, []);
+  }));
