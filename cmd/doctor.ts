@@ -2,7 +2,8 @@
 import { hasNetAdmin } from "../agent/capability.ts";
 import { diagnose, type Finding, type Report } from "../doctor/diagnose.ts";
 import { printable } from "../net/text.ts";
-import type { AnyCommand, Runner } from "./cli.ts";
+import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { writeBundle } from "./doctor/bundle.ts";
 import { gather } from "./doctor/gather.ts";
 import { thisSystem } from "./doctor/system.ts";
 import { exit } from "./exit.ts";
@@ -14,6 +15,9 @@ export function command(run: Runner): AnyCommand {
     {
       name: "doctor",
       summary: "What is missing or wrong on this host, and what mends it",
+      options: [
+        new Option("--bundle <file>", "also write all that helps others to help, without secrets (tar.gz)"),
+      ],
       settings: ["iface", "publicIp", "mtu", "subnetFile"],
       formats: ["table", "json", "tsv"],
       after: "It changes nothing. Exits with 3 where a finding is severe (!), with 0 where all\n" +
@@ -24,8 +28,15 @@ export function command(run: Runner): AnyCommand {
   );
 }
 
-async function runDoctor({ context, format, header }: Call): Promise<number> {
+async function runDoctor({ context, format, header, flags }: Call): Promise<number> {
   const report = diagnose(await gather(context, thisSystem(hasNetAdmin())));
+  const bundle = flags["bundle"] === undefined ? undefined : String(flags["bundle"]);
+  if (bundle !== undefined) {
+    await writeBundle(context, bundle, JSON.stringify(report));
+    if (!context.settings.quiet) {
+      console.error(`flan: Wrote ${printable(bundle)}; look through it before it is sent`);
+    }
+  }
   if (format.kind === "table") show(report, context.settings);
   else list(format, { report, header });
   return report.findings.some(({ severity }) => severity === "high") ? exit.no : exit.done;
