@@ -1,4 +1,5 @@
 /** What an installation consists of, and where each part of it lies: the one way, for `install` and the package. */
+import { gzipSync } from "node:zlib";
 import { mainFile } from "../../cmd/self.ts";
 import { FlanError } from "../../net/errors.ts";
 import { build } from "../build.ts";
@@ -71,8 +72,7 @@ async function completions(prefix: string): Promise<FileEntry[]> {
 }
 
 async function manual(prefix: string): Promise<FileEntry> {
-  const page = new Blob([await said(["man"])]).stream().pipeThrough(new CompressionStream("gzip"));
-  const content = new Uint8Array(await new Response(page).arrayBuffer());
+  const content = new Uint8Array(gzipSync(await said(["man"]), { level: 9 }));
   return { kind: "file", path: `${prefix}/share/man/man8/flan.8.gz`, mode: 0o644, content };
 }
 

@@ -15,13 +15,8 @@ const kept = /(\.[cm]?js|\/package\.json|\/LICEN[CS]E[^/]*)$/;
  * FlanError `failed` with Deno's words.
  */
 export async function vendor(folder: string, imports: readonly string[]): Promise<string[]> {
-  const settings = {
-    imports: await mapOf(imports),
-    nodeModulesDir: "manual",
-  };
-  const write = (value: unknown) =>
-    Deno.writeTextFile(`${folder}/deno.json`, `${JSON.stringify(value, undefined, 2)}\n`);
-  await write(settings);
+  const settings = { imports: await mapOf(imports), nodeModulesDir: "manual" };
+  await Deno.writeTextFile(`${folder}/deno.json`, `${JSON.stringify(settings, undefined, 2)}\n`);
   await Deno.copyFile(`${project}deno.lock`, `${folder}/deno.lock`);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     // Without links between packages: what is copied is files only.
@@ -36,8 +31,6 @@ export async function vendor(folder: string, imports: readonly string[]): Promis
       code: "failed",
     });
   }
-  // Nothing is looked up any more, and a lock file would be written anew beside the modules.
-  await write({ ...settings, lock: false });
   return ["deno.json", ...filesBelow(folder, "node_modules")].sort();
 }
 
@@ -51,8 +44,8 @@ async function mapOf(imports: readonly string[]): Promise<Record<string, string>
 function filesBelow(folder: string, path: string): string[] {
   return [...Deno.readDirSync(`${folder}/${path}`)].flatMap(({ name, isDirectory, isFile }) => {
     const below = `${path}/${name}`;
-    // Deno's own notes and links to programs, at the top.
-    if (name.startsWith(".")) return [];
+    // Deno's own notes, and programs that nobody here runs.
+    if (name.startsWith(".") || name === "bin") return [];
     if (isDirectory) return filesBelow(folder, below);
     return isFile && kept.test(below) ? [below] : [];
   });
