@@ -16,6 +16,7 @@ import type { AgentParts } from "./parts.ts";
 import { Pace, RESYNC_MS } from "./pace.ts";
 import { Health, type Judgement } from "./health.ts";
 import type { HealthCode } from "./health_codes.ts";
+import { planFor } from "./firewall.ts";
 import { describeHost } from "./host.ts";
 import { readHostState } from "./host_state.ts";
 import { claimOf } from "./keeper.ts";
@@ -206,7 +207,7 @@ export class Agent {
     this.#view = viewFrom(place, this.#linger);
     const before = this.#plan;
     const begun = this.#parts.clock.monotonic();
-    this.#plan = backend.plan(this.#view, { ...this.#host, wanted: this.#inbox.wanted });
+    this.#plan = planFor(backend, this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
     this.tally.reconciled(this.#parts.clock.monotonic() - begun);
     this.tally.refused([...this.#view.refused, ...this.#plan.refused]);

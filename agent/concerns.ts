@@ -26,6 +26,7 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
   const onDevice = event.link === scope.device;
   switch (event.group) {
     case "overrun":
+    case "firewall": // Which chains drop is a fact about the host.
       return "host";
     case "link":
     case "address":

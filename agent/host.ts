@@ -4,11 +4,12 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { aliasOf, type Link, LINK_ALIAS } from "../kernel/state.ts";
 import type { Host } from "../backends/backend.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
+import { firewallOf, type FirewallOptions } from "./firewall.ts";
 import type { Network } from "./network.ts";
 import { findUnderlay, localAddresses } from "./underlay.ts";
 
 /** The settings of `up` that shape the host; the names are those of the flags. */
-export interface HostOptions {
+export interface HostOptions extends FirewallOptions {
   readonly iface: readonly string[] | undefined;
   readonly publicIp: string | undefined;
   readonly mtu: number | undefined;
@@ -54,7 +55,9 @@ async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
   const local = localAddresses(objects);
-  return { underlay, local, publicIp: publicIp ?? underlay.address, mtu, said: "", wanted: new Set() };
+  const firewall = firewallOf(objects, options);
+  const publicAddress = publicIp ?? underlay.address;
+  return { underlay, local, publicIp: publicAddress, mtu, said: "", wanted: new Set(), firewall };
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */

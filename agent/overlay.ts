@@ -5,6 +5,7 @@ import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
+import { type FirewallOptions, needsOf } from "./firewall.ts";
 import type { HostState } from "./host_state.ts";
 import { type Network, networkIn, ownerOf, requireFit } from "./network.ts";
 
@@ -13,6 +14,7 @@ export interface OverlayParts {
   readonly clock: Clock;
   readonly node: string;
   readonly runCommand: AgentParts["runCommand"];
+  readonly options: FirewallOptions;
 }
 
 export class Overlay {
@@ -66,17 +68,17 @@ export class Overlay {
 
   /**
    * Goes over to the snapshot's network. Throws what {@link networkIn} does, and `unsupported` or `not-permitted` where
-   * the host lacks what the backend needs; then the old one stays.
+   * the host lacks what is needed; then the old one stays.
    */
   async adopt(
     snapshot: Snapshot,
     { url, host }: { url: string; host: Host | undefined },
   ): Promise<void> {
-    const { kernel, clock, node } = this.#parts;
+    const { kernel, clock, node, options } = this.#parts;
     this.#text = textOf(snapshot);
     const network = networkIn(snapshot, url);
     if (host !== undefined) requireFit(network, host);
-    await kernel.require(network.backend.needs).catch((error) => {
+    await kernel.require(needsOf(network.backend, options)).catch((error) => {
       this.#text = undefined;
       throw error;
     });

@@ -142,7 +142,8 @@ export function requireJoined(report: Report): void {
 function isOwnPlace(object: KernelObject): boolean {
   const { kind } = object;
   if (kind === "hook") return object.network !== "";
-  return kind === "link" || kind === "address" || kind === "sysctl" || kind === "proxy";
+  return kind === "link" || kind === "address" || kind === "sysctl" || kind === "proxy" ||
+    kind === "masquerade";
 }
 
 function conflictMessage({ wanted, found }: Conflict): string {

@@ -35,7 +35,7 @@ export function ownLease(
     network: formatCidr(config.network),
     device: backend.device(config),
     mtu: backend.mtu(config, host),
-    ipMasq: false,
+    ipMasq: host.firewall.masquerade,
   } satisfies Record<string, Json>;
 }
 

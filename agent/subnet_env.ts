@@ -84,7 +84,12 @@ export async function publishSubnetEnv(
     return;
   }
   const mtu = backend.mtu(config, host);
-  const text = formatSubnetEnv({ network: config.network, subnet: own.subnet, mtu, ipMasq: false });
+  const text = formatSubnetEnv({
+    network: config.network,
+    subnet: own.subnet,
+    mtu,
+    ipMasq: host.firewall.masquerade,
+  });
   await writeSubnetEnv(subnetFile, text, { shared });
 }
 

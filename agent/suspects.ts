@@ -48,7 +48,7 @@ export class Suspects {
  * goes) and remove what hangs on it, so these consequences count least.
  */
 function rankOf(event: KernelEvent, device: string): number {
-  const ours = event.link === device || event.protocol === ROUTE_PROTOCOL;
+  const ours = event.link === device || event.protocol === ROUTE_PROTOCOL || event.group === "firewall";
   if (event.port !== 0) return ours ? 0 : 2;
   if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
   // A proxy stops with its link, and a link without its proxy loses its carrier.
@@ -61,6 +61,9 @@ function sentence(event: KernelEvent, by: string | undefined): string {
   if (group === "overrun") return "events were lost";
   if (group === "proxy") {
     return `proxy of ${link ?? "none"} ${event.action === "delete" ? "stopped" : "changed"}`;
+  }
+  if (group === "firewall") {
+    return by === undefined ? "packet filter changed" : `packet filter changed by ${by}`;
   }
   const name = group === "link" ? link : [subject, link && `dev ${link}`].filter(Boolean).join(" ");
   const done = `${group} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
@@ -77,7 +80,8 @@ function programOf(culprit: string | undefined): string {
  * Who did it, as far as the kernel tells: `ip[812]`, or `process 812` where it has gone since. Linux does not
  * tell for links: RTM_NEWLINK and RTM_DELLINK carry no port, whoever caused them (measured on 6.18).
  */
-export function culprit({ group, port }: KernelEvent): string | undefined {
+export function culprit({ group, port, program }: KernelEvent): string | undefined {
+  if (program !== undefined) return `${program}[${port}]`;
   if (port === 0) return group === "link" ? undefined : "the kernel";
   try {
     return `${Deno.readTextFileSync(`/proc/${port}/comm`).trim()}[${port}]`;

@@ -1,5 +1,6 @@
 /** Puts the parts of an agent together. The only file of this folder that knows which kernel and which store. */
 import { openKernel } from "../ffi/netlink_kernel.ts";
+import { runNft } from "../ffi/nftables.ts";
 import { openProbeSocket } from "../ffi/probe_socket.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
 import { openHookedKernel } from "../hooks/hooked_kernel.ts";
@@ -9,6 +10,8 @@ import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
+import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
+import { iptablesPrograms } from "../firewall/programs.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { Agent } from "./agent.ts";
 import { ensureHostState } from "./host_state.ts";
@@ -24,15 +27,27 @@ export interface Ground {
 /** How a proxy is found, and started where the network needs one. */
 export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
 
+/** What a look at the host tells beside what it sees. */
+export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
+  /** Told why the packet filter cannot be seen. */
+  readonly unseenFirewall?: (error: Error) => void;
+}
+
 /**
- * The kernel of this network namespace with the proxy and the hooks of a run directory. Nothing changes in it.
- * `runsHooks` is the leave to run the commands of the network.
+ * The kernel of this network namespace, packet filter included, with the proxy and the hooks of a run directory. Nothing
+ * changes in it. `runsHooks` is the leave to run the commands of the network.
  */
 export function openHost(
   place: ProxyPlace,
-  { clock, runsHooks, ...seeing }: { clock: Clock; runsHooks: boolean } & Pick<ProxiedInit, "log" | "unseen">,
+  { clock, runsHooks, unseenFirewall, ...seeing }: { clock: Clock; runsHooks: boolean } & Seeing,
 ): Kernel {
-  const proxied = openProxiedKernel(openKernel({ clock }), {
+  const firewalled = openFirewalledKernel(openKernel({ clock }), {
+    nft: runNft,
+    iptables: iptablesPrograms,
+    unseen: unseenFirewall,
+    log: seeing.log,
+  });
+  const proxied = openProxiedKernel(firewalled, {
     ...place,
     ...seeing,
     clock,

@@ -26,6 +26,17 @@ export interface Host {
   readonly said: string;
   /** Addresses for which the kernel has asked (on-demand mode); empty otherwise. */
   readonly wanted: ReadonlySet<string>;
+  readonly firewall: Firewall;
+}
+
+/** What this host does with the packet filter, and what stands in the overlay's way there. */
+export interface Firewall {
+  /** Whether packets that leave the overlay get this host's address. */
+  readonly masquerade: boolean;
+  /** Destinations, as prefixes, to which they keep their own. */
+  readonly exempt: readonly string[];
+  /** Chains of others that drop what is forwarded, where the overlay's packets shall pass. */
+  readonly dropping: readonly string[];
 }
 
 /** The link that carries the tunnel's packets. */

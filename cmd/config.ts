@@ -31,6 +31,8 @@ export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = s
     const option = new Option(`--${kebab(key)}${argument && ` ${argument.replace("...", "")}`}`, text);
     // A repeatable flag takes one value each time; commander's own lists would swallow the arguments after it.
     if (argument.includes("...")) option.argParser((value, before: string[] = []) => [...before, value]);
+    // These begin with "no" themselves; to commander it would be the opposite of a flag that there is none of.
+    option.negate = false;
     command.addOption(withValues(option, fewValues[key] ?? []));
   }
   return command.addOption(
@@ -46,6 +48,9 @@ const remembered: readonly SettingKey[] = [
   "iface",
   "publicIp",
   "mtu",
+  "ipMasq",
+  "noMasq",
+  "noForwardRules",
   "leaseTtl",
 ];
 

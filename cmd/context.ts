@@ -1,6 +1,7 @@
 /** What every subcommand starts from: the settings, the clock and the log, and doors to the store and the kernel. */
 import { systemClock } from "../agent/clock.ts";
 import { type Network, networkIn } from "../agent/network.ts";
+import type { Seeing } from "../agent/wire.ts";
 import { FLANNEL_FILE } from "../agent/subnet_env.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { openStore } from "../lease/open.ts";
@@ -8,7 +9,6 @@ import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { ReadOptions, Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
-import type { ProxiedInit } from "../proxy/proxied_kernel.ts";
 import type { Flags } from "./cli.ts";
 import { type Loaded, loadSettings } from "./config.ts";
 import { openLog } from "./log.ts";
@@ -41,16 +41,20 @@ export async function withStore<T>(context: Context, work: (store: Store) => Pro
   }
 }
 
-/** Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. */
+/**
+ * Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. A packet filter that this
+ * user may not see has no rules for whoever does not ask otherwise.
+ */
 export async function withKernel<T>(
   context: Context,
   work: (kernel: Kernel) => Promise<T>,
-  seeing: Pick<ProxiedInit, "unseen"> = {},
+  seeing: Omit<Seeing, "log"> = {},
 ): Promise<T> {
   const { openHost } = await import("../agent/wire.ts");
   const kernel = openHost(proxyPlace(context), {
     clock: context.clock,
     runsHooks: mayRunHooks(context),
+    unseenFirewall: () => {},
     ...seeing,
   });
   try {

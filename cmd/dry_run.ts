@@ -1,11 +1,11 @@
 /** `flan up --dry-run`: the lease that would be taken and every change to the kernel, and nothing is touched. */
+import { needsOf } from "../agent/firewall.ts";
 import { claimOf } from "../agent/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { networkIn, requireFit } from "../agent/network.ts";
-import type { Backend } from "../backends/backend.ts";
 import { toCommands } from "../kernel/commands.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Feature, Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
 import type { Lease } from "../lease/lease.ts";
@@ -77,11 +77,11 @@ export async function foresee(
     device: network.device,
     mtu: network.backend.mtu(network.config, host),
   };
-  return { summary, observed, lacks: await lackedFor(kernel, network.backend) };
+  return { summary, observed, lacks: await lackedFor(kernel, needsOf(network.backend, settings)) };
 }
 
 /** The plan is worth seeing anyway. */
-async function lackedFor(kernel: Kernel, { needs }: Backend): Promise<FlanError | undefined> {
+async function lackedFor(kernel: Kernel, needs: readonly Feature[]): Promise<FlanError | undefined> {
   try {
     await kernel.require(needs);
     return undefined;

@@ -30,6 +30,7 @@ const NOBODY: Host = {
   mtu: undefined,
   said: "",
   wanted: new Set(),
+  firewall: { masquerade: false, exempt: [], dropping: [] },
 };
 
 /** A subnet that no network can have: a plan needs one of the host's own. */

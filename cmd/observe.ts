@@ -1,4 +1,5 @@
 /** The plan of this host and what the kernel has of it, read and not touched: for `routes` and for `--dry-run`. */
+import { planFor } from "../agent/firewall.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
@@ -13,7 +14,7 @@ import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
 import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
-import { type Looked, withLook, withoutProxy } from "./looking.ts";
+import { type Looked, withLook, withoutFirewall, withoutProxy } from "./looking.ts";
 
 export interface Observation extends StoredNetwork {
   readonly node: string;
@@ -80,15 +81,16 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
 
 /** Holds what can be seen of the host against the plan for `host`. `own` is the lease it would have, where it has none yet. */
 export async function compare(
-  { kernel, isProxyHidden }: Looked,
+  { kernel, isProxyHidden, isFirewallHidden }: Looked,
   { network, host, stateDir, own }: { network: StoredNetwork; host: Host; stateDir: string; own?: Lease },
 ): Promise<Observation> {
   const { config, backend, device, snapshot } = network;
   const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
   const seen = await kernel.dump({ links: linksOf(device), sysctls: [] });
-  const whole = backend.plan(view, { ...host, wanted: askedFor(seen, device) });
-  const plan = isProxyHidden() ? withoutProxy(whole) : whole;
+  const whole = planFor(backend, view, { ...host, wanted: askedFor(seen, device) });
+  const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
+  const plan = isProxyHidden() ? withoutProxy(filtered) : filtered;
   const sysctls = plan.objects.flatMap((object) => object.kind === "sysctl" ? [object.name] : []);
   const actual = sysctls.length === 0 ? seen : await kernel.dump({ links: linksOf(device), sysctls });
   const { previous, macs = {} } = readHostState(stateDir) ?? {};

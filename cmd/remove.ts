@@ -1,6 +1,7 @@
 /** Takes away what flan made in the kernel, and names what it must leave. */
 import type { Kernel } from "../kernel/kernel.ts";
 import { isFlans } from "../kernel/ownership.ts";
+import { isFirewalls } from "../kernel/relations.ts";
 import { aliasOf, describe, type KernelObject, type Link } from "../kernel/state.ts";
 import { teardown } from "../kernel/teardown.ts";
 
@@ -38,11 +39,11 @@ export async function removeFromKernel(kernel: Kernel, self: Self | undefined): 
   return { removed: linesOf(removed), left };
 }
 
-/** Links and proxies by name, everything else as a count of its kind: there may be thousands. */
+/** Links, proxies and rules by name, everything else as a count of its kind: there may be thousands. */
 function linesOf(removed: readonly KernelObject[]): string[] {
   const named = removed.flatMap((object) => {
     if (object.kind === "proxy") return [`stopped the ${describe(object)}`];
-    return object.kind === "link" ? [`removed ${describe(object)}`] : [];
+    return object.kind === "link" || isFirewalls(object) ? [`removed ${describe(object)}`] : [];
   });
   const counts = names.flatMap(([kind, one, many]) => {
     const count = removed.filter((object) => object.kind === kind).length;

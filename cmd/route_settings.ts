@@ -1,4 +1,11 @@
 /** The settings of `up` that shape the plan, for the commands that hold the kernel against it. */
 import type { SettingKey } from "./settings.ts";
 
-export const routeSettings: readonly SettingKey[] = ["iface", "publicIp", "mtu"];
+export const routeSettings: readonly SettingKey[] = [
+  "iface",
+  "publicIp",
+  "mtu",
+  "ipMasq",
+  "noMasq",
+  "noForwardRules",
+];

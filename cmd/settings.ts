@@ -61,6 +61,18 @@ export const settings = {
   ),
   publicIp: setting(type.address, "<address>", "address announced to peers; the interface's own by default"),
   mtu: setting(type.integer(576, 65535), "<bytes>", "MTU of the overlay; from the underlay by default"),
+  ipMasq: setting(type.flag, "", "give packets that leave the overlay this host's address", false),
+  noMasq: setting(
+    type.list(type.network),
+    "<cidr...>",
+    "destination that sees the containers' own addresses all the same",
+  ),
+  noForwardRules: setting(
+    type.flag,
+    "",
+    "do not let the overlay's packets pass others' chains that drop what is forwarded",
+    false,
+  ),
   leaseTtl: setting(type.duration(10), "<duration>", "how long the lease lives without renewal", 86400),
   probePort: setting(
     type.integer(0, 65535),

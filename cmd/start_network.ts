@@ -1,4 +1,5 @@
 /** The network that `flan up` joins: started where the store holds none, held against the settings where it does. */
+import { needsOf } from "../agent/firewall.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { requireFit } from "../agent/network.ts";
 import { requireNoOverlap } from "../agent/overlap.ts";
@@ -34,7 +35,7 @@ export async function startNetwork(
   const planned = parseNetworkConfig(wanted);
   const backend = backendFor(planned.backendType);
   backend.check(planned);
-  await kernel.require(backend.needs);
+  await kernel.require(needsOf(backend, context.settings));
   requireFit({ config: planned, backend }, host);
   const place = { objects, store: store.url, stateDir: context.settings.stateDir };
   if (!allowOverlap) requireApart(planned, place);

@@ -153,3 +153,8 @@ export function errnoText(number: number): string {
 export function errnoNumber(name: string): number | undefined {
   return byName.get(name);
 }
+
+/** The symbolic name of the errno whose strerror(3) text ends `message`, or undefined where none does. */
+export function errnoOfText(message: string): string | undefined {
+  return table.find(([, , text]) => message.endsWith(text))?.[1];
+}

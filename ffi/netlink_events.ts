@@ -1,5 +1,6 @@
 /** The kernel's announcements as they come: a socket of its own, subscribed from the moment it is made. */
 import type { KernelEvent } from "../kernel/kernel.ts";
+import { GenerationEvents } from "./generation_events.ts";
 import { errnoName, errnoNumber } from "./errno.ts";
 import { closeFd, eventfd, libc } from "./libc.ts";
 import { decodeEvent, LinkNames } from "./event.ts";
@@ -38,6 +39,7 @@ export interface EventsInit {
 /** Subscribes at once. The stream ends, and its descriptors go, when `signal` aborts or its reader leaves. */
 export class NetlinkEvents implements AsyncIterable<KernelEvent> {
   readonly #socket: NetlinkSocket;
+  readonly #firewall: GenerationEvents | undefined;
   readonly #wake: number;
   readonly #ownPort: number;
   readonly #parser = new MessageParser(RECEIVE_BYTES);
@@ -55,9 +57,11 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
       receiveBuffer: init.receiveBuffer,
       groups: Object.values(groups),
     });
+    this.#firewall = GenerationEvents.open(init.receiveBuffer);
     this.#wake = eventfd(EFD_CLOEXEC);
     if (this.#wake < 0) {
       this.#socket.close();
+      this.#firewall?.close();
       throw protocolError("wait for kernel events", errnoName(-this.#wake));
     }
     try {
@@ -81,7 +85,7 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
           yield event;
           if (this.#closed || this.#signal.aborted) return;
         }
-        await readable(this.#socket.fd, this.#wake);
+        await readable(...this.#descriptors);
         if (this.#closed || this.#signal.aborted) return;
         events = this.#drain();
       }
@@ -104,8 +108,14 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
       else if (length < 0) throw protocolError("receive kernel events", errnoName(-length));
       else this.#decode(length, events);
     }
+    const generation = this.#firewall?.take();
+    if (generation !== undefined) events.push(generation);
     if (overrun) events.push({ group: "overrun", action: "new", own: false, port: 0 });
     return events;
+  }
+
+  get #descriptors(): number[] {
+    return [this.#socket.fd, this.#wake, ...(this.#firewall === undefined ? [] : [this.#firewall.fd])];
   }
 
   #decode(length: number, events: KernelEvent[]): void {
@@ -146,6 +156,7 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     this.#closed = true;
     this.#signal.removeEventListener("abort", this.#stop);
     this.#socket.close();
+    this.#firewall?.close();
     closeFd(this.#wake);
   }
 }

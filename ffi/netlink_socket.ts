@@ -1,4 +1,4 @@
-/** A NETLINK_ROUTE socket: descriptor, options, datagrams. man 7 netlink. */
+/** A netlink socket: descriptor, options, datagrams. man 7 netlink. */
 import { FlanError } from "../net/errors.ts";
 import { errnoName, errnoNumber, errnoText } from "./errno.ts";
 import {
@@ -16,7 +16,9 @@ import {
 } from "./libc.ts";
 
 const AF_NETLINK = 16;
+// Families, linux/netlink.h
 const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
@@ -32,9 +34,11 @@ const EINTR = errnoNumber("EINTR")!;
 const RETRIES = 100;
 
 export interface NetlinkSocketInit {
+  /** The family; NETLINK_ROUTE unless given. */
+  readonly protocol?: number;
   /** SO_RCVBUF in bytes. */
   readonly receiveBuffer: number;
-  /** RTNLGRP_ numbers to subscribe to. */
+  /** Numbers of the groups to subscribe to: RTNLGRP_ for NETLINK_ROUTE. */
   readonly groups: readonly number[];
 }
 
@@ -50,8 +54,8 @@ export class NetlinkSocket {
   #open = true;
 
   /** Throws FlanError `failed` (or `unsupported`, without a C library). */
-  constructor({ receiveBuffer, groups }: NetlinkSocketInit) {
-    this.fd = must("open", socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  constructor({ protocol = NETLINK_ROUTE, receiveBuffer, groups }: NetlinkSocketInit) {
+    this.fd = must("open", socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
     try {
       this.#setOptions(receiveBuffer);
       const own = socketAddress();

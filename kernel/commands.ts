@@ -1,17 +1,20 @@
 /**
- * Changes as the `ip`, `bridge` and `sysctl` commands (iproute2, procps) that do the same, to paste into a shell. What a
- * process does and no command, stands between them as a comment.
+ * Changes as the `ip`, `bridge`, `nft` and `sysctl` commands (iproute2, nftables, procps) that do the same, to paste into
+ * a shell. What a process does and no command, stands between them as a comment.
  */
 import { printable } from "../net/text.ts";
 import type { Change } from "./kernel.ts";
 import { hookEnvironment } from "./hook.ts";
-import { isProxys } from "./relations.ts";
+import { nftCommands } from "./nft_commands.ts";
+import { isFirewalls, isProxys } from "./relations.ts";
 import type {
   Address,
   FdbEntry,
+  ForwardRules,
   Hook,
   KernelObject,
   Link,
+  Masquerade,
   Neighbour,
   Nexthop,
   Proxy,
@@ -27,7 +30,7 @@ export function toCommands(changes: readonly Change[]): string[] {
   return changes.flatMap(({ verb, object }) => {
     if (isProxys(object)) return [`# ${printable(proxyComment(verb, object))}`];
     if (object.kind === "hook") return hookCommand(verb, object);
-    return commandsFor(verb, object).map(join);
+    return isFirewalls(object) ? firewallLines(verb, object) : commandsFor(verb, object).map(join);
   });
 }
 
@@ -38,6 +41,19 @@ function hookCommand(verb: Verb, hook: Hook): string[] {
   const environment = Object.entries(hookEnvironment(hook)).map(([name, value]) => `${name}=${value}`);
   const words = [join(["printf", "%s\\n", hook.data]), join(["env", ...environment, "sh", "-c", command])];
   return [printable(words.join(" | "), 10_000)];
+}
+
+/** The handles by which rules are deleted are known to whoever reads the chain, and change each time. */
+function firewallLines(verb: Verb, object: Masquerade | ForwardRules): string[] {
+  const lines = nftCommands(verb, object).map((words) => join(["nft", ...words]));
+  if (object.kind === "masquerade" || verb === "add") return lines;
+  const { alias, chain } = object;
+  return [
+    `# nft -a list chain ${printable(chain)}: delete the rules with comment "${
+      printable(alias)
+    }" by their handles`,
+    ...lines,
+  ];
 }
 
 function proxyComment(verb: Verb, object: Proxy | ProxyRoute): string {
@@ -54,7 +70,10 @@ function proxyComment(verb: Verb, object: Proxy | ProxyRoute): string {
 
 type Words = readonly (string | number)[];
 
-function commandsFor(verb: Verb, object: Exclude<KernelObject, Proxy | ProxyRoute | Hook>): Words[] {
+function commandsFor(
+  verb: Verb,
+  object: Exclude<KernelObject, Proxy | ProxyRoute | Hook | Masquerade | ForwardRules>,
+): Words[] {
   switch (object.kind) {
     case "link":
       return linkCommands(verb, object);

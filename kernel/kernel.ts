@@ -15,7 +15,8 @@ export interface Kernel {
   /**
    * Reads what is there, whole and consistent (an interrupted dump is done again): every link and address;
    * the routes of the main table and every nexthop object; this host's proxy and its routes; neighbours and FDB entries of the links in
-   * `request.links` that exist; the values of `request.sysctls` that exist.
+   * `request.links` that exist; the values of `request.sysctls` that exist; what of the packet filter is flan's, and
+   * which chains on its forward hook drop by policy.
    */
   dump(request: DumpRequest): Promise<readonly KernelObject[]>;
 
@@ -50,10 +51,10 @@ export interface Kernel {
 }
 
 /**
- * What not every host has: VXLAN and TUN devices, the compiled library of the UDP proxy, and leave to run the network's
- * commands.
+ * What not every host has: VXLAN and TUN devices, the compiled library of the UDP proxy, a packet filter that can be
+ * set, and leave to run the network's commands.
  */
-export type Feature = "vxlan" | "tun" | "proxy" | "hooks";
+export type Feature = "vxlan" | "tun" | "proxy" | "firewall" | "hooks";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */
@@ -73,13 +74,24 @@ export interface Failure {
 }
 
 export interface KernelEvent {
-  readonly group: "link" | "address" | "route" | "nexthop" | "neighbour" | "proxy" | "overrun";
+  /** `firewall`: somebody changed the packet filter; such an event names no object. */
+  readonly group:
+    | "link"
+    | "address"
+    | "route"
+    | "nexthop"
+    | "neighbour"
+    | "firewall"
+    | "proxy"
+    | "overrun";
   /** `wanted`: the kernel asks user space for the MAC of `ip` on `link` (RTM_GETNEIGH, app_solicit). */
   readonly action: "new" | "delete" | "wanted";
   /** Whether this Kernel's own `apply` caused it. */
   readonly own: boolean;
   /** The netlink port of who did it: the process id for most programs, 0 for the kernel itself. */
   readonly port: number;
+  /** The name of the program that did it, where the kernel tells (`firewall`). */
+  readonly program?: string;
   /** The link concerned, where the event names one. */
   readonly link?: string;
   /** The name that the link had until now, where this event renames it. */

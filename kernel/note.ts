@@ -25,6 +25,7 @@ export function noteEvent(
     case "link":
     case "address":
     case "proxy":
+    case "firewall":
       return "resync";
     case "nexthop":
       return event.protocol === undefined || event.protocol === ROUTE_PROTOCOL ? "resync" : "nothing";

@@ -1,7 +1,8 @@
 /**
  * What in the kernel is flan's. Routes, nexthops and neighbours carry route protocol 113, links an alias that
- * begins with `flan`, FDB entries and addresses are owned by living on our link. A marked route may lie on any link
- * but another flan's: there are backends without a device. What is not ours is never changed or removed.
+ * begins with `flan`, rules of the packet filter such a comment; FDB entries and addresses are owned by living on
+ * our link. A marked route may lie on any link but another flan's: there are backends without a device. What is not
+ * ours is never changed or removed.
  */
 import { contains, isLinkLocal, parseCidr, parsePrefix } from "../net/ip.ts";
 import type { Cidr } from "../net/ip.ts";
@@ -65,6 +66,12 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
           : "foreign";
       case "sysctl":
         return "kernel";
+      // The table has our name; what is in it may be another flan's.
+      case "masquerade":
+        return ["", owner.alias].includes(object.alias) ? "ours" : "foreign";
+      case "forward-rules":
+        if (object.alias === "") return "kernel";
+        return object.alias === owner.alias ? "ours" : "foreign";
       // Whoever can be asked in our run directory is ours, and what is written there that we did.
       case "hook":
       case "proxy":
@@ -84,7 +91,7 @@ function isOurLink(link: Link, owner: Owner, wanted: ReadonlySet<string>): boole
   return wanted.has(link.name) && link.alias === LINK_ALIAS;
 }
 
-/** Whether a link's alias says that a flan made it, of whichever node. */
+/** Whether a link's alias, or a rule's comment, says that a flan made it, of whichever node. */
 export function isFlans(alias: string): boolean {
   return alias === LINK_ALIAS || alias.startsWith(`${LINK_ALIAS} `);
 }

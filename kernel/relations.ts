@@ -1,8 +1,10 @@
 /** How kernel objects hang on one another, and so in which order they are made. */
 import {
+  type ForwardRules,
   type KernelObject,
   keyOf,
   type Link,
+  type Masquerade,
   type ObjectKind,
   type Proxy,
   type ProxyRoute,
@@ -10,19 +12,22 @@ import {
 
 /**
  * The order in which objects are made; they are removed backwards. FDB entries come before neighbours so that
- * a peer's new MAC can be forwarded before the first packet is addressed to it.
+ * a peer's new MAC can be forwarded before the first packet is addressed to it, and masquerade rules before all routes:
+ * a connection keeps the source address that its first packet got.
  */
 const rank: Readonly<Record<ObjectKind, number>> = {
   link: 0,
-  sysctl: 1,
-  address: 2,
-  proxy: 3,
-  "proxy-route": 4,
-  nexthop: 5,
-  fdb: 6,
-  neighbour: 7,
-  route: 8,
-  hook: 9,
+  masquerade: 1,
+  "forward-rules": 2,
+  sysctl: 3,
+  address: 4,
+  proxy: 5,
+  "proxy-route": 6,
+  nexthop: 7,
+  fdb: 8,
+  neighbour: 9,
+  route: 10,
+  hook: 11,
 };
 
 /** Sorts objects in the order in which they are made; equal kinds keep their order (Array.sort is stable). */
@@ -35,7 +40,7 @@ export function byRank(a: KernelObject, b: KernelObject): number {
  * link, unless it is a proxy's.
  */
 export function linkOf(object: KernelObject): string {
-  if (object.kind === "link" || object.kind === "hook") return "";
+  if (object.kind === "link" || object.kind === "hook" || isFirewalls(object)) return "";
   return object.kind === "sysctl" ? linkOfSysctl(object.name) : object.link;
 }
 
@@ -47,6 +52,11 @@ export function nexthopOf(object: KernelObject): string {
 /** Whether the object is a process's and not the kernel's: it outlives its link, and carries nothing without it. */
 export function isProxys(object: KernelObject): object is Proxy | ProxyRoute {
   return object.kind === "proxy" || object.kind === "proxy-route";
+}
+
+/** Whether the object is rules of the packet filter, which hang on no link. */
+export function isFirewalls(object: KernelObject): object is Masquerade | ForwardRules {
+  return object.kind === "masquerade" || object.kind === "forward-rules";
 }
 
 /** Key of the proxy that has a route, and takes it along, or "". */

@@ -187,6 +187,42 @@ export interface Hook {
   readonly remove: string;
 }
 
+/** Which packets, and what becomes of them: the part of nft's and of iptables' language that flan uses. */
+export interface PacketRule {
+  /** A prefix as `10.5.0.0/16`, or `!10.5.0.0/16` for every source outside it. */
+  readonly source?: string;
+  /** The same of the destination. */
+  readonly destination?: string;
+  /** Bits of the packet's mark, as `0x4000`, that must be set. */
+  readonly mark?: string;
+  /** `masquerade` is with ports chosen at random; `other` is a rule that flan did not write so. */
+  readonly action: "accept" | "return" | "masquerade" | "other";
+}
+
+/**
+ * Which packets of the overlay get another source address when they leave this host: a table of flan's own. The table
+ * is replaced as a whole; what somebody else did to it shows as a rule with action `other`.
+ */
+export interface Masquerade {
+  readonly kind: "masquerade";
+  /** Whose it is, as {@link Link.alias}; "" for a table that lost all of its rules. */
+  readonly alias: string;
+  readonly rules: readonly PacketRule[];
+}
+
+/**
+ * flan's rules in a chain that somebody else made on the forward hook. A table of our own cannot accept what another
+ * one drops, so they stand in that chain itself.
+ */
+export interface ForwardRules {
+  readonly kind: "forward-rules";
+  /** Family, table and name: `ip filter FORWARD`. */
+  readonly chain: string;
+  /** Whose they are, as {@link Link.alias}; "" stands for nobody's, and says that the chain drops by policy. */
+  readonly alias: string;
+  readonly rules: readonly PacketRule[];
+}
+
 export type KernelObject =
   | Link
   | Address
@@ -197,7 +233,9 @@ export type KernelObject =
   | Sysctl
   | Proxy
   | ProxyRoute
-  | Hook;
+  | Hook
+  | Masquerade
+  | ForwardRules;
 export type ObjectKind = KernelObject["kind"];
 
 /** What makes an object the same object in the kernel's eyes; everything else of it is its value. */
@@ -223,6 +261,10 @@ export function keyOf(object: KernelObject): string {
       return `proxy route ${object.destination} dev ${object.link}`;
     case "hook":
       return `hook ${object.subnet}`;
+    case "masquerade":
+      return "masquerade";
+    case "forward-rules":
+      return `forward-rules ${object.chain} ${object.alias}`;
   }
 }
 
@@ -274,5 +316,9 @@ export function describe(object: KernelObject): string {
       return `proxy route ${object.destination} to ${object.remote}:${object.port}`;
     case "hook":
       return `hook for ${object.network === "" ? "" : "own "}subnet ${object.subnet} at ${object.publicIp}`;
+    case "masquerade":
+      return "masquerade rules in table ip flan";
+    case "forward-rules":
+      return `forward rules in chain ${object.chain}`;
   }
 }

@@ -18,6 +18,7 @@ interface Need {
 const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
   run: [
     { library: "libnl-3.so.200", package: "libnl-3-200", why: "speaks netlink" },
+    { library: "libnftables.so.1", package: "libnftables1", why: "sets masquerade and forward rules" },
     { programs: ["ip"], package: "iproute2", why: "makes the demo's namespaces" },
     { programs: ["ping"], package: "iputils-ping", why: "checks reachability" },
     { programs: ["cc", "gcc", "clang"], package: "gcc", why: "compiles the udp backend" },
@@ -26,6 +27,11 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
   test: [
     { programs: ["strace"], package: "strace", why: "kills flan at every system call" },
     { programs: ["nft"], package: "nftables", why: "plays the administrator's firewall" },
+    {
+      programs: ["iptables-restore"],
+      package: "iptables",
+      why: "plays Docker's, and stands in for libnftables",
+    },
     { programs: ["nginx"], package: "nginx-light", why: "asks for client certificates before a store" },
     { programs: ["zsh"], package: "zsh", why: "loads the completions" },
     { programs: ["fish"], package: "fish", why: "loads the completions" },

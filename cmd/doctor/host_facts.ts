@@ -18,6 +18,7 @@ import { FlanError } from "../../net/errors.ts";
 import { type Context, type StoredNetwork, withKernel } from "../context.ts";
 import { NOWHERE } from "../lease_check.ts";
 import { startingConfig } from "../network_settings.ts";
+import type { Looked } from "../looking.ts";
 import { compare } from "../observe.ts";
 import type { AgentLook } from "./agent_facts.ts";
 
@@ -35,11 +36,14 @@ interface Known {
 export async function lookAtHost(context: Context, known: Known): Promise<HostLook> {
   let hidden = false;
   const unseen = () => hidden = true;
+  let filterHidden = false;
+  const unseenFirewall = () => filterHidden = true;
+  const seeing = { isProxyHidden: () => hidden, isFirewallHidden: () => filterHidden };
   try {
     return await withKernel(
       context,
-      (kernel) => look(context, { ...known, kernel, isProxyHidden: () => hidden }),
-      { unseen },
+      (kernel) => look(context, { ...known, kernel, ...seeing }),
+      { unseen, unseenFirewall },
     );
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
@@ -48,7 +52,7 @@ export async function lookAtHost(context: Context, known: Known): Promise<HostLo
   }
 }
 
-type Looking = Known & { kernel: Kernel; isProxyHidden: () => boolean };
+type Looking = Known & Looked;
 
 async function look(context: Context, looking: Looking): Promise<HostLook> {
   const { kernel } = looking;
@@ -84,7 +88,7 @@ function networkOf(
 
 async function networkFacts(
   { settings }: Context,
-  { network, kernel, isProxyHidden }: Looking & { network: StoredNetwork },
+  { network, kernel, isProxyHidden, isFirewallHidden }: Looking & { network: StoredNetwork },
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
   const { config, device, backend, snapshot } = network;
   const host = await hostOf(kernel, { ...network, options: settings });
@@ -98,7 +102,7 @@ async function networkFacts(
   const { stateDir } = settings;
   const drift = view.own === undefined
     ? undefined
-    : (await compare({ kernel, isProxyHidden }, { network, host, stateDir })).drift;
+    : (await compare({ kernel, isProxyHidden, isFirewallHidden }, { network, host, stateDir })).drift;
   const apart = drift === undefined ? [] : [
     ...drift.conflicts.map(({ wanted }) => wanted),
     ...drift.changes.map(({ object }) => object),

@@ -28,7 +28,8 @@ function contextOf(settings: Partial<Settings>): Context {
 function ground() {
   const store = new MemoryStore({ clock: new FakeClock() });
   const kernel = new FakeKernel(underlayStack(1));
-  return { store, kernel, isProxyHidden: () => false, allowOverlap: false, close() {} };
+  const hidden = { isProxyHidden: () => false, isFirewallHidden: () => false };
+  return { store, kernel, ...hidden, allowOverlap: false, close() {} };
 }
 
 for (const feature of ["tun", "proxy"] as const) {
@@ -79,7 +80,11 @@ for (const feature of ["tun", "proxy"] as const) {
     const known = { snapshot, ...networkIn(snapshot, network.store.url) };
     const facts = await observeHost(host.kernel, { ...known, options: host.options });
     const { stateDir } = host.options;
-    const { drift } = await compare({ kernel: host.kernel, isProxyHidden: () => false }, {
+    const { drift } = await compare({
+      kernel: host.kernel,
+      isProxyHidden: () => false,
+      isFirewallHidden: () => false,
+    }, {
       network: known,
       host: facts,
       stateDir,

@@ -13,7 +13,11 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
   const known = { snapshot, ...networkIn(snapshot, network.store.url) };
   const facts = await observeHost(host.kernel, { ...known, options: host.options });
   const { stateDir } = host.options;
-  const observation = await compare({ kernel: host.kernel, isProxyHidden: () => hidden }, {
+  const observation = await compare({
+    kernel: host.kernel,
+    isProxyHidden: () => hidden,
+    isFirewallHidden: () => false,
+  }, {
     network: known,
     host: facts,
     stateDir,

@@ -174,8 +174,8 @@ Deno.test("events: descriptors go when the signal aborts, read or not", () =>
     const stop = new AbortController();
     const waiting = Array.fromAsync(kernel.events(stop.signal));
     kernel.events(stop.signal);
-    // A socket and a counter each, and what the one that is read waits with.
-    assert.equal(openFds(), before + 5);
+    // Two sockets and a counter each, and what the one that is read waits with.
+    assert.equal(openFds(), before + 7);
     stop.abort();
     await waiting;
     assert.equal(openFds(), before);

@@ -48,6 +48,7 @@ const hints: Readonly<Record<Feature, string>> = {
   tun: "modprobe tun",
   proxy: "deno task build",
   hooks: "--backend extension",
+  firewall: "apt-get install libnftables1",
 };
 
 let ports = 1000;

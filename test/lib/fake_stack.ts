@@ -32,6 +32,8 @@ const groups = {
   fdb: "neighbour",
   route: "route",
   proxy: "proxy",
+  masquerade: "firewall",
+  "forward-rules": "firewall",
 } as const;
 
 export class FakeStack {

@@ -1,0 +1,123 @@
+/** The rule set through iptables, for hosts without libnftables: read with one call, changed with one call. */
+import { isFlans } from "../kernel/ownership.ts";
+import type { Masquerade, PacketRule } from "../kernel/state.ts";
+import { KernelError } from "../net/errors.ts";
+import { printable } from "../net/text.ts";
+import { parseSaved, type Saved, type SavedRule } from "./iptables_save.ts";
+import type { FirewallChange, FirewallObject, RuleSet } from "./rule_set.ts";
+
+export interface Iptables {
+  /** What `iptables-save` prints. Throws KernelError. */
+  save(): Promise<string>;
+  /** Feeds `iptables-restore --noflush`, which carries each table out whole or not at all. Throws KernelError. */
+  restore(payload: string): Promise<void>;
+}
+
+/** flan's chain in the nat table, to which one rule in POSTROUTING jumps. */
+const CHAIN = "FLAN-POSTRTG";
+const FORWARD = "ip filter FORWARD";
+
+export function iptablesRules(iptables: Iptables): RuleSet {
+  return {
+    read: async () => readAll(parseSaved(await iptables.save())),
+    apply: async (change) => {
+      const saved = parseSaved(await iptables.save());
+      const lines = change.object.kind === "masquerade"
+        ? masqueradeLines({ ...change, object: change.object }, saved)
+        : forwardLines(change, saved);
+      if (lines.length > 0) await iptables.restore(`${[...lines, "COMMIT"].join("\n")}\n`);
+    },
+  };
+}
+
+function readAll(saved: Saved): FirewallObject[] {
+  const found: FirewallObject[] = [];
+  if (saved.chains.has(`nat ${CHAIN}`)) found.push(ownChain(saved));
+  for (const [alias, rules] of Map.groupBy(forwardRules(saved), ({ comment = "" }) => comment)) {
+    found.push({ kind: "forward-rules", chain: FORWARD, alias, rules: rules.map(({ rule }) => rule) });
+  }
+  if (saved.chains.get("filter FORWARD") === "DROP") {
+    found.push({ kind: "forward-rules", chain: FORWARD, alias: "", rules: [] });
+  }
+  return found;
+}
+
+function ownChain(saved: Saved): Masquerade {
+  const rules = saved.rules.filter(({ table, chain }) => table === "nat" && chain === CHAIN);
+  const alias =
+    [...rules, ...jumpsIn(saved)].map(({ comment }) => comment).find((one) => isFlans(one ?? "")) ?? "";
+  const jumps = jumpsIn(saved);
+  const isOdd = jumps.length !== 1 || jumps[0]!.text !== jumpTo(alias) ||
+    rules.some(({ comment }) => comment !== alias);
+  const odd: readonly PacketRule[] = isOdd ? [{ action: "other" }] : [];
+  return { kind: "masquerade", alias, rules: [...rules.map(({ rule }) => rule), ...odd] };
+}
+
+/** A chain that is named with a colon is made, or emptied where it is there. */
+function masqueradeLines(
+  { verb, object }: { verb: FirewallChange["verb"]; object: Masquerade },
+  saved: Saved,
+) {
+  const jumps = jumpsIn(saved);
+  const isThere = saved.chains.has(`nat ${CHAIN}`);
+  if (verb === "delete" && !isThere) return [];
+  const gone = jumps.map(({ text }) => `-D POSTROUTING ${text}`);
+  if (verb === "delete") return ["*nat", ...gone, `-F ${CHAIN}`, `-X ${CHAIN}`];
+  return [
+    "*nat",
+    `:${CHAIN} - [0:0]`,
+    ...gone,
+    ...object.rules.map((rule) => `-A ${CHAIN} ${ruleWords(rule, object.alias)}`),
+    `-A POSTROUTING ${jumpTo(object.alias)}`,
+  ];
+}
+
+function forwardLines({ verb, object: { alias, rules } }: FirewallChange, saved: Saved): string[] {
+  const gone = forwardRules(saved).filter(({ comment }) => comment === alias)
+    .map(({ text }) => `-D FORWARD ${text}`);
+  // Each is put before all others, so that the first of them has to come last.
+  const put = rules.map((rule) => `-I FORWARD ${ruleWords(rule, alias)}`).reverse();
+  const lines = verb === "delete" ? gone : [...gone, ...put];
+  return lines.length === 0 ? [] : ["*filter", ...lines];
+}
+
+const forwardRules = (saved: Saved): readonly SavedRule[] =>
+  saved.rules.filter(({ table, chain, comment }) =>
+    table === "filter" && chain === "FORWARD" && isFlans(comment ?? "")
+  );
+
+const jumpsIn = (saved: Saved): readonly SavedRule[] =>
+  saved.rules.filter(({ table, chain, target }) =>
+    table === "nat" && chain === "POSTROUTING" && target === CHAIN
+  );
+
+/** In the words and the order of iptables-save, which quotes a comment only where it has to. */
+function commentOf(alias: string): string {
+  return `-m comment --comment ${/^[\w-]*$/.test(alias) ? alias : `"${alias}"`}`;
+}
+
+const jumpTo = (alias: string): string => `${commentOf(alias)} -j ${CHAIN}`;
+
+function ruleWords({ source, destination, mark, action }: PacketRule, alias: string): string {
+  const target = { accept: "ACCEPT", return: "RETURN", masquerade: "MASQUERADE --random-fully", other: "" };
+  return [
+    source && match("-s", source),
+    destination && match("-d", destination),
+    mark && `-m mark --mark ${mark}/${mark}`,
+    commentOf(alias),
+    `-j ${target[action]}`,
+  ].filter(Boolean).join(" ");
+}
+
+function match(flag: string, prefix: string): string {
+  return prefix.startsWith("!") ? `! ${flag} ${prefix.slice(1)}` : `${flag} ${prefix}`;
+}
+
+/** What a program of iptables says when it fails. */
+export function iptablesError(program: string, stderr: string): KernelError {
+  const first = stderr.split("\n").find((line) => line.trim() !== "") ?? "it does not say why";
+  const errno = /Permission denied|Operation not permitted/.test(first) ? "EPERM" : "";
+  return new KernelError(`Cannot use the packet filter: ${program}: ${printable(first.trim(), 400)}`, errno, {
+    op: "firewall",
+  });
+}

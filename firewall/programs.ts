@@ -1,0 +1,44 @@
+/** The programs of iptables (or of its nftables variant, which has the same words), run as children. */
+import { KernelError } from "../net/errors.ts";
+import { type Iptables, iptablesError } from "./iptables_rules.ts";
+
+/** Seconds that the lock of the legacy variant, which others hold for moments, is waited for. */
+const LOCK_SECONDS = "5";
+
+/** Found on the PATH. Where a program is not there the KernelError is `unsupported`. */
+export const iptablesPrograms: Iptables = {
+  save: () => run("iptables-save", [], ""),
+  restore: async (payload) =>
+    void await run("iptables-restore", ["--noflush", "--wait", LOCK_SECONDS], payload),
+};
+
+async function run(program: string, args: readonly string[], input: string): Promise<string> {
+  const command = new Deno.Command(program, {
+    args: [...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const child = started(program, command);
+  const writer = child.stdin.getWriter();
+  // One that fails early closes its end; what it says on stderr is the better reason.
+  const written = writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
+  const { success, stdout, stderr } = await child.output();
+  await written;
+  const decoder = new TextDecoder();
+  if (success) return decoder.decode(stdout);
+  throw iptablesError(program, decoder.decode(stderr));
+}
+
+function started(program: string, command: Deno.Command): Deno.ChildProcess {
+  try {
+    return command.spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new KernelError(`Cannot run ${program}: it is not installed`, "", {
+      op: "firewall",
+      code: "unsupported",
+      hint: "apt-get install iptables",
+    });
+  }
+}
