@@ -14,6 +14,7 @@ import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
 import { iptablesPrograms } from "../firewall/programs.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { Agent } from "./agent.ts";
+import { requireNetAdmin } from "./capability.ts";
 import { ensureHostState } from "./host_state.ts";
 import type { AgentParts } from "./parts.ts";
 
@@ -26,6 +27,12 @@ export interface Ground {
 
 /** How a proxy is found, and started where the network needs one. */
 export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
+
+/** Without the capability the library writes a line of its own to stderr before it fails. Throws `not-permitted` first. */
+function permittedNft(commands: string): string {
+  requireNetAdmin("look at the packet filter");
+  return runNft(commands);
+}
 
 /** What a look at the host tells beside what it sees. */
 export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
@@ -42,7 +49,7 @@ export function openHost(
   { clock, runsHooks, unseenFirewall, ...seeing }: { clock: Clock; runsHooks: boolean } & Seeing,
 ): Kernel {
   const firewalled = openFirewalledKernel(openKernel({ clock }), {
-    nft: runNft,
+    nft: permittedNft,
     iptables: iptablesPrograms,
     unseen: unseenFirewall,
     log: seeing.log,
