@@ -8,7 +8,7 @@ import { Session } from "../probe/session.ts";
 import type { OpenProbeSocket } from "../probe/socket.ts";
 import type { Survey } from "../probe/survey.ts";
 import { type PeerState, PeerWatch } from "../probe/watch.ts";
-import type { Judgement } from "./health.ts";
+import type { Found, Judgement } from "./health.ts";
 import { judgePeers } from "./probe_health.ts";
 import {
   largestPacket,
@@ -61,7 +61,8 @@ export class Probing {
     const { plan, device } = now;
     const address = this.#isStopped ? undefined : ownAddress(now);
     if (address !== this.#session?.at.address) this.#close();
-    if (address !== undefined && this.#session === undefined) this.#open(address);
+    if (address === undefined) this.#tell([]);
+    else if (this.#session === undefined) this.#open(address);
     const targets = targetsOf(plan, device);
     this.#session?.follow({ targets, mtu: largestPacket(now) });
     this.#watch.follow(mayWatch(plan) && this.#session !== undefined ? targets : []);
@@ -101,29 +102,35 @@ export class Probing {
   }
 
   #open(address: string): void {
-    const { open, port, clock, toldMtu, judge } = this.#parts;
+    const { open, port, clock, toldMtu } = this.#parts;
     const at = { address, port };
     try {
       const session = new Session(open(at), { at, clock, toldMtu });
       this.#session = session;
       this.#over = new AbortController();
       const before = this.#running;
-      const failed = (error: unknown) => this.#tellUnable(at.address, error);
+      // A socket that cannot be waited for hears nobody: it is opened anew when the loop turns.
+      const failed = (error: unknown) => {
+        if (this.#session !== session) return;
+        this.#close();
+        this.#tell([this.#unable(address, error)]);
+      };
       const receiving = session.run().catch(failed);
       this.#running = Promise.all([before, receiving, this.#watch.run(session, this.#over.signal)]);
-      judge({ codes: ["probe-port"], found: [] });
+      this.#tell([]);
     } catch (error) {
-      // An address that is not there has its own reason, which is told in its own name, and comes with the device.
       if (!(error instanceof KernelError)) throw error;
-      if (error.errno !== "EADDRNOTAVAIL") this.#tellUnable(address, error);
+      // An address that is not there has its own reason, which is told in its own name, and comes with the device.
+      this.#tell(error.errno === "EADDRNOTAVAIL" ? [] : [this.#unable(address, error)]);
     }
   }
 
-  #tellUnable(address: string, error: unknown): void {
-    this.#parts.judge({
-      codes: ["probe-port"],
-      found: [{ code: "probe-port", subject: `${address}:${this.#parts.port}`, message: messageOf(error) }],
-    });
+  #unable(address: string, error: unknown): Found {
+    return { code: "probe-port", subject: `${address}:${this.#parts.port}`, message: messageOf(error) };
+  }
+
+  #tell(found: readonly Found[]): void {
+    this.#parts.judge({ codes: ["probe-port"], found });
   }
 
   #close(): void {

@@ -10,15 +10,15 @@ const RUNGS = [1400, 1280, 576];
 const AT_ONCE = 3;
 
 export interface PathMtu {
-  /** The largest packet that passes, bytes with its headers. */
+  /** The largest packet that passes, bytes with its headers; 0 where the path was lost meanwhile. */
   readonly mtu: number;
   /** The smallest that does not, or 0 where all do. */
   readonly tooLarge: number;
 }
 
 /**
- * Small probes pass already; `passes` tries a size, with repeats. What seems too large is tried again at the end: a lossy
- * path must not be taken for a narrow one.
+ * Small probes pass already; `passes` tries a size, with repeats. At the end what seems too large is tried again, and so
+ * is what passed: neither a lossy path nor one that was lost meanwhile must be taken for a narrow one.
  */
 export async function findPathMtu(
   largest: number,
@@ -33,10 +33,13 @@ export async function findPathMtu(
     const inner = [...new Set(sizes)].filter((size) => size > low && size < high);
     [low, high] = between(await tried(inner, passes), { low, high });
   }
-  return await passes(largest) ? { mtu: largest, tooLarge: 0 } : { mtu: low, tooLarge: high };
+  const [again, whole] = await tried([low, largest], passes) as [Try, Try];
+  if (whole[1]) return { mtu: largest, tooLarge: 0 };
+  return again[1] ? { mtu: low, tooLarge: high } : { mtu: 0, tooLarge: 0 };
 }
 
-type Tried = readonly (readonly [size: number, passed: boolean])[];
+type Try = readonly [size: number, passed: boolean];
+type Tried = readonly Try[];
 
 async function tried(
   sizes: readonly number[],

@@ -3,6 +3,7 @@
  * does not answer is tried again soon, so that a loss is told within seconds and a single lost packet is not.
  */
 import type { Clock } from "../net/clock.ts";
+import type { Outcome } from "./exchange.ts";
 import { pathMtu, PATIENCE_MS, type Target, type Tools } from "./measure.ts";
 import { SMALLEST_PROBE } from "./packet.ts";
 
@@ -14,6 +15,8 @@ const AGAIN_MS = 2000;
 const GAP_MS = 80;
 /** So many visits in a row tell, of silence as of packets that are too large. */
 const STRIKES = 3;
+/** After so many further ones a hole is measured anew: it may have become another one. */
+const MEASURE_AGAIN = 10;
 
 /** What is known of a peer. */
 export interface PeerState {
@@ -47,7 +50,7 @@ export class PeerWatch {
   readonly #changed: () => void;
   #news = new AbortController();
 
-  /** `changed` is called whenever somebody's state may mean something else than before. */
+  /** `changed` is called whenever somebody's state means something else than before, which a time alone does not. */
   constructor(clock: Clock, changed: () => void) {
     this.#clock = clock;
     this.#changed = changed;
@@ -88,9 +91,9 @@ export class PeerWatch {
         continue;
       }
       const one = this.#next();
-      const visit = this.#visit(one, tools).finally(() => this.#again(one));
+      const visit = this.#visit(one, { tools, signal }).finally(() => this.#again(one));
       // Finding out a size takes many probes: nobody else is visited meanwhile.
-      if (one.large === STRIKES - 1) await visit;
+      if (isToBeMeasured(one.large + 1)) await visit;
       await this.#clock.sleep(GAP_MS, signal);
     }
   }
@@ -113,42 +116,65 @@ export class PeerWatch {
     this.#news.abort();
   }
 
-  async #visit(one: Watched, tools: Tools): Promise<void> {
-    const how = one.target.isFlan ? "udp" : "icmp";
-    const isAnswered = await this.#probe(one, { how, tools });
-    if (!isAnswered && (how === "icmp" || !await this.#probe(one, { how: "icmp", tools }))) {
-      one.losses++;
-      one.large = 0;
-      if (one.losses >= STRIKES) one.state = { ...one.state, isUp: false, rtt: undefined };
+  /** Nothing comes of a visit during which `signal` aborts: what a closed socket does not let through is no loss. */
+  async #visit(one: Watched, { tools, signal }: { tools: Tools; signal: AbortSignal }): Promise<void> {
+    const before = one.state;
+    const { mtu } = tools;
+    const heard = await hear(one.target, { ...tools, mtu });
+    if (signal.aborted) return;
+    if (heard === undefined) missed(one);
+    else met(one, { ...heard, mtu });
+    if (isToBeMeasured(one.large)) {
+      const { address, how, rtt } = one.state;
+      const found = await pathMtu(address, { how, slowest: rtt ?? 0 }, tools);
+      if (!signal.aborted) one.state = { ...one.state, ...found };
+      else one.large = 0;
     }
-    if (one.large === STRIKES) await this.#findMtu(one, tools);
-    if (this.#peers.get(one.target.address) === one) this.#changed();
+    if (this.#peers.get(one.target.address) === one && isOther(before, one.state)) this.#changed();
   }
+}
 
-  /** A small and a large probe; resolves to whether any of them was answered. */
-  async #probe(
-    one: Watched,
-    { how, tools: { exchange, mtu } }: { how: PeerState["how"]; tools: Tools },
-  ): Promise<boolean> {
-    const outcomes = await Promise.all(
-      [SMALLEST_PROBE, mtu].map((size) =>
-        exchange.probe(one.target.address, { how, size, round: 0, within: PATIENCE_MS })
-      ),
-    );
-    const [small, large] = outcomes as [typeof outcomes[0], typeof outcomes[0]];
-    const rtt = small.ms ?? large.ms;
-    if (rtt === undefined) return false;
-    one.losses = 0;
-    one.state = { ...one.state, isUp: true, rtt, how };
-    one.large = large.ms === undefined ? one.large + 1 : 0;
-    if (one.large === 0) one.state = { ...one.state, mtu, tooLarge: 0 };
-    return true;
-  }
+type Heard = Pick<PeerState, "how" | "mtu"> & { readonly small: Outcome; readonly large: Outcome };
 
-  async #findMtu(one: Watched, tools: Tools): Promise<void> {
-    const { address, how, rtt } = one.state;
-    one.state = { ...one.state, ...await pathMtu(address, { how, slowest: rtt ?? 0 }, tools) };
+/** Sends a small and a large probe, by ICMP where those of flan are not answered; undefined where nothing is. */
+async function hear({ address, isFlan }: Target, tools: Tools): Promise<Omit<Heard, "mtu"> | undefined> {
+  for (const how of isFlan ? ["udp", "icmp"] as const : ["icmp"] as const) {
+    const [small, large] = await Promise.all([
+      probe(address, { how, size: SMALLEST_PROBE }, tools),
+      probe(address, { how, size: tools.mtu }, tools),
+    ]);
+    if (small.ms !== undefined || large.ms !== undefined) return { how, small, large };
   }
+  return undefined;
+}
+
+function probe(
+  address: string,
+  what: { how: PeerState["how"]; size: number },
+  { exchange }: Tools,
+): Promise<Outcome> {
+  return exchange.probe(address, { ...what, round: 0, within: PATIENCE_MS });
+}
+
+function missed(one: Watched): void {
+  one.losses++;
+  one.large = 0;
+  if (one.losses >= STRIKES) one.state = { ...one.state, isUp: false, rtt: undefined };
+}
+
+function met(one: Watched, { how, small, large, mtu }: Heard): void {
+  one.losses = 0;
+  one.large = large.ms === undefined ? one.large + 1 : 0;
+  const whole = one.large === 0 ? { mtu, tooLarge: 0 } : {};
+  one.state = { ...one.state, isUp: true, rtt: small.ms ?? large.ms, how, ...whole };
+}
+
+function isToBeMeasured(large: number): boolean {
+  return large >= STRIKES && (large - STRIKES) % MEASURE_AGAIN === 0;
+}
+
+function isOther(a: PeerState, b: PeerState): boolean {
+  return a.isUp !== b.isUp || a.mtu !== b.mtu || a.tooLarge !== b.tooLarge;
 }
 
 function watched(target: Target, due: number): Watched {

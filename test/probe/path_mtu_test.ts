@@ -30,3 +30,9 @@ Deno.test("path MTU: one size that is lost by chance makes no hole", async () =>
   });
   assert.deepEqual(found, { mtu: 1450, tooLarge: 0 });
 });
+
+Deno.test("path MTU: a path that is lost meanwhile is not taken for a narrow one", async () => {
+  let tries = 0;
+  const found = await findPathMtu(1450, (size) => Promise.resolve(size <= 1300 && ++tries < 4));
+  assert.deepEqual(found, { mtu: 0, tooLarge: 0 });
+});

@@ -23,9 +23,10 @@ function make(count: number) {
   const net = new FakeProbeNet(clock);
   const session = net.session(at(1), others(count, 1));
   for (let n = 2; n <= count; n++) net.session(at(n), others(count, n));
-  const watch = new PeerWatch(clock, () => {});
+  const told = { changes: 0 };
+  const watch = new PeerWatch(clock, () => told.changes++);
   watch.follow(others(count, 1));
-  return { clock, net, session, watch, state: () => watch.states[0]! };
+  return { clock, net, session, watch, told, state: () => watch.states[0]! };
 }
 
 /** In steps: whoever waits for a lost packet takes some turns of the loop before the next sleep. */
@@ -115,3 +116,61 @@ Deno.test("watch: a host without an agent is up by its echoes; one that left is 
     await pass(clock, 120_000);
     assert.deepEqual(net.sent, []);
   }));
+
+Deno.test("watch: what means the same as before is not told again", () =>
+  watching(11, async ({ clock, told, net }) => {
+    await pass(clock, 3000);
+    assert.equal(told.changes, 10);
+    await pass(clock, 120_000);
+    assert.equal(told.changes, 10);
+    net.passes = () => false;
+    await pass(clock, 120_000);
+    assert.equal(told.changes, 20);
+  }));
+
+Deno.test("watch: a peer that is lost while its hole is measured has none", () =>
+  watching(2, async ({ clock, net, state }) => {
+    await pass(clock, 3000);
+    let measured = 0;
+    net.passes = (packet) => {
+      if (!fromHere(packet)) return true;
+      // Of the sizes that only a search tries, the second one is the last that passes.
+      if (![48, 1450].includes(packet.size)) measured++;
+      return packet.size < 1300 && measured < 2;
+    };
+    await pass(clock, 45_000);
+    assert.ok(measured >= 2, `${measured} sizes`);
+    assert.equal(state().tooLarge, 0);
+  }));
+
+Deno.test("watch: a hole that becomes another one is told as it is", () =>
+  watching(2, async ({ clock, net, state }) => {
+    const hole = (limit: number) => net.passes = (packet) => !(fromHere(packet) && packet.size > limit);
+    hole(1299);
+    await pass(clock, 20_000);
+    assert.deepEqual([state().mtu, state().tooLarge], [1299, 1300]);
+    hole(1399);
+    await pass(clock, 11 * 40_000);
+    assert.deepEqual([state().mtu, state().tooLarge], [1399, 1400]);
+  }));
+
+Deno.test("watch: nothing comes of a visit that the end of its session cuts short", async () => {
+  for (const isSearch of [false, true]) {
+    const { clock, net, session, watch, state } = make(2);
+    const over = new AbortController();
+    const running = watch.run(session, over.signal);
+    await pass(clock, 3000);
+    assert.equal(state().isUp, true);
+    const before = state();
+    net.sent.length = 0;
+    net.passes = (packet) => isSearch && packet.size < 1300;
+    const isUnderWay = () => net.sent.some(({ size }) => !isSearch || size === 1400);
+    while (!isUnderWay()) await clock.advance(100);
+    net.refuses = () => "EBADF";
+    over.abort();
+    session.close();
+    await pass(clock, 10_000);
+    await running;
+    assert.deepEqual({ ...state(), rtt: 0 }, { ...before, rtt: 0 }, `a search: ${isSearch}`);
+  }
+});
