@@ -8,11 +8,16 @@ import { firewallOf, type FirewallOptions } from "./firewall.ts";
 import type { Network } from "./network.ts";
 import { findUnderlay, localAddresses } from "./underlay.ts";
 
+export const txChecksums = ["auto", "on", "off"] as const;
+/** Whether the device offloads checksums; `auto` leaves it as the kernel has it. */
+export type TxChecksum = (typeof txChecksums)[number];
+
 /** The settings of `up` that shape the host; the names are those of the flags. */
 export interface HostOptions extends FirewallOptions {
   readonly iface: readonly string[] | undefined;
   readonly publicIp: string | undefined;
   readonly mtu: number | undefined;
+  readonly txChecksum: TxChecksum;
   readonly stateDir: string;
 }
 
@@ -57,7 +62,8 @@ async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "
   const local = localAddresses(objects);
   const firewall = firewallOf(objects, options);
   const publicAddress = publicIp ?? underlay.address;
-  return { underlay, local, publicIp: publicAddress, mtu, said: "", wanted: new Set(), firewall };
+  const txChecksum = options.txChecksum === "auto" ? undefined : options.txChecksum === "on";
+  return { underlay, local, publicIp: publicAddress, mtu, txChecksum, said: "", wanted: new Set(), firewall };
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */

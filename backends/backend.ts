@@ -22,6 +22,8 @@ export interface Host {
   readonly mac: string;
   /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
   readonly mtu: number | undefined;
+  /** Whether the backend's device offloads checksums, or undefined to leave it as the kernel has it. */
+  readonly txChecksum: boolean | undefined;
   /** What the backend's `startup` command said on this host, "" where there is none or it did not run. */
   readonly said: string;
   /** Addresses for which the kernel has asked (on-demand mode); empty otherwise. */

@@ -150,6 +150,7 @@ function linkOf(options: VxlanOptions, host: Host): Link {
     mac: host.mac,
     mtu: plannedMtu(host, largestMtu(options, host)),
     up: true,
+    ...(host.txChecksum === undefined ? {} : { txChecksum: host.txChecksum }),
     vxlan: {
       vni: options.vni,
       port: options.port,

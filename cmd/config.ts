@@ -48,6 +48,7 @@ const remembered: readonly SettingKey[] = [
   "iface",
   "publicIp",
   "mtu",
+  "txChecksum",
   "ipMasq",
   "noMasq",
   "noForwardRules",

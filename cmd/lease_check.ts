@@ -30,6 +30,7 @@ const NOBODY: Host = {
   mtu: undefined,
   said: "",
   wanted: new Set(),
+  txChecksum: undefined,
   firewall: { masquerade: false, exempt: [], dropping: [] },
 };
 

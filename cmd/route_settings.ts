@@ -5,6 +5,7 @@ export const routeSettings: readonly SettingKey[] = [
   "iface",
   "publicIp",
   "mtu",
+  "txChecksum",
   "ipMasq",
   "noMasq",
   "noForwardRules",

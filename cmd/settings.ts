@@ -1,4 +1,5 @@
 /** Every setting of flan, once: flags, environment variables, config file keys and `config show` come from here. */
+import { txChecksums } from "../agent/host.ts";
 import { backendTypes } from "../backends/registry.ts";
 import type { KnownValues } from "./cli.ts";
 import type { Credentials } from "../lease/remote/credentials.ts";
@@ -61,6 +62,12 @@ export const settings = {
   ),
   publicIp: setting(type.address, "<address>", "address announced to peers; the interface's own by default"),
   mtu: setting(type.integer(576, 65535), "<bytes>", "MTU of the overlay; from the underlay by default"),
+  txChecksum: setting(
+    type.oneOf(...txChecksums),
+    "<when>",
+    "checksums of vxlan packets are left to the hardware: on, off, or auto: as the kernel has it",
+    "auto",
+  ),
   ipMasq: setting(type.flag, "", "give packets that leave the overlay this host's address", false),
   noMasq: setting(
     type.list(type.network),
@@ -101,6 +108,7 @@ export const fewValues: Readonly<Partial<Record<SettingKey, KnownValues>>> = {
   backend: backendTypes,
   iface: "links",
   logFormat: logFormats,
+  txChecksum: txChecksums,
 };
 
 type Value<S> = S extends { parse: Parser<infer T>; fallback: infer F }

@@ -1,6 +1,6 @@
 /** Reads the kernel's tables. */
 import type { DumpRequest } from "../kernel/kernel.ts";
-import type { FdbEntry, KernelObject, Neighbour, Nexthop, Route } from "../kernel/state.ts";
+import type { FdbEntry, KernelObject, Link, Neighbour, Nexthop, Route } from "../kernel/state.ts";
 import { FlanError, KernelError } from "../net/errors.ts";
 import type { DumpQuery, NetlinkRequests } from "./netlink_requests.ts";
 import { decodeAddress } from "./rtnetlink/address.ts";
@@ -29,6 +29,7 @@ import { decodeFdb, decodeNeighbour, NDA_IFINDEX, NDMSG_LENGTH } from "./rtnetli
 import { decodeNexthop, NHMSG_LENGTH } from "./rtnetlink/nexthop.ts";
 import { decodeRoute, RTMSG_LENGTH } from "./rtnetlink/route.ts";
 import { readSysctl } from "./sysctl.ts";
+import { readTxChecksum } from "./tx_checksum.ts";
 
 /** One `dump` of {@link Kernel}; see there. Throws FlanError `unsupported` where nexthop objects are missing. */
 export async function dump(requests: NetlinkRequests, request: DumpRequest): Promise<KernelObject[]> {
@@ -54,13 +55,18 @@ export async function dump(requests: NetlinkRequests, request: DumpRequest): Pro
   }
   const sysctls = request.sysctls.flatMap((name) => readSysctl(name) ?? []);
   return [
-    ...links.map((link) => namedLink(link, nameOf)),
+    ...links.map((link) => withTxChecksum(namedLink(link, nameOf), request)),
     ...addresses,
     ...nexthops,
     ...filled(routes, nexthops),
     ...onLinks,
     ...sysctls,
   ];
+}
+
+function withTxChecksum(link: Link, { txChecksums = [] }: DumpRequest): Link {
+  const txChecksum = txChecksums.includes(link.name) ? readTxChecksum(link.name) : undefined;
+  return txChecksum === undefined ? link : { ...link, txChecksum };
 }
 
 function dumpLinks(requests: NetlinkRequests): Promise<LinkFields[]> {

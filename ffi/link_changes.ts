@@ -16,6 +16,7 @@ import {
   type LinkFields,
 } from "./rtnetlink/link.ts";
 import { createTun, persistTun } from "./tun.ts";
+import { readTxChecksum, setTxChecksum } from "./tx_checksum.ts";
 
 /** The link with that name, or undefined where there is none. Throws KernelError for other failures. */
 export function findLink(requests: NetlinkRequests, name: string): LinkFields | undefined {
@@ -93,9 +94,12 @@ function createTunLink(requests: NetlinkRequests, link: Link, tun: Tun): Answer 
   }
 }
 
-function finish(requests: NetlinkRequests, index: number, { alias, up }: Link): Answer {
+function finish(requests: NetlinkRequests, index: number, link: Link): Answer {
+  const { alias, up } = link;
   const prepared = prepare(requests, index, { alias });
-  if (prepared.errno !== 0 || !up) return prepared;
+  if (prepared.errno !== 0) return prepared;
+  const switched = switchTxChecksum(link);
+  if (switched.errno !== 0 || !up) return switched;
   // A request of its own: in one, Linux sets the link up first, and the address is made.
   return configure(requests, index, { up });
 }
@@ -117,7 +121,15 @@ function change(requests: NetlinkRequests, current: LinkFields, link: Link): Ans
     ...(queueLength !== undefined && current.tun?.queueLength !== queueLength && { queueLength }),
     ...(current.up !== link.up && { up: link.up }),
   };
+  const switched = switchTxChecksum(link);
+  if (switched.errno !== 0) return switched;
   return Object.keys(difference).length === 0 ? done : configure(requests, current.index, difference);
+}
+
+/** Leaves it alone where nothing is said about it. */
+function switchTxChecksum({ name, txChecksum }: Link): Answer {
+  if (txChecksum === undefined || readTxChecksum(name) === txChecksum) return done;
+  return { errno: -setTxChecksum(name, txChecksum), text: "" };
 }
 
 function configure(requests: NetlinkRequests, index: number, change: LinkChange): Answer {

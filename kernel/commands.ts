@@ -1,5 +1,5 @@
 /**
- * Changes as the `ip`, `bridge`, `nft` and `sysctl` commands (iproute2, nftables, procps) that do the same, to paste into
+ * Changes as the `ip`, `bridge`, `nft`, `sysctl` and `ethtool` commands (iproute2, nftables, procps, ethtool) that do the same, to paste into
  * a shell. What a process does and no command, stands between them as a comment.
  */
 import { printable } from "../net/text.ts";
@@ -104,6 +104,9 @@ function linkCommands(verb: Verb, link: Link): Words[] {
     // No IPv6 address of its own, which no plan wants; where IPv6 is off this command fails and is not needed.
     ...(verb === "add" ? [["ip", "link", "set", "dev", link.name, "addrgenmode", "none"]] : []),
     ["ip", "link", "set", "dev", link.name, "alias", link.alias],
+    ...(link.txChecksum === undefined
+      ? []
+      : [["ethtool", "-K", link.name, "tx", link.txChecksum ? "on" : "off"]]),
     ["ip", "link", "set", "dev", link.name, link.up ? "up" : "down"],
   ];
   const set: Words = ["ip", "link", "set", "dev", link.name, ...common];

@@ -15,7 +15,7 @@ export interface Kernel {
   /**
    * Reads what is there, whole and consistent (an interrupted dump is done again): every link and address;
    * the routes of the main table and every nexthop object; this host's proxy and its routes; neighbours and FDB entries of the links in
-   * `request.links` that exist; the values of `request.sysctls` that exist; what of the packet filter is flan's, and
+   * `request.links` that exist; `txChecksum` of those in `request.txChecksums`; the values of `request.sysctls` that exist; what of the packet filter is flan's, and
    * which chains on its forward hook drop by policy.
    */
   dump(request: DumpRequest): Promise<readonly KernelObject[]>;
@@ -61,6 +61,8 @@ export interface DumpRequest {
   readonly links: readonly string[];
   /** Names as in {@link Sysctl.name}. */
   readonly sysctls: readonly string[];
+  /** Names of the links of which {@link Link.txChecksum} is read; none where it is left out. */
+  readonly txChecksums?: readonly string[];
 }
 
 export interface Change {

@@ -1,6 +1,7 @@
 /** Keeps the kernel equal to the plan. */
 import type { Clock } from "../net/clock.ts";
 import { type Conflict, type Drift, drift, type ObjectState } from "./drift.ts";
+import { requestFor } from "./dump_request.ts";
 import { recordChanges } from "./effects.ts";
 import type { Change, Failure, Kernel, KernelEvent } from "./kernel.ts";
 import { noteEvent } from "./note.ts";
@@ -179,15 +180,9 @@ export class Reconciler {
   }
 
   async #read(desired: readonly KernelObject[]): Promise<readonly KernelObject[]> {
-    const links = new Set(this.#owner.links);
-    const sysctls: string[] = [];
-    for (const object of desired) {
-      if (object.kind === "link") links.add(object.name);
-      else if (object.kind === "sysctl") sysctls.push(object.name);
-    }
     // Cleared first: an event that arrives while the dump runs may be newer than what the dump says.
     this.#dirty = false;
-    const objects = await this.#kernel.dump({ links: [...links], sysctls });
+    const objects = await this.#kernel.dump(requestFor(desired, this.#owner.links));
     this.#believed = new Map(objects.map((object) => [keyOf(object), object]));
     return objects;
   }

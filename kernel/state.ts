@@ -27,6 +27,12 @@ export interface Link {
   readonly up: boolean;
   /** Only where `type` is "vxlan". */
   readonly vxlan?: Vxlan;
+  /**
+   * Whether the checksums of what it sends are left to the hardware, or to the link that carries its packets on
+   * (`tx` of ethtool(8)). Only where `type` is "vxlan", and whoever made the plan or read the kernel asked for it:
+   * a link without it may have either.
+   */
+  readonly txChecksum?: boolean;
   /** Only where `type` is "tun", and the device is one for IP packets that outlives its reader. */
   readonly tun?: Tun;
 }

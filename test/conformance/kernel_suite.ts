@@ -8,6 +8,7 @@ import { cascadeSuite } from "./kernel_cascade.ts";
 import { eventSuite } from "./kernel_events.ts";
 import { querySuite } from "./kernel_query.ts";
 import { tunSuite } from "./kernel_tun.ts";
+import { txChecksumSuite } from "./kernel_tx_checksum.ts";
 
 /** One fresh network stack: nothing in it but `lo` and one up link with an address. */
 export interface KernelSystem {
@@ -41,6 +42,7 @@ export function kernelSuite({ name, open }: KernelSuite): void {
   querySuite(register);
   eventSuite(register);
   tunSuite(register);
+  txChecksumSuite(register);
 }
 
 /** Registers one test; the suite opens and closes the system around it. */

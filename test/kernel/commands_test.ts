@@ -27,6 +27,17 @@ Deno.test("commands: a join, word for word", () => {
   ]);
 });
 
+Deno.test("commands: a checksum offload that is to be so is switched before the link is up", () => {
+  const made = toCommands([add({ ...link, txChecksum: false })]);
+  assert.deepEqual(made.slice(2), [
+    "ip link set dev flan.1 alias 'flan 3f2a'",
+    "ethtool -K flan.1 tx off",
+    "ip link set dev flan.1 up",
+  ]);
+  const changed = toCommands([{ verb: "replace", object: { ...link, txChecksum: true } }]);
+  assert.ok(changed.includes("ethtool -K flan.1 tx on"));
+});
+
 Deno.test("commands: a leave, word for word", () => {
   assert.deepEqual(toCommands(plan.toReversed().map((object) => ({ verb: "delete", object }))), [
     "ip route delete 10.5.2.0/24 nhid 168100352 protocol 113",

@@ -181,6 +181,7 @@ export class TestHost {
       ipMasq: false,
       noMasq: undefined,
       noForwardRules: false,
+      txChecksum: "auto",
       stateDir: dir,
       leaseTtl: TTL,
       subnetFile: `${dir}/subnet.env`,

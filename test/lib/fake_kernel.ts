@@ -104,7 +104,7 @@ export class FakeKernel implements Kernel {
     const links = new Set(request.links);
     const objects = [...this.stack.read()].filter((object) =>
       object.kind === "neighbour" || object.kind === "fdb" ? links.has(object.link) : true
-    );
+    ).map((object) => object.kind === "link" ? asAsked(object, request) : object);
     for (const name of request.sysctls) {
       const value = this.stack.sysctl(name);
       if (value !== undefined) objects.push({ kind: "sysctl", name, value });
@@ -212,6 +212,11 @@ export class FakeKernel implements Kernel {
     hit.times--;
     return hit.errno;
   }
+}
+
+/** A VXLAN device has its switch on unless somebody switches it off; it is told to whoever asks. */
+function asAsked({ txChecksum = true, ...link }: Link, { txChecksums = [] }: DumpRequest): Link {
+  return link.vxlan !== undefined && txChecksums.includes(link.name) ? { ...link, txChecksum } : link;
 }
 
 /** A stack with `lo` and one link that is up, with `192.0.2.1/24`. */

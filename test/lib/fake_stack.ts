@@ -168,7 +168,9 @@ export class FakeStack {
 
   #change(before: Link, link: Link, port: number): Errno {
     if (!changeable(before, link)) return "EOPNOTSUPP";
-    this.objects.set(keyOf(link), link);
+    const { txChecksum } = before;
+    // What nothing is said about stays.
+    this.objects.set(keyOf(link), txChecksum === undefined ? link : { txChecksum, ...link });
     this.#tell("new", link, port);
     if (before.mac !== link.mac) {
       this.#drop((other) => other.kind === "neighbour" && other.link === link.name);

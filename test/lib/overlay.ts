@@ -115,6 +115,7 @@ export function host(change: Partial<Host> = {}): Host {
     mtu: undefined,
     said: "",
     wanted: new Set(),
+    txChecksum: undefined,
     firewall: { masquerade: false, exempt: [], dropping: [] },
     ...change,
   };

@@ -1,5 +1,6 @@
 /** A machine of the simulation: its kernel and disk outlive the agents that run on it, one after another. */
 import { Agent } from "../../agent/agent.ts";
+import type { AgentOptions } from "../../agent/parts.ts";
 import { ensureHostState } from "../../agent/host_state.ts";
 import { type KernelObject, keyOf, sameObject } from "../../kernel/state.ts";
 import { EtcdStore } from "../../lease/etcd/etcd_store.ts";
@@ -188,13 +189,14 @@ export class SimHost {
   #begin(): void {
     const { gate, gateway, link, own, log, store } = this.#process();
     const kernel = new GatedKernel(this.stack, gate);
-    const options = {
+    const options: AgentOptions = {
       iface: undefined,
       publicIp: undefined,
       mtu: undefined,
       ipMasq: false,
       noMasq: undefined,
       noForwardRules: false,
+      txChecksum: "auto",
       stateDir: this.dir,
       leaseTtl: TTL,
       subnetFile: `${this.dir}/subnet.env`,
