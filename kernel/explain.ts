@@ -96,6 +96,10 @@ function textOf(object: KernelObject, found?: KernelObject): string {
   );
 }
 
+function wordOf(value: unknown): string {
+  return String(value === false ? value : value || "none");
+}
+
 /** `mtu is 1300, not 1450`, and of a part of the object `vxlan.port is 4789, not 8472`. */
 function differences(wanted: object, found: object, within = ""): string {
   const actual = new Map(Object.entries(found));
@@ -104,6 +108,6 @@ function differences(wanted: object, found: object, within = ""): string {
     if (typeof to === "object" && typeof is === "object") {
       return differences(to, is, `${within}${name}.`) || [];
     }
-    return is === to ? [] : [`${within}${name} is ${is || "none"}, not ${to || "none"}`];
+    return is === to ? [] : [`${within}${name} is ${wordOf(is)}, not ${wordOf(to)}`];
   }).join(", ");
 }

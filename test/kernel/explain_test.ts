@@ -58,7 +58,7 @@ const cases: readonly (readonly [
     changed("link", { up: false }),
     "link",
     "wrong",
-    /^up is none, not true$/,
+    /^up is false, not true$/,
     /up/,
   ],
   [
@@ -205,7 +205,7 @@ const cases: readonly (readonly [
     changed("proxy", { carrying: false }),
     "proxy",
     "wrong",
-    /^carrying is none, not true$/,
+    /^carrying is false, not true$/,
     /mends: the proxy/,
   ],
   [
