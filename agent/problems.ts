@@ -30,7 +30,8 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
     subject: describe(one.wanted),
     message: conflictMessage(one),
   }));
-  const failures = [...report.failures, ...report.waiting].map(({ change, error }): Found => ({
+  const tried = report.failures.filter(({ later }) => !later);
+  const failures = [...tried, ...report.waiting].map(({ change, error }): Found => ({
     code: codeOf(change.object),
     subject: describe(change.object),
     message: error.message,

@@ -38,6 +38,8 @@ function permittedNft(commands: string): string {
 export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
   /** Told why the packet filter cannot be seen. */
   readonly unseenFirewall?: (error: Error) => void;
+  /** Told why it cannot be seen what the network's commands did. */
+  readonly unseenHooks?: (error: Error) => void;
 }
 
 /**
@@ -46,7 +48,7 @@ export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
  */
 export function openHost(
   place: ProxyPlace,
-  { clock, runsHooks, unseenFirewall, ...seeing }: { clock: Clock; runsHooks: boolean } & Seeing,
+  { clock, runsHooks, unseenFirewall, unseenHooks, ...seeing }: { clock: Clock; runsHooks: boolean } & Seeing,
 ): Kernel {
   const firewalled = openFirewalledKernel(openKernel({ clock }), {
     nft: permittedNft,
@@ -60,7 +62,8 @@ export function openHost(
     clock,
     requireProxy: requireProxyLibrary,
   });
-  return openHookedKernel(proxied, { file: `${place.runDir}/hooks.json`, clock, allowed: runsHooks });
+  const file = `${place.runDir}/hooks.json`;
+  return openHookedKernel(proxied, { file, clock, allowed: runsHooks, log: seeing.log, unseen: unseenHooks });
 }
 
 /** Opens the store and the kernel. Nothing changes in either. */

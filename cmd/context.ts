@@ -43,7 +43,7 @@ export async function withStore<T>(context: Context, work: (store: Store) => Pro
 
 /**
  * Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. A packet filter that this
- * user may not see has no rules for whoever does not ask otherwise.
+ * user may not see has no rules for whoever does not ask otherwise, and the network's commands did nothing.
  */
 export async function withKernel<T>(
   context: Context,
@@ -55,6 +55,7 @@ export async function withKernel<T>(
     clock: context.clock,
     runsHooks: mayRunHooks(context),
     unseenFirewall: () => {},
+    unseenHooks: () => {},
     ...seeing,
   });
   try {

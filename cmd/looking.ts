@@ -2,7 +2,7 @@
 import type { PeerPlan, Plan } from "../backends/backend.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { isFirewalls, isProxys } from "../kernel/relations.ts";
-import { keyOf } from "../kernel/state.ts";
+import { type KernelObject, keyOf } from "../kernel/state.ts";
 import { printable } from "../net/text.ts";
 import { type Context, withKernel } from "./context.ts";
 
@@ -13,6 +13,8 @@ export interface Looked {
   readonly isProxyHidden: () => boolean;
   /** Whether the packet filter could not be read, so far. */
   readonly isFirewallHidden: () => boolean;
+  /** Whether it could not be read what the network's commands did, so far. */
+  readonly isHooksHidden: () => boolean;
 }
 
 /**
@@ -32,8 +34,20 @@ export async function withLook<T>(context: Context, work: (looked: Looked) => Pr
     }
     filterHidden = true;
   };
-  const looked = { isProxyHidden: () => hidden, isFirewallHidden: () => filterHidden };
-  return await withKernel(context, (kernel) => work({ kernel, ...looked }), { unseen, unseenFirewall });
+  let hooksHidden = false;
+  const unseenHooks = ({ message }: Error) => {
+    if (!hooksHidden) {
+      console.error(`flan: What the network's commands did is not judged: ${printable(message, 2000)}`);
+    }
+    hooksHidden = true;
+  };
+  const looked = {
+    isProxyHidden: () => hidden,
+    isFirewallHidden: () => filterHidden,
+    isHooksHidden: () => hooksHidden,
+  };
+  const told = { unseen, unseenFirewall, unseenHooks };
+  return await withKernel(context, (kernel) => work({ kernel, ...looked }), told);
 }
 
 /** The plan without rules of the packet filter; no peer names them. */
@@ -43,10 +57,19 @@ export function withoutFirewall(plan: Plan): Plan {
 
 /** The plan without what only the proxy could tell. */
 export function withoutProxy(plan: Plan): Plan {
-  const hidden = new Set(plan.objects.filter(isProxys).map(keyOf));
+  return without(plan, isProxys);
+}
+
+/** The plan without what only the kept hooks could tell. */
+export function withoutHooks(plan: Plan): Plan {
+  return without(plan, ({ kind }) => kind === "hook");
+}
+
+function without(plan: Plan, isHidden: (object: KernelObject) => boolean): Plan {
+  const hidden = new Set(plan.objects.filter(isHidden).map(keyOf));
   return {
     ...plan,
-    objects: plan.objects.filter((object) => !isProxys(object)),
+    objects: plan.objects.filter((object) => !isHidden(object)),
     peers: plan.peers.map((peer): PeerPlan => ({
       ...peer,
       keys: peer.keys.filter((key) => !hidden.has(key)),

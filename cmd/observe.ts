@@ -15,7 +15,7 @@ import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
 import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
-import { type Looked, withLook, withoutFirewall, withoutProxy } from "./looking.ts";
+import { type Looked, withLook, withoutFirewall, withoutHooks, withoutProxy } from "./looking.ts";
 
 export interface Observation extends StoredNetwork {
   readonly node: string;
@@ -82,7 +82,7 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
 
 /** Holds what can be seen of the host against the plan for `host`. `own` is the lease it would have, where it has none yet. */
 export async function compare(
-  { kernel, isProxyHidden, isFirewallHidden }: Looked,
+  { kernel, isProxyHidden, isFirewallHidden, isHooksHidden }: Looked,
   { network, host, stateDir, own }: { network: StoredNetwork; host: Host; stateDir: string; own?: Lease },
 ): Promise<Observation> {
   const { config, backend, device, snapshot } = network;
@@ -91,7 +91,8 @@ export async function compare(
   const seen = await kernel.dump({ links: linksOf(device), sysctls: [] });
   const whole = planFor(backend, view, { ...host, wanted: askedFor(seen, device) });
   const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
-  const plan = isProxyHidden() ? withoutProxy(filtered) : filtered;
+  const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
+  const plan = isProxyHidden() ? withoutProxy(hookless) : hookless;
   const request = requestFor(plan.objects, linksOf(device));
   const isSeen = request.sysctls.length === 0 && request.txChecksums.length === 0;
   const actual = isSeen ? seen : await kernel.dump(request);

@@ -1,9 +1,10 @@
 /** Takes away what flan made in the kernel, and names what it must leave. */
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Failure, Kernel } from "../kernel/kernel.ts";
 import { isFlans } from "../kernel/ownership.ts";
 import { isFirewalls } from "../kernel/relations.ts";
 import { aliasOf, describe, type KernelObject, type Link } from "../kernel/state.ts";
 import { teardown } from "../kernel/teardown.ts";
+import { FlanError } from "../net/errors.ts";
 
 /** Who this host was in the network. */
 export interface Self {
@@ -34,9 +35,23 @@ export async function removeFromKernel(kernel: Kernel, self: Self | undefined): 
     links: [],
     macs: Object.values(self.macs),
   });
-  if (failures[0] !== undefined) throw failures[0].error;
+  if (failures[0] !== undefined) throw stuck(failures as readonly [Failure, ...Failure[]]);
   const left = (await linksOf(kernel)).filter((link) => wasOurs(link, self)).map(({ name }) => name);
   return { removed: linesOf(removed), left };
+}
+
+/** A command of the network that fails would fail again for ever: it is left to whoever can do by hand what it should. */
+function stuck(failures: readonly [Failure, ...Failure[]]): FlanError {
+  const [{ change, error }] = failures;
+  if (change.object.kind !== "hook") return error;
+  const more = failures.length === 1 ? "" : ` (and ${failures.length - 1} more)`;
+  return new FlanError(`${error.message}${more}`, {
+    op: "down",
+    code: "failed",
+    cause: error,
+    hint:
+      "take away by hand what the command should, and run flan down again: it does not ask for that any more",
+  });
 }
 
 /** Links, proxies and rules by name, everything else as a count of its kind: there may be thousands. */

@@ -1,15 +1,19 @@
 /** A kernel together with the network's own commands: what they did is seen, made and taken away like all other objects. */
 import type { Change, Failure, Kernel } from "../kernel/kernel.ts";
 import { hookEnvironment } from "../kernel/hook.ts";
-import { type Hook, keyOf } from "../kernel/state.ts";
+import { type Hook, keyOf, sameObject } from "../kernel/state.ts";
 import { inStretches } from "../kernel/stretches.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError, KernelError, messageOf } from "../net/errors.ts";
+import type { Logger } from "../net/log.ts";
 import { readHooks, writeHooks } from "./kept_hooks.ts";
 import { runCommand } from "./run_command.ts";
 
 /** After this time the other commands of one apply wait for the next one: whoever applies has more to do. */
-const TURN_MS = 20_000;
+const TURN_MS = 5_000;
+
+/** A removal that failed so often is given up: what it would take away may be gone, and so may its peer. */
+const REMOVALS = 3;
 
 export interface HookedInit {
   /** Where it is kept what the commands did. */
@@ -17,13 +21,18 @@ export interface HookedInit {
   readonly clock: Clock;
   /** Whether this host was told to run the network's commands: whoever writes to the store can choose them. */
   readonly allowed: boolean;
+  /** Told of what is given up. */
+  readonly log?: Logger | undefined;
+  /** Told why it cannot be seen what the commands did; then nothing of it is in a dump. */
+  readonly unseen?: ((error: FlanError) => void) | undefined;
 }
 
 /**
  * The inner kernel with hooks. A command that succeeded is not run again, by a later process neither; one that failed
  * is a failure of its change. Commands run one after another, in the order of the changes.
  */
-export function openHookedKernel(kernel: Kernel, { file, clock, allowed }: HookedInit): Kernel {
+export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, unseen }: HookedInit): Kernel {
+  const refused: Refusals = new Map();
   return {
     require: async (features) => {
       if (features.includes("hooks") && !allowed) throw notAllowed();
@@ -31,13 +40,13 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed }: Hooke
     },
     dump: async (request) => {
       const objects = await kernel.dump(request);
-      const hooks = readHooks(file);
+      const hooks = readSeen(file, unseen);
       return hooks.size === 0 ? objects : [...objects, ...hooks.values()];
     },
     apply: (changes) =>
       inStretches(changes, {
         isMine: ({ object }) => object.kind === "hook",
-        mine: (stretch) => applyHooks(stretch, { file, clock }),
+        mine: (stretch) => applyHooks(stretch, { file, clock, log, refused }),
         others: (stretch) => kernel.apply(stretch),
       }),
     events: (signal) => kernel.events(signal),
@@ -45,6 +54,16 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed }: Hooke
     routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => kernel.close(),
   };
+}
+
+function readSeen(file: string, unseen: HookedInit["unseen"]): ReadonlyMap<string, Hook> {
+  try {
+    return readHooks(file);
+  } catch (error) {
+    if (unseen === undefined || !(error instanceof FlanError) || error.code !== "not-permitted") throw error;
+    unseen(error);
+    return new Map();
+  }
 }
 
 function notAllowed(): FlanError {
@@ -58,34 +77,79 @@ function notAllowed(): FlanError {
   );
 }
 
-async function applyHooks(
-  changes: readonly Change[],
-  { file, clock }: { file: string; clock: Clock },
-): Promise<readonly Failure[]> {
+/** How often the removal of a hook failed in this process, by its key. */
+type Refusals = Map<string, number>;
+
+interface Bench extends Pick<HookedInit, "file" | "clock" | "log"> {
+  readonly refused: Refusals;
+}
+
+async function applyHooks(changes: readonly Change[], bench: Bench): Promise<readonly Failure[]> {
   const failures: Failure[] = [];
-  const kept = readHooks(file);
-  const until = clock.monotonic() + TURN_MS;
-  for (const change of changes) {
-    const { verb, object } = change;
+  const kept = readHooks(bench.file);
+  const until = bench.clock.monotonic() + TURN_MS;
+  for (const [i, change] of changes.entries()) {
+    const { object } = change;
     if (object.kind !== "hook") continue;
-    const before = kept.get(keyOf(object));
+    // At least one gets its turn each time.
+    if (i > 0 && bench.clock.monotonic() >= until) {
+      const error = failureOf(new Error("it waits for the commands before it"), object);
+      failures.push({ change, error, later: true });
+      continue;
+    }
     try {
-      if (clock.monotonic() >= until) throw new Error("the commands before it took too long");
-      if (verb === "add" && before !== undefined) throw new Error("it is set up already");
-      if (verb !== "add" && before !== undefined) {
-        await run(before, { command: before.remove, purpose: "take away", clock });
-        kept.delete(keyOf(object));
-        await writeHooks(file, kept);
-      }
-      if (verb === "delete") continue;
-      await run(object, { command: object.add, purpose: "set up", clock });
-      kept.set(keyOf(object), object);
-      await writeHooks(file, kept);
+      await applyHook(change.verb, { hook: object, kept, bench });
     } catch (error) {
       failures.push({ change, error: failureOf(error, object) });
     }
   }
   return failures;
+}
+
+async function applyHook(
+  verb: Change["verb"],
+  { hook, kept, bench }: { hook: Hook; kept: Map<string, Hook>; bench: Bench },
+): Promise<void> {
+  const key = keyOf(hook);
+  const before = kept.get(key);
+  if (verb === "add" && before !== undefined) throw new Error("it is set up already");
+  if (verb === "replace" && before !== undefined && sameObject({ ...before, remove: hook.remove }, hook)) {
+    // It stands as it was made; only how it is taken away is another command now.
+    return await keep(kept.set(key, hook), bench);
+  }
+  if (verb !== "add" && before !== undefined) await takeAway(before, { kept, bench });
+  if (verb === "delete") return;
+  await run(hook, { command: hook.add, purpose: "set up", clock: bench.clock });
+  await keep(kept.set(key, hook), bench);
+}
+
+/** Throws where the command fails. When it has failed too often, nothing is known of the hook any more. */
+async function takeAway(
+  hook: Hook,
+  { kept, bench }: { kept: Map<string, Hook>; bench: Bench },
+): Promise<void> {
+  const key = keyOf(hook);
+  const { refused, clock, log } = bench;
+  try {
+    await run(hook, { command: hook.remove, purpose: "take away", clock });
+  } catch (error) {
+    const times = (refused.get(key) ?? 0) + 1;
+    refused.set(key, times);
+    if (times < REMOVALS) throw error;
+    refused.delete(key);
+    kept.delete(key);
+    await keep(kept, bench);
+    const message = `${messageOf(error)}; it is given up after ${times} attempts, and what was made stays`;
+    log?.log("warning", message, { command: hook.remove });
+    throw new FlanError(message, { op: "hook.run", code: "failed", cause: error });
+  }
+  refused.delete(key);
+  kept.delete(key);
+  await keep(kept, bench);
+}
+
+async function keep(kept: ReadonlyMap<string, Hook>, { file }: Bench): Promise<void> {
+  await writeHooks(file, kept);
 }
 
 async function run(

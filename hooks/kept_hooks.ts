@@ -20,7 +20,7 @@ const schema = v.object({
   })),
 });
 
-/** By `keyOf`; empty where there is no file. Throws `failed` where it cannot be read, and `invalid` for a damaged one. */
+/** By `keyOf`; empty where there is no file. Throws `not-permitted` or `failed` where it cannot be read, and `invalid` for a damaged one. */
 export function readHooks(file: string): Map<string, Hook> {
   try {
     const { size } = Deno.statSync(file);
@@ -32,15 +32,17 @@ export function readHooks(file: string): Map<string, Hook> {
     }));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return new Map();
+    if (error instanceof FlanError) throw error;
     const [code, why] = error instanceof SyntaxError
       ? ["invalid" as const, messageOf(error)]
+      : error instanceof Deno.errors.PermissionDenied
+      ? ["not-permitted" as const, systemReason(error)]
       : ["failed" as const, systemReason(error)];
-    if (error instanceof FlanError) throw error;
     throw new FlanError(`Cannot use ${file}: ${why}`, { op: "hooks.read", code, cause: error });
   }
 }
 
-/** Writes them; without any, the file is removed. Throws `failed`. */
+/** Writes them, for root's eyes: commands and data may be secrets. Without any, the file is removed. Throws `failed`. */
 export async function writeHooks(file: string, hooks: ReadonlyMap<string, Hook>): Promise<void> {
   if (hooks.size === 0) {
     await Deno.remove(file).catch((error) => {
@@ -54,5 +56,5 @@ export async function writeHooks(file: string, hooks: ReadonlyMap<string, Hook>)
     return;
   }
   const rows = [...hooks.values()].map(({ kind: _, ...fields }) => fields);
-  await writeDurably(file, `${JSON.stringify({ schema: "flan.hooks/v1", hooks: rows })}\n`, { mode: 0o644 });
+  await writeDurably(file, `${JSON.stringify({ schema: "flan.hooks/v1", hooks: rows })}\n`, { mode: 0o600 });
 }

@@ -73,6 +73,8 @@ export interface Change {
 export interface Failure {
   readonly change: Change;
   readonly error: KernelError;
+  /** It was not tried, because the changes before it took their time; the next call has room for it. */
+  readonly later?: boolean;
 }
 
 export interface KernelEvent {

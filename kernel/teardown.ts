@@ -1,6 +1,6 @@
 /** Takes away what flan made: after a crash too, and without knowing the plan or the network. */
 import { drift } from "./drift.ts";
-import type { Failure, Kernel } from "./kernel.ts";
+import type { Change, Failure, Kernel } from "./kernel.ts";
 import { claims, type Owner } from "./ownership.ts";
 import { byRank } from "./relations.ts";
 import { type KernelObject, keyOf } from "./state.ts";
@@ -26,13 +26,28 @@ export async function teardown(kernel: Kernel, owner: Owner): Promise<Teardown> 
   for (let round = 1; round <= ROUNDS; round++) {
     const { changes } = drift([], before, owner);
     if (changes.length === 0) break;
-    failures = await kernel.apply(changes);
+    failures = await applyAll(kernel, changes);
     before = await read(kernel, owner);
     if (failures.length === 0) break;
   }
   const left = new Set(before.map(keyOf));
-  const removed = ours.filter((object) => !left.has(keyOf(object))).sort(byRank);
-  return { removed, failures: failures.filter(({ change }) => left.has(keyOf(change.object))) };
+  // A hook that was given up is not there any more, and what it made is.
+  const refused = failures.filter(({ change: { object } }) =>
+    object.kind === "hook" || left.has(keyOf(object))
+  );
+  for (const { change } of refused) left.add(keyOf(change.object));
+  return { removed: ours.filter((object) => !left.has(keyOf(object))).sort(byRank), failures: refused };
+}
+
+/** Returns what was tried and refused, when everything was tried. */
+async function applyAll(kernel: Kernel, changes: readonly Change[]): Promise<Failure[]> {
+  const refused: Failure[] = [];
+  for (let rest = changes; rest.length > 0;) {
+    const failures = await kernel.apply(rest);
+    refused.push(...failures.filter(({ later }) => !later));
+    rest = failures.filter(({ later }) => later).map(({ change }) => change);
+  }
+  return refused;
 }
 
 /** Reads the neighbours and FDB entries of every link that is ours by its alias, whatever its name is now. */

@@ -10,6 +10,8 @@ const CALL = "kernel";
 export class Troubles {
   readonly #failing: Backoff<Failure | undefined>;
   #callError: unknown;
+  /** Whether there is something that was not tried. */
+  #hasLater = false;
 
   constructor(clock: Clock) {
     this.#failing = new Backoff(clock);
@@ -57,7 +59,9 @@ export class Troubles {
   /** Takes what failed in this reconcile as failing, keeps what is `waiting` for its time, and forgets the rest. */
   settle(failures: readonly Failure[], waiting: readonly Change[]): void {
     const keep = new Set(waiting.map(keyOfChange)).add(CALL);
+    this.#hasLater = failures.some(({ later }) => later);
     for (const failure of failures) {
+      if (failure.later) continue;
       keep.add(keyOfChange(failure.change));
       this.#failing.failed(keyOfChange(failure.change), failure);
     }
@@ -70,7 +74,7 @@ export class Troubles {
   }
 
   get retryIn(): number | undefined {
-    return this.#failing.retryIn;
+    return this.#hasLater ? 0 : this.#failing.retryIn;
   }
 }
 

@@ -38,12 +38,18 @@ export async function lookAtHost(context: Context, known: Known): Promise<HostLo
   const unseen = () => hidden = true;
   let filterHidden = false;
   const unseenFirewall = () => filterHidden = true;
-  const seeing = { isProxyHidden: () => hidden, isFirewallHidden: () => filterHidden };
+  let hooksHidden = false;
+  const unseenHooks = () => hooksHidden = true;
+  const seeing = {
+    isProxyHidden: () => hidden,
+    isFirewallHidden: () => filterHidden,
+    isHooksHidden: () => hooksHidden,
+  };
   try {
     return await withKernel(
       context,
       (kernel) => look(context, { ...known, kernel, ...seeing }),
-      { unseen, unseenFirewall },
+      { unseen, unseenFirewall, unseenHooks },
     );
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
@@ -88,10 +94,10 @@ function networkOf(
 
 async function networkFacts(
   { settings }: Context,
-  { network, kernel, isProxyHidden, isFirewallHidden }: Looking & { network: StoredNetwork },
+  { network, ...looked }: Looking & { network: StoredNetwork },
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
   const { config, device, backend, snapshot } = network;
-  const host = await hostOf(kernel, { ...network, options: settings });
+  const host = await hostOf(looked.kernel, { ...network, options: settings });
   if (host === undefined) {
     const nothing = { own: undefined, mtu: undefined, underlay: undefined, planned: [], drift: [] };
     return { facts: { config, device, ...nothing }, host };
@@ -102,7 +108,7 @@ async function networkFacts(
   const { stateDir } = settings;
   const drift = view.own === undefined
     ? undefined
-    : (await compare({ kernel, isProxyHidden, isFirewallHidden }, { network, host, stateDir })).drift;
+    : (await compare(looked, { network, host, stateDir })).drift;
   const apart = drift === undefined ? [] : [
     ...drift.conflicts.map(({ wanted }) => wanted),
     ...drift.changes.map(({ object }) => object),

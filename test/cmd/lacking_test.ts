@@ -28,7 +28,7 @@ function contextOf(settings: Partial<Settings>): Context {
 function ground() {
   const store = new MemoryStore({ clock: new FakeClock() });
   const kernel = new FakeKernel(underlayStack(1));
-  const hidden = { isProxyHidden: () => false, isFirewallHidden: () => false };
+  const hidden = { isProxyHidden: () => false, isFirewallHidden: () => false, isHooksHidden: () => false };
   return { store, kernel, ...hidden, allowOverlap: false, close() {} };
 }
 
@@ -84,6 +84,7 @@ for (const feature of ["tun", "proxy"] as const) {
       kernel: host.kernel,
       isProxyHidden: () => false,
       isFirewallHidden: () => false,
+      isHooksHidden: () => false,
     }, {
       network: known,
       host: facts,

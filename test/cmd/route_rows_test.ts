@@ -17,6 +17,7 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
     kernel: host.kernel,
     isProxyHidden: () => hidden,
     isFirewallHidden: () => false,
+    isHooksHidden: () => false,
   }, {
     network: known,
     host: facts,

@@ -1,21 +1,28 @@
 /** Hooks as objects: run once, kept over restarts, taken away as they were made, and told of when they fail. */
 import assert from "node:assert/strict";
+import { judgeReport } from "../../agent/problems.ts";
+import { removeFromKernel } from "../../cmd/remove.ts";
 import { openHookedKernel } from "../../hooks/hooked_kernel.ts";
 import type { Change } from "../../kernel/kernel.ts";
+import { Reconciler } from "../../kernel/reconcile.ts";
 import type { Hook } from "../../kernel/state.ts";
+import { teardown } from "../../kernel/teardown.ts";
 import { defaultRoute } from "../lib/agents.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
+import { NODE, owner, view } from "../lib/overlay.ts";
+import { KeptLog } from "../lib/reconciling.ts";
 
 class Place implements Disposable {
   readonly dir = Deno.makeTempDirSync({ prefix: "flan-hooks-" });
   readonly file = `${this.dir}/hooks.json`;
   readonly inner = new FakeKernel();
   readonly clock = new FakeClock();
+  readonly told = new KeptLog();
   kernel = this.open();
 
   open(allowed = true) {
-    return openHookedKernel(this.inner, { file: this.file, clock: this.clock, allowed });
+    return openHookedKernel(this.inner, { file: this.file, clock: this.clock, allowed, log: this.told });
   }
 
   /** One whose commands write down their subnet, address and data. */
@@ -31,6 +38,13 @@ class Place implements Disposable {
       remove: log("remove"),
       ...change,
     };
+  }
+
+  /** From now on every look at the clock finds it 4 s later. */
+  hurry(): void {
+    const begun = this.clock.monotonic();
+    let looks = 0;
+    this.clock.monotonic = () => begun + 4000 * looks++;
   }
 
   /** What was done, and forgets it. */
@@ -100,6 +114,77 @@ Deno.test("hooks: one whose removal fails is there still, and is tried again", a
   assert.equal((await place.hooks()).length, 1);
   Deno.writeTextFileSync(`${place.dir}/ready`, "");
   assert.deepEqual([await place.apply(["delete", place.hook(2)]), await place.hooks()], [[], []]);
+});
+
+Deno.test("hooks: a removal that fails for good is given up and told of, and nothing is said of it any more", async () => {
+  using place = new Place();
+  await place.apply(["add", place.hook(2, { remove: "exit 7" })]);
+  for (const _ of [1, 2]) assert.doesNotMatch((await place.apply(["delete", place.hook(2)]))[0]!, /given up/);
+  const [failure] = await place.apply(["delete", place.hook(2)]);
+  assert.match(
+    failure!,
+    /exit code 7 of "exit 7"; it is given up after 3 attempts, and what was made stays$/,
+  );
+  assert.deepEqual([place.told.messages, await place.hooks()], [[failure], []]);
+});
+
+Deno.test("hooks: another command for the removal is taken over without running anything, also where the old one fails", async () => {
+  using place = new Place();
+  await place.apply(["add", place.hook(2, { remove: "false" })]);
+  place.log();
+  assert.deepEqual(await place.apply(["replace", place.hook(2)]), []);
+  assert.deepEqual([place.log(), await place.hooks()], [[], [place.hook(2)]]);
+  await place.apply(["delete", place.hook(2)]);
+  assert.deepEqual(place.log(), ["remove 10.5.2.0/24 192.0.2.2 d2"]);
+});
+
+Deno.test("hooks: what has to wait for slow commands is no failure of its own, and none starves", async () => {
+  using place = new Place();
+  const slow = (n: number) => place.hook(n, { add: `echo ${n} >> ${place.dir}/log; exit 1` });
+  const changes = [2, 3].map((n) => ({ verb: "add" as const, object: slow(n) }));
+  place.hurry();
+  const failures = await place.kernel.apply([...changes, { verb: "add", object: slow(4) }]);
+  assert.deepEqual(failures.map(({ later }) => later === true), [false, false, true]);
+  assert.deepEqual(place.log(), ["2", "3"]);
+  assert.deepEqual((await place.kernel.apply([failures[2]!.change]))[0]!.later, undefined);
+  assert.deepEqual(place.log(), ["4"]);
+});
+
+Deno.test("hooks: more than one call has time for is made without a health code, and all taken away by one down", async () => {
+  using place = new Place();
+  const plan = [2, 3, 4, 5].map((n) => place.hook(n));
+  const { clock, kernel } = place;
+  const reconciler = new Reconciler(kernel, { owner, clock });
+  place.hurry();
+  let report = await reconciler.reconcile(plan);
+  const { found } = judgeReport({ report, view: view([]), plan: { objects: plan, peers: [], refused: [] } });
+  assert.deepEqual([report.failures.length, report.retryIn, found], [2, 0, []]);
+  report = await reconciler.reconcile(plan);
+  assert.deepEqual([report.failures, report.retryIn, place.log().length], [[], undefined, 4]);
+  const { removed, failures } = await teardown(kernel, owner);
+  assert.deepEqual([removed.length, failures, place.log().length], [4, [], 4]);
+});
+
+Deno.test("hooks: down names what it had to give up, does not count it as removed, and finds nothing more to do", async () => {
+  using place = new Place();
+  await place.apply(["add", place.hook(2, { remove: "false" })], ["add", place.hook(3)]);
+  const remove = () =>
+    removeFromKernel(place.kernel, { node: NODE, device: "", macs: {}, leasedIn: undefined });
+  const { removed } = await teardown(place.kernel, owner);
+  assert.deepEqual(removed, [place.hook(3)]);
+  await place.apply(["add", place.hook(2, { remove: "false" })]);
+  await assert.rejects(remove(), {
+    message: /10\.5\.2\.0\/24.* given up/,
+    hint: /run flan down again/,
+    code: "failed",
+  });
+  assert.deepEqual(await remove(), { removed: [], left: [] });
+});
+
+Deno.test("hooks: only root reads what is kept, for commands and data may be secrets", async () => {
+  using place = new Place();
+  await place.apply(["add", place.hook(2)]);
+  assert.equal(Deno.statSync(place.file).mode! & 0o777, 0o600);
 });
 
 Deno.test("hooks: a host that was not told to run the network's commands does not have the feature", async () => {

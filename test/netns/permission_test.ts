@@ -5,7 +5,7 @@ import { must, type Outcome } from "../../cmd/demo/shell.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
-import { udp } from "../lib/planes.ts";
+import { hostGw, udp } from "../lib/planes.ts";
 
 const tree = new URL("../..", import.meta.url).pathname;
 /** A user without any privilege: "nobody". */
@@ -153,6 +153,25 @@ hostTest(
     const dry = await look("up", "--dry-run");
     assert.equal(dry.code, 0, dry.stderr);
     assert.match(dry.stdout, /^changes {2}none$/m);
+  },
+);
+
+hostTest(
+  "without root it is not judged what the commands of an extension network did",
+  {
+    lab: "unseen-hooks",
+    hosts: 1,
+    plane: { ...hostGw, backend: "extension", args: ["--backend", "extension"] },
+  },
+  async (hosts) => {
+    const { host } = await hosts.join(hosts.at(1), ["--backend-option", "PostStartupCommand=:"]);
+    Deno.chmodSync(hosts.lab.directory, 0o755);
+    for (const args of [["routes"], ["routes", "diff"], ["status"]]) {
+      const { code, stderr } = await asNobody(hosts, host, args);
+      assert.equal(code, 0, stderr);
+      const told = /^flan: What the network's commands did is not judged: Cannot use \S+hooks\.json: /;
+      assert.match(stderr, args[0] === "status" ? /^$/ : told);
+    }
   },
 );
 
