@@ -43,6 +43,11 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
     { programs: ["etcdctl"], package: "etcd-client", why: "looks at that store, and damages it" },
     { programs: ["systemd-analyze"], package: "systemd", why: "judges the unit files" },
     { programs: ["promtool"], package: "prometheus", why: "judges the metrics" },
+    {
+      programs: ["host-local"],
+      package: "containernetworking-plugins",
+      why: "wires containers up by subnet.env",
+    },
     { programs: ["openssl"], package: "openssl", why: "makes certificates" },
     { programs: ["debootstrap"], package: "debootstrap", why: "makes a fresh Debian to install flan on" },
     { programs: ["dpkg-shlibdeps"], package: "dpkg-dev", why: "builds the Debian package" },
@@ -81,7 +86,7 @@ function has({ programs, library, header }: Need): boolean {
   if (header !== undefined) return exists(`/usr/include/${header}`);
   // A compiler that the user chose is looked for by the build itself.
   if (programs?.includes("cc") && (Deno.env.get("CC") ?? "") !== "") return true;
-  const folders = (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin");
+  const folders = (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin", "/usr/lib/cni");
   return (programs ?? []).some((program) => folders.some((folder) => exists(`${folder}/${program}`)));
 }
 
