@@ -149,14 +149,14 @@ export const healthCodes = {
     severity: "warning",
     means: "a peer answers neither probes nor ICMP echoes, three times in a row",
     needs: ["underlay-missing", "proxy-down", "kernel-refuses", "peer-expired"],
-    within: "60 s",
+    within: "60 s; of over 400 peers 0.1 s each",
     remedy: "flan ping SUBNET; flan status on that peer",
   },
   "path-mtu-hole": {
     severity: "warning",
     means: "packets that fit the overlay's MTU vanish without a word on the way to a peer; smaller ones pass",
     needs: [],
-    within: "60 s",
+    within: "60 s; of over 400 peers 0.1 s each",
     remedy: 'let ICMP "fragmentation needed" pass on the way, or lower --mtu on all hosts',
   },
   "probe-port": {

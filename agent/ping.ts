@@ -12,7 +12,7 @@ export interface PingRequest {
 }
 
 /** Why there is nothing to measure. */
-export type NoPing = "off" | "no-lease" | "unknown-peer" | "too-many";
+export type NoPing = "off" | "no-lease" | "unknown-peer" | "this-host" | "too-many";
 
 /** So many hosts are measured between at once; among more of them, some have to be named. */
 export const MAX_HOSTS = 100;
@@ -21,12 +21,18 @@ export const MAX_HOSTS = 100;
 export type Ping = ReturnType<typeof pingDocument> | { readonly none: NoPing };
 
 /** Takes about a second, or ten where hosts do not answer; one at a time. */
-export async function ping({ probing, state }: Agent, { to }: PingRequest, now: () => number): Promise<Ping> {
+export async function ping(
+  { probing, state }: Pick<Agent, "probing" | "state">,
+  { to }: PingRequest,
+  now: () => number,
+): Promise<Ping> {
   const { plan, own, host, backend, config } = state;
   if (probing === undefined) return { none: "off" };
   if (own === undefined) return { none: "no-lease" };
   const called = to === undefined ? undefined : peerCalled(plan.peers, to);
-  if (to !== undefined && called === undefined) return { none: "unknown-peer" };
+  if (to !== undefined && called === undefined) {
+    return { none: peerCalled([{ lease: own }], to) === undefined ? "unknown-peer" : "this-host" };
+  }
   const peers = called === undefined ? plan.peers : [called];
   if (peers.length >= MAX_HOSTS) return { none: "too-many" };
   const survey = await probing.survey(peers, { all: to === undefined });

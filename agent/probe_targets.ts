@@ -54,7 +54,10 @@ export function mayWatch({ objects }: Plan): boolean {
 const LEAST_DIGITS = 4;
 
 /** The peer that somebody means by a subnet, an address in it, a host's own address, or (the beginning of) its name. */
-export function peerCalled(peers: readonly PeerPlan[], name: string): PeerPlan | undefined {
+export function peerCalled<P extends Pick<PeerPlan, "lease">>(
+  peers: readonly P[],
+  name: string,
+): P | undefined {
   const cidr = read(parseCidr, name);
   if (cidr !== undefined) return peers.find(({ lease }) => lease.subnet === formatCidr(cidr));
   const ip = read(parseIp, name);

@@ -67,6 +67,12 @@ function nothing(none: NoPing, host: string | undefined): FlanError {
         code: "no",
         hint: "flan routes lists them",
       });
+    case "this-host":
+      return new FlanError(`Cannot ping ${quoted(host)}: it is this host`, {
+        op,
+        code: "no",
+        hint: "flan routes lists the peers",
+      });
     case "no-lease":
       return new FlanError("Cannot ping: this host has no lease", {
         op,
@@ -116,7 +122,9 @@ function show(
   { format, header, all }: { format: Format; header: boolean; all: boolean },
 ) {
   const isTable = format.kind === "table";
-  const square = isTable && all ? matrix(measured, terminalColumns()) : undefined;
+  const square = isTable && all && measured.items.length > 0
+    ? matrix(measured, terminalColumns())
+    : undefined;
   const { items, ...extra } = measured;
   if (square !== undefined) print(square);
   else {

@@ -1,7 +1,7 @@
 /** Agents in one process: a memory store they share, a kernel in memory for each, and one clock that stands still. */
 import { Agent } from "../../agent/agent.ts";
 import { ensureHostState, type HostState } from "../../agent/host_state.ts";
-import type { AgentOptions } from "../../agent/parts.ts";
+import type { AgentOptions, AgentParts } from "../../agent/parts.ts";
 import type { Watcher } from "../../agent/pulse.ts";
 import { type KernelObject, keyOf, type Route } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
@@ -157,20 +157,23 @@ export class TestHost {
   agent!: Agent;
   readonly #network: TestNetwork;
   readonly #watcher: Watcher | undefined;
+  readonly #probes: AgentParts["probes"];
   /** The network's clock; a sleep on it counts as rest of this host. */
   readonly clock: CountingClock;
   #state!: HostState;
   #stop = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(network: TestNetwork, { dir, kernel, watcher, options }: {
+  constructor(network: TestNetwork, { dir, kernel, watcher, probes, options }: {
     dir: string;
     kernel: FakeKernel;
     watcher: Watcher | undefined;
+    probes: AgentParts["probes"];
     options: Partial<AgentOptions>;
   }) {
     this.#network = network;
     this.#watcher = watcher;
+    this.#probes = probes;
     this.clock = new CountingClock(network.clock);
     this.kernel = kernel;
     this.store = new FlakyStore(network);
@@ -210,9 +213,10 @@ export class TestHost {
 
   /** Whether nothing but time can make this host do anything. */
   get quiet(): boolean {
-    // The loop and the keeper of the lease sleep or wait, and while the store is away the feed does.
+    // The loop and the keeper of the lease sleep or wait, while the store is away the feed does, and the probes' watch.
     const waiting = this.clock.sleeping + this.store.hung;
-    return this.#running === undefined || waiting > (this.store.away ? 2 : 1);
+    const others = Number(this.store.away) + Number(this.#probes !== undefined);
+    return this.#running === undefined || waiting > 1 + others;
   }
 
   /** Lines of the log with this code. */
@@ -247,6 +251,7 @@ export class TestHost {
       node: this.node,
       options,
       watcher: this.#watcher,
+      probes: this.#probes,
       runCommand: this.runCommand,
     });
     return await this.agent.join();
@@ -269,6 +274,8 @@ export class TestHost {
 export interface HostInit extends Partial<AgentOptions> {
   readonly kernel?: FakeKernel;
   readonly watcher?: Watcher;
+  /** How the network is measured, which it is not unless it is given. */
+  readonly probes?: AgentParts["probes"];
 }
 
 export class TestNetwork implements AsyncDisposable {
@@ -293,10 +300,10 @@ export class TestNetwork implements AsyncDisposable {
   /** A host with 192.0.2.n that has not joined. */
   host(
     n: number,
-    { kernel = new FakeKernel(underlayStack(n)), watcher, ...options }: HostInit = {},
+    { kernel = new FakeKernel(underlayStack(n)), watcher, probes, ...options }: HostInit = {},
   ): TestHost {
     const dir = `${this.dir}/${n}`;
-    const host = new TestHost(this, { dir, kernel, watcher, options });
+    const host = new TestHost(this, { dir, kernel, watcher, probes, options });
     this.hosts.push(host);
     return host;
   }

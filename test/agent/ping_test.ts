@@ -1,0 +1,53 @@
+/** What an agent answers to `flan ping`: a document, or why there is nothing to measure. */
+import assert from "node:assert/strict";
+import { MAX_HOSTS, ping } from "../../agent/ping.ts";
+import { type TestHost, TestNetwork } from "../lib/agents.ts";
+import { letTimePass } from "../lib/fake_clock.ts";
+import { FakeProbeNet } from "../lib/fake_probes.ts";
+
+/** A host that probes, in a network with one peer. */
+async function joined(network: TestNetwork): Promise<TestHost> {
+  const net = new FakeProbeNet(network.clock);
+  net.addHost("10.5.2.0");
+  const host = await network.joined(1, { probes: { open: ({ address }) => net.open(address), port: 8473 } });
+  await network.peer(2);
+  for (let i = 0; i < 30; i++) await network.clock.advance(100);
+  return host;
+}
+
+Deno.test("ping: one peer is measured to, by whatever name", async () => {
+  await using network = await TestNetwork.start();
+  const host = await joined(network);
+  for (const to of ["10.5.2.0/24", "10.5.2.9", "192.0.2.2", "node-2"]) {
+    const answer = await letTimePass(network.clock, ping(host.agent, { to }, () => 0));
+    assert.ok(!("none" in answer), to);
+    assert.deepEqual(answer.items.map(({ from, to, state }) => `${from} ${to} ${state}`), [
+      "10.5.1.0/24 10.5.2.0/24 ok",
+      "10.5.2.0/24 10.5.1.0/24 unknown",
+    ]);
+  }
+});
+
+Deno.test("ping: nobody's name, and this host's own ones", async () => {
+  await using network = await TestNetwork.start();
+  const host = await joined(network);
+  for (const to of ["10.5.9.0/24", "192.0.2.9", "node-9", ""]) {
+    assert.deepEqual(await ping(host.agent, { to }, () => 0), { none: "unknown-peer" }, to);
+  }
+  for (const to of ["10.5.1.0/24", "10.5.1.9", "192.0.2.1", host.node]) {
+    assert.deepEqual(await ping(host.agent, { to }, () => 0), { none: "this-host" }, to);
+  }
+});
+
+Deno.test("ping: an agent that does not measure says so; more hosts than a matrix is for are refused", async () => {
+  await using network = await TestNetwork.start();
+  const silent = await network.joined(1);
+  assert.deepEqual(await ping(silent.agent, {}, () => 0), { none: "off" });
+  await using other = await TestNetwork.start();
+  const host = await joined(other);
+  const { plan } = host.agent.state;
+  const peers = Array.from({ length: MAX_HOSTS }, () => plan.peers[0]!);
+  const { probing, state } = host.agent;
+  const crowded = { probing, state: { ...state, plan: { ...plan, peers } } };
+  assert.deepEqual(await ping(crowded, {}, () => 0), { none: "too-many" });
+});

@@ -1,0 +1,117 @@
+/** What the background probes find shows in `flan status`, on `/metrics` and in the log, and goes when it is over. */
+import assert from "node:assert/strict";
+import { probePage } from "../../agent/probes.ts";
+import { statusOf } from "../../agent/status.ts";
+import { statusLine } from "../../agent/status_line.ts";
+import { type TestHost, TestNetwork } from "../lib/agents.ts";
+import { FakeProbeNet, type Passing } from "../lib/fake_probes.ts";
+import { assertScrapable } from "../lib/promtool.ts";
+
+const PEER = "10.5.2.0/24";
+
+/** A host that has joined and watches its only peer, whose kernel answers echoes. */
+async function watching(body: (lab: Awaited<ReturnType<typeof make>>) => Promise<void>) {
+  await using network = await TestNetwork.start();
+  await body(await make(network));
+}
+
+async function make(network: TestNetwork) {
+  const net = new FakeProbeNet(network.clock);
+  net.addHost("10.5.2.0");
+  const host = await network.joined(1, { probes: { open: ({ address }) => net.open(address), port: 8473 } });
+  assert.equal(host.subnet, "10.5.1.0/24");
+  assert.equal((await network.peer(2)).subnet, PEER);
+  // In steps: whoever waits for a lost packet takes some turns of the loop before the next sleep.
+  const pass = async (ms: number) => {
+    for (let gone = 0; gone < ms; gone += 100) await network.clock.advance(100);
+  };
+  return { network, net, host, pass, seen: () => seen(host, network) };
+}
+
+/** What each of them says of the peer. */
+async function seen({ agent, log }: TestHost, { clock }: TestNetwork) {
+  const facts = { now: clock.now(), version: "1", proxy: undefined };
+  const { text } = await probePage("/metrics", { agent, facts: () => Promise.resolve(facts) });
+  await assertScrapable(text);
+  const { problems } = statusOf(agent, { pid: 1, version: "1", store: "", now: clock.now() });
+  const value = (name: string) => new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1];
+  const ofPeer = (name: string) => value(`${name}\\{peer="${PEER}"\\}`);
+  const problem = (code: string) => value(`flan_problems\\{code="${code}",severity="warning"\\}`);
+  return {
+    problems: problems.map(({ code, subject, severity }) => `${code} ${subject} ${severity}`),
+    up: ofPeer("flan_peer_up"),
+    rtt: ofPeer("flan_peer_rtt_seconds"),
+    mtu: ofPeer("flan_path_mtu_bytes"),
+    counted: [problem("peer-unreachable"), problem("path-mtu-hole")],
+    line: statusLine(agent).split(", ").slice(3),
+    log: log.lines.filter(({ fields }) => fields["subject"] === PEER).map(({ level, message }) =>
+      `${level} ${message}`
+    ),
+  };
+}
+
+const isProbe = ({ from }: Passing) => from === "10.5.1.0";
+
+Deno.test("watched peers: one that is well has metrics, and is nobody's problem", () =>
+  watching(async ({ seen, pass }) => {
+    await pass(3000);
+    const { rtt, ...rest } = await seen();
+    assert.ok(Number(rtt) > 0 && Number(rtt) < 1, rtt);
+    assert.deepEqual(rest, { problems: [], up: "1", mtu: "1450", counted: ["0", "0"], line: [], log: [] });
+  }));
+
+Deno.test("watched peers: one that is silent is a problem within a minute, and well again when it answers", () =>
+  watching(async ({ net, host, seen, pass }) => {
+    await pass(3000);
+    net.passes = () => false;
+    await pass(60_000);
+    const message = `Peer ${PEER} (192.0.2.2) answers neither probes nor ICMP echoes over the network`;
+    assert.deepEqual(await seen(), {
+      problems: [`peer-unreachable ${PEER} warning`],
+      up: "0",
+      rtt: undefined,
+      mtu: "1450",
+      counted: ["1", "0"],
+      line: ["peer-unreachable"],
+      log: [`warning ${message}`],
+    });
+    await pass(600_000);
+    assert.equal((await seen()).log.length, 1, "it is told once");
+    net.passes = () => true;
+    await pass(40_000);
+    const after = await seen();
+    assert.deepEqual([after.problems, after.up, after.counted, after.line], [[], "1", ["0", "0"], []]);
+    assert.deepEqual(after.log, [`warning ${message}`, `info Well again: ${message}`]);
+    assert.deepEqual(host.codes, []);
+  }));
+
+Deno.test("watched peers: a hole is named with both sizes, and goes when large packets pass again", () =>
+  watching(async ({ net, seen, pass }) => {
+    await pass(3000);
+    net.passes = (packet) => !(isProbe(packet) && packet.size > 1399);
+    await pass(60_000);
+    const hole = await seen();
+    assert.deepEqual([hole.problems, hole.up, hole.mtu], [[`path-mtu-hole ${PEER} warning`], "1", "1399"]);
+    assert.deepEqual(hole.counted, ["0", "1"]);
+    assert.deepEqual(hole.log, [
+      `warning Packets of 1400 bytes or more from this host to ${PEER} (192.0.2.2) vanish without a word; ` +
+      "1399 bytes get through",
+    ]);
+    net.passes = () => true;
+    await pass(40_000);
+    const after = await seen();
+    assert.deepEqual([after.problems, after.mtu, after.counted], [[], "1450", ["0", "0"]]);
+  }));
+
+Deno.test("watched peers: the problem of a peer that leaves goes with it, its metrics too", () =>
+  watching(async ({ network, net, seen, pass }) => {
+    net.passes = () => false;
+    await pass(60_000);
+    assert.equal((await seen()).problems.length, 1);
+    const { key, revision } = (await network.record(PEER))!;
+    await network.store.remove(key, revision);
+    await network.clock.turn();
+    await pass(3000);
+    const { problems, up, counted } = await seen();
+    assert.deepEqual([problems, up, counted], [[], undefined, ["0", "0"]]);
+  }));
