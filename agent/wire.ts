@@ -93,13 +93,17 @@ export async function wireAgent(
 ): Promise<Agent> {
   const { node } = await ensureHostState(parts.options.stateDir, parts.clock);
   const probes = probePort === 0 ? undefined : { open: openProbeSocket, port: probePort };
-  const run = (command: string) =>
-    runCommand({
-      command,
-      env: {},
-      stdin: "",
-      clock: parts.clock,
-      purpose: "run the network's startup command",
-    });
+  const run = (command: string) => runStartup(command, parts.clock);
   return new Agent({ ...ground, ...parts, node, probes, runCommand: run });
+}
+
+/** Resolves to what the network's startup command says on this host, which must have leave to run it. Throws `failed`. */
+export async function runStartup(command: string, clock: Clock): Promise<string> {
+  return await runCommand({
+    command,
+    env: {},
+    stdin: "",
+    clock,
+    purpose: "run the network's startup command",
+  });
 }

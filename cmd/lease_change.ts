@@ -8,6 +8,8 @@ import { ownLease } from "../agent/status.ts";
 import type { Lease } from "../lease/lease.ts";
 import { acquire, renew } from "../lease/manager.ts";
 import { release } from "../lease/release.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Clock } from "../net/clock.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { orAgentsLease } from "./agent_knows.ts";
 import { display } from "./config.ts";
@@ -37,9 +39,7 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
         return printOwnLease(format, ownLease({ lease: own, ...network, host }), header);
       }
       const found = await describeHost(kernel, { ...network, node, options: settings, clock });
-      // The network's startup command is the agent's to run; what it said last stands in the lease.
-      const said = typeof own?.backendData === "string" ? own.backendData : "";
-      const host = { ...found, said };
+      const host = { ...found, said: await startedUp(network, { kernel, clock }) };
       const claim = {
         ...claimOf(host, { ...network, ttl: settings.leaseTtl }),
         ...(previous === undefined ? {} : { previous }),
@@ -50,6 +50,18 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
       printOwnLease(format, ownLease({ lease, ...network, host }), header);
     }));
   return exit.done;
+}
+
+/** What the lease has to announce is what the network's startup command says now, on a host that may run it. */
+async function startedUp(
+  { backend, config }: StoredNetwork,
+  { kernel, clock }: { kernel: Kernel; clock: Clock },
+): Promise<string> {
+  const command = backend.startup(config);
+  if (command === "") return "";
+  await kernel.require(["hooks"]);
+  const { runStartup } = await import("../agent/wire.ts");
+  return await runStartup(command, clock);
 }
 
 /** Prolongs the lease as it is: what it announces changes where the host joins, or by its agent. */

@@ -72,7 +72,8 @@ function notAllowed(): FlanError {
     {
       op: "kernel.require",
       code: "not-permitted",
-      hint: "flan config get shows them; flan up --backend extension runs them",
+      hint:
+        "flan config get shows them; flan up --backend extension runs them, or FLAN_BACKEND=extension for other commands",
     },
   );
 }

@@ -1,5 +1,6 @@
 /** A network whose packets its own commands carry, on a real kernel: joined, restarted, and left as it was found. */
 import assert from "node:assert/strict";
+import { flanCommand } from "../../cmd/self.ts";
 import { hostTest, type Member } from "../lib/hosts.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
 import { hostGw, type Plane } from "../lib/planes.ts";
@@ -45,6 +46,15 @@ hostTest(
       assert.equal(code, 5, stderr);
       assert.match(stderr, /hint: .*flan up --backend extension/);
     });
+    await t.step(
+      "a lease without an agent announces what the startup command says, with the same leave",
+      async () => {
+        const acquire = flanCommand(["lease", "acquire", "-o", "json"]);
+        assert.equal((await hosts.lab.on(second, acquire)).code, 5);
+        const { stdout, stderr } = await hosts.lab.on(second, ["env", "FLAN_BACKEND=extension", ...acquire]);
+        assert.equal(JSON.parse(stdout).backendData, "192.0.2.2/24", stderr);
+      },
+    );
     const members: Member[] = [victim, await hosts.join(second)];
     for (const member of members) await hosts.knows(member, members);
 
