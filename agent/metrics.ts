@@ -1,6 +1,7 @@
 /** What the agent knows, as metrics: few, with names that do not change. Gathered when asked for, and never kept. */
 import type { Agent } from "./agent.ts";
 import type { Counts } from "./counts.ts";
+import { doctorCodes } from "./doctor_codes.ts";
 import { exposition, type Metric, numberText, type Sample } from "./exposition.ts";
 import { type HealthCode, healthCodes } from "./health_codes.ts";
 import type { PeerState } from "../probe/watch.ts";
@@ -17,6 +18,9 @@ export interface MetricFacts {
 
 /** Counters of a proxy, which may be of another version, by direction and what became of the packet. */
 const PROXY_COUNTER = /^(in|out)_(?:(packets)|drop_([a-z][a-z_]{0,40}))$/;
+
+/** What an agent finds by itself. A 0 for what only `flan doctor` looks for would say that it was looked for. */
+const found = Object.entries(healthCodes).filter(([code]) => !Object.hasOwn(doctorCodes, code));
 
 /** All metrics in the text format. Of an agent that is still joining there is `flan_build_info` only. */
 export function metricsText(agent: Agent | undefined, facts: MetricFacts): string {
@@ -50,7 +54,7 @@ function networkMetrics({ state: { plan, report }, health }: Agent): Metric[] {
       name: "flan_problems",
       type: "gauge",
       help: "Problems of now by their health code; those of severity high make the host not ready.",
-      samples: Object.entries(healthCodes).map(([code, { severity }]) => ({
+      samples: found.map(([code, { severity }]) => ({
         labels: { code, severity },
         value: problems.get(code as HealthCode)?.length ?? 0,
       })),

@@ -3,9 +3,10 @@
  * Clients, bytes and time are bounded as on the control socket, which a general HTTP server's are not.
  */
 import type { Clock } from "../net/clock.ts";
-import { FlanError, systemReason } from "../net/errors.ts";
+import { FlanError, messageOf, systemReason } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { type Place, placeOf } from "../net/place.ts";
+import { printable } from "../net/text.ts";
 import { acceptAll } from "./accept.ts";
 import { closeQuietly, type Conn, writeAll } from "./lines.ts";
 import { withPatience } from "./patience.ts";
@@ -26,11 +27,12 @@ const reasons = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
+  500: "Internal Server Error",
   503: "Service Unavailable",
 };
 
 export interface Pages {
-  /** The page at a path, which begins with `/` and has no query. It must not throw. */
+  /** The page at a path, which begins with `/` and has no query. Where it throws, that is logged, and a 500 is served. */
   readonly page: (path: string) => Promise<Page>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -68,12 +70,13 @@ function listenAt(place: Place): Deno.TcpListener {
   }
 }
 
-async function servePage(conn: Conn, { page, clock, signal }: Pages): Promise<void> {
+async function servePage(conn: Conn, pages: Pages): Promise<void> {
+  const { clock, signal } = pages;
   const hangUp = () => closeQuietly(conn);
   signal.addEventListener("abort", hangUp, { once: true });
   try {
     const head = await withPatience(conn, clock, () => readHead(conn));
-    const answer = await answerTo(head, page);
+    const answer = await answerTo(head, pages);
     await withPatience(conn, clock, () => writeAll(conn, answer));
   } catch {
     // A client that sends nonsense, says nothing or goes away is its own problem.
@@ -97,14 +100,20 @@ async function readHead(conn: Conn): Promise<string> {
   return head;
 }
 
-async function answerTo(head: string, page: Pages["page"]): Promise<Uint8Array> {
+async function answerTo(head: string, { page, log }: Pages): Promise<Uint8Array> {
   const [, method, path] = /^([A-Z]{1,16}) (\/[^\s?]*)(?:\?\S*)? HTTP\/1\.[01]\r\n/.exec(head) ?? [];
   if (path === undefined) return response(400, { text: "This is no request of HTTP/1.1\n" });
   if (method !== "GET" && method !== "HEAD") {
     return response(405, { text: "Pages can only be read\n", more: ["Allow: GET, HEAD"] });
   }
-  const { status, text, type } = await page(path);
-  return response(status, { text, type, headOnly: method === "HEAD" });
+  const headOnly = method === "HEAD";
+  try {
+    const { status, text, type } = await page(path);
+    return response(status, { text, type, headOnly });
+  } catch (error) {
+    log.log("error", `Cannot serve ${printable(path)}: ${messageOf(error)}`);
+    return response(500, { text: "This page cannot be made now; the log says why\n", headOnly });
+  }
 }
 
 function response(

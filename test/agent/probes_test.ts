@@ -96,6 +96,7 @@ Deno.test("metrics: peers, problems, drift, repairs, refusals, the store and the
   assert.equal(read("flan_problems")['{code="lease-refused",severity="warning"}'], 1);
   assert.equal(read("flan_problems")['{code="lease-lost",severity="high"}'], 0);
   assert.equal(read("flan_problems")['{code="kernel-refuses",severity="high"}'], 1);
+  assert.ok(!Object.keys(read("flan_problems")).some((labels) => labels.includes('"rp-filter-strict"')));
   assert.deepEqual(
     [read("flan_drift_objects")['{kind="route"}'], read("flan_drift_objects")['{kind="link"}']],
     [1, 0],

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import { type Page, servePages } from "../../control/pages.ts";
 import type { Clock } from "../../net/clock.ts";
-import { silent } from "../../net/log.ts";
+import { type Logger, silent } from "../../net/log.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
+import { KeptLog } from "../lib/reconciling.ts";
 
 const pages: Readonly<Record<string, Page>> = {
   "/well": { status: 200, text: "ok ✓\n" },
@@ -17,13 +18,19 @@ interface At {
   readonly place: { hostname: string; port: number };
 }
 
-async function serving(work: (at: At) => Promise<void>, clock: Clock = systemClock): Promise<void> {
+async function serving(
+  work: (at: At) => Promise<void>,
+  { clock = systemClock, log = silent }: { clock?: Clock; log?: Logger } = {},
+): Promise<void> {
   const stopping = new AbortController();
-  const page = (path: string) => Promise.resolve(pages[path] ?? { status: 404, text: "none\n" } as const);
+  const page = (path: string) =>
+    path === "/broken"
+      ? Promise.reject(new Error("a bug"))
+      : Promise.resolve(pages[path] ?? { status: 404, text: "none\n" } as const);
   const served = servePages({ hostname: "127.0.0.1", port: 0 }, {
     page,
     clock,
-    log: silent,
+    log,
     signal: stopping.signal,
   });
   const { hostname, port } = served.place;
@@ -93,7 +100,7 @@ Deno.test("pages: who says nothing for 5 s is hung up on", async () => {
     await clock.untilSleeping();
     await clock.advance(5000);
     assert.equal(await conn.read(new Uint8Array(1)), null);
-  }, clock);
+  }, { clock });
 });
 
 Deno.test("pages: a port that is taken is one sentence with what helps", async () => {
@@ -112,4 +119,19 @@ Deno.test("pages: a port that is taken is one sentence with what helps", async (
     });
     return Promise.resolve();
   });
+});
+
+Deno.test("pages: one that cannot be made is a 500 and a line in the log, and the others are served", async () => {
+  const log = new KeptLog();
+  await serving(async ({ url }) => {
+    const broken = await fetch(`${url}/broken`);
+    assert.deepEqual([broken.status, await broken.text()], [
+      500,
+      "This page cannot be made now; the log says why\n",
+    ]);
+    assert.equal(await (await fetch(`${url}/well`)).text(), "ok ✓\n");
+  }, { log });
+  assert.deepEqual(log.lines.map(({ level, message }) => [level, message]), [
+    ["error", "Cannot serve /broken: a bug"],
+  ]);
 });
