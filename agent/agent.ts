@@ -10,6 +10,7 @@ import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { View } from "../lease/view.ts";
 import { Asked } from "./asked.ts";
+import { ChecksumWatch, tunnelPorts } from "./checksum_watch.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
@@ -42,6 +43,7 @@ export class Agent {
   readonly tally = new Tally();
   /** Undefined where the network is not measured. */
   readonly probing: Probing | undefined;
+  readonly #checksums: ChecksumWatch | undefined;
   readonly #log: QuietLog;
   readonly #linger: Linger;
   readonly #parts: AgentParts;
@@ -71,6 +73,11 @@ export class Agent {
     this.#overlay = new Overlay(parts);
     this.#keeping = new Keeping({ ...this.#parts, stateDir, leaseTtl });
     this.#feed = new StoreFeed(parts.store, parts.clock);
+    this.#checksums = parts.udpCounters && new ChecksumWatch({
+      clock: parts.clock,
+      counters: parts.udpCounters,
+      judge: (judgement) => this.#judge(judgement),
+    });
     this.probing = parts.probes && new Probing({
       ...parts.probes,
       clock: parts.clock,
@@ -131,6 +138,7 @@ export class Agent {
         troubled: (error) => this.#seenTrouble(error),
       }),
       this.#keeping.run({ signal: stop, done: () => this.#kept() }),
+      this.#checksums?.run(stop),
       followKernel(kernel, { signal: stop, seen: (event) => this.#seenEvent(event) }),
       // A feed never ends by itself; if one breaks, the agent must not go on deaf.
     ]).finally(() => ended.abort());
@@ -312,6 +320,8 @@ export class Agent {
 
   /** What is planned by now is what can be measured. */
   #measure(): void {
+    const { probes } = this.#parts;
+    this.#checksums?.follow(tunnelPorts(this.#plan, probes?.port));
     const { device } = this.#overlay.network;
     this.probing?.follow({ own: this.#view.own, plan: this.#plan, host: this.#host, device });
   }

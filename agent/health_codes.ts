@@ -148,9 +148,16 @@ export const healthCodes = {
   "peer-unreachable": {
     severity: "warning",
     means: "a peer answers neither probes nor ICMP echoes, three times in a row",
-    needs: ["underlay-missing", "proxy-down", "kernel-refuses", "peer-expired"],
+    needs: ["underlay-missing", "proxy-down", "kernel-refuses", "peer-expired", "checksum-errors"],
     within: "60 s; of over 400 peers 0.1 s each",
     remedy: "flan ping SUBNET; flan status on that peer",
+  },
+  "checksum-errors": {
+    severity: "warning",
+    means: "packets of the network arrive with a wrong UDP checksum, and the kernel drops them",
+    needs: [],
+    within: "20 s",
+    remedy: "flan up --tx-checksum off on the sender; with flannel ethtool -K flannel.1 tx off",
   },
   "path-mtu-hole": {
     severity: "warning",

@@ -3,6 +3,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
+import type { UdpCounters } from "./checksum_watch.ts";
 import type { HostOptions } from "./host.ts";
 import type { Watcher } from "./pulse.ts";
 import type { ProbingParts } from "./probing.ts";
@@ -25,6 +26,8 @@ export interface AgentParts {
   readonly runCommand: (command: string) => Promise<string>;
   /** Whoever is told that the loop turns. */
   readonly watcher?: Watcher | undefined;
+  /** What is counted of UDP on this host; undefined where nobody counts. */
+  readonly udpCounters?: UdpCounters | undefined;
   /** How the network is measured; undefined where it is not. */
   readonly probes?: Pick<ProbingParts, "open" | "port"> | undefined;
 }

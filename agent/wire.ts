@@ -16,6 +16,7 @@ import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts"
 import { Agent } from "./agent.ts";
 import { requireNetAdmin } from "./capability.ts";
 import { ensureHostState } from "./host_state.ts";
+import { udpCounters } from "./udp_counters.ts";
 import type { AgentParts } from "./parts.ts";
 
 /** What an agent stands on: opened once, because a store knows again what it has read before. */
@@ -94,7 +95,7 @@ export async function wireAgent(
   const { node } = await ensureHostState(parts.options.stateDir, parts.clock);
   const probes = probePort === 0 ? undefined : { open: openProbeSocket, port: probePort };
   const run = (command: string) => runStartup(command, parts.clock);
-  return new Agent({ ...ground, ...parts, node, probes, runCommand: run });
+  return new Agent({ ...ground, ...parts, node, probes, udpCounters, runCommand: run });
 }
 
 /** Resolves to what the network's startup command says on this host, which must have leave to run it. Throws `failed`. */

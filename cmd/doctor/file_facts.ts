@@ -1,7 +1,7 @@
 /** What the doctor learns from files below /proc and /etc, and from what the packet filter's programs print. */
 import type { NetworkdFacts, Seen, UdpSocket, UnitFile } from "../../doctor/facts.ts";
 import { droppingChains, legacyDrops, letsThrough } from "../../doctor/forward_chains.ts";
-import { parseUdp } from "../../doctor/proc_udp.ts";
+import { parseUdp } from "../../net/proc_udp.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
 import type { Cidr } from "../../net/ip.ts";
 import type { System } from "./system.ts";

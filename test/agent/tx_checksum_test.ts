@@ -26,6 +26,9 @@ Deno.test("agent: a checksum offload that is to be off is so from the join on, a
     await network.clock.advance(2000);
     assert.deepEqual(stack.link("flan.1"), device, `deed ${i}`);
   }
+  const { count } = one.agent.repairs;
+  await network.clock.advance(600_000);
+  assert.equal(one.agent.repairs.count, count, "what is as it should be is not repaired");
   assert.deepEqual(one.codes, []);
 });
 

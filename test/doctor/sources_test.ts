@@ -1,25 +1,10 @@
-/** What the doctor reads of others' formats: /proc/net/udp, nftables' JSON, iptables-save, systemd's unit files. */
+/** What the doctor reads of others' formats: nftables' JSON, iptables-save, systemd's unit files. */
 import assert from "node:assert/strict";
 import { droppingChains, legacyDrops, letsThrough } from "../../doctor/forward_chains.ts";
-import { parseUdp } from "../../doctor/proc_udp.ts";
 import { readUnit } from "../../doctor/unit_file.ts";
 import { parseCidr } from "../../net/ip.ts";
 
 const network = parseCidr("10.5.0.0/16");
-
-Deno.test("/proc/net/udp: sockets with their addresses and ports, and nothing of other lines", () => {
-  const text = [
-    "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops",
-    " 3187: 00000000:2118 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 8412812 2 0000 0",
-    "  991: 010200C0:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 0000 0",
-    "nonsense",
-    "",
-  ].join("\n");
-  assert.deepEqual(parseUdp(text), [
-    { address: "0.0.0.0", port: 8472, inode: "8412812" },
-    { address: "192.0.2.1", port: 53, inode: "77" },
-  ]);
-});
 
 const chain = (fields: Record<string, unknown>) =>
   JSON.stringify({
