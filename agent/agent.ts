@@ -258,7 +258,9 @@ export class Agent {
   async #lookAtHost(): Promise<void> {
     try {
       this.#host = await this.#describeHost();
-      this.#solved("underlay-missing");
+      const { link, up } = this.#host.underlay;
+      if (up) this.#solved("underlay-missing");
+      else this.#problem("underlay-missing", link, `Link ${link}, which carries the overlay, is down`);
     } catch (error) {
       this.#problem("underlay-missing", this.#host.underlay.link, messageOf(error));
     }

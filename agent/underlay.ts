@@ -1,6 +1,15 @@
 /** Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. */
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { covers, formatIp, isHostAddress, isLinkLocal, parseCidr, parseIp, parsePrefix } from "../net/ip.ts";
+import {
+  covers,
+  formatCidr,
+  formatIp,
+  isHostAddress,
+  isLinkLocal,
+  parseCidr,
+  parseIp,
+  parsePrefix,
+} from "../net/ip.ts";
 import { quoted } from "../net/text.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { isFlans } from "../kernel/ownership.ts";
@@ -76,11 +85,18 @@ function isIpv4(text: string): boolean {
 /**
  * Who is on the link itself. A default route without a gateway, as on a point-to-point link, makes nobody a neighbour.
  */
-function neighbourhood(link: string, routes: readonly Route[]): Pick<Underlay, "onLink" | "offLink"> {
+function neighbourhood(
+  { name: link, up }: Link,
+  { routes, addresses }: { routes: readonly Route[]; addresses: readonly Address[] },
+): Pick<Underlay, "onLink" | "offLink"> {
   const over = routes.filter((one) =>
     one.link === link && one.type === "unicast" && one.destination !== DEFAULT
   );
   const onLink = over.filter(({ gateway }) => gateway === "").map(({ destination }) => destination);
+  // The routes of its addresses went with it, and come back with it: nobody has moved.
+  const coming = up ? [] : addresses.filter((one) => one.link === link)
+    .map(({ address }) => formatCidr(parsePrefix(address).cidr));
+  onLink.push(...coming);
   const within = onLink.map(parseCidr);
   const beyond = over.filter(({ gateway, destination }) =>
     gateway !== "" && within.some((prefix) => covers(prefix, parseCidr(destination)))
@@ -101,9 +117,10 @@ function candidatesOf(objects: readonly KernelObject[]) {
     .map(({ link, ip }): Underlay => ({
       link: link.name,
       address: formatIp(ip),
+      up: link.up,
       mtu: link.mtu,
       gateways: [...new Set(gateways.filter((one) => one.link === link.name).map((one) => one.gateway))],
-      ...neighbourhood(link.name, routes),
+      ...neighbourhood(link, { routes, addresses }),
     }));
   return {
     all: carried,

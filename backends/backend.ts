@@ -45,10 +45,15 @@ export interface Firewall {
 export interface Underlay {
   readonly link: string;
   readonly address: string;
+  /** Whether the link is set up; one that is not carries nothing, and has no routes. */
+  readonly up: boolean;
   readonly mtu: number;
   /** Gateways of the routes over this link; without them the host is cut off. */
   readonly gateways: readonly string[];
-  /** IPv4 prefixes that are reached over this link without a gateway; who is in one of them is on the link. */
+  /**
+   * IPv4 prefixes that are reached over this link without a gateway, or will be when it is up again; who is in one of
+   * them is on the link.
+   */
   readonly onLink: readonly string[];
   /** Prefixes within those that are reached over this link by a gateway all the same. */
   readonly offLink: readonly string[];

@@ -68,7 +68,10 @@ function plan(view: View, host: Host): Plan {
     judge(lease) {
       const peer = peerOf(lease, facts);
       if (peer instanceof Refused || isOnLink(lease.publicIp)) return peer;
-      return new Refused("not-on-link", `PublicIP ${lease.publicIp} is not on the link ${underlay.link}`);
+      return new Refused(
+        "not-on-link",
+        `PublicIP ${lease.publicIp} is not on the link ${underlay.link}, and host-gw sends by no gateway`,
+      );
     },
   });
   const made = peers.map((peer) => directRoute(peer, { link: underlay.link, way: TYPE }));

@@ -23,7 +23,15 @@ export async function checkAllLeases({ context, format, header }: Call): Promise
 /** No host: a plan for it holds whatever the backend can use on any host, and refuses the rest. */
 const NOBODY: Host = {
   node: "",
-  underlay: { link: "", address: "0.0.0.0", mtu: 1500, gateways: [], onLink: ["0.0.0.0/0"], offLink: [] },
+  underlay: {
+    link: "",
+    address: "0.0.0.0",
+    up: true,
+    mtu: 1500,
+    gateways: [],
+    onLink: ["0.0.0.0/0"],
+    offLink: [],
+  },
   local: [],
   publicIp: "0.0.0.0",
   mac: "",

@@ -26,6 +26,7 @@ const joined: Fields = {
   underlay: object({
     link: text,
     address,
+    up: about("whether the link is set up", yesOrNo),
     mtu,
     gateways: list(address),
     onLink: about("prefixes of its neighbours on the link", list(subnet)),

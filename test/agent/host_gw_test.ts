@@ -106,6 +106,24 @@ Deno.test("host-gw: while the link is down for longer the network is given up by
   assert.deepEqual([ways(host), host.codes], [[`${peer.subnet} via 192.0.2.2 dev eth0`], []]);
 });
 
+for (const config of [hostGwNetwork, vxlanNetwork]) {
+  const type = config.Backend.Type;
+  Deno.test(`${type}: a link that was asked for by name and is down is what is told of, and no peer is blamed`, async () => {
+    await using network = await TestNetwork.start(config);
+    await network.peer(2, config === hostGwNetwork ? hostGwPeer : {});
+    const host = await network.joined(1, { iface: ["eth0"] });
+    const { stack } = host.kernel;
+    const [link, plan] = [stack.link("eth0")!, host.agent.state.plan];
+    stack.replace({ ...link, up: false });
+    await network.clock.advance(2000);
+    assert.deepEqual(host.codes.filter((code) => code !== "kernel-refuses"), ["underlay-missing"]);
+    assert.deepEqual(host.agent.state.plan, plan);
+    stack.replace(link);
+    await network.clock.advance(2000);
+    assert.deepEqual(host.codes, []);
+  });
+}
+
 Deno.test("host-gw: networks change from and to tunnels without a trace of the other one", async () => {
   await using network = await TestNetwork.start(vxlanNetwork);
   const hosts = [await network.joined(1), await network.joined(2)] as const;

@@ -6,6 +6,7 @@ const config = parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vx
 const underlay = {
   link: "eth0",
   address: "10.6.0.1",
+  up: true,
   mtu: 1500,
   gateways: ["10.6.0.254"],
   onLink: [],

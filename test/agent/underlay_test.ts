@@ -147,3 +147,11 @@ Deno.test("underlay: a wish that cannot be understood is an error that shows it"
   await assert.rejects(chosen(host(), "regex:("), { code: "invalid", message: /regex:\(/ });
   await assert.rejects(chosen(host(), "can-reach:010.0.0.1"), { code: "invalid", message: /010\.0\.0\.1/ });
 });
+
+Deno.test("underlay: a link that is down keeps its neighbours, by its addresses, and says that it is down", async () => {
+  const kernel = host();
+  const up = await find(kernel, ["198.51.100.1"]);
+  kernel.stack.replace(link("eth1", { mtu: 9000, up: false }));
+  const down = await find(kernel, ["198.51.100.1"]);
+  assert.deepEqual([down, up.up], [{ ...up, up: false }, true]);
+});

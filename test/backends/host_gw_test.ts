@@ -29,7 +29,7 @@ Deno.test("host-gw: a peer that is not on the link is refused alone", () => {
   assert.deepEqual(refused, [{
     subnet: "10.5.3.0/24",
     code: "not-on-link",
-    reason: "PublicIP 198.51.100.3 is not on the link eth0",
+    reason: "PublicIP 198.51.100.3 is not on the link eth0, and host-gw sends by no gateway",
   }]);
 });
 

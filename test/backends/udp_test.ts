@@ -122,7 +122,15 @@ Deno.test("udp: an MTU that does not fit is refused with the range, and planned 
     });
   }
   const small = host({
-    underlay: { link: "eth0", address: "192.0.2.1", mtu: 603, gateways: [], onLink: [], offLink: [] },
+    underlay: {
+      link: "eth0",
+      address: "192.0.2.1",
+      up: true,
+      mtu: 603,
+      gateways: [],
+      onLink: [],
+      offLink: [],
+    },
   });
   assert.equal(
     errorOf(() => udp.mtu(config(), small)).message,

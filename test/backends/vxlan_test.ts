@@ -103,7 +103,15 @@ Deno.test("vxlan: an MTU that does not fit is refused with the range, and planne
     );
   }
   const small = host({
-    underlay: { link: "eth0", address: "192.0.2.1", mtu: 600, gateways: [], onLink: [], offLink: [] },
+    underlay: {
+      link: "eth0",
+      address: "192.0.2.1",
+      up: true,
+      mtu: 600,
+      gateways: [],
+      onLink: [],
+      offLink: [],
+    },
   });
   assert.match(errorMessage(() => vxlan.mtu(config(), small)), /^Cannot use underlay eth0 with MTU 600: /);
   const link = vxlan.plan(view([]), host({ mtu: 9000 })).objects[0]!;

@@ -15,6 +15,7 @@ async function missing(): Promise<string | undefined> {
 const underlay = {
   link: "under0",
   address: "192.0.2.1",
+  up: true,
   mtu: 1500,
   gateways: [],
   onLink: ["192.0.2.0/24"],

@@ -104,6 +104,7 @@ export function host(change: Partial<Host> = {}): Host {
     underlay: {
       link: "eth0",
       address: "192.0.2.1",
+      up: true,
       mtu: 1500,
       gateways: [],
       onLink: ["192.0.2.0/24"],
