@@ -150,7 +150,7 @@ export const healthCodes = {
     means: "a peer answers neither probes nor ICMP echoes, three times in a row",
     needs: ["underlay-missing", "proxy-down", "kernel-refuses", "peer-expired", "checksum-errors"],
     within: "60 s; of over 400 peers 0.1 s each",
-    remedy: "flan ping SUBNET; flan status on that peer",
+    remedy: "flan status there; its packet filter must let --probe-port or ICMP echoes in",
   },
   "checksum-errors": {
     severity: "warning",

@@ -4,7 +4,7 @@ import type { Pair, Survey } from "../probe/survey.ts";
 import { isBad, sentence, stateOf } from "../probe/verdict.ts";
 import type { Agent } from "./agent.ts";
 import { peerName } from "./probe_health.ts";
-import { type Measurable, ownAddress, peerCalled, probeAddress } from "./probe_targets.ts";
+import { isCarried, type Measurable, ownAddress, peerCalled, probeAddress } from "./probe_targets.ts";
 
 /** Who is meant: one peer as somebody calls it, or everybody. */
 export interface PingRequest {
@@ -12,7 +12,7 @@ export interface PingRequest {
 }
 
 /** Why there is nothing to measure. */
-export type NoPing = "off" | "no-lease" | "unknown-peer" | "this-host" | "too-many";
+export type NoPing = "off" | "no-lease" | "unknown-peer" | "this-host" | "not-carried" | "too-many";
 
 /** So many hosts are measured between at once; among more of them, some have to be named. */
 export const MAX_HOSTS = 100;
@@ -34,6 +34,7 @@ export async function ping(
     return { none: peerCalled([{ lease: own }], to) === undefined ? "unknown-peer" : "this-host" };
   }
   const peers = called === undefined ? plan.peers : [called];
+  if (!peers.every(isCarried)) return { none: "not-carried" };
   if (peers.length >= MAX_HOSTS) return { none: "too-many" };
   const survey = await probing.survey(peers, { all: to === undefined });
   if (survey === undefined) return { none: "off" };

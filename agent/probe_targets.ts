@@ -34,12 +34,22 @@ export function probeAddress({ subnet, publicIp }: Lease, device: string): strin
   return device === "" ? publicIp : subnet.slice(0, subnet.indexOf("/"));
 }
 
-/** The peers that packets are planned for. A flannel host says no more than that it is there. */
+/** Ways on which others carry the packets. What hosts' own addresses answer says nothing of these. */
+const elsewhere: ReadonlySet<string> = new Set(["alloc", "extension"]);
+
+/** Whether probes to the peer go the way of the network's packets. */
+export function isCarried({ way }: Pick<PeerPlan, "way">): boolean {
+  return !elsewhere.has(way);
+}
+
+/** The peers that packets are carried to. A flannel host says no more than that it is there. */
 export function targetsOf({ peers }: Plan, device: string): Target[] {
-  return peers.map(({ lease }) => ({
-    address: probeAddress(lease, device),
-    isFlan: lease.node !== undefined,
-  }));
+  return peers.filter(isCarried).map(({ lease }) => targetOf(lease, device));
+}
+
+/** A lease's host, to be measured. */
+export function targetOf(lease: Lease, device: string): Target {
+  return { address: probeAddress(lease, device), isFlan: lease.node !== undefined };
 }
 
 /**

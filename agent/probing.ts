@@ -1,9 +1,7 @@
 /** The agent's probes: answers those of other hosts, watches peers, and measures when somebody asks. */
 import type { PeerPlan } from "../backends/backend.ts";
-import type { Lease } from "../lease/lease.ts";
 import type { Clock } from "../net/clock.ts";
 import { KernelError, messageOf } from "../net/errors.ts";
-import type { Target } from "../probe/measure.ts";
 import { Session } from "../probe/session.ts";
 import type { OpenProbeSocket } from "../probe/socket.ts";
 import type { Survey } from "../probe/survey.ts";
@@ -16,6 +14,7 @@ import {
   type Measurable,
   ownAddress,
   probeAddress,
+  targetOf,
   targetsOf,
 } from "./probe_targets.ts";
 
@@ -50,7 +49,7 @@ export class Probing {
   get peers(): ReadonlyMap<string, PeerState> {
     const states = new Map(this.#watch.states.map((state) => [state.address, state]));
     return new Map(this.#peers.flatMap(({ lease }) => {
-      const state = states.get(this.#addressOf(lease));
+      const state = states.get(probeAddress(lease, this.#device));
       return state === undefined ? [] : [[lease.subnet, state] as const];
     }));
   }
@@ -76,10 +75,7 @@ export class Probing {
     this.#turn = promise;
     await before;
     try {
-      const targets = peers.map(({ lease }): Target => ({
-        address: this.#addressOf(lease),
-        isFlan: lease.node !== undefined,
-      }));
+      const targets = peers.map(({ lease }) => targetOf(lease, this.#device));
       return await this.#session?.survey(targets, { all });
     } finally {
       resolve();
@@ -97,8 +93,8 @@ export class Probing {
     return this.#now?.plan.peers ?? [];
   }
 
-  #addressOf(lease: Lease): string {
-    return probeAddress(lease, this.#now?.device ?? "");
+  get #device(): string {
+    return this.#now?.device ?? "";
   }
 
   #open(address: string): void {

@@ -79,6 +79,12 @@ function nothing(none: NoPing, host: string | undefined): FlanError {
         code: "failed",
         hint: "flan status",
       });
+    case "not-carried":
+      return new FlanError("Cannot ping: this network's packets are carried by others than flan", {
+        op,
+        code: "failed",
+        hint: "ping a container of that host",
+      });
     case "too-many":
       return new FlanError(`Cannot ping all: there are more than ${MAX_HOSTS} hosts`, {
         op,

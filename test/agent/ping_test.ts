@@ -51,3 +51,16 @@ Deno.test("ping: an agent that does not measure says so; more hosts than a matri
   const crowded = { probing, state: { ...state, plan: { ...plan, peers } } };
   assert.deepEqual(await ping(crowded, {}, () => 0), { none: "too-many" });
 });
+
+Deno.test("ping: where others carry the packets nothing is measured, nor watched", async () => {
+  await using network = await TestNetwork.start({ Network: "10.5.0.0/16", Backend: { Type: "alloc" } });
+  const net = new FakeProbeNet(network.clock);
+  const host = await network.joined(1, { probes: { open: ({ address }) => net.open(address), port: 8473 } });
+  await network.peer(2, { backendType: "alloc", backendData: undefined });
+  for (let i = 0; i < 600; i++) await network.clock.advance(100);
+  assert.equal(host.agent.state.plan.peers.length, 1);
+  assert.deepEqual([net.sent, host.codes], [[], []]);
+  for (const to of [undefined, "10.5.2.0/24"]) {
+    assert.deepEqual(await ping(host.agent, { to }, () => 0), { none: "not-carried" });
+  }
+});

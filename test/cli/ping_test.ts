@@ -128,6 +128,12 @@ const refusals: readonly (readonly [NoPing | null, readonly string[], number, st
     'Cannot ping "10.5.1.7": it is this host\nhint: flan routes lists the peers',
   ],
   ["no-lease", ["--all"], 1, "Cannot ping: this host has no lease\nhint: flan status"],
+  [
+    "not-carried",
+    ["--all"],
+    1,
+    "Cannot ping: this network's packets are carried by others than flan\nhint: ping a container of that host",
+  ],
   ["too-many", ["--all"], 1, "Cannot ping all: there are more than 100 hosts\nhint: name one of them"],
   [
     "off",
