@@ -3,6 +3,7 @@
  * asked. It asserts nothing: a slow machine is not a defect.
  */
 import { print } from "../../cmd/output.ts";
+import { measureCommands } from "./commands.ts";
 import { measureConvergence } from "./converge.ts";
 import { measureEtcd } from "./etcd.ts";
 import { measureNetwork } from "./network.ts";
@@ -15,6 +16,7 @@ const parts: Readonly<Record<string, (isQuick: boolean) => Promise<object>>> = {
   planes: async (isQuick) => ({ planes: await measurePlanes({ isQuick }) }),
   converge: async () => ({ converged: await measureConvergence() }),
   network: measureNetwork,
+  commands: async () => ({ commands: await measureCommands() }),
   etcd: async () => ({ etcd: await measureEtcd() }),
 };
 

@@ -1,0 +1,61 @@
+/** The part `commands`: how soon the commands that only look have answered, on networks of several sizes. */
+import { Lab } from "../../cmd/demo/lab.ts";
+import { print, table } from "../../cmd/output.ts";
+import { writeStore } from "./converge.ts";
+import { type Startup, startup } from "./startup.ts";
+
+/** What a person may wait for, in milliseconds. */
+const GOALS = [{ peers: 100, goal: 200 }, { peers: 10_000, goal: 1500 }] as const;
+const COMMANDS = [
+  ["status"],
+  ["routes"],
+  ["routes", "explain", "10.1.7.9"],
+  ["doctor"],
+  ["lease", "list"],
+] as const;
+
+export interface Answered {
+  readonly peers: number;
+  /** Milliseconds. */
+  readonly goal: number;
+  readonly commands: readonly Startup[];
+}
+
+/** Measures and prints. */
+export async function measureCommands(): Promise<Answered[]> {
+  const results: Answered[] = [];
+  for (const { peers, goal } of GOALS) results.push({ peers, goal, commands: await answers(peers) });
+  report(results);
+  return results;
+}
+
+/** Beside an agent that runs. The store's other hosts are not there, so a severe problem is told: exit 3. */
+async function answers(peers: number): Promise<Startup[]> {
+  const lab = await Lab.create({ name: `flan-bench-${Deno.pid}`, hosts: 1 });
+  try {
+    writeStore(`${lab.directory}/network.json`, peers);
+    const { code, stderr } = await lab.flan(lab.hosts[0]!, ["up", "--detach"]);
+    if (code !== 0) throw new Error(stderr);
+    const found: Startup[] = [];
+    for (const args of COMMANDS) found.push(await startup(lab, args, { codes: [0, 3] }));
+    await lab.flan(lab.hosts[0]!, ["down"]);
+    return found;
+  } finally {
+    await lab.remove();
+  }
+}
+
+function report(results: readonly Answered[]): void {
+  const rows = results.flatMap(({ peers, goal, commands }) =>
+    commands.map(({ command, best, median }) => [
+      `${peers}`,
+      command,
+      `${best} ms`,
+      `${median} ms`,
+      `${goal} ms`,
+      median < goal ? "met" : "missed",
+    ])
+  );
+  print("");
+  print(table(["PEERS", "COMMAND", "BEST", "MEDIAN", "GOAL", ""], rows));
+}
