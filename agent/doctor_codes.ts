@@ -120,7 +120,7 @@ export const doctorCodes = {
     means: "the kernel is not as planned, and no agent runs that would mend it",
     needs: ["agent-down"],
     within: asked,
-    remedy: "flan up --detach; flan routes diff shows what differs",
+    remedy: "flan routes repair mends it once, flan up --detach for good",
   },
   "clock-skew": {
     severity: "warning",

@@ -13,6 +13,7 @@ const schema = v.object({
   found: v.record(v.string(), v.string()),
   node: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/))),
   device: v.optional(v.string()),
+  once: v.optional(v.boolean()),
 });
 
 export interface Joined {
@@ -26,6 +27,8 @@ export interface Joined {
   readonly node?: string | undefined;
   /** The name of the backend's device, "" where it makes none. */
   readonly device?: string | undefined;
+  /** Whether no agent was to stay, as after `flan up --once`. */
+  readonly once?: boolean | undefined;
 }
 
 export async function writeJoined(runDir: string, joined: Joined): Promise<void> {

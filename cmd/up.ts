@@ -113,7 +113,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       joined.catch(() => {}); // awaited, unless a signal ends the process before
       const lease = await Promise.race([joined, signals.stopped]);
       if (typeof lease === "number") return lease;
-      await writeJoined(settings.runDir, joinedWith(settings, joining.state));
+      await writeJoined(settings.runDir, { ...joinedWith(settings, joining.state), once: how.once });
       agent = joining;
       sayJoined(how, ownLease({ ...agent.state, lease }));
       if (how.once) return exit.done;

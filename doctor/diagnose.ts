@@ -10,11 +10,13 @@ import { networkd } from "./checks/networkd.ts";
 import { overlap } from "./checks/overlap.ts";
 import { ports } from "./checks/ports.ts";
 import { rpFilter } from "./checks/rp_filter.ts";
+import { underlay } from "./checks/underlay.ts";
 import type { Facts } from "./facts.ts";
 
 /** In the order in which their findings are read. */
 export const checks: readonly Check[] = [
   needs,
+  underlay,
   ports,
   overlap,
   mtu,

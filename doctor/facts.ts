@@ -38,6 +38,8 @@ export interface NetworkFacts {
   /** The MTU of the overlay on this host, undefined where it has no underlay. */
   readonly mtu: number | undefined;
   readonly underlay: Pick<Underlay, "link" | "mtu"> | undefined;
+  /** Why this host has no underlay, undefined where it has one. */
+  readonly noUnderlay: string | undefined;
   /** What the backend would put on this host without any peer. */
   readonly planned: readonly KernelObject[];
   /** Whatever is not as planned, described; empty where the host has no subnet. */
@@ -76,8 +78,10 @@ export interface UnitFile {
 }
 
 export interface AgentFacts {
-  /** Whether this host has joined with an agent and did not leave. */
+  /** Whether this host has joined and did not leave. */
   readonly joined: boolean;
+  /** Whether it joined without an agent that stays (`flan up --once`). */
+  readonly once: boolean;
   readonly state: "running" | "joining" | "none";
   readonly version: string | undefined;
   readonly problems: readonly Diagnosis[];

@@ -14,7 +14,7 @@ import type { System } from "./system.ts";
 /** Throws `invalid` for settings that cannot be used, and nothing else: a sick host is no reason to fail. */
 export async function gather(context: Context, system: System): Promise<Facts> {
   const { settings } = context;
-  const joined = readJoined(settings.runDir) !== undefined;
+  const joined = readJoined(settings.runDir);
   const [store, agent] = await Promise.all([lookAtStore(context), lookAtAgent(context, joined)]);
   const { network, kernel, lacks } = await lookAtHost(context, { snapshot: store.snapshot, agent });
   const cidr = "seen" in network ? network.seen.config.network : undefined;

@@ -98,9 +98,10 @@ async function networkFacts(
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
   const { config, device, backend, snapshot } = network;
   const host = await hostOf(looked.kernel, { ...network, options: settings });
-  if (host === undefined) {
-    const nothing = { own: undefined, mtu: undefined, underlay: undefined, planned: [], drift: [] };
-    return { facts: { config, device, ...nothing }, host };
+  if (host instanceof FlanError) {
+    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [] };
+    const own = keptSubnet(settings);
+    return { facts: { config, device, own, ...nothing, noUnderlay: host.message }, host: undefined };
   }
   const view = makeView(snapshot, { ...host, network: config });
   // Without a lease it is any host's place in the network that is judged.
@@ -116,7 +117,9 @@ async function networkFacts(
   const own = view.own?.subnet ?? keptSubnet(settings);
   const underlay = host.underlay;
   const mtu = mtuOf(network, host);
-  return { facts: { config, device, own, mtu, underlay, planned, drift: apart.map(describe) }, host };
+  const drifted = apart.map(describe);
+  const noUnderlay = undefined;
+  return { facts: { config, device, own, mtu, underlay, noUnderlay, planned, drift: drifted }, host };
 }
 
 /** The subnet that this host keeps while it cannot be seen in the store. */
@@ -125,12 +128,15 @@ function keptSubnet({ stateDir, store }: Context["settings"]): string | undefine
   return leasedIn === store ? previous : undefined;
 }
 
-/** Undefined where there is no underlay: the agent tells of that, and `up` refuses to start. */
+/** The host, or why it has no underlay. */
 async function hostOf(
   kernel: Kernel,
   network: StoredNetwork & { options: HostOptions },
-): Promise<Host | undefined> {
-  return await observeHost(kernel, network).catch(unlessFlan);
+): Promise<Host | FlanError> {
+  return await observeHost(kernel, network).catch((error) => {
+    if (error instanceof FlanError && error.op === "underlay") return error;
+    throw error;
+  });
 }
 
 function mtuOf({ backend, config }: Network, host: Host): number | undefined {

@@ -4,6 +4,7 @@ import { formatCidr } from "../../net/ip.ts";
 import { printable } from "../../net/text.ts";
 import { type Check, looked } from "../check.ts";
 import { diagnosis } from "../diagnosis.ts";
+import type { Facts } from "../facts.ts";
 
 export const store: Check = {
   name: "store and leases",
@@ -13,9 +14,9 @@ export const store: Check = {
 export const agent: Check = {
   name: "agent",
   judge: ({ agent, version }) =>
-    looked([agent], ({ joined, state, version: theirs, problems }) => {
+    looked([agent], ({ joined, once, state, version: theirs, problems }) => {
       if (state === "none") {
-        return !joined ? [] : [diagnosis("agent-down", {
+        return !joined || once ? [] : [diagnosis("agent-down", {
           subject: "agent",
           message: "This host has joined the network, and no agent runs",
         })];
@@ -67,7 +68,7 @@ export const subnetEnv: Check = {
 export const drift: Check = {
   name: "plan",
   judge: ({ network, agent }) =>
-    looked([network, agent], ({ drift }, { joined, state }) => {
+    looked([planOf(network), agent], ({ drift }, { joined, state }) => {
       if (!joined || state !== "none" || drift.length === 0) return [];
       const more = drift.length > 1 ? `, and ${drift.length - 1} more` : "";
       return [diagnosis("drift", {
@@ -76,3 +77,9 @@ export const drift: Check = {
       })];
     }),
 };
+
+/** Nothing is planned for a host without an underlay, so that nothing can be compared. */
+function planOf(network: Facts["network"]): Facts["network"] {
+  if ("unseen" in network || network.seen.noUnderlay === undefined) return network;
+  return { unseen: "without an underlay nothing is planned" };
+}

@@ -7,7 +7,14 @@ import { doctorCodes } from "../../agent/doctor_codes.ts";
 import { address, type Changed, factsOf, link, sysctl, tunnel } from "./facts.ts";
 
 const socket = (port: number): UdpSocket => ({ address: "0.0.0.0", port, holder: "named[812]" });
-const idle = { joined: true, state: "none", version: undefined, problems: [] } as const;
+const idle = { joined: true, once: false, state: "none", version: undefined, problems: [] } as const;
+const lost = {
+  code: "underlay-missing",
+  severity: "high",
+  subject: "eth0",
+  message: "m",
+  remedy: "r",
+} as const;
 const proxy = {
   kind: "proxy",
   link: "flan0",
@@ -113,11 +120,24 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
       seen: [{ code: "overlap", severity: "high", subject: "10.5.2.0/24", message: "m", remedy: "r" }],
     },
   }, ["overlap 10.5.2.0/24"]],
+  ["no underlay", { network: { noUnderlay: "there is no default route" } }, ["underlay-missing underlay"]],
+  ["no underlay, and an agent that says so", {
+    network: { noUnderlay: "there is no default route" },
+    agent: { seen: { ...idle, state: "running", version: "1.2.3", problems: [lost] } },
+  }, ["underlay-missing eth0"]],
+  ["an underlay that is down", {
+    network: { underlay: { link: "eth0", mtu: 1500 } },
+    there: [link("eth0", { up: false })],
+  }, ["underlay-missing eth0"]],
   ["no agent on a host that has joined", { agent: { seen: idle } }, ["agent-down agent"]],
   ["drift without an agent", { agent: { seen: idle }, network: { drift: ["link flan.1", "route a"] } }, [
     "agent-down agent",
     "drift link flan.1",
   ]],
+  ["drift on a host that joined with up --once", {
+    agent: { seen: { ...idle, once: true } },
+    network: { drift: ["link flan.1"] },
+  }, ["drift link flan.1"]],
   ["drift beside an agent, which mends it", { network: { drift: ["link flan.1"] } }, []],
   ["an agent of another version", { agent: { seen: { ...idle, state: "running", version: "1.2.2" } } }, [
     "agent-version agent",
@@ -175,9 +195,14 @@ Deno.test("doctor: what an agent and a check tell of alike is told once", () => 
   } as const;
   const { findings } = diagnose(factsOf({
     subnetFile: { path: "/s", text: { seen: undefined } },
-    agent: { seen: { joined: true, state: "running", version: undefined, problems: [problem] } },
+    agent: { seen: { joined: true, once: false, state: "running", version: undefined, problems: [problem] } },
   }));
   assert.equal(findings.length, 1);
+});
+
+Deno.test("doctor: without an underlay nobody says that the kernel is as planned", () => {
+  const { checks } = diagnose(factsOf({ network: { noUnderlay: "it is gone" }, agent: { seen: idle } }));
+  assert.equal(checks.find(({ name }) => name === "plan")?.state, "unseen");
 });
 
 Deno.test("doctor: what cannot be seen is said, and is no fault", () => {

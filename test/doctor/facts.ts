@@ -47,6 +47,7 @@ const network: NetworkFacts = {
   own: "10.5.1.0/24",
   mtu: 1450,
   underlay: undefined,
+  noUnderlay: undefined,
   planned: [tunnel("flan.1", { alias: "flan 11aa" })],
   drift: [],
 };
@@ -81,7 +82,7 @@ export function factsOf({ network: net, there = [], gone = [], ...rest }: Change
       ),
     },
     stateDir: { path: "/var/lib/flan", problem: undefined },
-    agent: seen({ joined: true, state: "running", version: "1.2.3", problems: [] }),
+    agent: seen({ joined: true, once: false, state: "running", version: "1.2.3", problems: [] }),
     ...rest,
   };
 }

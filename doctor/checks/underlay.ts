@@ -1,0 +1,27 @@
+/** Whether there is a way out of this host for the overlay's packets. */
+import type { KernelObject } from "../../kernel/state.ts";
+import { type Check, looked } from "../check.ts";
+import { type Diagnosis, diagnosis } from "../diagnosis.ts";
+import type { NetworkFacts } from "../facts.ts";
+
+const code = "underlay-missing";
+
+export const underlay: Check = {
+  name: "underlay",
+  judge({ network, kernel, agent }) {
+    // An agent that runs knows which link it lost.
+    const told = "seen" in agent && agent.seen.problems.some((one) => one.code === code);
+    return looked([network, kernel], (net, { objects }) => told ? [] : judge(net, objects));
+  },
+};
+
+function judge({ underlay, noUnderlay }: NetworkFacts, objects: readonly KernelObject[]): Diagnosis[] {
+  if (noUnderlay !== undefined) {
+    return [diagnosis(code, { subject: "underlay", message: noUnderlay })];
+  }
+  const link = objects.find((one) => one.kind === "link" && one.name === underlay?.link);
+  if (link?.kind !== "link" || link.up) return [];
+  const { name } = link;
+  const remedy = `ip link set dev ${name} up`;
+  return [diagnosis(code, { subject: name, message: `Link ${name} of the underlay is down`, remedy })];
+}
