@@ -1,7 +1,7 @@
 /** The facts about this host that a plan is made from, gathered from the kernel, the state and the settings. */
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { aliasOf, type Link, LINK_ALIAS } from "../kernel/state.ts";
+import { aliasOf, type KernelObject, type Link, LINK_ALIAS } from "../kernel/state.ts";
 import type { Host } from "../backends/backend.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
 import { firewallOf, type FirewallOptions } from "./firewall.ts";
@@ -29,12 +29,13 @@ export async function describeHost(
   kernel: Kernel,
   { backend, device, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
 ): Promise<Host> {
-  const found = await facts(kernel, options);
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const found = await facts(kernel, { options, objects });
   if (!backend.hasMac) return { ...found, node, mac: "" };
   const mac = readHostState(options.stateDir)?.macs[device] ??
     await ensureMac(options.stateDir, {
       device,
-      existing: await macInKernel(kernel, { device, node }),
+      existing: macAmong(objects, { device, node }),
       clock,
     });
   return { ...found, node, mac };
@@ -46,18 +47,25 @@ export async function describeHost(
  */
 export async function observeHost(
   kernel: Kernel,
-  { backend, device, options }: Network & { options: HostOptions },
+  { backend, device, options, objects }: Network & {
+    options: HostOptions;
+    /** What a dump of the kernel gave; it is read where nobody has read it yet. */
+    objects?: readonly KernelObject[];
+  },
 ): Promise<Host> {
   const state = readHostState(options.stateDir);
   const node = state?.node ?? "";
-  if (!backend.hasMac) return { ...await facts(kernel, options), node, mac: "" };
-  const mac = state?.macs[device] ?? await macInKernel(kernel, { device, node }) ?? "";
-  return { ...await facts(kernel, options), node, mac };
+  const there = objects ?? await kernel.dump({ links: [], sysctls: [] });
+  const found = await facts(kernel, { options, objects: there });
+  if (!backend.hasMac) return { ...found, node, mac: "" };
+  return { ...found, node, mac: state?.macs[device] ?? macAmong(there, { device, node }) ?? "" };
 }
 
-async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "node" | "mac">> {
+async function facts(
+  kernel: Kernel,
+  { options, objects }: { options: HostOptions; objects: readonly KernelObject[] },
+): Promise<Omit<Host, "node" | "mac">> {
   const { iface: wishes = [], publicIp, mtu } = options;
-  const objects = await kernel.dump({ links: [], sysctls: [] });
   const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
   const local = localAddresses(objects);
   const firewall = firewallOf(objects, options);
@@ -67,11 +75,10 @@ async function facts(kernel: Kernel, options: HostOptions): Promise<Omit<Host, "
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */
-async function macInKernel(
-  kernel: Kernel,
+function macAmong(
+  objects: readonly KernelObject[],
   { device, node }: { device: string; node: string },
-): Promise<string | undefined> {
-  const objects = await kernel.dump({ links: [], sysctls: [] });
+): string | undefined {
   const link = objects.find((o): o is Link => o.kind === "link" && o.name === device);
   return link !== undefined && [LINK_ALIAS, aliasOf(node)].includes(link.alias) ? link.mac : undefined;
 }

@@ -31,6 +31,11 @@ export function lockAgentWithin(
   return control.lockWithin(lockFile(runDir), options);
 }
 
+/** Whether an agent runs, or joins just now. */
+export function isAgentThere(runDir: string): boolean {
+  return control.isHeld(lockFile(runDir));
+}
+
 /** The process that certainly holds the lock, or undefined where it cannot be told. */
 export function provenHolder(runDir: string): number | undefined {
   return control.provenHolder(lockFile(runDir));

@@ -3,7 +3,7 @@ import { needsOf } from "../agent/firewall.ts";
 import { claimOf } from "../agent/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { networkIn, requireFit } from "../agent/network.ts";
+import { linksOf, networkIn, requireFit } from "../agent/network.ts";
 import { toCommands } from "../kernel/commands.ts";
 import type { Feature, Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
@@ -59,7 +59,7 @@ export async function foresee(
   const config = snapshot.config ?? { value: startingConfig({ settings }, there), revision: 0 };
   const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
   if (!started) requireAgreement({ settings, sources }, network.config, store.url);
-  const host = await observeHost(kernel, { ...network, options: settings });
+  const host = await observeHost(kernel, { ...network, options: settings, objects: there });
   requireFit(network, host);
   if (!allowOverlap) {
     requireApart(network.config, { objects: there, store: store.url, stateDir: settings.stateDir });
@@ -68,7 +68,8 @@ export async function foresee(
   const { previous } = readHostState(settings.stateDir) ?? {};
   const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });
   const own: Lease = { ...claim, subnet, expires: undefined, revision: 0 };
-  const observed = await compare(looked, { network, host, stateDir: settings.stateDir, own });
+  const objects = await kernel.dump({ links: linksOf(network.device), sysctls: [] });
+  const observed = await compare(looked, { network, host, stateDir: settings.stateDir, objects, own });
   const summary = {
     store: store.url,
     startsNetwork: started,

@@ -1,6 +1,8 @@
 /** `flan routes explain`: the way of a packet, hop by hop, and where it is broken. */
 import { explainWay, firstBreak } from "../kernel/explain.ts";
+import { isAgentThere } from "../agent/lock.ts";
 import { explainElsewhere, explainLocal } from "../kernel/explain_local.ts";
+import { downStep, sourceStep } from "../kernel/explain_underlay.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Step } from "../kernel/way.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
@@ -9,7 +11,7 @@ import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
-import { lookUp, wayFacts } from "./explain_facts.ts";
+import { lookUp, sourceFacts, wayFacts } from "./explain_facts.ts";
 import { type Target, targetOf } from "./explain_lease.ts";
 import { explainScreen, type Remedy } from "./explain_screen.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -49,7 +51,8 @@ async function explainRoute({ context, format, flags, args }: Call): Promise<num
   const explanation = await withObservation(context, async (observed, { kernel, isProxyHidden }) => {
     if (observed.view.own === undefined) throw noLease(context.settings.store);
     const target = targetOf(ip, observed, now);
-    const steps = await stepsTo(target, { kernel, observed, ip, from });
+    const { runDir } = context.settings;
+    const steps = await stepsTo(target, { kernel, observed, ip, from, runDir });
     return { target, steps: isProxyHidden() ? [...steps, hiddenProxy] : steps };
   }).catch(withoutUnderlay);
   show(format, { ...explanation, ip, from });
@@ -66,23 +69,32 @@ const hiddenProxy: Step = {
 
 async function stepsTo(
   target: Target,
-  { kernel, observed, ip, from }: {
+  { kernel, observed, ip, from, runDir }: {
     kernel: Kernel;
     observed: Observed;
     ip: string;
     from: string | undefined;
+    runDir: string;
   },
 ): Promise<readonly Step[]> {
   if (target.kind === "peer") {
-    const facts = await wayFacts(kernel, { observed, ip, peer: target.peer, from });
+    const isAnswered = isAgentThere(runDir);
+    const facts = await wayFacts(kernel, { observed, ip, peer: target.peer, from, isAnswered });
     return [target.step, ...explainWay(facts)];
   }
   const lookup = await lookUp(kernel, ip);
-  if (target.kind === "nowhere") return [target.step, ...explainElsewhere(ip, lookup)];
+  const source = from === undefined
+    ? []
+    : [sourceStep(await sourceFacts(kernel, { observed, ip, from }), ip)];
+  if (target.kind === "nowhere") {
+    // A link that is down takes the routes along by which a backend judges who can be a peer.
+    const down = target.isRefused ? downStep(observed.actual, observed.host.underlay.link) : [];
+    return [...down, target.step, ...source, ...explainElsewhere(ip, lookup)];
+  }
   const link = lookup.match?.route.link;
-  const actual = await kernel.dump({ links: link === undefined ? [] : [link], sysctls: [] });
+  const actual = await kernel.dump({ links: link === undefined ? [] : [link], sysctls: [], linksOnly: true });
   const { lease: { subnet }, step } = target;
-  return [step, ...explainLocal({ ip, subnet, device: observed.device, lookup, actual })];
+  return [step, ...source, ...explainLocal({ ip, subnet, device: observed.device, lookup, actual })];
 }
 
 /** A host without underlay can plan nothing: that is the first break, and all that can be said. */

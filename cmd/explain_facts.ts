@@ -3,7 +3,7 @@ import type { PeerPlan } from "../backends/backend.ts";
 import { linkOfSubnet } from "../kernel/explain_local.ts";
 import type { Kernel, RouteQuery } from "../kernel/kernel.ts";
 import { linkOf } from "../kernel/relations.ts";
-import { type KernelObject, keyOf, type Neighbour } from "../kernel/state.ts";
+import { type Address, type KernelObject, keyOf, type Neighbour } from "../kernel/state.ts";
 import type { Lookup, ReturnFacts, SourceFacts, UnderlayFacts, WayFacts } from "../kernel/way.ts";
 import { KernelError } from "../net/errors.ts";
 import { contains, formatIp, parseCidr, parseIp, parsePrefix } from "../net/ip.ts";
@@ -12,11 +12,12 @@ import type { Observed } from "./observe.ts";
 /** Everything about a packet to `ip` in the peer's subnet. */
 export async function wayFacts(
   kernel: Kernel,
-  { observed, ip, peer, from }: {
+  { observed, ip, peer, from, isAnswered }: {
     observed: Observed;
     ip: string;
     peer: PeerPlan;
     from: string | undefined;
+    isAnswered: boolean;
   },
 ): Promise<WayFacts> {
   const { plan, drift, host: { underlay } } = observed;
@@ -24,23 +25,12 @@ export async function wayFacts(
   const remote = peer.lease.publicIp;
   const bound = wanted.some((one) => one.kind === "link" && one.vxlan?.parent === underlay.link);
   const path = await lookUp(kernel, remote, bound ? { outgoing: underlay.link } : {});
-  const source = from === undefined ? undefined : await sourceOf(kernel, { observed, ip, from });
-  const returns = await returnsOf(kernel, { wanted, ip, remote, host: observed.host });
+  const source = from === undefined ? undefined : await sourceFacts(kernel, { observed, ip, from });
+  const returns = await returnsOf(kernel, { wanted, ip, remote, observed });
   const next = path.match?.route.gateway || remote;
   // No plan needs the underlay's neighbours and filters, so they were not read before.
-  const filters = new Set([
-    "all",
-    ...returns.map(({ link }) => link),
-    ...(source?.link ? [source.link] : []),
-  ]);
-  const sysctls = [...filters].map(rpFilterName);
-  const more = await kernel.dump({ links: [underlay.link], sysctls });
-  const rpFilter = (link: string) =>
-    // The kernel takes the larger of the two (ip-sysctl.rst).
-    Math.max(
-      0,
-      ...more.map((one) => one.kind === "sysctl" && isOf(one.name, link) ? Number(one.value) || 0 : 0),
-    );
+  const sysctls = rpFilterNames(returns.map(({ link }) => link));
+  const more = await kernel.dump({ links: [underlay.link], sysctls, linksOnly: true });
   const facts: UnderlayFacts = {
     remote,
     link: underlay.link,
@@ -58,9 +48,10 @@ export async function wayFacts(
     actual: observed.actual,
     lookup: await lookUp(kernel, ip),
     mtu: await knownMtu(kernel, ip),
-    source: source && { ...source, rpFilter: rpFilter(source.link ?? "all") },
+    isAnswered,
+    source,
     underlay: facts,
-    returns: returns.map((one) => ({ ...one, rpFilter: rpFilter(one.link) })),
+    returns: returns.map((one) => ({ ...one, rpFilter: rpFilterOf(more, one.link) })),
   };
 }
 
@@ -105,18 +96,17 @@ async function knownMtu(kernel: Kernel, destination: string): Promise<number> {
 
 async function returnsOf(
   kernel: Kernel,
-  { wanted, ip, remote, host: { underlay } }: {
+  { wanted, ip, remote, observed }: {
     wanted: readonly KernelObject[];
     ip: string;
     remote: string;
-    host: Observed["host"];
+    observed: Observed;
   },
 ): Promise<Omit<ReturnFacts, "rpFilter">[]> {
+  const { underlay } = observed.host;
   const outer = { source: remote, destination: underlay.address, link: underlay.link };
-  const address = wanted.find((one) => one.kind === "address");
-  const inner = address?.kind === "address"
-    ? [{ source: ip, destination: address.address.split("/")[0]!, link: address.link }]
-    : [];
+  const end = innerEnd(wanted, observed);
+  const inner = end === undefined ? [] : [{ source: ip, ...end }];
   return await Promise.all([outer, ...inner].map(async (way) => ({
     ...way,
     lookup: await lookUp(kernel, way.destination, { source: way.source, incoming: way.link }),
@@ -124,16 +114,18 @@ async function returnsOf(
 }
 
 /** What is known of the packet's source, and what decides about a packet from there. */
-async function sourceOf(
+export async function sourceFacts(
   kernel: Kernel,
   { observed: { actual, view, device }, ip, from }: { observed: Observed; ip: string; from: string },
-): Promise<Omit<SourceFacts, "rpFilter">> {
+): Promise<SourceFacts> {
   const isOwn = actual.some((one) =>
     one.kind === "address" && formatIp(parsePrefix(one.address).ip) === from
   );
   const subnet = view.own!.subnet;
   const kind = isOwn ? "local" : contains(parseCidr(subnet), parseIp(from)) ? "subnet" : "stranger";
   const link = kind === "subnet" ? linkOfSubnet(actual, subnet, device) : undefined;
+  const sysctls = rpFilterNames(link === undefined ? [] : [link.name]);
+  const filters = await kernel.dump({ links: [], sysctls, linksOnly: true });
   const query = { source: from, ...(link === undefined ? {} : { incoming: link.name }) };
   return {
     address: from,
@@ -141,7 +133,20 @@ async function sourceOf(
     link: link?.name,
     query,
     lookup: await lookUp(kernel, ip, query),
+    rpFilter: rpFilterOf(filters, link?.name ?? "all"),
   };
+}
+
+function rpFilterNames(links: readonly string[]): string[] {
+  return [...new Set(["all", ...links])].map(rpFilterName);
+}
+
+/** The kernel takes the larger of the two (ip-sysctl.rst). */
+function rpFilterOf(objects: readonly KernelObject[], link: string): number {
+  const values = objects.map((one) =>
+    one.kind === "sysctl" && isOf(one.name, link) ? Number(one.value) || 0 : 0
+  );
+  return Math.max(0, ...values);
 }
 
 function rpFilterName(link: string): string {
@@ -150,4 +155,21 @@ function rpFilterName(link: string): string {
 
 function isOf(name: string, link: string): boolean {
   return name === rpFilterName(link) || name === rpFilterName("all");
+}
+
+/** Where the answer's inner packet comes in: the tunnel's address or, by a plain route, any of this host's subnet. */
+function innerEnd(
+  wanted: readonly KernelObject[],
+  { actual, view, host: { underlay } }: Observed,
+): { destination: string; link: string } | undefined {
+  const tunnel = wanted.find((one) => one.kind === "address");
+  if (tunnel?.kind === "address") return { destination: ipOf(tunnel), link: tunnel.link };
+  const isPlain = wanted.some((one) => one.kind === "route" && one.link === underlay.link);
+  const subnet = parseCidr(view.own!.subnet);
+  const own = actual.find((one) => one.kind === "address" && contains(subnet, parsePrefix(one.address).ip));
+  return isPlain && own?.kind === "address" ? { destination: ipOf(own), link: underlay.link } : undefined;
+}
+
+function ipOf({ address }: Address): string {
+  return address.split("/")[0]!;
 }

@@ -12,7 +12,7 @@ import type { Observed } from "./observe.ts";
 export type Target =
   | { readonly kind: "peer"; readonly lease: Lease; readonly peer: PeerPlan; readonly step: Step }
   | { readonly kind: "own"; readonly lease: Lease; readonly step: Step }
-  | { readonly kind: "nowhere"; readonly subnet?: string; readonly step: Step };
+  | { readonly kind: "nowhere"; readonly isRefused: boolean; readonly step: Step };
 
 type Seen = Pick<Observed, "plan" | "view" | "expired" | "snapshot" | "config">;
 
@@ -23,6 +23,7 @@ export function targetOf(text: string, seen: Seen, now: number): Target {
   const prove = `flan lease list`;
   const nowhere = (found: string, state: "missing" | "wrong", note?: string): Target => ({
     kind: "nowhere",
+    isRefused: state === "wrong",
     step: { what: "lease", text: found, state, note, prove },
   });
   if (!contains(config.network, ip)) {

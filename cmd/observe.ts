@@ -7,6 +7,7 @@ import { linksOf, networkIn, ownerOf } from "../agent/network.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import { requestFor } from "../kernel/dump_request.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import { subnetOfKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
@@ -54,9 +55,10 @@ export async function withObservation<T>(
       const asked = askNetwork(socketOf(settings), context);
       const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
       const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
-      const host = await observeHost(looked.kernel, { ...network, options: settings });
-      const { stateDir } = settings;
-      const observation = await compare(looked, { network: { ...network, snapshot }, host, stateDir });
+      const objects = await looked.kernel.dump({ links: linksOf(network.device), sysctls: [] });
+      const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
+      const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
+      const observation = await compare(looked, seen);
       const expired = new Set(gone.map(({ key }) => subnetOfKey(key) ?? key));
       return await work({ ...observation, expired }, looked);
     }));
@@ -80,26 +82,46 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
   return { snapshot: { ...snapshot, records: [...snapshot.records, ...gone] }, gone };
 }
 
-/** Holds what can be seen of the host against the plan for `host`. `own` is the lease it would have, where it has none yet. */
+/**
+ * Holds what can be seen of the host against the plan for `host`. `objects` is a dump with those on the network's
+ * device; `own` is the lease it would have, where it has none yet.
+ */
 export async function compare(
   { kernel, isProxyHidden, isFirewallHidden, isHooksHidden }: Looked,
-  { network, host, stateDir, own }: { network: StoredNetwork; host: Host; stateDir: string; own?: Lease },
+  { network, host, stateDir, objects, own }: {
+    network: StoredNetwork;
+    host: Host;
+    stateDir: string;
+    objects: readonly KernelObject[];
+    own?: Lease;
+  },
 ): Promise<Observation> {
   const { config, backend, device, snapshot } = network;
   const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
-  const seen = await kernel.dump({ links: linksOf(device), sysctls: [] });
-  const whole = planFor(backend, view, { ...host, wanted: askedFor(seen, device) });
+  const whole = planFor(backend, view, { ...host, wanted: askedFor(objects, device) });
   const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
   const plan = isProxyHidden() ? withoutProxy(hookless) : hookless;
-  const request = requestFor(plan.objects, linksOf(device));
-  const isSeen = request.sysctls.length === 0 && request.txChecksums.length === 0;
-  const actual = isSeen ? seen : await kernel.dump(request);
+  const actual = await withDetails(kernel, { objects, plan });
   const { previous, macs = {} } = readHostState(stateDir) ?? {};
   const former = previous === undefined ? [] : [previous];
   const owner = ownerOf(network, { node: host.node, former, macs: Object.values(macs) });
   return { ...network, node: host.node, host, view, plan, actual, drift: drift(plan.objects, actual, owner) };
+}
+
+/** The objects with what of them is read only where the plan has a word about it. */
+async function withDetails(
+  kernel: Kernel,
+  { objects, plan }: { objects: readonly KernelObject[]; plan: Plan },
+): Promise<readonly KernelObject[]> {
+  const { sysctls, txChecksums } = requestFor(plan.objects, []);
+  if (sysctls.length === 0 && txChecksums.length === 0) return objects;
+  const details = await kernel.dump({ links: [], sysctls, txChecksums, linksOnly: true });
+  return [
+    ...details.filter(({ kind }) => kind === "link" || kind === "sysctl"),
+    ...objects.filter(({ kind }) => kind !== "link"),
+  ];
 }
 
 /** The addresses that the agent answered for (on-demand mode): what was asked for stands in the kernel only. */

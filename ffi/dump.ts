@@ -42,8 +42,8 @@ export async function dump(requests: NetlinkRequests, request: DumpRequest): Pro
     family: head(8, AF_UNSPEC),
     decode: (parser, message) => decodeAddress(parser, message, nameOf),
   });
-  const nexthops = await dumpNexthops(requests, nameOf);
-  const routes = [
+  const nexthops = request.linksOnly ? [] : await dumpNexthops(requests, nameOf);
+  const routes = request.linksOnly ? [] : [
     ...await dumpRoutes(requests, AF_INET, nameOf),
     ...await dumpRoutes(requests, AF_INET6, nameOf),
   ];

@@ -26,6 +26,7 @@ export function openFirewalledKernel(kernel: Kernel, init: FirewallInit): Kernel
       await kernel.require(features.filter((feature) => feature !== "firewall"));
     },
     dump: async (request) => {
+      if (request.linksOnly) return kernel.dump(request);
       const [objects, rules] = await Promise.all([kernel.dump(request), firewall.look()]);
       return rules.length === 0 ? objects : [...objects, ...rules];
     },

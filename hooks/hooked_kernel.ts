@@ -40,6 +40,7 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, un
     },
     dump: async (request) => {
       const objects = await kernel.dump(request);
+      if (request.linksOnly) return objects;
       const hooks = readSeen(file, unseen);
       return hooks.size === 0 ? objects : [...objects, ...hooks.values()];
     },

@@ -3,7 +3,10 @@ import type { DumpRequest } from "./kernel.ts";
 import type { KernelObject } from "./state.ts";
 
 /** `links` are those that are looked at whatever is desired. */
-export function requestFor(desired: Iterable<KernelObject>, links: readonly string[]): Required<DumpRequest> {
+export function requestFor(
+  desired: Iterable<KernelObject>,
+  links: readonly string[],
+): Required<Omit<DumpRequest, "linksOnly">> {
   const names = new Set(links);
   const sysctls: string[] = [];
   const txChecksums: string[] = [];

@@ -2,10 +2,10 @@
 import { proofOf } from "./proof.ts";
 import { byRank, dependsOn } from "./relations.ts";
 import { removalOf, repairOf } from "./remedy.ts";
-import { routeStep } from "./explain_route.ts";
+import { matchText, routeStep } from "./explain_route.ts";
 import { returnSteps, sizeStep, sourceStep, underlayStep } from "./explain_underlay.ts";
 import { describe, type KernelObject, keyOf, type Link, type ObjectKind } from "./state.ts";
-import type { Step, WayFacts } from "./way.ts";
+import { lookupCommand, type Step, type WayFacts } from "./way.ts";
 
 /** The order in which a packet meets them; what is not named here comes in between, in the order of making. */
 const first: readonly ObjectKind[] = ["link", "sysctl", "address", "route", "nexthop", "neighbour", "fdb"];
@@ -23,7 +23,7 @@ export function explainWay(facts: WayFacts): readonly Step[] {
     return [object.kind === "route" ? routeStep(object, facts) : objectStep(object, facts)];
   });
   const source = facts.source === undefined ? [] : [sourceStep(facts.source, facts.ip)];
-  const way = [...source, ...hops, ...unasked(facts)];
+  const way = [...source, ...hops, ...unplanned(facts), ...unasked(facts)];
   const underlay = underlayStep(facts);
   return [...way, underlay, sizeStep(facts), ...returnSteps(facts, [...way, underlay])];
 }
@@ -69,19 +69,35 @@ function consequence(object: KernelObject, { wanted }: WayFacts, broken: Readonl
   return { what: object.kind, text: textOf(object), state: "skipped", note, prove: proofOf(object) };
 }
 
+/** Where flan makes no route, as with alloc and extension: what of others' the packet takes. Whether it is right they know. */
+function unplanned({ wanted, lookup, source, ip }: WayFacts): Step[] {
+  if (wanted.some(({ kind }) => kind === "route")) return [];
+  const known = source?.lookup.match === undefined ? lookup : source.lookup;
+  const step = { what: "route", prove: lookupCommand(ip, known === lookup ? {} : source!.query) };
+  if (known.match === undefined) {
+    const note = `flan makes no route here, and nobody else did: ${known.refused.reason}`;
+    return [{ ...step, text: ip, state: "missing", note }];
+  }
+  const note = "flan makes no route here; this one is somebody else's";
+  return [{ ...step, text: matchText(known.match), state: "skipped", note }];
+}
+
 /** Where the kernel asks for each address when a packet needs it, nothing may have asked for this one yet. */
-function unasked({ ip, wanted }: WayFacts): Step[] {
+function unasked({ ip, wanted, isAnswered }: WayFacts): Step[] {
   const route = wanted.find((object) => object.kind === "route");
   const link = wanted.find((object): object is Link => object.kind === "link");
   if (route?.kind !== "route" || route.gateway !== "" || link === undefined || link.mac === "") return [];
   if (wanted.some((object) => object.kind === "neighbour")) return [];
-  return [{
+  const step = {
     what: "neighbour",
     text: `${ip} dev ${link.name}`,
-    state: "skipped",
-    note: "the first packet makes the kernel ask flan up for it",
     prove: `ip neighbour show ${ip} dev ${link.name}`,
-  }];
+  };
+  if (isAnswered) {
+    return [{ ...step, state: "skipped", note: "the first packet makes the kernel ask flan up for it" }];
+  }
+  const note = "no agent runs that would answer when the kernel asks for it";
+  return [{ ...step, state: "missing", note, repair: ["flan up --detach"] }];
 }
 
 /** Without the word that `what` says already. */
@@ -91,7 +107,7 @@ function textOf(object: KernelObject, found?: KernelObject): string {
     return `${name} ${type} mtu ${mtu} ${up ? "up" : "down"}`;
   }
   return describe(object).replace(
-    /^(address|route|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of) /,
+    /^(address|route|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of|hook for) /,
     "",
   );
 }

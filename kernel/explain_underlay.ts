@@ -45,10 +45,8 @@ export function underlayStep({ underlay, actual }: WayFacts): Step {
   };
   const show = `ip link show dev ${link}`;
   if (device === undefined) return { ...step, state: "missing", note: `link ${link} is gone`, prove: show };
-  if (!device.up) {
-    const repair = [`ip link set dev ${link} up`];
-    return { ...step, state: "wrong", note: `${link} is down`, prove: show, repair };
-  }
+  const [down] = downStep(actual, link);
+  if (down !== undefined) return { ...down, text: step.text };
   if (lookup.match === undefined) {
     return { ...step, state: "missing", note: `no route leads there: ${lookup.refused.reason}` };
   }
@@ -65,6 +63,14 @@ export function underlayStep({ underlay, actual }: WayFacts): Step {
     ? undefined
     : `it leaves by ${route.link}, not by ${link}`;
   return { ...step, text, state: "ok", note };
+}
+
+/** For an underlay's link that is down, and else nothing. */
+export function downStep(actual: WayFacts["actual"], link: string): readonly Step[] {
+  if (linkNamed(actual, link)?.up !== false) return [];
+  const prove = `ip link show dev ${link}`;
+  const repair = [`ip link set dev ${link} up`];
+  return [{ what: "underlay", text: `dev ${link}`, state: "wrong", note: `${link} is down`, prove, repair }];
 }
 
 /** Whether the largest packet of the overlay fits the underlay with what the tunnel adds. */

@@ -61,6 +61,11 @@ export interface DumpRequest {
   readonly links: readonly string[];
   /** Names as in {@link Sysctl.name}. */
   readonly sysctls: readonly string[];
+  /**
+   * Whether it is about links only: then routes, nexthops, proxy, hooks and packet filter are left out, of which there
+   * may be tens of thousands.
+   */
+  readonly linksOnly?: true;
   /** Names of the links of which {@link Link.txChecksum} is read; none where it is left out. */
   readonly txChecksums?: readonly string[];
 }

@@ -21,6 +21,8 @@ export function proofOf(object: KernelObject): string | undefined {
     case "proxy":
     case "proxy-route":
       return "flan proxy routes";
+    case "hook":
+      return "flan routes diff";
     default:
       return undefined;
   }

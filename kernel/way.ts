@@ -48,6 +48,8 @@ export interface WayFacts {
   readonly lookup: Lookup;
   /** The MTU of the overlay's route that the kernel knows, or 0. */
   readonly mtu: number;
+  /** Whether an agent runs that answers when the kernel asks for a neighbour. */
+  readonly isAnswered: boolean;
   /** The packet's source where one was asked for. */
   readonly source?: SourceFacts | undefined;
   readonly underlay: UnderlayFacts;

@@ -55,6 +55,7 @@ export function openProxiedKernel(
       await kernel.require(rest);
     },
     dump: async (request) => {
+      if (request.linksOnly) return kernel.dump(request);
       const [objects, more] = await Promise.all([kernel.dump(request), sight.look(request.links)]);
       if (more.length === 0) return objects;
       watch.saw();

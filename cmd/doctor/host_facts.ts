@@ -1,7 +1,7 @@
 /** What the doctor learns from the kernel, and what of it the network's backend would need. */
 import { type HostOptions, observeHost } from "../../agent/host.ts";
 import { readHostState } from "../../agent/host_state.ts";
-import { type Network, networkIn } from "../../agent/network.ts";
+import { linksOf, type Network, networkIn } from "../../agent/network.ts";
 import type { Host } from "../../backends/backend.ts";
 import {
   judgedSysctls,
@@ -62,17 +62,21 @@ type Looking = Known & Looked;
 
 async function look(context: Context, looking: Looking): Promise<HostLook> {
   const { kernel } = looking;
-  const objects = await kernel.dump({ links: [], sysctls: [] });
   let network: StoredNetwork;
+  let objects: readonly KernelObject[] = [];
   try {
+    const isStarted = looking.snapshot?.config !== undefined;
+    if (!isStarted) objects = await kernel.dump({ links: [], sysctls: [] });
     network = networkOf(context, { ...looking, objects });
+    objects = await kernel.dump({ links: linksOf(network.device), sysctls: [] });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
     return { network: { unseen: error.message }, kernel: { seen: { objects } }, lacks: [] };
   }
-  const { facts, host } = await networkFacts(context, { ...looking, network });
+  const { facts, host } = await networkFacts(context, { ...looking, network, objects });
   const links = [network.device, host?.underlay.link ?? ""].filter((name) => name !== "");
-  const whole = await kernel.dump({ links: [], sysctls: judgedSysctls(links) });
+  const more = await kernel.dump({ links: [], sysctls: judgedSysctls(links), linksOnly: true });
+  const whole = [...objects, ...more.filter(({ kind }) => kind === "sysctl")];
   return {
     network: { seen: facts },
     kernel: { seen: { objects: whole } },
@@ -94,10 +98,13 @@ function networkOf(
 
 async function networkFacts(
   { settings }: Context,
-  { network, ...looked }: Looking & { network: StoredNetwork },
+  { network, objects, ...looked }: Looking & {
+    network: StoredNetwork;
+    objects: readonly KernelObject[];
+  },
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
   const { config, device, backend, snapshot } = network;
-  const host = await hostOf(looked.kernel, { ...network, options: settings });
+  const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
   if (host instanceof FlanError) {
     const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [] };
     const own = keptSubnet(settings);
@@ -109,7 +116,7 @@ async function networkFacts(
   const { stateDir } = settings;
   const drift = view.own === undefined
     ? undefined
-    : (await compare(looked, { network, host, stateDir })).drift;
+    : (await compare(looked, { network, host, stateDir, objects })).drift;
   const apart = drift === undefined ? [] : [
     ...drift.conflicts.map(({ wanted }) => wanted),
     ...drift.changes.map(({ object }) => object),
@@ -131,7 +138,7 @@ function keptSubnet({ stateDir, store }: Context["settings"]): string | undefine
 /** The host, or why it has no underlay. */
 async function hostOf(
   kernel: Kernel,
-  network: StoredNetwork & { options: HostOptions },
+  network: StoredNetwork & { options: HostOptions; objects: readonly KernelObject[] },
 ): Promise<Host | FlanError> {
   return await observeHost(kernel, network).catch((error) => {
     if (error instanceof FlanError && error.op === "underlay") return error;

@@ -48,6 +48,16 @@ export function querySuite(register: Register): void {
     }]);
   });
 
+  register("a dump of links only has no routes, and everything else that was asked for", async (system) => {
+    const kernel = system.kernel();
+    await succeed(kernel, add(device(system)), add(neighbour), add(fdb), add(nexthop), add(route));
+    const request = { links: [DEVICE], sysctls: [`net/ipv4/neigh/${DEVICE}/app_solicit`] };
+    const kindsOf = async (more: { linksOnly?: true }) =>
+      new Set((await kernel.dump({ ...request, ...more })).map(({ kind }) => kind));
+    const few = await kindsOf({ linksOnly: true });
+    assert.deepEqual([...await kindsOf({})].filter((kind) => !few.has(kind)).sort(), ["nexthop", "route"]);
+  });
+
   register("neighbours and FDB entries are read for the named links only", async (system) => {
     const kernel = system.kernel();
     await succeed(kernel, add(device(system)), add(neighbour), add(fdb));

@@ -236,6 +236,51 @@ const cases: readonly (readonly [
     /^ip route add 10\.5\.0\.0\/16 dev flan0 /,
   ],
   [
+    "the route to the peer is gone",
+    "host-gw",
+    without("route", (one) => keyOf(one).includes("10.5.2.0")),
+    "route",
+    "missing",
+    /^packets take the default route/,
+    /^ip route add 10\.5\.2\.0\/24 via 192\.0\.2\.2 dev eth0 protocol 113$/,
+  ],
+  [
+    "the plain route is gone",
+    "direct",
+    without("route"),
+    "route",
+    "missing",
+    /^packets take the default route/,
+    /^ip route add 10\.5\.2\.0\/24 via 192\.0\.2\.2 dev eth0 /,
+  ],
+  [
+    "nobody routes the peer's subnet",
+    "alloc",
+    { facts: { lookup: refused("ENETUNREACH", "Network is unreachable") } },
+    "route",
+    "missing",
+    /^flan makes no route here, and nobody else did: Network is unreachable$/,
+    /^$/,
+  ],
+  [
+    "the network's command has not run",
+    "extension",
+    without("hook"),
+    "hook",
+    "missing",
+    /^$/,
+    /SUBNET=10\.5\.2\.0\/24 .* sh -c add$/,
+  ],
+  [
+    "no agent answers for the address",
+    "on demand",
+    { facts: { isAnswered: false } },
+    "neighbour",
+    "missing",
+    /^no agent runs that would answer/,
+    /^flan up --detach$/,
+  ],
+  [
     "a sysctl is wrong",
     "on demand",
     changed("sysctl", { value: "0" }),
@@ -332,6 +377,10 @@ Deno.test("explain: the hops stand in the order of the packet", () => {
   const order = (plane: string) => steps(plane).map(({ what }) => what).join(" ");
   assert.equal(order("vxlan"), "link address route nexthop neighbour fdb underlay size return");
   assert.equal(order("udp"), "link address route proxy proxy-route underlay size return");
+  assert.equal(order("host-gw"), "route underlay size return");
+  assert.equal(order("direct"), "route underlay size return");
+  assert.equal(order("alloc"), "route underlay size return");
+  assert.equal(order("extension"), "hook route underlay size return");
   assert.equal(order("on demand"), "link address route neighbour underlay size return");
 });
 
@@ -339,6 +388,11 @@ Deno.test("explain: what only goes with a broken hop is skipped, and the rest st
   const states = (damage: Damage) => steps("vxlan", damage).map(({ state }) => state).join(" ");
   assert.equal(states({ actual: () => [] }), "missing skipped skipped skipped skipped skipped ok skipped ok");
   assert.equal(states(without("fdb")), "ok ok ok ok ok missing ok ok ok");
+});
+
+Deno.test("explain: a route that flan did not plan is shown, and is its maker's business", () => {
+  const step = steps("alloc").find(({ what }) => what === "route");
+  assert.deepEqual([step?.state, step?.text], ["skipped", "the default route via 192.0.2.254 dev eth0"]);
 });
 
 Deno.test("explain: an address that nothing has asked for is not broken, on demand", () => {

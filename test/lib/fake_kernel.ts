@@ -102,9 +102,10 @@ export class FakeKernel implements Kernel {
     const errno = this.#injectedErrno("dump");
     if (errno) return Promise.reject(error("Cannot read the kernel", errno, "kernel.dump"));
     const links = new Set(request.links);
-    const objects = [...this.stack.read()].filter((object) =>
-      object.kind === "neighbour" || object.kind === "fdb" ? links.has(object.link) : true
-    ).map((object) => object.kind === "link" ? asAsked(object, request) : object);
+    const objects = [...this.stack.read()].filter((object) => {
+      if (object.kind === "neighbour" || object.kind === "fdb") return links.has(object.link);
+      return !request.linksOnly || object.kind === "link" || object.kind === "address";
+    }).map((object) => object.kind === "link" ? asAsked(object, request) : object);
     for (const name of request.sysctls) {
       const value = this.stack.sysctl(name);
       if (value !== undefined) objects.push({ kind: "sysctl", name, value });

@@ -1,13 +1,17 @@
 /** The way of a packet in memory, whole or damaged, for the tests of its explanation. */
 import type { Host, Plan } from "../../backends/backend.ts";
+import { alloc } from "../../backends/alloc.ts";
+import { extension } from "../../backends/extension.ts";
+import { hostGw } from "../../backends/host_gw.ts";
 import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import { objectsFor } from "../../cmd/explain_facts.ts";
 import { drift } from "../../kernel/drift.ts";
 import { explainWay } from "../../kernel/explain.ts";
 import { MAIN_TABLE } from "../../kernel/kernel.ts";
 import { type KernelObject, keyOf, type Link, type Route } from "../../kernel/state.ts";
 import type { Lookup, Step, WayFacts } from "../../kernel/way.ts";
-import { host, owner, udpHost, udpView, view } from "./overlay.ts";
+import { config, extensionView, host, hostGwView, owner, udpHost, udpView, view } from "./overlay.ts";
 
 export const IP = "10.5.2.9";
 const eth0: Link = { kind: "link", name: "eth0", type: "veth", alias: "", mac: "", mtu: 1500, up: true };
@@ -33,9 +37,18 @@ export interface Damage {
   readonly facts?: Partial<WayFacts>;
 }
 
+const plain = { links: [] };
+
 export const planes: Readonly<Record<string, () => { plan: Plan; links: readonly string[] }>> = {
   vxlan: () => ({ plan: vxlan.plan(view([2, 3]), host()), links: ["flan.1"] }),
   udp: () => ({ plan: udp.plan(udpView([2, 3]), udpHost()), links: ["flan0"] }),
+  "host-gw": () => ({ plan: hostGw.plan(hostGwView([2, 3]), host()), ...plain }),
+  direct: () => ({ plan: vxlan.plan(view([2, 3], { DirectRouting: true }), host()), links: ["flan.1"] }),
+  alloc: () => ({ plan: alloc.plan({ ...view([2, 3]), network: config({}, "alloc") }, host()), ...plain }),
+  extension: () => {
+    const options = { SubnetAddCommand: "add", SubnetRemoveCommand: "remove" };
+    return { plan: extension.plan(extensionView([2, 3], options), host()), ...plain };
+  },
   "on demand": () => {
     const asking: Host = host({ wanted: new Set() });
     return { plan: vxlan.plan(view([2, 3], { Mode: "on-demand" }), asking), links: ["flan.1"] };
@@ -49,20 +62,18 @@ export function steps(
 ): readonly Step[] {
   const { plan, links } = planes[plane]!();
   const peer = plan.peers[0]!;
-  const keys = new Set(peer.keys);
-  const wanted = plan.objects.filter((one) =>
-    ["link", "sysctl", "address"].includes(one.kind) || keys.has(keyOf(one))
-  );
+  const wanted = objectsFor(plan.objects, peer);
   const actual = [eth0, ...damaged(plan.objects)];
-  const planned = wanted.find((one) => one.kind === "route")!;
-  const isThere = actual.some((one) => keyOf(one) === keyOf(planned));
+  const planned = wanted.find((one) => one.kind === "route");
+  const isThere = planned !== undefined && actual.some((one) => keyOf(one) === keyOf(planned));
   return explainWay({
     ip: IP,
     wanted,
     ...drift(plan.objects, actual, { ...owner, links }),
     actual,
-    lookup: found(isThere ? planned as Route : byDefault),
+    lookup: found(isThere ? planned : byDefault),
     mtu: 0,
+    isAnswered: true,
     underlay: {
       remote: "192.0.2.2",
       link: "eth0",
