@@ -23,7 +23,7 @@ Deno.test({
     const before = sandbox.list();
     const fresh = await sandbox.flan(["doctor"]);
     assert.deepEqual([fresh.code, fresh.stderr], [0, ""]);
-    assert.match(fresh.stdout, /^ok {2}kernel and libraries, port, .*, plan\n$/);
+    assert.match(fresh.stdout, /^ok {2}kernel and libraries, underlay, port, .*, plan\n$/);
     assert.deepEqual(sandbox.list(), before, "nothing was written");
     assert.equal((await sandbox.flan(["doctor", "--quiet"])).stdout, "");
 
@@ -31,6 +31,12 @@ Deno.test({
     sandbox.write("state/host.json", Deno.readTextFileSync(fixturePath("json/v1/host.json")));
     const up = await sandbox.flan(["up", "--once"]);
     assert.equal(up.code, 0, up.stderr);
+    const well = await sandbox.flan(["doctor", "-o", "json"]);
+    const told: readonly { code: string }[] = JSON.parse(well.stdout).items;
+    assert.ok(!told.some(({ code }) => code === "agent-down"), "none was to stay after up --once");
+    // As an agent leaves it that was killed.
+    const joined = JSON.parse(Deno.readTextFileSync(`${sandbox.dir}/run/joined.json`));
+    sandbox.write("run/joined.json", JSON.stringify({ ...joined, once: false }));
     namespace.ip("link add docker0 type bridge");
     namespace.ip("address add 10.5.77.1/24 dev docker0");
     namespace.ip("route del 10.5.2.0/24");
