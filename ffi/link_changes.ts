@@ -129,7 +129,8 @@ function change(requests: NetlinkRequests, current: LinkFields, link: Link): Ans
 /** Leaves it alone where nothing is said about it. */
 function switchTxChecksum({ name, txChecksum }: Link): Answer {
   if (txChecksum === undefined || readTxChecksum(name) === txChecksum) return done;
-  return { errno: -setTxChecksum(name, txChecksum), text: "" };
+  const part = `its checksum offload cannot be switched ${txChecksum ? "on" : "off"}`;
+  return { errno: -setTxChecksum(name, txChecksum), text: "", part };
 }
 
 function configure(requests: NetlinkRequests, index: number, change: LinkChange): Answer {

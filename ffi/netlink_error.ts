@@ -16,6 +16,8 @@ export interface Answer {
   readonly errno: number;
   /** The extended acknowledgement's sentence, "" where the kernel gave none. */
   readonly text: string;
+  /** What of a change was refused, where that is not the whole of it: a clause for its error. */
+  readonly part?: string;
 }
 
 /** Reads an NLMSG_ERROR message; undefined where it is too short to be one. */
@@ -51,6 +53,9 @@ export function changeError(change: Change, answer: Answer): KernelError {
   const op = "kernel.apply";
   if (errno === "EPERM") {
     return new KernelError(`${what}: CAP_NET_ADMIN is needed (EPERM)`, errno, { op, hint: "run as root" });
+  }
+  if (answer.part !== undefined) {
+    return new KernelError(`${what}: ${answer.part}: ${reasonOf(answer)}`, errno, { op });
   }
   if (errno === "EOPNOTSUPP" && change.object.kind === "link" && change.verb !== "delete") {
     const { type } = change.object;

@@ -46,7 +46,7 @@ function objectStep(object: KernelObject, facts: WayFacts): Step {
   const key = keyOf(object);
   const state = stateOf(facts, key);
   const found = facts.actual.find((other) => keyOf(other) === key);
-  const step = { what: object.kind, text: textOf(object, found), state, prove: proofOf(object) };
+  const step = { what: object.kind, text: textOf(object, found), state, prove: proofOf(object, found) };
   if (state === "ok") return step;
   if (state !== "foreign") {
     const note = state === "wrong" && found !== undefined ? differences(object, found) : undefined;

@@ -1,10 +1,14 @@
 /** The one command that shows whether an object is there, for a person who believes no program. */
-import type { KernelObject } from "./state.ts";
+import type { KernelObject, Link } from "./state.ts";
 
-/** A command line of iproute2, procps or flan; undefined where none shows it. */
-export function proofOf(object: KernelObject): string | undefined {
+/**
+ * A command line of iproute2, procps, ethtool or flan; undefined where none shows it. `found` is what stands in the
+ * object's place.
+ */
+export function proofOf(object: KernelObject, found?: KernelObject): string | undefined {
   switch (object.kind) {
     case "link":
+      if (isSwitched(object, found)) return `ethtool -k ${object.name}`;
       return `ip -details link show dev ${object.name}`;
     case "address":
       return `ip address show dev ${object.link}`;
@@ -26,4 +30,9 @@ export function proofOf(object: KernelObject): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether its checksum offload, which `ip` does not show, is another than wanted. */
+function isSwitched({ txChecksum }: Link, found: KernelObject | undefined): boolean {
+  return txChecksum !== undefined && found?.kind === "link" && found.txChecksum !== txChecksum;
 }

@@ -34,6 +34,7 @@ const programs: Readonly<Record<string, readonly [string, ...string[]]>> = {
   "fdb.txt": ["bridge", "fdb", "show"],
   "nft.txt": ["nft", "list", "ruleset"],
   "iptables.txt": ["iptables-save"],
+  "counters.txt": ["nstat", "--noupdate", "--ignore", "--zeros"],
   "udp-sockets.txt": ["ss", "-ulnp"],
 };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FlanError } from "../../net/errors.ts";
 import { systemClock } from "../../agent/clock.ts";
 import { openKernel } from "../../ffi/netlink_kernel.ts";
-import type { Neighbour } from "../../kernel/state.ts";
+import type { Link, Neighbour } from "../../kernel/state.ts";
 import {
   add,
   device,
@@ -35,6 +35,18 @@ Deno.test("apply: the kernel's extended acknowledgement stands in the message", 
     assert.match(
       hop!.error.message,
       /^Cannot add nexthop 7001 via 127\.0\.0\.1 dev flan\.7: .+: .+ \(E[A-Z]+\)$/,
+    );
+  }));
+
+Deno.test("apply: a checksum offload that cannot be switched is what a refused link names", () =>
+  withSystem(async (_, kernel) => {
+    const lo = (await kernel.dump({ links: [], sysctls: [] })).find((one): one is Link =>
+      one.kind === "link" && one.name === "lo"
+    )!;
+    const [failure] = await kernel.apply([replace({ ...lo, txChecksum: false })]);
+    assert.equal(
+      failure!.error.message,
+      "Cannot replace link lo: its checksum offload cannot be switched off: Operation not supported (EOPNOTSUPP)",
     );
   }));
 

@@ -83,5 +83,16 @@ hostTest(
         assert.ok(!(await codes(hosts, peer.host, "status")).includes("checksum-errors"));
       },
     );
+
+    await t.step("where no agent runs, the difference is named with the command that mends it", async () => {
+      await one.agent.end();
+      await offload(one.host, true);
+      const { code, stdout } = await hosts.lab.flan(one.host, ["routes", "diff", "-o", "commands"]);
+      assert.equal(code, 3);
+      assert.match(stdout, /^ethtool -K flan\.1 tx off$/m);
+      const way = await hosts.lab.flan(one.host, ["routes", "explain", peer.container]);
+      assert.equal(way.code, 3);
+      assert.match(way.stdout, /^link +wrong .* ethtool -k flan\.1\n +txChecksum is true, not false$/m);
+    });
   },
 );
