@@ -15,6 +15,7 @@ import {
   union,
 } from "./packaging/manifest.ts";
 import { missingFolders, place, placeable } from "./packaging/place.ts";
+import { reloadUnits } from "./packaging/reload_units.ts";
 import { type Place, runTask, taskFlags } from "./packaging/task.ts";
 import type { Entry } from "./packaging/entry.ts";
 
@@ -60,7 +61,10 @@ async function run(args: readonly string[]): Promise<string> {
     await Deno.remove(scratch, { recursive: true });
   }
   const program = `${where.prefix}/bin/flan`;
-  if (where.root === "") await tryOut(program);
+  if (where.root === "") {
+    await tryOut(program);
+    await reloadUnits();
+  }
   return `${where.root}${program} is there; nothing is started`;
 }
 

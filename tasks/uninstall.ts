@@ -4,15 +4,17 @@
  */
 import { cacheFolder, configFolder, stateFolder } from "./packaging/layout.ts";
 import { readManifest, removeListed } from "./packaging/manifest.ts";
+import { reloadUnits } from "./packaging/reload_units.ts";
 import { runTask, taskFlags } from "./packaging/task.ts";
 
-function run(args: readonly string[]): string {
+async function run(args: readonly string[]): Promise<string> {
   const { root, prefix, purge } = taskFlags(args, ["root", "prefix", "purge"]);
   const manifest = readManifest(prefix, root);
   const gone = purge ? [cacheFolder, configFolder, stateFolder] : [cacheFolder];
   for (const folder of gone) removeTree(root + folder);
   if (manifest === undefined) return `nothing is installed below ${root}${prefix}`;
   removeListed(manifest, root);
+  if (root === "") await reloadUnits();
   return `${root}${prefix}/bin/flan is gone${purge ? ", with settings and state" : ""}`;
 }
 
@@ -25,5 +27,5 @@ function removeTree(path: string): void {
 }
 
 if (import.meta.main) {
-  Deno.exit(await runTask("uninstall", () => Promise.resolve().then(() => run(Deno.args))));
+  Deno.exit(await runTask("uninstall", () => run(Deno.args)));
 }
