@@ -32,6 +32,16 @@ hostTest(
     const [victim, peer] = members;
     await hosts.allReach(members);
 
+    await t.step("a repair is told with its cause", async () => {
+      const mark = victim.agent.err.lines.length;
+      const pid = await hosts.ip(victim.host, `route delete ${peer.subnet}`);
+      const line = await victim.agent.err.line(/Repaired route/, mark);
+      assert.match(
+        line,
+        new RegExp(`Repaired route ${peer.subnet} via ${peer.host.address} dev eth0 .*cause=".*\\b${pid}\\b`),
+      );
+    });
+
     for (const [name, ...lines] of deeds) {
       await t.step(name, async () => {
         Deno.kill(victim.agent.pid, "SIGSTOP");
