@@ -1,4 +1,5 @@
 /** What `flan routes` says of each lease: how its packets go, and whether everything that takes is in place. */
+import { bySubnet } from "../net/ip.ts";
 import { type KernelObject, keyOf } from "../kernel/state.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { Observed } from "./observe.ts";
@@ -62,8 +63,6 @@ export function rowsOf({ plan, view, drift, node, expired }: Observed): readonly
 function linkTo(objects: readonly (KernelObject | undefined)[]): string | undefined {
   return objects.find((object) => object?.kind === "route")?.link || undefined;
 }
-
-const bySubnet = new Intl.Collator("en", { numeric: true }).compare;
 
 function worst(states: readonly string[]): string {
   return ["foreign", "wrong", "missing"].find((state) => states.includes(state)) ?? "ok";

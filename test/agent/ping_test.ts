@@ -64,3 +64,26 @@ Deno.test("ping: where others carry the packets nothing is measured, nor watched
     assert.deepEqual(await ping(host.agent, { to }, () => 0), { none: "not-carried" });
   }
 });
+
+Deno.test("ping: hosts and pairs stand in the order of their subnets, whoever is asked", async () => {
+  await using network = await TestNetwork.start();
+  const net = new FakeProbeNet(network.clock);
+  for (const n of [1, 2]) await network.peer(n + 1).then(() => net.addHost(`10.5.${n}.0`));
+  const host = await network.joined(1, { probes: { open: ({ address }) => net.open(address), port: 8473 } });
+  for (let i = 0; i < 30; i++) await network.clock.advance(100);
+  const answer = await letTimePass(network.clock, ping(host.agent, {}, () => 0));
+  assert.ok(!("none" in answer));
+  assert.deepEqual(answer.hosts.map(({ subnet, row }) => `${subnet} ${row}`), [
+    "10.5.1.0/24 silent",
+    "10.5.2.0/24 silent",
+    "10.5.3.0/24 self",
+  ]);
+  assert.deepEqual(answer.items.map(({ from, to }) => `${from[5]}${to[5]}`), [
+    "12",
+    "13",
+    "21",
+    "23",
+    "31",
+    "32",
+  ]);
+});
