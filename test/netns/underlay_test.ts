@@ -23,18 +23,25 @@ const cases: readonly Case[] = [
     address: "192.0.2.2",
     mtu: 1500,
   },
+  // Of the routes, which tell of all other changes too, nothing is heard here.
   {
-    name: "gets another address and a smaller MTU",
+    name: "gets a smaller MTU",
+    change: (hosts, host) => hosts.ip(host, "link set eth0 mtu 1400"),
+    address: "192.0.2.2",
+    mtu: 1400,
+  },
+  {
+    name: "gets another address and a still smaller MTU",
     change: (hosts, host) =>
       hosts.ip(
         host,
-        "link set eth0 mtu 1400",
+        "link set eth0 mtu 1300",
         "address flush dev eth0 scope global",
         "address add 192.0.2.33/24 dev eth0",
         DEFAULT,
       ),
     address: "192.0.2.33",
-    mtu: 1400,
+    mtu: 1300,
   },
   {
     name: "is deleted, and another one comes in its place",
