@@ -1,7 +1,7 @@
 /** What every subcommand starts from: the settings, the clock and the log, and doors to the store and the kernel. */
 import { systemClock } from "../agent/clock.ts";
 import { type Network, networkIn } from "../agent/network.ts";
-import type { Seeing } from "../agent/wire.ts";
+import type { Seeing } from "../agent/host_kernel.ts";
 import { FLANNEL_FILE } from "../agent/subnet_env.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { openStore } from "../lease/open.ts";
@@ -50,7 +50,7 @@ export async function withKernel<T>(
   work: (kernel: Kernel) => Promise<T>,
   seeing: Omit<Seeing, "log"> = {},
 ): Promise<T> {
-  const { openHost } = await import("../agent/wire.ts");
+  const { openHost } = await import("../agent/host_kernel.ts");
   const kernel = openHost(proxyPlace(context), {
     clock: context.clock,
     runsHooks: mayRunHooks(context),

@@ -1,5 +1,5 @@
 /** Where this host's UDP proxy is found, and how it is started. */
-import type { ProxyPlace } from "../agent/wire.ts";
+import type { ProxyPlace } from "../agent/host_kernel.ts";
 import type { Clock } from "../net/clock.ts";
 import { startProxy } from "../proxy/start.ts";
 import type { Loaded } from "./config.ts";

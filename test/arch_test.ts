@@ -23,8 +23,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** Edges that the table above does not allow, each with its reason. */
 const exceptions: Readonly<Record<string, string>> = {
-  "agent/wire.ts → hooks": "it hands the agent its kernel; nobody else knows that some of it are commands",
-  "agent/wire.ts → ffi": "it puts the parts together, and is the only file of agent/ that does",
+  "agent/wire.ts → hooks": "it runs the network's startup command for the agent",
+  "agent/wire.ts → ffi": "it puts the parts of an agent together",
+  "agent/host_kernel.ts → hooks":
+    "it puts the host's kernel together; nobody else knows that some of it are commands",
+  "agent/host_kernel.ts → ffi": "it puts the host's kernel together",
 };
 
 /** The one file that imports each package, so that another package is a change of one file. */
@@ -193,3 +196,26 @@ function hasTests(folder: string): boolean {
     isDirectory ? hasTests(`${folder}/${name}`) : name.endsWith("_test.ts")
   );
 }
+
+Deno.test("commands that only look load no agent", async () => {
+  const loads = async (file: string) => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", `${root}${file}`] })
+      .output();
+    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
+    const reached = new Set<string>();
+    const follow = (name: string): void => {
+      if (reached.has(name)) return;
+      reached.add(name);
+      const found = modules.find(({ specifier }) => specifier === `file://${root}${name}`);
+      for (const { code, isDynamic } of found?.dependencies ?? []) {
+        if (code?.specifier.startsWith(`file://${root}`) && !isDynamic) follow(nameOf(code.specifier));
+      }
+    };
+    follow(file);
+    return reached;
+  };
+  const looking = ["status", "routes", "doctor", "lease"].map((name) => `cmd/${name}.ts`);
+  for (const file of ["agent/host_kernel.ts", ...looking]) {
+    assert.ok(!(await loads(file)).has("agent/agent.ts"), file);
+  }
+});

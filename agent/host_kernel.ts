@@ -1,0 +1,52 @@
+/** The kernel of this host. A file of its own, so that commands that only look need not load an agent. */
+import { openKernel } from "../ffi/netlink_kernel.ts";
+import { runNft } from "../ffi/nftables.ts";
+import { requireProxyLibrary } from "../ffi/proxy.ts";
+import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
+import { iptablesPrograms } from "../firewall/programs.ts";
+import { openHookedKernel } from "../hooks/hooked_kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Clock } from "../net/clock.ts";
+import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
+import { requireNetAdmin } from "./capability.ts";
+
+/** How a proxy is found, and started where the network needs one. */
+export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
+
+/** Without the capability the library writes a line of its own to stderr before it fails. Throws `not-permitted` first. */
+function permittedNft(commands: string): string {
+  requireNetAdmin("look at the packet filter");
+  return runNft(commands);
+}
+
+/** What a look at the host tells beside what it sees. */
+export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
+  /** Told why the packet filter cannot be seen. */
+  readonly unseenFirewall?: (error: Error) => void;
+  /** Told why it cannot be seen what the network's commands did. */
+  readonly unseenHooks?: (error: Error) => void;
+}
+
+/**
+ * The kernel of this network namespace, packet filter included, with the proxy and the hooks of a run directory. Nothing
+ * changes in it. `runsHooks` is the leave to run the commands of the network.
+ */
+export function openHost(
+  place: ProxyPlace,
+  { clock, runsHooks, unseenFirewall, unseenHooks, ...seeing }: { clock: Clock; runsHooks: boolean } & Seeing,
+): Kernel {
+  const firewalled = openFirewalledKernel(openKernel({ clock }), {
+    nft: permittedNft,
+    iptables: iptablesPrograms,
+    unseen: unseenFirewall,
+    log: seeing.log,
+  });
+  const proxied = openProxiedKernel(firewalled, {
+    ...place,
+    ...seeing,
+    clock,
+    requireProxy: requireProxyLibrary,
+  });
+  const file = `${place.runDir}/hooks.json`;
+  return openHookedKernel(proxied, { file, clock, allowed: runsHooks, log: seeing.log, unseen: unseenHooks });
+}
