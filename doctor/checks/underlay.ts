@@ -9,9 +9,9 @@ const code = "underlay-missing";
 export const underlay: Check = {
   name: "underlay",
   judge({ network, kernel, agent }) {
-    // An agent that runs knows which link it lost.
-    const told = "seen" in agent && agent.seen.problems.some((one) => one.code === code);
-    return looked([network, kernel], (net, { objects }) => told ? [] : judge(net, objects));
+    // An agent that runs knows which link it lost; what is told twice stands in the report once.
+    const told = "seen" in agent ? agent.seen.problems.filter((one) => one.code === code) : [];
+    return looked([network, kernel], (net, { objects }) => told.length > 0 ? told : judge(net, objects));
   },
 };
 

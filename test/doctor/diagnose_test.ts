@@ -200,6 +200,12 @@ Deno.test("doctor: what an agent and a check tell of alike is told once", () => 
   assert.equal(findings.length, 1);
 });
 
+Deno.test("doctor: an underlay that the agent lost is not told to be well", () => {
+  const agent = { seen: { ...idle, state: "running", version: "1.2.3", problems: [lost] } } as const;
+  const { checks } = diagnose(factsOf({ agent }));
+  assert.equal(checks.find(({ name }) => name === "underlay")?.state, "high");
+});
+
 Deno.test("doctor: without an underlay nobody says that the kernel is as planned", () => {
   const { checks } = diagnose(factsOf({ network: { noUnderlay: "it is gone" }, agent: { seen: idle } }));
   assert.equal(checks.find(({ name }) => name === "plan")?.state, "unseen");
