@@ -1,6 +1,6 @@
 /** The file store's document on disk: read, written, and mended when it was damaged. */
 import type { Clock } from "../../net/clock.ts";
-import { FlanError, invalid, messageOf, systemReason } from "../../net/errors.ts";
+import { FlanError, messageOf, systemReason } from "../../net/errors.ts";
 import type { Logger } from "../../net/log.ts";
 import {
   Damage,
@@ -45,7 +45,7 @@ function stampOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
   return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
 }
 
-/** The document at `path`, or undefined where there is none. Throws {@link Damage}, `invalid` or `store`. */
+/** The document at `path`, or undefined where there is none. Throws {@link Damage} or `store`. */
 export async function loadDocument(path: string, cache?: DocumentCache): Promise<Document | undefined> {
   // The file may be replaced after this look: then its content is newer than its stamp, and is read again.
   const info = await lookAt(path);
@@ -59,7 +59,7 @@ export async function loadDocument(path: string, cache?: DocumentCache): Promise
   return document;
 }
 
-/** The document for a reader, who changes nothing. Throws {@link Damage}, `invalid` or `store`. */
+/** The document for a reader, who changes nothing. Throws {@link Damage} or `store`. */
 export async function readDocument(path: string, cache: DocumentCache): Promise<Document> {
   const document = await loadDocument(path, cache);
   if (document !== undefined) return document;
@@ -191,7 +191,8 @@ async function lookAt(path: string): Promise<Deno.FileInfo | undefined> {
     const info = await Deno.lstat(path);
     if (!info.isFile) {
       const kind = info.isSymlink ? "a symbolic link" : info.isDirectory ? "a directory" : "not a file";
-      throw invalid("store.read", `Cannot use ${path} as a store: it is ${kind}, a regular file is needed`);
+      // No usage error: it may come to lie there while an agent runs, which then goes on with what it knows.
+      throw lost(`Cannot use ${path} as a store: it is ${kind}, a regular file is needed`);
     }
     if (info.size > MAX_DOCUMENT) throw new Damage(`it is larger than ${MAX_DOCUMENT / 2 ** 20} MiB`);
     return info;

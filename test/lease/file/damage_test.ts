@@ -169,7 +169,7 @@ for (const kind of ["symbolic link", "directory"]) {
       if (kind === "directory") await Deno.mkdir(path);
       else await Deno.symlink(target, path);
       for (const attempt of [() => store.read(), () => store.writeConfig(config, 0)]) {
-        const { message } = await fails(attempt(), "invalid");
+        const { message } = await fails(attempt(), "store");
         assert.ok(message.endsWith(`it is a ${kind}, a regular file is needed`), message);
       }
       assert.equal(await Deno.readTextFile(target), "precious");
