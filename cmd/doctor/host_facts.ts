@@ -1,7 +1,7 @@
 /** What the doctor learns from the kernel, and what of it the network's backend would need. */
 import { type HostOptions, observeHost } from "../../agent/host.ts";
 import { readHostState } from "../../agent/host_state.ts";
-import { linksOf, type Network, networkIn } from "../../agent/network.ts";
+import { linksOf, type Network, networkIn, noNetwork } from "../../agent/network.ts";
 import type { Host } from "../../backends/backend.ts";
 import {
   judgedSysctls,
@@ -84,7 +84,10 @@ async function look(context: Context, looking: Looking): Promise<HostLook> {
   };
 }
 
-/** The network in the store; as the agent knows it, where the store is away; or what `flan up` would start. */
+/**
+ * The network in the store; as the agent knows it, where the store is away; or what `flan up` would start. Throws
+ * FlanError `store` where this host is in a network that cannot be seen: no other one may be guessed in its place.
+ */
 function networkOf(
   context: Context,
   { snapshot, agent, objects }: Known & { objects: readonly KernelObject[] },
@@ -92,6 +95,7 @@ function networkOf(
   const { settings } = context;
   const known = snapshot ?? (agent.known?.store === settings.store ? agent.known.snapshot : undefined) ??
     { revision: 0, config: undefined, records: [], past: [] };
+  if (known.config === undefined && keptSubnet(settings) !== undefined) throw noNetwork(settings.store);
   const config = known.config ?? { value: startingConfig(context, objects), revision: 0 };
   return { snapshot: known, ...networkIn({ ...known, config }, settings.store) };
 }

@@ -1,5 +1,6 @@
 /** Whether there is a way out of this host for the overlay's packets. */
-import type { KernelObject } from "../../kernel/state.ts";
+import { type KernelObject, ROUTE_PROTOCOL } from "../../kernel/state.ts";
+import { parseCidr } from "../../net/ip.ts";
 import { type Check, looked } from "../check.ts";
 import { type Diagnosis, diagnosis } from "../diagnosis.ts";
 import type { NetworkFacts } from "../facts.ts";
@@ -19,9 +20,17 @@ function judge({ underlay, noUnderlay }: NetworkFacts, objects: readonly KernelO
   if (noUnderlay !== undefined) {
     return [diagnosis(code, { subject: "underlay", message: noUnderlay })];
   }
-  const link = objects.find((one) => one.kind === "link" && one.name === underlay?.link);
-  if (link?.kind !== "link" || link.up) return [];
-  const { name } = link;
-  const remedy = `ip link set dev ${name} up`;
-  return [diagnosis(code, { subject: name, message: `Link ${name} of the underlay is down`, remedy })];
+  if (underlay === undefined) return [];
+  const { link: name } = underlay;
+  if (objects.some((one) => one.kind === "link" && one.name === name && !one.up)) {
+    const remedy = `ip link set dev ${name} up`;
+    return [diagnosis(code, { subject: name, message: `Link ${name} of the underlay is down`, remedy })];
+  }
+  // Those of flan itself lead nowhere without others, and IPv6 has one on every link.
+  const isRouted = objects.some((one) =>
+    one.kind === "route" && one.link === name && one.protocol !== ROUTE_PROTOCOL &&
+    parseCidr(one.destination).family === 4
+  );
+  if (isRouted) return [];
+  return [diagnosis(code, { subject: name, message: `No route leads over link ${name} of the underlay` })];
 }

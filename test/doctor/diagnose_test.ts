@@ -4,7 +4,7 @@ import type { UdpSocket } from "../../doctor/facts.ts";
 import { checks, diagnose } from "../../doctor/diagnose.ts";
 import { healthCodes } from "../../agent/health_codes.ts";
 import { doctorCodes } from "../../agent/doctor_codes.ts";
-import { address, type Changed, factsOf, link, sysctl, tunnel } from "./facts.ts";
+import { address, type Changed, factsOf, link, route, sysctl, tunnel } from "./facts.ts";
 
 const socket = (port: number): UdpSocket => ({ address: "0.0.0.0", port, holder: "named[812]" });
 const idle = { joined: true, once: false, state: "none", version: undefined, problems: [] } as const;
@@ -125,6 +125,14 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
     network: { noUnderlay: "there is no default route" },
     agent: { seen: { ...idle, state: "running", version: "1.2.3", problems: [lost] } },
   }, ["underlay-missing eth0"]],
+  ["an underlay without a route but flan's own", {
+    network: { underlay: { link: "eth1", mtu: 1500 } },
+    there: [
+      link("eth1"),
+      route("10.5.2.0/24", "eth1", { gateway: "192.0.2.2", protocol: 113 }),
+      route("fe80::/64", "eth1"),
+    ],
+  }, ["underlay-missing eth1"]],
   ["an underlay that is down", {
     network: { underlay: { link: "eth0", mtu: 1500 } },
     there: [link("eth0", { up: false })],

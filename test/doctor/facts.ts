@@ -1,6 +1,6 @@
 /** The facts of a host on which all is well, and changes of them. */
 import type { Facts, NetworkFacts, Seen } from "../../doctor/facts.ts";
-import { type KernelObject, type Link, type Vxlan } from "../../kernel/state.ts";
+import { type KernelObject, type Link, type Route, type Vxlan } from "../../kernel/state.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
 
 const vxlan: Vxlan = {
@@ -25,6 +25,22 @@ export function address(text: string, dev: string): KernelObject {
   return { kind: "address", link: dev, address: text };
 }
 
+/** A route on the link itself, as the kernel makes one for an address. */
+export function route(destination: string, link: string, more: Partial<Route> = {}): Route {
+  return {
+    kind: "route",
+    destination,
+    metric: 0,
+    link,
+    gateway: "",
+    onlink: false,
+    nexthop: 0,
+    type: "unicast",
+    protocol: 2,
+    ...more,
+  };
+}
+
 export function sysctl(name: string, value: string): KernelObject {
   return { kind: "sysctl", name, value };
 }
@@ -32,6 +48,7 @@ export function sysctl(name: string, value: string): KernelObject {
 const objects: readonly KernelObject[] = [
   link("eth0"),
   address("192.0.2.1/24", "eth0"),
+  route("192.0.2.0/24", "eth0"),
   tunnel("flan.1", { alias: "flan 11aa" }),
   address("10.5.1.0/32", "flan.1"),
   link("cni0", { type: "bridge", mtu: 1450 }),
