@@ -20,7 +20,7 @@ Deno.test({
     const items = (text: string) =>
       JSON.parse(text).items.map((row: { subnet: string; state: string }) => [row.subnet, row.state]);
     namespace.ip("route add 10.5.3.0/24 via 192.0.2.254");
-    const up = await flan("up", "--detach");
+    const up = await flan("up", "--detach", "--allow-overlap");
     assert.equal(up.code, 0, up.stderr);
     try {
       const before = await flan("routes", "--json");

@@ -13,6 +13,9 @@ function ip(...lines: readonly string[]): void {
   }
 }
 
+// The library is loaded once and stays: before the test, which is watched for what it leaves open.
+if (ready) openKernel({ clock: systemClock }).close();
+
 const refusedAs = (errno: readonly string[]) => (error: unknown) =>
   error instanceof KernelError && errno.includes(error.errno);
 

@@ -159,7 +159,7 @@ function withoutLibrary(args: readonly string[], path?: string): string[] {
 }
 
 async function joinWithoutLibrary(hosts: Hosts, host: LabHost): Promise<Member> {
-  const agent = hosts.start(host, withoutLibrary(["up", "-o", "value=subnet", ...masquerade]));
+  const agent = hosts.start(host, withoutLibrary(["up", "--verbose", "-o", "value=subnet", ...masquerade]));
   const subnet = await agent.out.line(/^\d/);
   const gateway = gatewayOf(subnet);
   await hosts.ip(host, "link add cni0 type bridge", `address add ${gateway} dev cni0`, "link set cni0 up");
