@@ -1,6 +1,9 @@
 /** `deno task install` and `uninstall` as they are run, and the flan that they leave. */
 import assert from "node:assert/strict";
+import { removeJoined, writeJoined } from "../../../agent/joined.ts";
+import { makeRunDir, tryLockAgent } from "../../../agent/lock.ts";
 import { version } from "../../../cmd/version.ts";
+import { manifestPath } from "../../../tasks/packaging/manifest.ts";
 import { project } from "../../../tasks/packaging/runtime.ts";
 import { Root } from "./root.ts";
 
@@ -94,8 +97,57 @@ Deno.test("install: flags that are no paths, or unknown, are usage errors", () =
   }
 });
 
-Deno.test("uninstall: where nothing is installed, that is said", () => {
+/** A host whose settings and leases would be missed. */
+function lived(root: Root): void {
+  root.write("/etc/flan/config.yaml", "verbose: true\n");
+  root.write("/var/lib/flan/network.json", "{}\n");
+  root.write("/var/cache/flan/compiled", "");
+}
+
+Deno.test("uninstall: where nothing is installed that is said, and nothing is removed", () => {
   using root = new Root();
-  const { code, stderr } = task("uninstall", ["--root", root.path]);
-  assert.deepEqual([code, stderr], [0, `uninstall: nothing is installed below ${root.path}/usr/local\n`]);
+  lived(root);
+  const before = root.list();
+  for (const flags of [[], ["--purge"]]) {
+    const { code, stderr } = task("uninstall", ["--root", root.path, ...flags]);
+    assert.deepEqual([code, stderr], [0, `uninstall: nothing is installed below ${root.path}/usr/local\n`]);
+    assert.deepEqual(root.list(), before);
+  }
+});
+
+Deno.test("uninstall: a host in a network keeps all until it has left it, or its settings are not asked for", async () => {
+  using root = new Root();
+  lived(root);
+  root.write(manifestPath("/usr/local"), "/usr/local/bin/flan\n");
+  root.write("/usr/local/bin/flan", "");
+  const runDir = `${root.path}/run/flan`;
+  makeRunDir(runDir);
+  const refused = (why: string) => {
+    const before = root.list();
+    const { code, stderr } = task("uninstall", ["--root", root.path, "--purge"]);
+    assert.equal(
+      stderr,
+      `uninstall: Cannot remove ${root.path}/etc/flan and ${root.path}/var/lib/flan: ${why}\n` +
+        "hint: run flan down first, or leave --purge out\n",
+    );
+    assert.equal(code, 1);
+    assert.deepEqual(root.list(), before);
+  };
+  const agent = tryLockAgent(runDir);
+  refused("an agent runs on this host");
+  agent?.release();
+  await writeJoined(runDir, { pid: 7, settings: {}, found: {} });
+  refused("this host is in a network");
+  const flan = `${root.path}/usr/local/bin/flan`;
+  const plain = task("uninstall", ["--root", root.path]);
+  assert.deepEqual([plain.code, plain.stderr], [0, `uninstall: ${flan} is gone\n`]);
+  assert.equal(root.read("/var/lib/flan/network.json"), "{}\n");
+  root.write(manifestPath("/usr/local"), "/usr/local/bin/flan\n");
+  removeJoined(runDir);
+  const purged = task("uninstall", ["--root", root.path, "--purge"]);
+  assert.deepEqual([purged.code, purged.stderr], [
+    0,
+    `uninstall: ${flan} is gone, with settings and state\n`,
+  ]);
+  assert.deepEqual(root.list().filter((path) => / \/(etc|var\/lib)\/flan/.test(path)), []);
 });
