@@ -3,6 +3,7 @@
  * one adds a file for it and a line here; `test/cmd/schemas_test.ts` says which one is missing.
  */
 import { doctor } from "./doctor.ts";
+import { hooks } from "./hooks.ts";
 import { host } from "./host.ts";
 import { joined } from "./joined.ts";
 import { lease } from "./lease.ts";
@@ -31,6 +32,7 @@ import { storeImport } from "./store_import.ts";
 /** Sorted by name. */
 export const documents: Readonly<Record<string, Shape>> = {
   doctor,
+  hooks,
   host,
   joined,
   lease,

@@ -69,6 +69,8 @@ Deno.test({
   async fn() {
     using one = host("joined");
     await one.json("up-once", ["up", "--once", "--json"]);
+    const joined = Deno.readTextFileSync(`${one.sandbox.dir}/run/joined.json`);
+    assertGoldenJson("joined", joined, { [one.sandbox.dir]: "<dir>" });
     await one.json("lease-get", ["lease", "get", "--json"]);
     await one.text("text/lease-get-env.txt", ["lease", "get", "-o", "env"]);
     await one.json("routes", ["routes", "--json"]);
@@ -91,9 +93,19 @@ Deno.test({
       ),
     );
     assert.match(renewed[6]!, /^\d{10}$/);
+    const watch = one.sandbox.command(["routes", "watch", "-o", "jsonl"]).spawn();
+    const lines = watch.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const state = await untilLines(lines, 1);
     one.namespace.ip("route del 10.5.3.0/24");
     one.namespace.ip("route add 10.5.3.0/24 via 192.0.2.254");
     one.namespace.ip("route del 10.5.2.0/24");
+    const events = state + await untilLines(lines, 3);
+    // Who it was is told while it lives, and its number afterwards.
+    assertGoldenJson("routes-events", events.replaceAll(/"(ip\[\d+\]|process \d+)"/g, '"<who>"'));
+    watch.kill("SIGINT");
+    await lines.cancel();
+    assert.equal((await watch.stderr.text()).trim(), "");
+    assert.equal((await watch.status).code, 130);
     await one.json("routes-diff", ["routes", "diff", "--json"], 3);
     await one.text("text/routes-diff.txt", ["routes", "diff"], 3);
     await one.json("routes-explain-broken", ["routes", "explain", "10.5.2.9", "--json"], 3);

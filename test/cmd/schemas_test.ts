@@ -6,6 +6,9 @@ import { compile, requireValid, requireValidAs, requireValidLine } from "../lib/
 
 const root = new URL("../../", import.meta.url);
 
+/** What prints no documents of its own, beside hidden folders and what was built. */
+const noSources = ["test", "fixtures", "tasks", "bin", "systemd", "build", "node_modules"];
+
 /** Every schema that the sources name, with the file that does. */
 function namedInSources(): Map<string, string> {
   const found = new Map<string, string>();
@@ -20,7 +23,9 @@ function namedInSources(): Map<string, string> {
       }
     }
   };
-  for (const folder of ["cmd/", "agent/", "lease/"]) visit(folder);
+  for (const { name, isDirectory } of Deno.readDirSync(root)) {
+    if (isDirectory && !name.startsWith(".") && !noSources.includes(name)) visit(`${name}/`);
+  }
   return found;
 }
 
@@ -90,3 +95,12 @@ for (const { name: file } of Deno.readDirSync(new URL("fixtures/json/v1/", root)
     }
   });
 }
+
+Deno.test("every document has a golden file", () => {
+  const titles = [...Deno.readDirSync(new URL("fixtures/json/v1/", root))].flatMap(({ name }) => {
+    const text = Deno.readTextFileSync(new URL(`fixtures/json/v1/${name}`, root));
+    return [...text.matchAll(/"schema": ?"flan\.([a-z-]+)\/v1"/g)].map(([, title]) => title);
+  });
+  const own = Object.keys(documents).filter((name) => name !== "network-config");
+  assert.deepEqual(own.filter((name) => !titles.includes(name)), [], "no golden file below fixtures/json/v1");
+});
