@@ -74,7 +74,7 @@ export interface NetworkdFacts {
 
 export interface UnitFile {
   readonly path: string;
-  readonly text: string;
+  readonly text: Seen<string>;
 }
 
 export interface AgentFacts {

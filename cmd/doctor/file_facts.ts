@@ -4,11 +4,14 @@ import { droppingChains, legacyDrops, letsThrough } from "../../doctor/forward_c
 import { parseUdp } from "../../net/proc_udp.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
 import type { Cidr } from "../../net/ip.ts";
+import { seeing } from "./seeing.ts";
 import type { System } from "./system.ts";
 
 /** The UDP sockets on one of `ports`, with who holds them where this user may see that. */
 export function lookAtUdp(system: System, ports: readonly number[]): readonly UdpSocket[] {
-  const lines = parseUdp(system.text("/proc/net/udp") ?? "").filter(({ port }) => ports.includes(port));
+  // A socket of IPv6 takes the port of IPv4 as well where it is bound to no address or to one of IPv4.
+  const lines = ["/proc/net/udp", "/proc/net/udp6"].flatMap((path) => parseUdp(system.text(path) ?? ""))
+    .filter(({ address, port }) => ports.includes(port) && (address === "::" || !address.includes(":")));
   if (lines.length === 0) return [];
   const holders = holdersOf(system, new Set(lines.map(({ inode }) => `socket:[${inode}]`)));
   return lines.map(({ address, port, inode }) => ({
@@ -89,6 +92,6 @@ function unitFiles(system: System, suffix: string): readonly UnitFile[] {
   }
   return [...places].sort(([a], [b]) => a < b ? -1 : 1).map(([, path]) => ({
     path,
-    text: system.text(path) ?? "",
+    text: seeing(() => system.text(path) ?? ""),
   }));
 }

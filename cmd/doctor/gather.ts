@@ -1,13 +1,12 @@
 /** Gathers the facts for `flan doctor` from store, agent, kernel and files. Whatever cannot be seen is said as such. */
 import { readJoined } from "../../agent/joined.ts";
-import { FlanError, messageOf } from "../../net/errors.ts";
-import type { Seen } from "../../doctor/facts.ts";
 import type { Facts } from "../../doctor/facts.ts";
 import { type Context, subnetFileOf } from "../context.ts";
 import { version } from "../version.ts";
 import { lookAtAgent } from "./agent_facts.ts";
 import { lookAtFilter, lookAtNetworkd, lookAtUdp } from "./file_facts.ts";
 import { lookAtHost } from "./host_facts.ts";
+import { seeing } from "./seeing.ts";
 import { lookAtStore } from "./store_facts.ts";
 import type { System } from "./system.ts";
 
@@ -46,18 +45,4 @@ export async function gather(context: Context, system: System): Promise<Facts> {
     },
     agent: agent.facts,
   };
-}
-
-function seeing<T>(look: () => T): Seen<T> {
-  try {
-    return { seen: look() };
-  } catch (error) {
-    if (
-      error instanceof FlanError || error instanceof TypeError ||
-      error instanceof Deno.errors.PermissionDenied
-    ) {
-      return { unseen: messageOf(error) };
-    }
-    throw error;
-  }
 }

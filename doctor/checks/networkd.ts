@@ -1,54 +1,76 @@
 /** What systemd's udev and networkd would do to flan's device (systemd.link(5), systemd.network(5)). */
 import { type Check, looked } from "../check.ts";
-import { diagnosis } from "../diagnosis.ts";
+import { type Diagnosis, diagnosis } from "../diagnosis.ts";
 import { readUnit, type Sections } from "../unit_file.ts";
-import type { UnitFile } from "../facts.ts";
+import type { NetworkdFacts, NetworkFacts, Seen, UnitFile } from "../facts.ts";
 
 export const networkd: Check = {
   name: "systemd-networkd",
-  judge({ network, networkd: { isRunning, linkFiles, networkFiles } }) {
-    return looked([network], ({ device, planned }) => {
-      if (device === "") return [];
-      const kind = planned.find((one) => one.kind === "link" && one.name === device);
-      const type = kind?.kind === "link" ? kind.type : "";
-      const first = (files: readonly UnitFile[]) => firstThatMatches(files, { device, type });
-      const link = first(linkFiles);
-      const address = link?.sections.get("link", "MACAddress");
-      const net = isRunning ? first(networkFiles) : undefined;
-      return [
-        ...(link === undefined || address === undefined ? [] : [diagnosis("mac-policy", {
-          subject: link.path,
-          message: `${link.path} gives link ${device} the MAC ${address}, which its peers do not know`,
-        })]),
-        ...(net === undefined || isUnmanaged(net.sections) ? [] : [diagnosis("networkd-routes", {
-          subject: net.path,
-          message:
-            `${net.path} lets systemd-networkd manage link ${device}, whose addresses and routes it removes`,
-        })]),
-      ];
-    });
+  judge({ network, networkd }) {
+    if ("unseen" in network) return { found: [], unseen: network.unseen };
+    const { linkFile, networkFile } = filesFor(network.seen, networkd);
+    const links = looked([linkFile], (file) => judgeLink(file, network.seen));
+    const networks = looked([networkFile], (file) => judgeNetwork(file, network.seen));
+    return { found: [...links.found, ...networks.found], unseen: links.unseen ?? networks.unseen };
   },
 };
+
+interface Matching {
+  readonly path: string;
+  readonly sections: Sections;
+}
+
+/** The files that systemd takes for flan's device. */
+function filesFor(
+  { device, planned }: NetworkFacts,
+  { isRunning, linkFiles, networkFiles }: NetworkdFacts,
+): { linkFile: Seen<Matching | undefined>; networkFile: Seen<Matching | undefined> } {
+  if (device === "") return { linkFile: { seen: undefined }, networkFile: { seen: undefined } };
+  const link = planned.find((one) => one.kind === "link" && one.name === device);
+  const wanted = { device, type: link?.kind === "link" ? link.type : "" };
+  return {
+    linkFile: firstThatMatches(linkFiles, wanted),
+    networkFile: isRunning ? firstThatMatches(networkFiles, wanted) : { seen: undefined },
+  };
+}
+
+function judgeLink(file: Matching | undefined, { device }: NetworkFacts): Diagnosis[] {
+  const address = file?.sections.get("link", "MACAddress");
+  return file === undefined || address === undefined ? [] : [diagnosis("mac-policy", {
+    subject: file.path,
+    message: `${file.path} gives link ${device} the MAC ${address}, which its peers do not know`,
+  })];
+}
+
+function judgeNetwork(file: Matching | undefined, { device }: NetworkFacts): Diagnosis[] {
+  return file === undefined || isUnmanaged(file.sections) ? [] : [diagnosis("networkd-routes", {
+    subject: file.path,
+    message:
+      `${file.path} lets systemd-networkd manage link ${device}, whose addresses and routes it removes`,
+  })];
+}
 
 function isUnmanaged(sections: Sections): boolean {
   return /^(1|yes|true|on)$/i.test(sections.get("link", "Unmanaged") ?? "");
 }
 
+/** Unseen where a file cannot be read before one matches: it may be the one that counts. */
 function firstThatMatches(
   files: readonly UnitFile[],
   { device, type }: { device: string; type: string },
-): { path: string; sections: Sections } | undefined {
+): Seen<Matching | undefined> {
   for (const { path, text } of files) {
-    const sections = readUnit(text);
+    if ("unseen" in text) return { unseen: `${path} cannot be read: ${text.unseen}` };
+    const sections = readUnit(text.seen);
     const criteria = sections.section("match");
     // A .link or .network file without criteria that flan knows is for others (a MAC, a bus, a driver).
     const known = [...criteria].filter(([key]) => ["OriginalName", "Name", "Kind"].includes(key));
     if (known.length === 0 || known.length < criteria.size) continue;
     if (known.every(([key, value]) => matches(value, key === "Kind" ? type : device))) {
-      return { path, sections };
+      return { seen: { path, sections } };
     }
   }
-  return undefined;
+  return { seen: undefined };
 }
 
 /** Shell patterns, one of which must fit; with `!` before the first, none may. */

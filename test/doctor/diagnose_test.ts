@@ -26,7 +26,7 @@ const proxy = {
   queues: 1,
   carrying: true,
 } as const;
-const unit = (name: string, text: string) => ({ path: `/etc/systemd/network/${name}`, text });
+const unit = (name: string, text: string) => ({ path: `/etc/systemd/network/${name}`, text: { seen: text } });
 const named = unit("a.link", "[Match]\nOriginalName=flan.*\n[Link]\nMACAddress=02:00:00:00:00:01\n");
 const running = (text: string) => ({
   networkd: { isRunning: true, linkFiles: [], networkFiles: [unit("a.network", text)] },

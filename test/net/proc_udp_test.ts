@@ -20,6 +20,19 @@ Deno.test("/proc/net/udp: sockets with addresses, ports and drops, and nothing o
   ]);
 });
 
+Deno.test("/proc/net/udp6: addresses of IPv6, and those of IPv4 in its form as such", () => {
+  const line = (local: string) =>
+    `  1: ${local} 00000000000000000000000000000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 7 2 0000 0`;
+  const text = [
+    line("00000000000000000000000000000000:2118"),
+    line("0000000000000000FFFF0000010200C0:2118"),
+    line("B80D0120000000000000000001000000:0035"),
+    line("000000000000000001000000:2118"),
+  ].join("\n");
+  const found = parseUdp(text).map(({ address, port }) => `${address} ${port}`);
+  assert.deepEqual(found, [":: 8472", "192.0.2.1 8472", "2001:db8::1 53"]);
+});
+
 Deno.test("/proc/net/snmp: UDP's wrong checksums by their name, and not those of other protocols", () => {
   const text = [
     "Tcp: InSegs InCsumErrors",
