@@ -1,12 +1,14 @@
 /** Whether this process may change the network. */
-import { FlanError } from "../net/errors.ts";
+import { FlanError, systemReason } from "../net/errors.ts";
 
-/** Bit of CAP_NET_ADMIN in the capability sets of /proc/self/status (linux/capability.h). */
+/** Bit of CAP_NET_ADMIN in the capability sets of {@link STATUS} (linux/capability.h). */
 const CAP_NET_ADMIN = 12n;
 
-/** Whether this process has the capability. */
+const STATUS = "/proc/self/status";
+
+/** Whether this process has the capability. Throws FlanError `failed` where that cannot be read. */
 export function hasNetAdmin(): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(ownStatus())?.[1];
   return effective !== undefined && (BigInt(`0x${effective}`) >> CAP_NET_ADMIN & 1n) === 1n;
 }
 
@@ -18,4 +20,16 @@ export function requireNetAdmin(what: string): void {
     code: "not-permitted",
     hint: "run as root",
   });
+}
+
+function ownStatus(): string {
+  try {
+    return Deno.readTextFileSync(STATUS);
+  } catch (cause) {
+    throw new FlanError(`Cannot read ${STATUS}: ${systemReason(cause)}`, {
+      op: "capability",
+      code: "failed",
+      cause,
+    });
+  }
 }

@@ -17,8 +17,8 @@ const ENOUGH = 5;
 export interface UdpCounters {
   /** Packets with a wrong checksum, whatever their port; undefined where nobody tells. */
   errors(): number | undefined;
-  /** Packets that each port's sockets have dropped. */
-  drops(): ReadonlyMap<number, number>;
+  /** Packets that each port's sockets have dropped; undefined where nobody tells. */
+  drops(): ReadonlyMap<number, number> | undefined;
 }
 
 /**
@@ -92,7 +92,8 @@ export class ChecksumWatch {
     const { counters } = this.#parts;
     const errors = this.#ports.length === 0 ? undefined : counters.errors();
     if (errors === undefined || errors === before?.errors) return before;
-    return { errors, drops: counters.drops() };
+    const drops = counters.drops();
+    return drops === undefined ? before : { errors, drops };
   }
 
   #judged(port: number): Found[] {

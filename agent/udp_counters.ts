@@ -3,22 +3,24 @@ import { parseChecksumErrors, parseUdp } from "../net/proc_udp.ts";
 import type { UdpCounters } from "./checksum_watch.ts";
 
 export const udpCounters: UdpCounters = {
-  errors: () => parseChecksumErrors(textOf("/proc/net/snmp")),
+  errors() {
+    const text = textOf("/proc/net/snmp");
+    return text === undefined ? undefined : parseChecksumErrors(text);
+  },
   drops() {
+    const text = textOf("/proc/net/udp");
+    if (text === undefined) return undefined;
     const drops = new Map<number, number>();
-    for (const { port, drops: count } of parseUdp(textOf("/proc/net/udp"))) {
-      drops.set(port, (drops.get(port) ?? 0) + count);
-    }
+    for (const { port, drops: count } of parseUdp(text)) drops.set(port, (drops.get(port) ?? 0) + count);
     return drops;
   },
 };
 
-/** "" where there is no such file, or it may not be read: nothing is known then. */
-function textOf(path: string): string {
+/** Undefined where it cannot be read, whyever: the agent works without these counters, and looks again soon. */
+function textOf(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return "";
-    throw error;
+  } catch {
+    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /** A netlink socket: descriptor, options, datagrams. man 7 netlink. */
-import { FlanError } from "../net/errors.ts";
+import { FlanError, KernelError } from "../net/errors.ts";
 import { errnoName, errnoNumber, errnoText } from "./errno.ts";
 import {
   bind,
@@ -111,6 +111,22 @@ export class NetlinkSocket {
   #option(level: number, name: number, value: number): number {
     return setsockopt(this.fd, { level, name, value });
   }
+}
+
+/**
+ * Throws where a netlink socket of this family cannot be opened: FlanError `unsupported` where the kernel has no such
+ * family, else KernelError. For callers of libraries that end the process then. `what` begins the message.
+ */
+export function requireNetlink(protocol: number, what: string): void {
+  const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  if (fd >= 0) return void closeFd(fd);
+  const name = errnoName(-fd);
+  const message = `${what}: ${errnoText(-fd)} (${name})`;
+  const op = "ffi.netlink";
+  if (name === "EPROTONOSUPPORT" || name === "EAFNOSUPPORT") {
+    throw new FlanError(message, { op, code: "unsupported" });
+  }
+  throw new KernelError(message, name, { op });
 }
 
 function socketAddress(): Uint8Array<ArrayBuffer> {

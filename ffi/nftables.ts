@@ -2,6 +2,7 @@
 import { KernelError } from "../net/errors.ts";
 import { printable } from "../net/text.ts";
 import { errnoOfText } from "./errno.ts";
+import { NETLINK_NETFILTER, requireNetlink } from "./netlink_socket.ts";
 import { library } from "./open.ts";
 import { nftablesSymbols } from "./symbols/nftables.ts";
 
@@ -19,11 +20,13 @@ const nftables = library({
 /**
  * Runs commands, one a line, and returns what they print as JSON ("" for commands that print nothing). Either all of
  * them are carried out or none. It blocks: a few milliseconds, more only for very large rule sets that are listed.
- * Throws FlanError `unsupported` where the library is missing, and KernelError (`EPERM`, `ENOENT`, …) with the first
+ * Throws FlanError `unsupported` where the library or the kernel's part is missing, and KernelError (`EPERM`, `ENOENT`, …) with the first
  * complaint; its errno is "" where the library names none.
  */
 export function runNft(commands: string): string {
   const lib = nftables();
+  // The library itself ends the process where it gets no socket.
+  requireNetlink(NETLINK_NETFILTER, "Cannot use the packet filter");
   // One that is kept would keep its socket too, and would have to be given back.
   const context = lib.nft_ctx_new(0);
   if (context === null) throw refusal("it cannot be opened");

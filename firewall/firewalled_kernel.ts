@@ -57,7 +57,9 @@ async function* concerning(
 class Firewall {
   readonly #init: FirewallInit;
   #rules: RuleSet | undefined;
-  /** What was seen last, as text; undefined where this process has changed it since. */
+  /** What was read last. */
+  #found: readonly FirewallObject[] = [];
+  /** The same as text; undefined where it is older than a change of this process, or could not be read since. */
   #seen: string | undefined;
   /** Why it could not be read, so that the log says so once. */
   #trouble = "";
@@ -71,18 +73,18 @@ class Firewall {
     return this.#rules ??= await findRuleSet(this.#init);
   }
 
+  /** Where it cannot be read, what was there last stands: rules and chains that nobody sees any more are not gone. */
   async look(): Promise<readonly FirewallObject[]> {
     try {
-      const found = await (await this.require()).read();
-      this.#seen = JSON.stringify(found);
+      this.#found = await (await this.require()).read();
+      this.#seen = JSON.stringify(this.#found);
       this.#trouble = "";
-      return found;
     } catch (error) {
       if (!(error instanceof FlanError)) throw error;
       this.#seen = undefined;
       this.#tell(error);
-      return [];
     }
+    return this.#found;
   }
 
   async hasChanged(): Promise<boolean> {
@@ -90,9 +92,9 @@ class Firewall {
     if (before === undefined || this.#rules === undefined) return true;
     try {
       return JSON.stringify(await this.#rules.read()) !== before;
-    } catch (error) {
-      if (error instanceof FlanError) return true;
-      throw error;
+    } catch {
+      // Why is told by the look that follows.
+      return true;
     }
   }
 

@@ -7,9 +7,9 @@ import { parseSaved, type Saved, type SavedRule } from "./iptables_save.ts";
 import type { FirewallChange, FirewallObject, RuleSet } from "./rule_set.ts";
 
 export interface Iptables {
-  /** What `iptables-save` prints. Throws KernelError. */
+  /** What `iptables-save` prints. Throws FlanError. */
   save(): Promise<string>;
-  /** Feeds `iptables-restore --noflush`, which carries each table out whole or not at all. Throws KernelError. */
+  /** Feeds `iptables-restore --noflush`, which carries each table out whole or not at all. Throws FlanError. */
   restore(payload: string): Promise<void>;
 }
 

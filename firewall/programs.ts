@@ -1,11 +1,11 @@
 /** The programs of iptables (or of its nftables variant, which has the same words), run as children. */
-import { KernelError } from "../net/errors.ts";
+import { FlanError, KernelError, systemReason } from "../net/errors.ts";
 import { type Iptables, iptablesError } from "./iptables_rules.ts";
 
 /** Seconds that the lock of the legacy variant, which others hold for moments, is waited for. */
 const LOCK_SECONDS = "5";
 
-/** Found on the PATH. Where a program is not there the KernelError is `unsupported`. */
+/** Found on the PATH. Where a program is not there the KernelError is `unsupported`, where it cannot be run now a FlanError `failed`. */
 export const iptablesPrograms: Iptables = {
   save: () => run("iptables-save", [], ""),
   restore: async (payload) =>
@@ -23,7 +23,9 @@ async function run(program: string, args: readonly string[], input: string): Pro
   const writer = child.stdin.getWriter();
   // One that fails early closes its end; what it says on stderr is the better reason.
   const written = writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
-  const { success, stdout, stderr } = await child.output();
+  const { success, stdout, stderr } = await child.output().catch((error) => {
+    throw unrunnable(program, error);
+  });
   await written;
   const decoder = new TextDecoder();
   if (success) return decoder.decode(stdout);
@@ -34,11 +36,20 @@ function started(program: string, command: Deno.Command): Deno.ChildProcess {
   try {
     return command.spawn();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw unrunnable(program, error);
     throw new KernelError(`Cannot run ${program}: it is not installed`, "", {
       op: "firewall",
       code: "unsupported",
       hint: "apt-get install iptables",
     });
   }
+}
+
+/** What befalls a busy host: no descriptor, process or memory left. */
+function unrunnable(program: string, cause: unknown): FlanError {
+  return new FlanError(`Cannot run ${program}: ${systemReason(cause)}`, {
+    op: "firewall",
+    code: "failed",
+    cause,
+  });
 }

@@ -11,9 +11,9 @@ export interface FirewallChange extends Change {
 export interface RuleSet {
   /**
    * What there is: flan's own table, flan's rules in others' chains, and (with alias "") every chain on the forward
-   * hook that drops by policy. Throws KernelError.
+   * hook that drops by policy. Throws FlanError.
    */
   read(): Promise<readonly FirewallObject[]>;
-  /** Carries a change out, whole or not at all. Throws KernelError. */
+  /** Carries a change out, whole or not at all. Throws FlanError. */
   apply(change: FirewallChange): Promise<void>;
 }

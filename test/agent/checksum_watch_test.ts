@@ -10,6 +10,7 @@ class Counters {
   all: number | undefined = 1000;
   readonly dropped = new Map([[8472, 50], [8473, 0]]);
   reads = 0;
+  told = true;
 
   errors() {
     return this.all;
@@ -17,7 +18,7 @@ class Counters {
 
   drops() {
     this.reads++;
-    return new Map(this.dropped);
+    return this.told ? new Map(this.dropped) : undefined;
   }
 
   /** Packets with a wrong checksum come to a port. */
@@ -90,6 +91,21 @@ Deno.test("checksums: what comes right after a port is followed counts, before t
     counters.come(4789, 5);
     await pass(10_000);
     assert.deepEqual(told(), ["udp/4789: 5 packets"]);
+  });
+});
+
+Deno.test("checksums: while nobody tells which sockets dropped packets none is suspected, and what came counts later", async () => {
+  await watching(async ({ counters, pass, told }) => {
+    counters.told = false;
+    counters.come(8472, 3);
+    await pass(10_000);
+    counters.come(53, 50);
+    counters.told = true;
+    await pass(10_000);
+    assert.deepEqual(told(), []);
+    counters.come(8472, 2);
+    await pass(10_000);
+    assert.deepEqual(told(), ["udp/8472: 5 packets"]);
   });
 });
 

@@ -4,6 +4,7 @@ import { systemClock } from "../../agent/clock.ts";
 import { planFor } from "../../agent/firewall.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { openKernel } from "../../ffi/netlink_kernel.ts";
+import { NETLINK_NETFILTER, requireNetlink } from "../../ffi/netlink_socket.ts";
 import { runNft } from "../../ffi/nftables.ts";
 import { nftRules } from "../../firewall/nft_rules.ts";
 import type { FirewallObject } from "../../firewall/rule_set.ts";
@@ -12,6 +13,7 @@ import type { KernelEvent } from "../../kernel/kernel.ts";
 import { isFirewalls } from "../../kernel/relations.ts";
 import type { ForwardRules, Masquerade } from "../../kernel/state.ts";
 import { host, view } from "../lib/overlay.ts";
+import { withoutDescriptors } from "../lib/without_descriptors.ts";
 import { run } from "./system.ts";
 
 // Opened here because libraries stay open: inside a test they would count as its leak.
@@ -123,6 +125,25 @@ Deno.test("nftables: thousands of calls leave no descriptor behind", () => {
   const before = open();
   for (let i = 0; i < 2000; i++) runNft("list tables");
   assert.equal(open(), before);
+});
+
+Deno.test("nftables: a process without descriptors is told so, and goes on", async () => {
+  const { code, lines } = await withoutDescriptors({
+    modules: { nftables: new URL("../../ffi/nftables.ts", import.meta.url) },
+    before: 'nftables.runNft("list tables");',
+    then: ['nftables.runNft("list tables")', '"alive"'],
+  });
+  const refused = "KernelError kernel: Cannot use the packet filter: Too many open files (EMFILE)";
+  assert.deepEqual([code, ...lines], [0, "ready", "EMFILE", refused, "alive"]);
+});
+
+Deno.test("nftables: a kernel without that family of netlink is one that lacks the packet filter", () => {
+  requireNetlink(NETLINK_NETFILTER, "Cannot do it");
+  assert.throws(() => requireNetlink(31, "Cannot do it"), {
+    name: "FlanError",
+    code: "unsupported",
+    message: "Cannot do it: Protocol not supported (EPROTONOSUPPORT)",
+  });
 });
 
 Deno.test("events: every transaction is one event with its process, and own ones are known as such", async () => {

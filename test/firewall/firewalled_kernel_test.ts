@@ -90,9 +90,31 @@ Deno.test("a filter that cannot be read keeps nothing else from being seen, and 
   assert.equal(log.messages.length, 2, "another outage is told anew");
 });
 
+Deno.test("a filter that cannot be read for a while holds what was seen last, and then what is there", async () => {
+  let broken = false;
+  let policy = "drop";
+  const nft = (commands: string) => {
+    if (broken) throw new KernelError("Cannot list", "EMFILE", { op: "test" });
+    return commands === "list chains" ? chains(policy) : "";
+  };
+  const { whole } = open({ nft, log: new KeptLog() });
+  const before = await rulesIn(whole);
+  assert.equal(before.length, 1);
+  broken = true;
+  policy = "accept";
+  for (let i = 0; i < 2; i++) assert.deepEqual(await rulesIn(whole), before);
+  broken = false;
+  assert.deepEqual(await rulesIn(whole), []);
+});
+
 Deno.test("events: another transaction is told only where it changed what was seen, and always after own changes", async () => {
   let policy = "accept";
-  const { whole, kernel } = open({ nft: (commands) => commands === "list chains" ? chains(policy) : "" });
+  let failure: Error | undefined = undefined;
+  const nft = (commands: string) => {
+    if (failure !== undefined) throw failure;
+    return commands === "list chains" ? chains(policy) : "";
+  };
+  const { whole, kernel } = open({ nft });
   const stop = new AbortController();
   const events = whole.events(stop.signal)[Symbol.asyncIterator]();
   const transaction = () => kernel.stack.delete({ ...object, alias: "flan ffff" }, 77);
@@ -126,5 +148,9 @@ Deno.test("events: another transaction is told only where it changed what was se
   await whole.apply([{ verb: "add", object }]);
   others();
   assert.deepEqual(await upTo("e"), ["firewall", "firewall"], "what was seen is older than the own change");
+  await whole.dump(everything);
+  failure = new TypeError("a defect");
+  others();
+  assert.deepEqual(await upTo("f"), ["firewall", "firewall"], "who cannot look must not end who listens");
   stop.abort();
 });
