@@ -24,8 +24,27 @@ const sanitized = ["--sanitize-ops", "--sanitize-resources"];
 const parts: readonly Part[] = [
   { name: "format", within: [], args: ["fmt", "--check", "--quiet"], beside: "types" },
   { name: "lint", within: [], args: ["lint", "--quiet"], beside: "types" },
+  {
+    name: "architecture",
+    within: [],
+    args: test(["test/arch_test.ts", "test/readme_test.ts"]),
+    beside: "types",
+  },
+  // A namespace of their own: these tests change links and routes in the one they run in.
+  {
+    name: "ffi",
+    within: ["unshare", "--net"],
+    args: test(["test/ffi"], sanitized),
+    beside: "types",
+  },
+  {
+    name: "gc",
+    within: ["unshare", "--net"],
+    args: test(["test/ffi/memory_test.ts"], [...sanitized, "--v8-flags=--expose-gc"]),
+    beside: "types",
+  },
+  // One thread, and about as long as what runs beside it.
   { name: "types", within: [], args: ["check", "--quiet", "."] },
-  { name: "architecture", within: [], args: test(["test/arch_test.ts", "test/readme_test.ts"]) },
   {
     name: "packets",
     within: [],
@@ -55,19 +74,6 @@ const parts: readonly Part[] = [
   },
   { name: "sim", within: [], args: test(["test/sim"], ["--parallel"]) },
   { name: "cli", within: [], args: test(["test/cli"], ["--parallel"]) },
-  // A namespace of their own: these tests change links and routes in the one they run in.
-  {
-    name: "ffi",
-    within: ["unshare", "--net"],
-    args: test(["test/ffi"], sanitized),
-    beside: "cli",
-  },
-  {
-    name: "gc",
-    within: ["unshare", "--net"],
-    args: test(["test/ffi/memory_test.ts"], [...sanitized, "--v8-flags=--expose-gc"]),
-    beside: "cli",
-  },
   // With what the others leave of the processors.
   {
     name: "fuzz",
