@@ -17,6 +17,40 @@ const texts: readonly string[] = [
   `Authorization: Bearer ${S}`,
   `authorization=Basic ${S}`,
   `PSK=${S},VNI=7`,
+  `passphrase=${S}`,
+  `pwd=${S}`,
+  `DB_PW=${S}`,
+  `PGPASS=${S}`,
+  `WG_KEY=${S}`,
+  `auth = ${S}`,
+  `https://h/a?access_key=${S}&x=1`,
+  `https://h/a?x=1&key=${S}`,
+  `x="a&api-token=${S}"`,
+  `curl -u user:${S} https://h`,
+  `curl -uuser:${S} https://h`,
+  `curl --user "user:two ${S}" https://h`,
+  `sshpass -p ${S} ssh h`,
+  `sshpass -v -p'a ${S}' ssh h`,
+  `mysql -u root -p${S} db`,
+  `openssl rsa -passin pass:${S}`,
+  `--auth-key "two ${S}"`,
+  `--token 'cut off ${S}`,
+  `Authorization: Token ${S}`,
+  `Proxy-Authorization: Digest username="a", response="${S}"`,
+  `-H "Authorization: "Token" ${S}"`,
+  `Set-Cookie: a=b; id=${S}`,
+  `password: two ${S}`,
+  `secret=two ${S} "three`,
+  `password: "a\\" ${S}"`,
+  `token="a\\\\\\" ${S}" b`,
+  `m={\\"PSK\\":\\"a\\\\\\"${S}\\"}`,
+  `m={\\\\\\"PSK\\\\\\":\\\\\\"${S}\\\\\\"}`,
+  `token='it'\\''s ${S}'`,
+  `token='it'"'"'s ${S}'`,
+  `SubnetAddCommand=curl https://h/${S}`,
+  `"command":"curl https://h/${S}"`,
+  `Cannot set up 10.5.2.0/24: exit code 22 of "curl \\"h\\" ${S}": 404`,
+  `it took more than 10 s and was killed: "curl ${S}"`,
   `-----BEGIN PRIVATE KEY-----\n${S}\n-----END PRIVATE KEY-----`,
   `-----BEGIN RSA PRIVATE KEY-----\n${S}\ncut off`,
 ];
@@ -39,6 +73,33 @@ Deno.test("redact: in a document the name says what is secret, whatever the valu
     apiKey: "<redacted>",
     note: "token=<redacted>",
   });
+});
+
+Deno.test("redact: the commands of an extension network go whole, and what it is else stays", () => {
+  const names = ["PreStartup", "PostStartup", "Shutdown", "SubnetAdd", "SubnetRemove"];
+  const commands = Object.fromEntries(names.map((name) => [`${name}Command`, `curl https://h/${S}`]));
+  const document = { Network: "10.5.0.0/16", Backend: { Type: "extension", ...commands } };
+  const { Network, Backend } = JSON.parse(redactDocument(JSON.stringify(document)));
+  assert.deepEqual([Network, Backend.Type], ["10.5.0.0/16", "extension"]);
+  for (const name of names) assert.equal(Backend[`${name}Command`], "<redacted>");
+});
+
+Deno.test("redact: what stands around a secret stays", () => {
+  const kept: readonly [string, string][] = [
+    [`{"PSK":"${S}","VNI":7}`, '{"PSK":<redacted>,"VNI":7}'],
+    [`token=${S} host=h1\npassword: a b\nhost=h2`, "token=<redacted> host=h1\npassword: <redacted>\nhost=h2"],
+    [`curl -u a:${S} https://h`, "curl -u <redacted> https://h"],
+    [`sshpass -p ${S} ssh h`, "sshpass -p <redacted> ssh h"],
+    ['exit code 22 of "curl h": 404', "exit code 22 of <redacted>: 404"],
+    ["sudo -u root ip -u link", "sudo -u root ip -u link"],
+  ];
+  for (const [text, safe] of kept) assert.equal(redact(text), safe);
+});
+
+Deno.test("redact: long texts of one kind take no longer than their length", () => {
+  for (const part of ["a", "pass", "key=", "--", '"', "\\\\", "sshpass -p", "-----BEGIN x", "a://", " -u "]) {
+    redact(part.repeat(100_000 / part.length));
+  }
 });
 
 Deno.test("redact: names of files, addresses and what is no secret stay", () => {
