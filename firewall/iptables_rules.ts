@@ -47,8 +47,10 @@ function ownChain(saved: Saved): Masquerade {
   const alias =
     [...rules, ...jumpsIn(saved)].map(({ comment }) => comment).find((one) => isFlans(one ?? "")) ?? "";
   const jumps = jumpsIn(saved);
-  const isOdd = jumps.length !== 1 || jumps[0]!.text !== jumpTo(alias) ||
-    rules.some(({ comment }) => comment !== alias);
+  const isEmptied = alias === "" && rules.length === 0 && jumps.length === 0;
+  const isOdd = !isEmptied &&
+    (jumps.length !== 1 || jumps[0]!.text !== jumpTo(alias) ||
+      rules.some(({ comment }) => alias === "" || comment !== alias));
   const odd: readonly PacketRule[] = isOdd ? [{ action: "other" }] : [];
   return { kind: "masquerade", alias, rules: [...rules.map(({ rule }) => rule), ...odd] };
 }

@@ -73,13 +73,14 @@ function applyOne(nft: Nft, { verb, object }: FirewallChange): void {
   if (commands.length > 0) nft(commands.map((words) => words.join(" ")).join("\n"));
 }
 
-/** Whatever is in it that flan did not put there so counts as a rule of another kind: the table is then made anew. */
+/** Whatever is in it that flan did not put there so counts as a rule of another kind: a table of ours is then made anew. */
 function ownTable(nft: Nft): Masquerade {
   const items = itemsOf(nft(`list table ip ${NFT_TABLE}`));
   const rules = items.flatMap(({ rule }) => rule === undefined ? [] : [asRule(rule)]);
   const alias = rules.map(({ comment }) => comment).find((one) => isFlans(one ?? "")) ?? "";
+  const isEmptied = items.every((item) => "metainfo" in item || "table" in item);
   const isOdd = items.some((item) => !["metainfo", "table", "chain", "rule"].some((key) => key in item)) ||
-    !hasOneChain(items) || rules.some(({ comment }) => comment !== alias);
+    !(hasOneChain(items) || isEmptied) || rules.some((rule) => alias === "" || rule.comment !== alias);
   const odd: readonly PacketRule[] = isOdd ? [{ action: "other" }] : [];
   return { kind: "masquerade", alias, rules: [...rules.map(({ expr }) => ruleOf(expr)), ...odd] };
 }

@@ -66,9 +66,11 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
           : "foreign";
       case "sysctl":
         return "kernel";
-      // The table has our name; what is in it may be another flan's.
-      case "masquerade":
-        return ["", owner.alias].includes(object.alias) ? "ours" : "foreign";
+      // An empty table of our name is ours, flushed by somebody; what is in it may be another flan's or anybody's.
+      case "masquerade": {
+        const isEmpty = object.alias === "" && object.rules.length === 0;
+        return isEmpty || object.alias === owner.alias ? "ours" : "foreign";
+      }
       case "forward-rules":
         if (object.alias === "") return "kernel";
         return object.alias === owner.alias ? "ours" : "foreign";

@@ -211,7 +211,7 @@ export interface PacketRule {
  */
 export interface Masquerade {
   readonly kind: "masquerade";
-  /** Whose it is, as {@link Link.alias}; "" for a table that lost all of its rules. */
+  /** Whose it is, as {@link Link.alias}; "" where no rule says so: for an empty table, and for somebody else's. */
   readonly alias: string;
   readonly rules: readonly PacketRule[];
 }

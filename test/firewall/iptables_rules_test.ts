@@ -65,6 +65,15 @@ Deno.test("iptables: a jump that is missing, there twice or another one is drift
   });
 });
 
+Deno.test("iptables: a chain of our name without rules and jumps is an empty one, and with a jump or rule of nobody's it is not", async () => {
+  const read = async (...lines: string[]) => (await on(nat(chain, ...lines)).rules.read())[0];
+  assert.deepEqual(await read(), { kind: "masquerade", alias: "", rules: [] });
+  for (const line of ["-A POSTROUTING -j FLAN-POSTRTG", "-A FLAN-POSTRTG -j RETURN"]) {
+    const found = await read(line) as Masquerade;
+    assert.deepEqual([found.alias, found.rules.at(-1)], ["", { action: "other" }], line);
+  }
+});
+
 Deno.test("iptables: rules with any other word are others'", () => {
   const lines = [
     "-A FLAN-POSTRTG -s 10.5.0.0/16 -j MASQUERADE",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { nftRules } from "../../firewall/nft_rules.ts";
 import { ruleOf } from "../../firewall/nft_statements.ts";
+import type { Masquerade } from "../../kernel/state.ts";
 import { KernelError } from "../../net/errors.ts";
 
 const address = (field: string, right: unknown, op = "==") => ({
@@ -151,7 +152,7 @@ Deno.test("own table: a chain, an object or a comment that flan did not put ther
   });
   assert.deepEqual(await read(chain, rule), masquerade("flan 3f2a", "return"));
   assert.deepEqual(await read(chain), masquerade(""));
-  assert.deepEqual(await read(), masquerade("", "other"));
+  assert.deepEqual(await read(), masquerade(""), "somebody deleted the chain");
   assert.deepEqual(await read(chain, rule, { set: {} }), masquerade("flan 3f2a", "return", "other"));
   assert.deepEqual(await read(chain, chain, rule), masquerade("flan 3f2a", "return", "other"));
   const changes = [{ prio: 0 }, { policy: "drop" }, { hook: "input" }, { type: "filter" }, { name: "x" }];
@@ -161,6 +162,17 @@ Deno.test("own table: a chain, an object or a comment that flan did not put ther
   }
   const foreign = { rule: { ...rule.rule, comment: "flan ffff" } };
   assert.deepEqual(await read(chain, rule, foreign), masquerade("flan 3f2a", "return", "return", "other"));
+  const nobodys = { rule: { handle: 1, expr: [{ return: null }] } };
+  const administrators = [
+    [chain, nobodys],
+    [{ chain: { ...chain.chain, name: "x" } }],
+    [chain, { set: {} }],
+    [{ set: {} }],
+  ];
+  for (const items of administrators) {
+    const { alias, rules } = await read(...items) as Masquerade;
+    assert.deepEqual([alias, rules.at(-1)], ["", { action: "other" }], JSON.stringify(items));
+  }
 });
 
 Deno.test("what is removed while it is listed is looked for anew, but not for ever", async () => {

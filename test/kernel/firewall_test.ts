@@ -44,10 +44,13 @@ Deno.test("drift: rules are missing, wrong or stray, and a chain that drops is a
   assert.deepEqual(verbs([], [...wanted, drops]), ["delete forward-rules", "delete masquerade"]);
 });
 
-Deno.test("drift: an emptied table is ours by its name, another flan's is not, and its forward rules are in nobody's way", () => {
+Deno.test("drift: an emptied table is ours by its name, an administrator's and another flan's are not, and its forward rules are in nobody's way", () => {
   const emptied = { ...masquerade, alias: "", rules: [] };
   assert.deepEqual(verbs([masquerade], [emptied]), ["replace masquerade"]);
   assert.deepEqual(verbs([], [emptied]), ["delete masquerade"]);
+  const administrators: Masquerade = { ...masquerade, alias: "", rules: [{ action: "accept" }] };
+  assert.deepEqual(verbs([masquerade], [administrators]), ["foreign-masquerade"]);
+  assert.deepEqual(verbs([], [administrators]), []);
   const theirs = [{ ...masquerade, alias: "flan ffff" }, { ...forward, alias: "flan ffff" }, drops];
   assert.deepEqual(verbs([masquerade, forward], theirs), ["add forward-rules", "foreign-masquerade"]);
   assert.deepEqual(verbs([], theirs), []);
