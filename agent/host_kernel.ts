@@ -3,10 +3,14 @@ import { openKernel } from "../ffi/netlink_kernel.ts";
 import { runNft } from "../ffi/nftables.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
 import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
+import { removeLeftBehind } from "../firewall/left_behind.ts";
 import { iptablesPrograms } from "../firewall/programs.ts";
 import { openHookedKernel } from "../hooks/hooked_kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { Owner } from "../kernel/ownership.ts";
+import type { KernelObject } from "../kernel/state.ts";
 import type { Clock } from "../net/clock.ts";
+import type { Logger } from "../net/log.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { requireNetAdmin } from "./capability.ts";
 
@@ -17,6 +21,11 @@ export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
 function permittedNft(commands: string): string {
   requireNetAdmin("look at the packet filter");
   return runNft(commands);
+}
+
+/** Takes away what an earlier run left in iptables that {@link openHost}'s kernel does not show. Throws FlanError. */
+export function removeFromIptables(owner: Owner, log: Logger): Promise<readonly KernelObject[]> {
+  return removeLeftBehind(iptablesPrograms, { owner, log });
 }
 
 /** What a look at the host tells beside what it sees. */

@@ -13,7 +13,7 @@ import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { stays } from "./lease_changed.ts";
 import { print } from "./output.ts";
-import { removeFromKernel, type Self } from "./remove.ts";
+import { removeFromKernel, type RemoveUnseen, type Self } from "./remove.ts";
 import type { SettingKey, Settings } from "./settings.ts";
 import { stopAgent } from "./stop_agent.ts";
 
@@ -43,7 +43,12 @@ async function runDown({ context, flags }: Call): Promise<number> {
     const self = formerSelf(context);
     const { subnetFile, sharedSubnetFile } = subnetFileOf(settings);
     const files = removeSubnetEnv(subnetFile, { shared: sharedSubnetFile });
-    const { removed, left } = await withKernel(context, (kernel) => removeFromKernel(kernel, self));
+    const { removeFromIptables } = await import("../agent/host_kernel.ts");
+    const removeUnseen: RemoveUnseen = (owner) => removeFromIptables(owner, context.log);
+    const { removed, left } = await withKernel(
+      context,
+      (kernel) => removeFromKernel(kernel, self, { removeUnseen }),
+    );
     // The kernel first: a store that is away must not keep the host from being cleaned.
     const released = self === undefined || flags["keepLease"] === true
       ? []

@@ -1,6 +1,6 @@
 /** Takes away what flan made in the kernel, and names what it must leave. */
 import type { Failure, Kernel } from "../kernel/kernel.ts";
-import { isFlans } from "../kernel/ownership.ts";
+import { isFlans, type Owner } from "../kernel/ownership.ts";
 import { isFirewalls } from "../kernel/relations.ts";
 import { aliasOf, describe, type KernelObject, type Link } from "../kernel/state.ts";
 import { teardown } from "../kernel/teardown.ts";
@@ -24,20 +24,25 @@ export interface Removal {
   readonly left: readonly string[];
 }
 
+/** Removes what the kernel, as it is seen now, does not show, and resolves to it. */
+export type RemoveUnseen = (owner: Owner) => Promise<readonly KernelObject[]>;
+
 /** Without `self` nothing can be removed: links of any flan are left, and named. Throws KernelError. */
-export async function removeFromKernel(kernel: Kernel, self: Self | undefined): Promise<Removal> {
+export async function removeFromKernel(
+  kernel: Kernel,
+  self: Self | undefined,
+  { removeUnseen }: { removeUnseen?: RemoveUnseen } = {},
+): Promise<Removal> {
   if (self === undefined) {
     const links = (await linksOf(kernel)).filter(({ alias }) => isFlans(alias));
     return { removed: [], left: links.map(({ name }) => name) };
   }
-  const { removed, failures } = await teardown(kernel, {
-    alias: aliasOf(self.node),
-    links: [],
-    macs: Object.values(self.macs),
-  });
+  const owner = { alias: aliasOf(self.node), links: [], macs: Object.values(self.macs) };
+  const { removed, failures } = await teardown(kernel, owner);
+  const unseen = await removeUnseen?.(owner) ?? [];
   if (failures[0] !== undefined) throw stuck(failures as readonly [Failure, ...Failure[]]);
   const left = (await linksOf(kernel)).filter((link) => wasOurs(link, self)).map(({ name }) => name);
-  return { removed: linesOf(removed), left };
+  return { removed: linesOf([...removed, ...unseen]), left };
 }
 
 /** A command of the network that fails would fail again for ever: it is left to whoever can do by hand what it should. */

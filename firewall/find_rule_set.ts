@@ -1,5 +1,5 @@
 /** Which of the two ways to the packet filter this host has. */
-import { FlanError, messageOf } from "../net/errors.ts";
+import { FlanError, KernelError, messageOf } from "../net/errors.ts";
 import { type Iptables, iptablesRules } from "./iptables_rules.ts";
 import { type Nft, nftRules } from "./nft_rules.ts";
 import type { RuleSet } from "./rule_set.ts";
@@ -10,21 +10,32 @@ export interface FirewallWays {
 }
 
 /**
+ * What a kernel says that lacks nftables, or all of netfilter's netlink. EINVAL is nfnetlink's answer for a subsystem
+ * that it does not have (net/netfilter/nfnetlink.c); nothing else about {@link QUESTION} can be invalid.
+ */
+const LACKING: readonly string[] = ["EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT", "EINVAL"];
+const QUESTION = "list tables";
+
+/**
  * nftables where the library and the kernel have it, else iptables. Throws FlanError `unsupported` with what was tried
- * where there is neither, and `not-permitted` where the user may not ask.
+ * where there is neither, and whatever else keeps from asking now: `not-permitted`, or a shortage that passes. The answer
+ * may be kept.
  */
 export async function findRuleSet({ nft, iptables }: FirewallWays): Promise<RuleSet> {
   const whyNot: string[] = [];
   try {
-    nft("list tables");
+    nft(QUESTION);
     return nftRules(nft);
   } catch (error) {
+    if (!isLacking(error)) throw error;
     whyNot.push(reasonOf(error));
   }
   try {
     await iptables.save();
     return iptablesRules(iptables);
   } catch (error) {
+    // Whatever the program itself complains of: it names no errno, and nothing else is left to be tried.
+    if (!isLacking(error) && !isComplaint(error)) throw error;
     whyNot.push(reasonOf(error));
   }
   throw new FlanError(`Cannot use the packet filter of this host: ${whyNot.join("; ")}`, {
@@ -34,8 +45,16 @@ export async function findRuleSet({ nft, iptables }: FirewallWays): Promise<Rule
   });
 }
 
+function isLacking(error: unknown): boolean {
+  return error instanceof KernelError && LACKING.includes(error.errno) ||
+    error instanceof FlanError && error.code === "unsupported";
+}
+
+function isComplaint(error: unknown): boolean {
+  return error instanceof KernelError && error.code === "kernel";
+}
+
 function reasonOf(error: unknown): string {
-  if (!(error instanceof FlanError) || error.code === "not-permitted") throw error;
   const text = messageOf(error);
   return text.charAt(0).toLowerCase() + text.slice(1);
 }

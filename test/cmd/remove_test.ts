@@ -70,3 +70,15 @@ Deno.test("remove: a TUN device without flan's alias is left, and named where th
   assert.deepEqual(left, ["flan0"]);
   assert.deepEqual((await removeFromKernel(host.kernel, selfOf(host, "flan.1"))).left, []);
 });
+
+Deno.test("remove: what the kernel does not show is asked for by this host's mark, and told like the rest", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  await host.stop();
+  const self = selfOf(host, "flan.1");
+  const unseen = { kind: "masquerade", alias: `flan ${self.node}`, rules: [] } as const;
+  const { removed } = await removeFromKernel(host.kernel, self, {
+    removeUnseen: ({ alias }) => Promise.resolve(alias === unseen.alias ? [unseen] : []),
+  });
+  assert.deepEqual(removed, ["removed link flan.1", "removed masquerade rules in table ip flan"]);
+});

@@ -17,6 +17,9 @@ const object: Masquerade = {
 const lacking = () => {
   throw new FlanError("No library", { op: "test", code: "unsupported" });
 };
+const refusing = (errno: string) => (): never => {
+  throw new KernelError("Refused", errno, { op: "test" });
+};
 const absent = () =>
   Promise.reject(new FlanError("No program", { op: "test", code: "unsupported", hint: "x" }));
 const noIptables = { save: absent, restore: absent };
@@ -59,6 +62,29 @@ Deno.test("ways: nftables, or else iptables, or else none, and then only what wa
   );
   assert.deepEqual([kernel.calls.apply, log.messages.length], [0, 0]);
   await assert.rejects(whole.require(["firewall", "tun"]), { code: "unsupported" });
+});
+
+Deno.test("ways: iptables is taken for a kernel that lacks nftables, and for no trouble that passes", async () => {
+  const iptables = { ...noIptables, save: () => Promise.resolve("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n") };
+  for (const errno of ["EOPNOTSUPP", "EPROTONOSUPPORT", "EINVAL"]) {
+    const { whole } = open({ iptables, nft: refusing(errno) });
+    assert.equal((await rulesIn(whole)).length, 1, errno);
+  }
+  for (const errno of ["EMFILE", "ENOMEM", "EBUSY", ""]) {
+    let refused = true;
+    const nft = (commands: string) =>
+      refused ? refusing(errno)() : commands === "list chains" ? chains("drop") : "";
+    const log = new KeptLog();
+    const { whole } = open({ iptables: { ...iptables, restore: absent }, nft, log });
+    await assert.rejects(whole.require(["firewall"]), { errno });
+    assert.deepEqual([await rulesIn(whole), log.messages], [[], ["Refused"]], errno);
+    refused = false;
+    await whole.require(["firewall"]);
+    assert.deepEqual(await whole.apply([{ verb: "add", object }]), [], "nftables, not iptables");
+  }
+  const shortage = () => Promise.reject(new FlanError("No descriptor", { op: "test", code: "failed" }));
+  const { whole } = open({ iptables: { save: shortage, restore: shortage } });
+  await assert.rejects(whole.require(["firewall"]), { code: "failed" });
 });
 
 Deno.test("permission: a user who may not ask is told so where somebody listens, and is refused otherwise", async () => {

@@ -1,0 +1,69 @@
+/** What `flan down` takes out of iptables although the host has nftables now. */
+import assert from "node:assert/strict";
+import { FlanError, KernelError } from "../../net/errors.ts";
+import { silent } from "../../net/log.ts";
+import { KeptLog } from "../lib/reconciling.ts";
+import { removeLeftBehind } from "../../firewall/left_behind.ts";
+
+const owner = { alias: "flan 3f2a", links: [] };
+
+/** iptables-save's text with a chain and a forward rule of a flan. */
+function saved(alias: string): string {
+  const said = `-m comment --comment "${alias}"`;
+  return [
+    "*nat",
+    ":POSTROUTING ACCEPT [0:0]",
+    ":FLAN-POSTRTG - [0:0]",
+    `-A POSTROUTING ${said} -j FLAN-POSTRTG`,
+    `-A FLAN-POSTRTG -s 10.5.0.0/16 ${said} -j MASQUERADE --random-fully`,
+    "COMMIT",
+    "*filter",
+    ":FORWARD DROP [0:0]",
+    `-A FORWARD -s 10.5.0.0/16 ${said} -j ACCEPT`,
+    "-A FORWARD -j DOCKER-USER",
+    "COMMIT",
+    "",
+  ].join("\n");
+}
+
+async function removedFrom(text: string) {
+  const restored: string[] = [];
+  let saves = 0;
+  const iptables = {
+    save: () => Promise.resolve((saves++, text)),
+    restore: (payload: string) => Promise.resolve(void restored.push(payload)),
+  };
+  const removed = await removeLeftBehind(iptables, { owner, log: silent });
+  return { kinds: removed.map(({ kind, alias }) => `${kind} ${alias}`), restored, saves };
+}
+
+Deno.test("left behind: this host's chain, its jump and its forward rules go, and nothing else", async () => {
+  const said = '-m comment --comment "flan 3f2a"';
+  assert.deepEqual(await removedFrom(saved("flan 3f2a")), {
+    kinds: ["masquerade flan 3f2a", "forward-rules flan 3f2a"],
+    restored: [
+      `*nat\n-D POSTROUTING ${said} -j FLAN-POSTRTG\n-F FLAN-POSTRTG\n-X FLAN-POSTRTG\nCOMMIT\n`,
+      `*filter\n-D FORWARD -s 10.5.0.0/16 ${said} -j ACCEPT\nCOMMIT\n`,
+    ],
+    saves: 3,
+  });
+});
+
+Deno.test("left behind: another flan's rules stay, and where there are none one look is all", async () => {
+  const nothing = { kinds: [], restored: [], saves: 1 };
+  assert.deepEqual(await removedFrom(saved("flan ffff")), nothing);
+  assert.deepEqual(await removedFrom("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n"), nothing);
+});
+
+Deno.test("left behind: iptables that is missing or cannot be read keeps no host from leaving, rules that stay do", async () => {
+  const refuse = (error: Error) => () => Promise.reject(error);
+  const missing = refuse(new FlanError("Missing", { op: "test", code: "unsupported" }));
+  const broken = refuse(new KernelError("Broken", "", { op: "test" }));
+  const log = new KeptLog();
+  assert.deepEqual(await removeLeftBehind({ save: missing, restore: missing }, { owner, log }), []);
+  assert.deepEqual(log.messages, []);
+  assert.deepEqual(await removeLeftBehind({ save: broken, restore: broken }, { owner, log }), []);
+  assert.deepEqual(log.messages, ["Broken"]);
+  const save = () => Promise.resolve(saved(owner.alias));
+  await assert.rejects(removeLeftBehind({ save, restore: broken }, { owner, log }), { message: "Broken" });
+});
