@@ -1,4 +1,5 @@
 /** Runs one of a network's commands: by a shell, with a time limit, and with all that it starts. */
+import { readBounded } from "../net/bounded_stream.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError, systemReason } from "../net/errors.ts";
 import { quoted } from "../net/text.ts";
@@ -45,14 +46,14 @@ export async function runCommand({ command, env, stdin, clock, purpose }: HookCo
   });
   try {
     const [said, complaint, status] = await Promise.all([
-      read(child.stdout),
-      read(child.stderr),
+      readBounded(child.stdout, MAX_OUTPUT),
+      readBounded(child.stderr, MAX_OUTPUT),
       child.status,
       tell(child.stdin, stdin),
     ]);
     if (late) throw fail(`it took more than ${LIMIT_MS / 1000} s and was killed: ${quoted(command)}`);
-    if (status.success) return said.trim();
-    const last = complaint.trim().split("\n").at(-1)!;
+    if (status.success) return said.text.trim();
+    const last = complaint.text.trim().split("\n").at(-1)!;
     const how = status.signal === null ? `exit code ${status.code}` : `it was ended by ${status.signal}`;
     throw fail(`${how} of ${quoted(command)}${last === "" ? "" : `: ${quoted(last)}`}`);
   } finally {
@@ -70,16 +71,6 @@ async function tell(pipe: WritableStream<Uint8Array>, text: string): Promise<voi
     // It need not read what it is told.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
-}
-
-async function read(pipe: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const bytes of pipe) {
-    const room = MAX_OUTPUT - text.length;
-    if (room > 0) text += decoder.decode(bytes.subarray(0, room), { stream: true });
-  }
-  return text;
 }
 
 function killGroup(pid: number): void {

@@ -5,6 +5,7 @@ import { type Context, subnetFileOf } from "../context.ts";
 import { flanCommand } from "../self.ts";
 import { environmentName, settingKeys } from "../settings.ts";
 import { version } from "../version.ts";
+import { runProgram } from "./program.ts";
 import { redact, redactDocument } from "./redact.ts";
 
 /** Bytes of one part; of a longer one the beginning is kept, of a log the end. */
@@ -92,19 +93,10 @@ function environmentOf({ settings, sources, file }: Context): Record<string, str
 /** What a program prints, with its complaints and its exit code where there are any. */
 async function said(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
   try {
-    const args = [String(PATIENCE_SECONDS), ...argv];
-    const command = new Deno.Command("timeout", {
-      args,
-      env,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    });
-    const { code, stdout, stderr } = await command.output();
-    const decoder = new TextDecoder();
-    const text = cut(decoder.decode(stdout.subarray(0, MAX_PART)), stdout.length);
-    const complaints = decoder.decode(stderr.subarray(0, 4096));
-    return complaints === "" ? text : `${text}\n# exit code ${code}\n${complaints}`;
+    const limits = { seconds: PATIENCE_SECONDS, output: MAX_PART, env };
+    const { code, stdout, stderr } = await runProgram(argv, limits);
+    const text = cut(stdout.text, stdout.length);
+    return stderr.text === "" ? text : `${text}\n# exit code ${code}\n${stderr.text}`;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return "# timeout (coreutils) is not installed\n";

@@ -1,5 +1,6 @@
 /** This host's files and programs as the doctor reads them: bounded, and nothing is changed. */
 import { readTextFile } from "../text_file.ts";
+import { runProgram } from "./program.ts";
 
 export interface System {
   /** Whether this process has CAP_NET_ADMIN. */
@@ -12,7 +13,7 @@ export interface System {
   target(path: string): string | undefined;
   /** Whether a file that exists can be written; says why not. A file that is not there is no reason. */
   unwritable(path: string): string | undefined;
-  /** What a program prints, undefined where it is not installed, fails or takes longer than five seconds. */
+  /** What a program prints, undefined where it is not installed, fails or takes longer than five seconds, or prints too much. */
   output(argv: readonly [string, ...string[]]): Promise<string | undefined>;
 }
 
@@ -68,12 +69,9 @@ function isOutOfSight(error: unknown): boolean {
 }
 
 async function output(argv: readonly [string, ...string[]]): Promise<string | undefined> {
-  // coreutils' timeout ends what hangs; a clock of our own would have to end a process that may be stuck.
-  const args = [String(PATIENCE_SECONDS), ...argv];
   try {
-    const command = new Deno.Command("timeout", { args, stdin: "null", stdout: "piped", stderr: "null" });
-    const { success, stdout } = await command.output();
-    return success && stdout.length <= MAX_OUTPUT ? new TextDecoder().decode(stdout) : undefined;
+    const { code, stdout } = await runProgram(argv, { seconds: PATIENCE_SECONDS, output: MAX_OUTPUT });
+    return code === 0 && stdout.length <= MAX_OUTPUT ? stdout.text : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
