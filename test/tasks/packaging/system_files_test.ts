@@ -46,6 +46,16 @@ Deno.test("units: systemd-analyze verify finds nothing to say", async () => {
   }
 });
 
+Deno.test("units: the target is not reached where waiting for the network fails, and one unit says so", () => {
+  const files = contents("/usr");
+  const target = files.get("flan-online.target")!.split("\n");
+  for (const line of ["Requires=flan-wait-online.service", "After=flan-wait-online.service"]) {
+    assert.ok(target.includes(line), line);
+  }
+  assert.doesNotMatch(target.join("\n"), /^Wants=/m);
+  assert.doesNotMatch(files.get("flan-wait-online.service")!, /^(WantedBy|RequiredBy)=/m);
+});
+
 Deno.test("units: stopping the agent leaves the proxy and /run/flan, and is no failure", () => {
   const unit = contents("/usr").get("flan.service")!;
   for (
