@@ -71,12 +71,17 @@ export function pingDocument(
   });
   return {
     node: host.node,
-    ok: !pairs.some(({ state }) => isBad(state)),
+    ok: !pairs.some(({ state }) => isBad(state)) && ![...hosts.values()].some(isUnmeasured),
     // The same from wherever it is asked.
     hosts: [...hosts.values()].sort((a, b) => bySubnet(a.subnet, b.subnet)),
     items: pairs.sort((a, b) => bySubnet(a.from, b.from) || bySubnet(a.to, b.to)),
     generatedAt: new Date(now).toISOString(),
   } satisfies Record<string, unknown>;
+}
+
+/** Whether a host should have measured and did not: nobody knows how its packets get through. */
+export function isUnmeasured({ row }: Pick<Named, "row">): boolean {
+  return row === "silent" || row === "busy" || row === "refused";
 }
 
 function pairDocument(pair: Pair, { from, to }: { from: Named; to: Named }) {

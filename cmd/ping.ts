@@ -27,7 +27,8 @@ export function command(run: Runner): AnyCommand {
       formats: ["table", "json", "jsonl", "tsv"],
       after: "Each direction is measured by the agent where it begins. Cells of the matrix are\n" +
         "round trips in milliseconds. Exits with 3 where a pair loses all packets, or all\n" +
-        "above some size; a few lost ones are shown and exit with 0.",
+        "above some size, or where a host of flan did not measure; a few lost packets\n" +
+        "are shown and exit with 0.",
     },
     run,
     runPing,

@@ -60,7 +60,7 @@ export function notes({ hosts, items }: Measured): string[] {
       }`
     ),
     ...hosts.filter(({ row }) => Object.hasOwn(unasked, row)).map(({ subnet, row }) =>
-      `- ${row}  ${subnet} did not measure: ${unasked[row]}`
+      `! ${row}  ${subnet} did not measure: ${unasked[row]}`
     ),
   ];
 }

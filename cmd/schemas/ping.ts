@@ -22,7 +22,7 @@ export const ping = listing("ping", {
   description: "How packets get through between hosts, for each ordered pair: flan ping.",
   fields: {
     node,
-    ok: about("whether no pair is lost and none has a hole", yesOrNo),
+    ok: about("whether no pair is lost, none has a hole, and every flan host measured", yesOrNo),
     hosts: list(object({
       subnet,
       publicIp: address,

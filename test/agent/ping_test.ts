@@ -1,6 +1,6 @@
 /** What an agent answers to `flan ping`: a document, or why there is nothing to measure. */
 import assert from "node:assert/strict";
-import { MAX_HOSTS, ping } from "../../agent/ping.ts";
+import { isUnmeasured, MAX_HOSTS, ping } from "../../agent/ping.ts";
 import { type TestHost, TestNetwork } from "../lib/agents.ts";
 import { letTimePass } from "../lib/fake_clock.ts";
 import { FakeProbeNet } from "../lib/fake_probes.ts";
@@ -21,6 +21,7 @@ Deno.test("ping: one peer is measured to, by whatever name", async () => {
   for (const to of ["10.5.2.0/24", "10.5.2.9", "192.0.2.2", "node-2"]) {
     const answer = await letTimePass(network.clock, ping(host.agent, { to }, () => 0));
     assert.ok(!("none" in answer), to);
+    assert.equal(answer.ok, false, "its agent should measure the other direction, and is silent");
     assert.deepEqual(answer.items.map(({ from, to, state }) => `${from} ${to} ${state}`), [
       "10.5.1.0/24 10.5.2.0/24 ok",
       "10.5.2.0/24 10.5.1.0/24 unknown",
@@ -86,4 +87,21 @@ Deno.test("ping: hosts and pairs stand in the order of their subnets, whoever is
     "31",
     "32",
   ]);
+});
+
+Deno.test("ping: a flannel host has nobody to measure its direction, and that is no failure", async () => {
+  await using network = await TestNetwork.start();
+  const host = await joined(network);
+  const { plan: { peers: [peer], ...plan }, ...state } = host.agent.state;
+  const peers = [{ ...peer!, lease: { ...peer!.lease, node: undefined } }];
+  const { probing } = host.agent;
+  const question = ping({ probing, state: { ...state, plan: { ...plan, peers } } }, {}, () => 0);
+  const answer = await letTimePass(network.clock, question);
+  assert.ok(!("none" in answer));
+  assert.deepEqual([answer.ok, answer.hosts.map(({ row }) => row)], [true, ["self", "no-flan"]]);
+});
+
+Deno.test("ping: whoever should have measured and did not is a failure", () => {
+  const rows = ["self", "measured", "no-flan", "silent", "busy", "refused"];
+  assert.deepEqual(rows.filter((row) => isUnmeasured({ row })), ["silent", "busy", "refused"]);
 });

@@ -41,14 +41,17 @@ hostTest("ping over vxlan", { lab: "ping", hosts: 3, probes: true }, async (host
     assert.deepEqual([back!.from, back!.state, back!.mtu], [b.subnet, "ok", MOST]);
   });
 
-  await t.step("a host whose agent is dead is reached by ICMP, and its row is unknown", async () => {
-    await c.agent.end("SIGKILL");
-    const { code, items, hosts: rows } = await ping(hosts, a, "--all");
-    assert.equal(code, 0);
-    assert.equal(rows.find(({ subnet }) => subnet === c.subnet)?.row, "silent");
-    for (const from of [a, b]) {
-      assert.deepEqual([pairOf(items, from, c).state, pairOf(items, from, c).how], ["ok", "icmp"]);
-      assert.equal(pairOf(items, c, from).state, "unknown");
-    }
-  });
+  await t.step(
+    "a host whose agent is dead is reached by ICMP, its row is unknown, and that is a failure",
+    async () => {
+      await c.agent.end("SIGKILL");
+      const { code, ok, items, hosts: rows } = await ping(hosts, a, "--all");
+      assert.deepEqual([code, ok], [3, false]);
+      assert.equal(rows.find(({ subnet }) => subnet === c.subnet)?.row, "silent");
+      for (const from of [a, b]) {
+        assert.deepEqual([pairOf(items, from, c).state, pairOf(items, from, c).how], ["ok", "icmp"]);
+        assert.equal(pairOf(items, c, from).state, "unknown");
+      }
+    },
+  );
 });
