@@ -82,7 +82,8 @@ function programOf(culprit: string | undefined): string {
  */
 export function culprit({ group, port, program }: KernelEvent): string | undefined {
   if (program !== undefined) return `${program}[${port}]`;
-  if (port === 0) return group === "link" ? undefined : "the kernel";
+  // Where events of the packet filter were lost, nobody knows whose they were.
+  if (port === 0) return group === "link" || group === "firewall" ? undefined : "the kernel";
   try {
     return `${Deno.readTextFileSync(`/proc/${port}/comm`).trim()}[${port}]`;
   } catch (error) {

@@ -11,7 +11,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import { subnetOfKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { LeaseRecord, Snapshot } from "../lease/store.ts";
+import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
 import { tellInstead } from "./agent_knows.ts";
@@ -48,20 +48,28 @@ export async function withObservation<T>(
   context: Context,
   work: (observed: Observed, looked: Looked) => Promise<T>,
 ): Promise<T> {
+  return await withStore(
+    context,
+    (store) =>
+      withLook(context, async (looked) => await work(await observeIn(context, { store, looked }), looked)),
+  );
+}
+
+/** Does so with a store and a host that are open already. */
+export async function observeIn(
+  context: Context,
+  { store, looked }: { store: Store; looked: Looked },
+): Promise<Observed> {
   const { settings } = context;
-  return await withStore(context, (store) =>
-    withLook(context, async (looked) => {
-      // Asked at once, so that what the store holds and whom the agent keeps are of one time.
-      const asked = askNetwork(socketOf(settings), context);
-      const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
-      const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
-      const objects = await looked.kernel.dump({ links: linksOf(network.device), sysctls: [] });
-      const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
-      const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
-      const observation = await compare(looked, seen);
-      const expired = new Set(gone.map(({ key }) => subnetOfKey(key) ?? key));
-      return await work({ ...observation, expired }, looked);
-    }));
+  // Asked at once, so that what the store holds and whom the agent keeps are of one time.
+  const asked = askNetwork(socketOf(settings), context);
+  const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
+  const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
+  const objects = await looked.kernel.dump({ links: linksOf(network.device), sysctls: [] });
+  const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
+  const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
+  const observation = await compare(looked, seen);
+  return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
 }
 
 async function instead(

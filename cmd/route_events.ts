@@ -5,9 +5,9 @@ import type { KernelEvent } from "../kernel/kernel.ts";
 export interface RouteEvent {
   /** `set`: made, or made another. `wanted`: the kernel asks for a neighbour. `lost`: some events never came. */
   readonly event: "set" | "deleted" | "wanted" | "lost";
-  /** `route`, `nexthop`, `neighbour`, `fdb`, `address`, `link`, `proxy`; null for `lost`. */
+  /** `route`, `nexthop`, `neighbour`, `fdb`, `address`, `link`, `proxy`, `firewall`; null for `lost`. */
   readonly kind: string | null;
-  /** In words: `10.244.2.0/24 dev flan.1`; null for `lost`. */
+  /** In words: `10.244.2.0/24 dev flan.1`, `packet filter`; null for `lost`. */
   readonly object: string | null;
   /** `ip[812]`, `flan[900]`, `the kernel`; null where the kernel does not tell. */
   readonly by: string | null;
@@ -28,9 +28,7 @@ export class RouteEvents {
     }
     const kind = event.mac === undefined ? event.group : "fdb";
     const what = event.mac ?? event.subject;
-    const object = event.group === "link" || what === undefined
-      ? event.link ?? "unknown"
-      : [what, event.link && `dev ${event.link}`].filter(Boolean).join(" ");
+    const object = objectOf(event, what);
     const key = `${kind} ${what ?? event.link}`;
     const isFlan = event.port !== 0 && event.port === agent;
     const did = event.action === "new" ? "set" : event.action === "delete" ? "deleted" : "wanted";
@@ -51,10 +49,18 @@ export class RouteEvents {
 
 const MOST = 50_000;
 
+/** In words; events of the packet filter name nothing. */
+function objectOf({ group, link }: KernelEvent, what: string | undefined): string {
+  if (group === "firewall") return "packet filter";
+  if (group === "link" || what === undefined) return link ?? "unknown";
+  return [what, link && `dev ${link}`].filter(Boolean).join(" ");
+}
+
 /** One line for a person; `time` is milliseconds since 1970. */
 export function eventLine({ event, kind, object, by, repaired }: RouteEvent, time: number): string {
   const at = new Date(time).toISOString();
   if (event === "lost") return `${at}  events were lost: flan routes diff shows how it stands`;
   const who = by === null ? "" : `  by ${by}${repaired ? " (repaired)" : ""}`;
-  return `${at}  ${event.padEnd(7)}  ${kind} ${object}${who}`;
+  const what = kind === "firewall" ? object : `${kind} ${object}`;
+  return `${at}  ${event.padEnd(7)}  ${what}${who}`;
 }

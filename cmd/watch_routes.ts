@@ -3,9 +3,10 @@ import { reasonOf } from "../agent/concerns.ts";
 import { lockHolder } from "../agent/lock.ts";
 import { describe } from "../kernel/state.ts";
 import type { AnyCommand, Runner } from "./cli.ts";
+import { withStore } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { withLook } from "./looking.ts";
-import { observe, type Observed } from "./observe.ts";
+import { type Observed, observeIn } from "./observe.ts";
 import { type Format, print } from "./output.ts";
 import { eventLine, type RouteEvent, RouteEvents } from "./route_events.ts";
 import { routeSettings } from "./route_settings.ts";
@@ -33,10 +34,11 @@ async function watchRoutes(call: Call): Promise<number> {
   const ended = new AbortController();
   signals.stopped.then(() => ended.abort());
   try {
-    await withLook(context, async ({ kernel }) => {
-      // Subscribed before the look, so that nothing happens between the two unseen.
-      const events = kernel.events(ended.signal);
-      const observed = await observe(context);
+    await withLook(context, async (looked) => {
+      // Subscribed before the look, so that nothing happens between the two unseen. The look is of the same kernel, which
+      // keeps changes of other rules of the packet filter than it has seen from here.
+      const events = looked.kernel.events(ended.signal);
+      const observed = await withStore(context, (store) => observeIn(context, { store, looked }));
       tellState(observed, { format, now: clock.now() });
       const scope = {
         device: observed.device,

@@ -91,7 +91,11 @@ class Firewall {
     const before = this.#seen;
     if (before === undefined || this.#rules === undefined) return true;
     try {
-      return JSON.stringify(await this.#rules.read()) !== before;
+      const found = await this.#rules.read();
+      const now = JSON.stringify(found);
+      // Each change is told once, also to those who only listen. What was applied meanwhile is looked at anew.
+      if (this.#seen === before) [this.#found, this.#seen] = [found, now];
+      return now !== before;
     } catch {
       // Why is told by the look that follows.
       return true;

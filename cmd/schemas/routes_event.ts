@@ -5,7 +5,7 @@ export const routesEvent = document("routes-event", {
   fields: {
     time,
     event: oneOf("state", "set", "deleted", "wanted", "lost"),
-    kind: about("route, nexthop, neighbour, fdb, address, link or proxy", nullable(text)),
+    kind: about("route, nexthop, neighbour, fdb, address, link, proxy or firewall", nullable(text)),
     object: nullable(text),
     by: about("who did it, where the kernel tells", nullable(text)),
     pid: nullable(count),

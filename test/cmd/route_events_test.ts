@@ -39,6 +39,26 @@ Deno.test("of links and FDB entries nobody knows who it was", () => {
   assert.equal(lineOf(fdb), "deleted  fdb 02:00:00:00:00:02 dev flan.1");
 });
 
+Deno.test("of the packet filter it is told who changed it, or nobody blamed where the kernel does not tell", () => {
+  const filter: KernelEvent = { group: "firewall", action: "new", own: false, port: OTHER, program: "nft" };
+  assert.equal(lineOf(filter), `set      packet filter  by nft[${OTHER}]`);
+  const { program: _, ...untold } = filter;
+  assert.equal(lineOf({ ...untold, port: 0 }), "set      packet filter");
+  const told = new RouteEvents();
+  assert.deepEqual(told.take({ ...untold, port: 0 }, undefined), {
+    event: "set",
+    kind: "firewall",
+    object: "packet filter",
+    by: null,
+    pid: null,
+    repaired: false,
+  });
+  assert.equal(
+    lineOf({ ...filter, port: AGENT }, told),
+    `set      packet filter  by flan[${AGENT}] (repaired)`,
+  );
+});
+
 Deno.test("flan repairs what somebody else touched, once, and nothing else", () => {
   const told = new RouteEvents();
   const mended: KernelEvent = { ...route, action: "new", port: AGENT };

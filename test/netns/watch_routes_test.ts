@@ -2,35 +2,51 @@
 import assert from "node:assert/strict";
 import { flanCommand } from "../../cmd/self.ts";
 import { hostTest, type Member } from "../lib/hosts.ts";
+import { nft } from "../lib/pinging.ts";
 import { vxlan } from "../lib/planes.ts";
 import { requireValid } from "../lib/schemas.ts";
 
-hostTest("a watch tells who deleted a route and that flan repaired it", {
-  lab: "watch-routes",
-  hosts: 2,
-  plane: vxlan,
-}, async (hosts) => {
-  const [victim, peer] = await hosts.joinAll() as [Member, Member];
-  const watch = hosts.start(victim.host, flanCommand(["routes", "watch", "-o", "jsonl"]));
-  const person = hosts.start(victim.host, flanCommand(["routes", "watch"]));
-  const first = JSON.parse(await watch.out.line(/"state"/));
-  requireValid(first);
-  assert.deepEqual(first.wrong, []);
-  await person.out.line(/the kernel is as planned$/);
+hostTest(
+  "a watch tells who deleted a route and that flan repaired it, and of the packet filter what concerns flan",
+  {
+    lab: "watch-routes",
+    hosts: 2,
+    plane: vxlan,
+  },
+  async (hosts) => {
+    const [victim, peer] = await hosts.joinAll() as [Member, Member];
+    const watch = hosts.start(victim.host, flanCommand(["routes", "watch", "-o", "jsonl"]));
+    const person = hosts.start(victim.host, flanCommand(["routes", "watch"]));
+    const first = JSON.parse(await watch.out.line(/"state"/));
+    requireValid(first);
+    assert.deepEqual(first.wrong, []);
+    await person.out.line(/the kernel is as planned$/);
 
-  const pid = await hosts.ip(victim.host, `route delete ${peer.subnet}`);
-  const deleted = JSON.parse(await watch.out.line(/"deleted"/));
-  const repaired = JSON.parse(await watch.out.line(/"repaired":true/));
+    const pid = await hosts.ip(victim.host, `route delete ${peer.subnet}`);
+    const deleted = JSON.parse(await watch.out.line(/"deleted"/));
+    const repaired = JSON.parse(await watch.out.line(/"repaired":true/));
 
-  for (const event of [deleted, repaired]) requireValid(event);
-  assert.deepEqual([deleted.kind, deleted.pid], ["route", pid]);
-  assert.equal(deleted.object, `${peer.subnet} dev flan.1`);
-  assert.deepEqual([repaired.event, repaired.object, repaired.by], [
-    "set",
-    deleted.object,
-    `flan[${victim.agent.pid}]`,
-  ]);
-  await person.out.line(/set {6}route \S+ dev flan\.1 {2}by flan\[\d+\] \(repaired\)$/);
-  assert.equal((await watch.end("SIGINT")).code, 130);
-  assert.equal((await person.end("SIGTERM")).code, 143);
-});
+    for (const event of [deleted, repaired]) requireValid(event);
+    assert.deepEqual([deleted.kind, deleted.pid], ["route", pid]);
+    assert.equal(deleted.object, `${peer.subnet} dev flan.1`);
+    assert.deepEqual([repaired.event, repaired.object, repaired.by], [
+      "set",
+      deleted.object,
+      `flan[${victim.agent.pid}]`,
+    ]);
+    // Of these two transactions only the second is about what flan wants of the packet filter.
+    const others = "add table ip others";
+    const drops = "add chain ip others forward { type filter hook forward priority 0; policy drop; }";
+    for (const rules of [others, drops]) await nft(hosts, victim, rules);
+    const filtered = JSON.parse(await watch.out.line(/"firewall"/));
+    requireValid(filtered);
+    assert.deepEqual([filtered.event, filtered.object], ["set", "packet filter"]);
+    assert.match(filtered.by, /^(nft|flan)\[\d+\]$/);
+    await person.out.line(/set {6}packet filter {2}by \w+\[\d+\]/);
+
+    await person.out.line(/set {6}route \S+ dev flan\.1 {2}by flan\[\d+\] \(repaired\)$/);
+    assert.equal((await watch.end("SIGINT")).code, 130);
+    assert.equal((await person.end("SIGTERM")).code, 143);
+    assert.ok(watch.out.matching(/"by":"nft\[/).length <= 1, watch.out.lines.join("\n"));
+  },
+);
