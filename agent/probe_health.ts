@@ -10,6 +10,9 @@ export function peerName({ subnet, publicIp }: Pick<Lease, "subnet" | "publicIp"
   return `${subnet} (${publicIp})`;
 }
 
+/** A single silent peer may simply be off; so many silent ones, and nobody who answers, are this host's own trouble. */
+const LEAST_SILENT = 2;
+
 /** `states` by subnet; a peer without one is not known to be well or unwell. */
 export function judgePeers(peers: readonly PeerPlan[], states: ReadonlyMap<string, PeerState>): Judgement {
   const found = peers.flatMap((peer): Found[] => {
@@ -24,5 +27,28 @@ export function judgePeers(peers: readonly PeerPlan[], states: ReadonlyMap<strin
     const message = holeSentence({ from: "this host", to: peerName(peer.lease), mtu, tooLarge });
     return [{ code: "path-mtu-hole", subject, message }];
   });
-  return { codes: ["peer-unreachable", "path-mtu-hole"], found };
+  const cutOff = judgeOverlay(peers, states);
+  return {
+    codes: ["overlay-unreachable", "peer-unreachable", "path-mtu-hole"],
+    found: cutOff === undefined ? found : [cutOff, ...found],
+  };
+}
+
+/**
+ * Whether the whole network is out of reach. A flannel host that never answered says nothing by its silence: it has no
+ * responder, and may drop echoes.
+ */
+function judgeOverlay(
+  peers: readonly PeerPlan[],
+  states: ReadonlyMap<string, PeerState>,
+): Found | undefined {
+  let silent = 0;
+  for (const { lease } of peers) {
+    const state = states.get(lease.subnet);
+    if (state?.isUp) return undefined;
+    if (state?.isUp === false && (lease.node !== undefined || state.mtu > 0)) silent++;
+  }
+  if (silent < LEAST_SILENT) return undefined;
+  const message = `No peer answers over the network, and ${silent} should`;
+  return { code: "overlay-unreachable", subject: "peers", message };
 }

@@ -6,6 +6,7 @@ import { commands } from "../main.ts";
 import { alike, blocksIn } from "../tasks/readme/blocks.ts";
 import { textsOf } from "../tasks/readme/outputs.ts";
 import { simpleCommands, whyUnknown } from "./lib/command_line.ts";
+import { doctorCodes } from "../agent/doctor_codes.ts";
 import { type CodeFacts, healthCodes } from "../agent/health_codes.ts";
 
 const root = new URL("../", import.meta.url);
@@ -31,33 +32,55 @@ Deno.test("every file and folder that the README names is there", () => {
   for (const [, path] of named) assert.ok(Deno.statSync(new URL(path!, root)), path);
 });
 
-/** The table of health codes, a row for each code; `GOLDEN=write` writes it (and `deno fmt` its columns). */
-function codeRows(): string[][] {
-  return Object.entries<CodeFacts>(healthCodes).map(([code, { severity, means, needs, within, remedy }]) => [
-    `\`${code}\``,
-    severity,
-    means,
-    needs.map((one) => `\`${one}\``).join(", ") || "-",
-    within,
-    // What stands between angle brackets would be a tag.
-    remedy.replaceAll("<", "\\<"),
-  ]);
+/** The columns of a code's facts; those of the doctor's own codes show when it is asked. */
+const columns = ["code", "severity", "means", "follows from", "shows within", "what to do"];
+const doctorColumns = columns.filter((name) => name !== "shows within");
+
+/** A row for each code. */
+function codeRows(codes: Readonly<Record<string, CodeFacts>>, names: readonly string[]): string[][] {
+  return Object.entries(codes).map(([code, { severity, means, needs, within, remedy }]) => {
+    const cells: Record<string, string> = {
+      code: `\`${code}\``,
+      severity,
+      means,
+      "follows from": needs.map((one) => `\`${one}\``).join(", ") || "-",
+      "shows within": within,
+      // What stands between angle brackets would be a tag.
+      "what to do": remedy.replaceAll("<", "\\<"),
+    };
+    return names.map((name) => cells[name]!);
+  });
 }
 
-Deno.test("the table of health codes says what the program says of them", () => {
-  const part = (text: string) =>
-    text.split("\n## ").find((one) => one.startsWith("When something is wrong"))!;
-  // The first table of its part.
-  const tableIn = (text: string) => /(?:^\|.*\n)+/m.exec(part(text))![0].trimEnd().split("\n");
+/** The tables of health codes: what the agent finds, and what only the doctor does. */
+function codeTables(): string[][][] {
+  const found = Object.entries(healthCodes).filter(([code]) => !Object.hasOwn(doctorCodes, code));
+  return [
+    [columns, ...codeRows(Object.fromEntries(found), columns)],
+    [doctorColumns, ...codeRows(doctorCodes, doctorColumns)],
+  ];
+}
+
+/** The first two tables of their part of the README. */
+function tablesIn(text: string): string[] {
+  const part = text.split("\n## ").find((one) => one.startsWith("When something is wrong"))!;
+  return [...part.matchAll(/(?:^\|.*\n)+/gm)].slice(0, 2).map(([table]) => table);
+}
+
+/** `GOLDEN=write` writes them (and `deno fmt` their columns). */
+Deno.test("the tables of health codes say what the program says of them, and who finds them", () => {
   if (Deno.env.get("GOLDEN") === "write") {
-    const names = ["code", "severity", "means", "follows from", "shows within", "what to do"];
-    const rows = [names, names.map(() => "---"), ...codeRows()].map((cells) => `| ${cells.join(" | ")} |`);
-    const old = tableIn(readme).join("\n");
-    Deno.writeTextFileSync(new URL("README.md", root), readme.replace(old, () => rows.join("\n")));
+    const written = codeTables().map(([names, ...rows]) =>
+      [names!, names!.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("")
+    );
+    const text = tablesIn(readme).reduce((all, old, i) => all.replace(old, () => written[i]!), readme);
+    Deno.writeTextFileSync(new URL("README.md", root), text);
   }
-  const cells = tableIn(Deno.readTextFileSync(new URL("README.md", root))).slice(2)
-    .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
-  assert.deepEqual(cells, codeRows());
+  const cells = tablesIn(Deno.readTextFileSync(new URL("README.md", root))).map((table) =>
+    table.trimEnd().split("\n").filter((_, i) => i !== 1)
+      .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
+  );
+  assert.deepEqual(cells, codeTables());
 });
 
 const tree = await commandTree(commands);

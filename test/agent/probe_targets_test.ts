@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { judgePeers } from "../../agent/probe_health.ts";
 import { largestPacket, mayWatch, ownAddress, peerCalled, targetsOf } from "../../agent/probe_targets.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import type { Lease } from "../../lease/lease.ts";
 import type { PeerState } from "../../probe/watch.ts";
 import { host, lease, view } from "../lib/overlay.ts";
 
@@ -47,6 +48,25 @@ for (
     assert.equal(peerCalled(plan.peers, name)?.lease.subnet, subnet);
   });
 }
+
+Deno.test("probe health: a host is cut off where two or more that should answer do not, and nobody else does", () => {
+  const up: PeerState = { address: "", isUp: true, rtt: 1, how: "udp", mtu: 1450, tooLarge: 0 };
+  const mute: PeerState = { ...up, isUp: false, mtu: 0 };
+  const peers = (lease2: Partial<Lease>) =>
+    vxlan.plan(view([lease(2, lease2), 3, lease(4, { node: undefined })]), host()).peers;
+  const isCutOff = (states: readonly (PeerState | undefined)[], lease2: Partial<Lease> = {}) => {
+    const known = states.flatMap((state, i) => state ? [[`10.5.${i + 2}.0/24`, state] as const] : []);
+    return judgePeers(peers(lease2), new Map(known)).found.some(({ code }) => code === "overlay-unreachable");
+  };
+  assert.equal(isCutOff([mute, mute, mute]), true);
+  assert.equal(isCutOff([mute, mute]), true, "what is not known yet is no answer");
+  assert.equal(isCutOff([mute, mute, up]), false, "a flannel host that answers");
+  assert.equal(isCutOff([mute, { ...mute, isUp: undefined }]), false, "not known yet");
+  assert.equal(isCutOff([mute]), false, "one may be off");
+  assert.equal(isCutOff([mute, undefined, mute]), false, "one and a flannel host that never answered");
+  assert.equal(isCutOff([mute, undefined, { ...mute, mtu: 1450 }]), true, "a flannel host that did");
+  assert.equal(isCutOff([mute, mute, mute], { node: undefined }), false, "one and two flannel hosts");
+});
 
 Deno.test("probe health: silence and holes are problems of their peer, what is not known is none", () => {
   const state: PeerState = { address: "", isUp: true, rtt: 1, how: "udp", mtu: 1450, tooLarge: 0 };

@@ -115,3 +115,32 @@ Deno.test("watched peers: the problem of a peer that leaves goes with it, its me
     const { problems, up, counted } = await seen();
     assert.deepEqual([problems, up, counted], [[], undefined, ["0", "0"]]);
   }));
+
+Deno.test("readyz: goes to 503 when nobody answers any more, back with the first who does, and never for one peer", () =>
+  watching(async ({ network, net, host, pass }) => {
+    const readyz = async () => {
+      const facts = () => Promise.reject(new Error("not asked for"));
+      const { status, text } = await probePage("/readyz", { agent: host.agent, facts });
+      return [status, text];
+    };
+    await pass(3000);
+    net.passes = () => false;
+    await pass(60_000);
+    assert.deepEqual([host.codes, await readyz()], [["peer-unreachable"], [200, "ok\n"]], "it may be off");
+    net.passes = () => true;
+    net.addHost("10.5.3.0");
+    await network.peer(3);
+    await pass(40_000);
+    assert.deepEqual([host.codes, await readyz()], [[], [200, "ok\n"]]);
+    net.passes = () => false;
+    await pass(60_000);
+    assert.deepEqual(await readyz(), [503, "overlay-unreachable\n"]);
+    const because = host.agent.health.list().map(({ code, because }) => `${code} ${because}`);
+    assert.deepEqual(because, [
+      "overlay-unreachable undefined",
+      ...Array(2).fill("peer-unreachable overlay-unreachable"),
+    ]);
+    net.passes = ({ from, to }) => from === "10.5.3.0" || to === "10.5.3.0";
+    await pass(40_000);
+    assert.deepEqual([host.codes, await readyz()], [["peer-unreachable"], [200, "ok\n"]]);
+  }));
