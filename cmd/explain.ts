@@ -1,10 +1,10 @@
 /** `flan routes explain`: the way of a packet, hop by hop, and where it is broken. */
-import { explainWay, firstBreak } from "../kernel/explain.ts";
+import { explainWay, firstBreak } from "../kernel/explain/explain.ts";
 import { isAgentThere } from "../agent/lock.ts";
-import { explainElsewhere, explainLocal } from "../kernel/explain_local.ts";
-import { downStep, sourceStep } from "../kernel/explain_underlay.ts";
+import { explainElsewhere, explainLocal } from "../kernel/explain/local.ts";
+import { downStep, sourceStep } from "../kernel/explain/underlay.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Step } from "../kernel/way.ts";
+import type { Step } from "../kernel/explain/way.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { formatIp, parseIp } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";

@@ -1,10 +1,10 @@
 /** Gathers what the kernel says of a packet's way, for `flan routes explain`. Changes nothing, and needs no root. */
 import type { PeerPlan } from "../backends/backend.ts";
-import { linkOfSubnet } from "../kernel/explain_local.ts";
+import { linkOfSubnet } from "../kernel/explain/local.ts";
 import type { Kernel, RouteQuery } from "../kernel/kernel.ts";
 import { linkOf } from "../kernel/relations.ts";
 import { type Address, type KernelObject, keyOf, type Neighbour } from "../kernel/state.ts";
-import type { Lookup, ReturnFacts, SourceFacts, UnderlayFacts, WayFacts } from "../kernel/way.ts";
+import type { Lookup, ReturnFacts, SourceFacts, UnderlayFacts, WayFacts } from "../kernel/explain/way.ts";
 import { KernelError } from "../net/errors.ts";
 import { contains, formatIp, parseCidr, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Observed } from "./observe.ts";

@@ -1,6 +1,6 @@
 /** Whose an address is, by the leases: the first hop of `flan routes explain`. */
 import type { PeerPlan } from "../backends/backend.ts";
-import type { Step } from "../kernel/way.ts";
+import type { Step } from "../kernel/explain/way.ts";
 import type { Lease } from "../lease/lease.ts";
 import { unclaimedIn } from "../lease/view.ts";
 import { reservedFor } from "../lease/reservation.ts";

@@ -1,5 +1,5 @@
 /** `flan routes explain` for people: as a table where it fits, or else hop by hop below one another. Pure. */
-import type { Step } from "../kernel/way.ts";
+import type { Step } from "../kernel/explain/way.ts";
 import { printable } from "../net/text.ts";
 
 export interface Remedy {

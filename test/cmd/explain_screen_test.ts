@@ -1,7 +1,7 @@
 /** How a way is shown: whole in a pipe, folded on a narrow terminal, and with what mends it. */
 import assert from "node:assert/strict";
 import { explainScreen } from "../../cmd/explain_screen.ts";
-import type { Step } from "../../kernel/way.ts";
+import type { Step } from "../../kernel/explain/way.ts";
 
 const steps: readonly Step[] = [
   { what: "lease", text: "10.5.2.0/24 at 192.0.2.2", state: "ok", prove: "flan lease get 10.5.2.0/24" },

@@ -7,10 +7,10 @@ import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { objectsFor } from "../../cmd/explain_facts.ts";
 import { drift } from "../../kernel/drift.ts";
-import { explainWay } from "../../kernel/explain.ts";
+import { explainWay } from "../../kernel/explain/explain.ts";
 import { MAIN_TABLE } from "../../kernel/kernel.ts";
 import { type KernelObject, keyOf, type Link, type Route } from "../../kernel/state.ts";
-import type { Lookup, Step, WayFacts } from "../../kernel/way.ts";
+import type { Lookup, Step, WayFacts } from "../../kernel/explain/way.ts";
 import { config, extensionView, host, hostGwView, owner, udpHost, udpView, view } from "./overlay.ts";
 
 export const IP = "10.5.2.9";

@@ -1,5 +1,5 @@
 /** The one command that shows whether an object is there, for a person who believes no program. */
-import type { KernelObject, Link } from "./state.ts";
+import type { KernelObject, Link } from "../state.ts";
 
 /**
  * A command line of iproute2, procps, ethtool or flan; undefined where none shows it. `found` is what stands in the

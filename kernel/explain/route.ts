@@ -1,8 +1,8 @@
 /** The look-up of the route: what flan planned against the entry that the kernel takes. Pure. */
-import { MAIN_TABLE, type RouteMatch } from "./kernel.ts";
-import { contains, parseCidr, parseIp } from "../net/ip.ts";
+import { MAIN_TABLE, type RouteMatch } from "../kernel.ts";
+import { contains, parseCidr, parseIp } from "../../net/ip.ts";
 import { removalOf, repairOf, routeRemoval } from "./remedy.ts";
-import { describe, keyOf, type Route, ROUTE_PROTOCOL } from "./state.ts";
+import { describe, keyOf, type Route, ROUTE_PROTOCOL } from "../state.ts";
 import { type Lookup, lookupCommand, type Step, type WayFacts } from "./way.ts";
 
 /** A route that is as planned helps nobody where another one wins: a longer prefix, or a table that a rule names. */

@@ -1,7 +1,7 @@
 /** The commands that mend a way, for a person to run. */
-import { toCommands } from "./commands.ts";
-import { MAIN_TABLE, type RouteMatch } from "./kernel.ts";
-import { type KernelObject, keyOf } from "./state.ts";
+import { toCommands } from "../commands.ts";
+import { MAIN_TABLE, type RouteMatch } from "../kernel.ts";
+import { type KernelObject, keyOf } from "../state.ts";
 import type { WayFacts } from "./way.ts";
 
 /** All that mends what flan wants on this way. */

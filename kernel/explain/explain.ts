@@ -1,10 +1,10 @@
 /** Explains, hop by hop, how a packet leaves this host for a peer's subnet, and where its way is broken. Pure. */
 import { proofOf } from "./proof.ts";
-import { byRank, dependsOn } from "./relations.ts";
+import { byRank, dependsOn } from "../relations.ts";
 import { removalOf, repairOf } from "./remedy.ts";
-import { matchText, routeStep } from "./explain_route.ts";
-import { returnSteps, sizeStep, sourceStep, underlayStep } from "./explain_underlay.ts";
-import { describe, type KernelObject, keyOf, type Link, type ObjectKind } from "./state.ts";
+import { matchText, routeStep } from "./route.ts";
+import { returnSteps, sizeStep, sourceStep, underlayStep } from "./underlay.ts";
+import { describe, type KernelObject, keyOf, type Link, type ObjectKind } from "../state.ts";
 import { lookupCommand, type Step, type WayFacts } from "./way.ts";
 
 /** The order in which a packet meets them; what is not named here comes in between, in the order of making. */

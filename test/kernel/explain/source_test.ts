@@ -1,8 +1,8 @@
 /** A packet's source: whether it gets as far as the route, and that the route is judged as it sees it. */
 import assert from "node:assert/strict";
-import { firstBreak } from "../../kernel/explain.ts";
-import type { WayFacts } from "../../kernel/way.ts";
-import { found, host9, IP, near, refused, steps } from "../lib/ways.ts";
+import { firstBreak } from "../../../kernel/explain/explain.ts";
+import type { WayFacts } from "../../../kernel/explain/way.ts";
+import { found, host9, IP, near, refused, steps } from "../../lib/ways.ts";
 
 const container = {
   address: "10.5.1.7",

@@ -1,7 +1,7 @@
 /** What carries the packet outside of the overlay, how large it may be, and whether the answer comes in. Pure. */
-import { overheadOf } from "./encapsulation.ts";
-import { linkOf } from "./relations.ts";
-import type { Link } from "./state.ts";
+import { overheadOf } from "../encapsulation.ts";
+import { linkOf } from "../relations.ts";
+import type { Link } from "../state.ts";
 import {
   isFiltered,
   lookupCommand,

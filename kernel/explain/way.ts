@@ -1,7 +1,7 @@
 /** The way of a packet through this host: what is known of it, and what is said of it, hop by hop. */
-import type { Change, RouteMatch, RouteQuery } from "./kernel.ts";
-import type { Conflict, ObjectState } from "./drift.ts";
-import type { KernelObject, Neighbour } from "./state.ts";
+import type { Change, RouteMatch, RouteQuery } from "../kernel.ts";
+import type { Conflict, ObjectState } from "../drift.ts";
+import type { KernelObject, Neighbour } from "../state.ts";
 
 /** One hop. `skipped`: it cannot be judged, or only lacks what an earlier hop says. */
 export interface Step {

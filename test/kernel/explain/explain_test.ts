@@ -1,9 +1,9 @@
 /** Where a way is broken, and what is said of it: every hop of both planes damaged in memory, one at a time. */
 import assert from "node:assert/strict";
-import { firstBreak } from "../../kernel/explain.ts";
-import { type KernelObject, keyOf, type Neighbour } from "../../kernel/state.ts";
-import type { WayFacts } from "../../kernel/way.ts";
-import { byDefault, type Damage, found, host9, IP, near, planes, refused, steps } from "../lib/ways.ts";
+import { firstBreak } from "../../../kernel/explain/explain.ts";
+import { type KernelObject, keyOf, type Neighbour } from "../../../kernel/state.ts";
+import type { WayFacts } from "../../../kernel/explain/way.ts";
+import { byDefault, type Damage, found, host9, IP, near, planes, refused, steps } from "../../lib/ways.ts";
 
 const without = (kind: KernelObject["kind"], which: (one: KernelObject) => boolean = () => true): Damage => ({
   actual: (all) => all.filter((one) => one.kind !== kind || !which(one)),

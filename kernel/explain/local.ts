@@ -1,7 +1,7 @@
 /** The way of a packet that stays on this host, or that flan does not carry. Pure. */
-import { matchText } from "./explain_route.ts";
-import { contains, parseCidr, parsePrefix } from "../net/ip.ts";
-import type { Address, KernelObject, Link, Neighbour } from "./state.ts";
+import { matchText } from "./route.ts";
+import { contains, parseCidr, parsePrefix } from "../../net/ip.ts";
+import type { Address, KernelObject, Link, Neighbour } from "../state.ts";
 import { type Lookup, lookupCommand, type Step } from "./way.ts";
 
 export interface LocalFacts {
