@@ -40,10 +40,12 @@ export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = s
   );
 }
 
+/** Those that say which host this is and where its network is, and so what all else is about. */
+const whereabouts: readonly SettingKey[] = [...storeSettings, "stateDir"];
+
 /** Settings that a command takes from the host's last `up` where nobody says otherwise. */
 const remembered: readonly SettingKey[] = [
-  ...storeSettings,
-  "stateDir",
+  ...whereabouts,
   "subnetFile",
   "iface",
   "publicIp",
@@ -55,12 +57,22 @@ const remembered: readonly SettingKey[] = [
   "leaseTtl",
 ];
 
+/** What of the host's last `up` a command follows: all, only the network that the host is in, or nothing. */
+export type Follows = "all" | "network" | "nothing";
+
+const followed: Readonly<Record<Follows, readonly SettingKey[]>> = {
+  all: remembered,
+  network: whereabouts,
+  nothing: [],
+};
+
 /**
- * The settings from a command's parsed flags, the environment and the config file; all commands but `up` then
- * follow what the host has joined with. Throws `invalid` for the first bad value, naming the value and where
+ * The settings from a command's parsed flags, the environment and the config file, and then from what the host has
+ * joined with. `up` itself follows that only to the network that the host is in, which it must not leave for a new one
+ * because somebody did not repeat where it is. Throws `invalid` for the first bad value, naming the value and where
  * it stood, and for unknown keys and FLAN_ variables.
  */
-export function loadSettings(flags: Flags, { followsJoined }: { followsJoined: boolean }): Loaded {
+export function loadSettings(flags: Flags, { follows }: { follows: Follows }): Loaded {
   const named = flags["config"] ?? Deno.env.get("FLAN_CONFIG");
   const file = readConfigFile(named === undefined ? undefined : String(named));
   refuseUnknown(file);
@@ -71,11 +83,11 @@ export function loadSettings(flags: Flags, { followsJoined }: { followsJoined: b
     sources[key] = found?.source ?? "default";
     values[key] = found === undefined ? settings[key].fallback : parse(key, found);
   }
-  const joined = followsJoined ? readJoined(values["runDir"] as string) : undefined;
+  const joined = follows === "nothing" ? undefined : readJoined(values["runDir"] as string);
   // Of another store than the joined one nothing is remembered: its credentials are for no other server.
   const isJoinedStore = sources["store"] === "default" ||
     display("store", values["store"]) === joined?.settings["store"];
-  for (const key of remembered) {
+  for (const key of followed[follows]) {
     if (storeSettings.includes(key) && !isJoinedStore) continue;
     const given = joined?.settings[key];
     // Which link was chosen is followed too; the other facts are found again by whoever asks.

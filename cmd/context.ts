@@ -10,7 +10,7 @@ import type { ReadOptions, Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { Flags } from "./cli.ts";
-import { type Loaded, loadSettings } from "./config.ts";
+import { type Follows, type Loaded, loadSettings } from "./config.ts";
 import { openLog } from "./log.ts";
 import { proxyPlace } from "./proxy_place.ts";
 import { credentialsOf, type Settings } from "./settings.ts";
@@ -21,7 +21,7 @@ export interface Context extends Loaded {
 }
 
 /** Loads the settings and opens the log. Throws `invalid` for a bad setting. */
-export function openContext(flags: Flags, options: { followsJoined: boolean }): Context {
+export function openContext(flags: Flags, options: { follows: Follows }): Context {
   const loaded = loadSettings(flags, options);
   return { ...loaded, clock: systemClock, log: openLog(loaded.settings) };
 }

@@ -17,7 +17,7 @@ export function command(run: Runner): AnyCommand {
     {
       name: "demo",
       summary: "Several hosts as network namespaces on this machine, joined, shown and taken away",
-      joins: true,
+      follows: "nothing",
       anywhere: true,
       options: [
         new Option("--hosts <number>", `2 to ${MAX_HOSTS} hosts (default 3)`),

@@ -1,6 +1,6 @@
 /** A command that does something (and not only groups others): its flags, and what it gets when it runs. */
 import { type AnyCommand, type Arguments, type Flags, newCommand, type Option, type Runner } from "./cli.ts";
-import { addSettings } from "./config.ts";
+import { addSettings, type Follows } from "./config.ts";
 import { type Context, openContext } from "./context.ts";
 import { addOutput, type Format, type FormatName, outputFormat } from "./output.ts";
 import { type SettingKey, storeSettings } from "./settings.ts";
@@ -15,8 +15,8 @@ export interface Leaf {
   readonly settings?: readonly SettingKey[];
   /** What `-o` accepts, the default first; none for a command that prints no document. */
   readonly formats?: readonly FormatName[];
-  /** Whether it joins a network, and so must not follow what was joined before. */
-  readonly joins?: boolean;
+  /** What of the settings that the host has joined with it follows; all unless given. */
+  readonly follows?: Follows;
   /** Whether it is about this host and its network; otherwise it takes none of the settings that say which. */
   readonly anywhere?: boolean;
   /** Text after the help: examples and exit codes. */
@@ -54,7 +54,7 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
     const flags = command.opts() as Flags;
     const format = outputFormat(flags, formats);
     const args = command.processedArgs as unknown as Arguments;
-    const context = openContext(flags, { followsJoined: !spec.joins });
+    const context = openContext(flags, { follows: spec.follows ?? "all" });
     return await work({ context, format, header: flags["header"] === true, flags, args });
   };
   return command.action(() => run(start()));

@@ -30,7 +30,7 @@ export function runCommand(run: Runner): AnyCommand {
     {
       name: "run",
       summary: "Run the proxy in the foreground; flan up does it by itself",
-      joins: true,
+      follows: "nothing",
       anywhere: true,
       options: [
         new Option("--detached", "somebody waits until it can be asked").hideHelp(),

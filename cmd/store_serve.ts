@@ -19,7 +19,7 @@ export function serveCommand(run: Runner): AnyCommand {
       name: "serve",
       summary: "Share the local file store with other hosts over HTTP",
       // A host that serves may itself have joined by way of its own server.
-      joins: true,
+      follows: "nothing",
       anywhere: true,
       options: [
         new Option("--listen <address:port>", `where to listen (default ${LISTEN})`),

@@ -28,7 +28,7 @@ export function command(run: Runner): AnyCommand {
   return leaf(
     {
       name: "up",
-      joins: true,
+      follows: "network",
       summary: "Join the network and keep the kernel in step",
       options: [
         new Option("--once", "configure, print the lease and exit").conflicts("detach"),

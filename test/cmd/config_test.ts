@@ -1,7 +1,7 @@
 /** The loader: one value from five places, and every mistake said with its place. */
 import assert from "node:assert/strict";
 import { writeJoined } from "../../agent/joined.ts";
-import { display, loadSettings } from "../../cmd/config.ts";
+import { display, type Follows, loadSettings } from "../../cmd/config.ts";
 import { environmentName, kebab, type SettingKey, settingKeys } from "../../cmd/settings.ts";
 import { FlanError } from "../../net/errors.ts";
 
@@ -12,11 +12,11 @@ interface Places {
   readonly file?: string;
   readonly json?: boolean;
   readonly joined?: { settings: Record<string, string>; found: Record<string, string> };
-  readonly followsJoined?: boolean;
+  readonly follows?: Follows;
 }
 
 /** Loads the settings with exactly these places set. */
-async function load({ flags = {}, env = {}, file = "", json = false, joined, followsJoined = true }: Places) {
+async function load({ flags = {}, env = {}, file = "", json = false, joined, follows = "all" }: Places) {
   const dir = await Deno.makeTempDir({ prefix: "flan-config-" });
   const path = `${dir}/config.${json ? "json" : "yaml"}`;
   const before = Deno.env.toObject();
@@ -25,7 +25,7 @@ async function load({ flags = {}, env = {}, file = "", json = false, joined, fol
     if (joined !== undefined) await writeJoined(dir, { pid: 1, ...joined });
     for (const name of Object.keys(before)) if (name.startsWith("FLAN_")) Deno.env.delete(name);
     for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
-    return loadSettings({ config: path, runDir: dir, ...flags }, { followsJoined });
+    return loadSettings({ config: path, runDir: dir, ...flags }, { follows });
   } finally {
     for (const name of Object.keys(env)) Deno.env.delete(name);
     for (const [name, value] of Object.entries(before)) {
@@ -60,13 +60,24 @@ Deno.test("a flag stands over the environment, that over the file, that over wha
     [noFlag, 1500, "environment"],
     [noEnvironment, 1400, "file"],
     [onlyJoined, 1300, "joined"],
-    [{ ...onlyJoined, followsJoined: false }, undefined, "default"],
+    [{ ...onlyJoined, follows: "network" }, undefined, "default"],
     [{}, undefined, "default"],
   ];
   for (const [places, mtu, source] of expected) {
     const { settings, sources } = await load(places);
     assert.deepEqual([settings.mtu, sources.mtu], [mtu, source]);
   }
+});
+
+Deno.test("up goes on with the network that the host is in where nobody names another one", async () => {
+  const was = { settings: { ...joined.settings, stateDir: "/j", storeUser: "me" }, found: {} };
+  const { settings, sources } = await load({ joined: was, follows: "network" });
+  assert.deepEqual([settings.store, settings.stateDir, settings.storeUser], ["file:/j.json", "/j", "me"]);
+  assert.deepEqual([sources.store, sources.mtu], ["joined", "default"]);
+  const other = await load({ joined: was, follows: "network", flags: { store: "file:/other.json" } });
+  assert.deepEqual([other.settings.store, other.settings.storeUser], ["file:/other.json", undefined]);
+  const none = await load({ joined: was, follows: "nothing" });
+  assert.equal(none.sources.store, "default");
 });
 
 Deno.test("what was left open when joining is found again, but for the chosen link", async () => {

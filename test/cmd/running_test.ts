@@ -12,7 +12,7 @@ Deno.test("the store that a second up asks for is not shown with a password", as
     await writeJoined(dir, { pid: 1, settings: { store: "file:/a.json" }, found: {} });
     Deno.writeTextFileSync(`${dir}/config.yaml`, "");
     const flags = { config: `${dir}/config.yaml`, runDir: dir, store: "http://me:s3cret@h/x.json" };
-    const context = { ...loadSettings(flags, { followsJoined: false }), clock: systemClock, log: silent };
+    const context = { ...loadSettings(flags, { follows: "nothing" }), clock: systemClock, log: silent };
     assert.throws(() => alreadyRunning(context, { format: { kind: "table" }, running: {} }), {
       code: "invalid",
       message:
