@@ -7,6 +7,9 @@ import { quoted } from "../net/text.ts";
 /** A command that has not ended after this time is killed, with its process group. */
 export const LIMIT_MS = 10_000;
 
+/** After this time what a command that has ended left in its pipes is read; a daemon of its may hold them open. */
+const AFTER_MS = 500;
+
 /** Of what it says, more is read and dropped. */
 const MAX_OUTPUT = 64 * 1024;
 
@@ -37,29 +40,30 @@ export async function runCommand({ command, env, stdin, clock, purpose }: HookCo
   } catch (error) {
     throw fail(`the shell cannot be started: ${systemReason(error)}`, error);
   }
-  const done = new AbortController();
+  const ended = new AbortController();
   let late = false;
-  const limit = clock.sleep(LIMIT_MS, done.signal).then(() => {
-    late = !done.signal.aborted;
-    // What it left in the background holds its output, and would never let it end.
+  const limit = clock.sleep(LIMIT_MS, ended.signal).then(() => {
+    late = !ended.signal.aborted;
     if (late) killGroup(child.pid);
   });
-  try {
-    const [said, complaint, status] = await Promise.all([
-      readBounded(child.stdout, MAX_OUTPUT),
-      readBounded(child.stderr, MAX_OUTPUT),
-      child.status,
-      tell(child.stdin, stdin),
-    ]);
-    if (late) throw fail(`it took more than ${LIMIT_MS / 1000} s and was killed: ${quoted(command)}`);
-    if (status.success) return said.text.trim();
-    const last = complaint.text.trim().split("\n").at(-1)!;
-    const how = status.signal === null ? `exit code ${status.code}` : `it was ended by ${status.signal}`;
-    throw fail(`${how} of ${quoted(command)}${last === "" ? "" : `: ${quoted(last)}`}`);
-  } finally {
-    done.abort();
-    await limit;
-  }
+  const cut = new AbortController();
+  const output = Promise.all([
+    readBounded(child.stdout, MAX_OUTPUT, cut),
+    readBounded(child.stderr, MAX_OUTPUT, cut),
+  ]);
+  const talk = Promise.all([output, tell(child.stdin, stdin)]);
+  talk.catch(() => {}); // awaited below
+  const status = await child.status;
+  ended.abort();
+  await limit;
+  // A daemon that it left behind may hold its ends of the pipes for ever, out of reach of its process group.
+  await Promise.race([talk, clock.sleep(AFTER_MS, cut.signal)]).finally(() => cut.abort());
+  const [said, complaint] = await output;
+  if (late) throw fail(`it took more than ${LIMIT_MS / 1000} s and was killed: ${quoted(command)}`);
+  if (status.success) return said.text.trim();
+  const last = complaint.text.trim().split("\n").at(-1)!;
+  const how = status.signal === null ? `exit code ${status.code}` : `it was ended by ${status.signal}`;
+  throw fail(`${how} of ${quoted(command)}${last === "" ? "" : `: ${quoted(last)}`}`);
 }
 
 async function tell(pipe: WritableStream<Uint8Array>, text: string): Promise<void> {

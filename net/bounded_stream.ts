@@ -7,18 +7,28 @@ export interface BoundedText {
   readonly length: number;
 }
 
-/** Reads to the end and keeps the first `limit` bytes, so that whoever writes is never held up. */
+/**
+ * Reads to the end, or until `signal` aborts, and keeps the first `limit` bytes, so that whoever writes is never held
+ * up.
+ */
 export async function readBounded(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   limit: number,
+  { signal }: { signal?: AbortSignal } = {},
 ): Promise<BoundedText> {
   const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  let cut = Promise.resolve();
+  signal?.addEventListener("abort", () => cut = reader.cancel(), { once: true });
   let text = "";
   let length = 0;
-  for await (const bytes of stream) {
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
     const room = limit - length;
-    if (room > 0) text += decoder.decode(bytes.subarray(0, room), { stream: true });
-    length += bytes.length;
+    if (room > 0) text += decoder.decode(value.subarray(0, room), { stream: true });
+    length += value.length;
   }
+  await cut;
   return { text: text + decoder.decode(), length };
 }

@@ -1,9 +1,10 @@
 /** Commands of a network: what they are told, what is heard of them, and how one that hangs ends. */
 import assert from "node:assert/strict";
-import { LIMIT_MS, runCommand } from "../../hooks/run_command.ts";
+import { systemClock } from "../../agent/clock.ts";
+import { type HookCommand, LIMIT_MS, runCommand } from "../../hooks/run_command.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
-const run = (command: string, { stdin = "", env = {}, clock = new FakeClock() } = {}) =>
+const run = (command: string, { stdin = "", env = {}, clock = new FakeClock() }: Partial<HookCommand> = {}) =>
   runCommand({ command, env, stdin, clock, purpose: "set up 10.5.2.0/24" });
 
 Deno.test("command: it is a shell's, reads its input, has its variables, and what it says is trimmed", async () => {
@@ -36,6 +37,33 @@ Deno.test("command: one that hangs is killed with all that it started, though it
   await rejected;
   // It has ended; whether whoever inherited it has noticed is not ours to say.
   assert.equal(commandLine(Deno.readTextFileSync(file).trim()), "");
+  Deno.removeSync(file);
+});
+
+for (const code of [0, 7]) {
+  Deno.test(`command: one that leaves a daemon behind ends by its own exit code, ${code} here, and not with the daemon`, async () => {
+    const file = Deno.makeTempFileSync();
+    const command = `exec 3>${file}; setsid sleep 30 & echo $! >&3; echo said; echo why >&2; exit ${code}`;
+    const running = run(command, { clock: systemClock, stdin: "data" });
+    if (code === 0) assert.equal(await running, "said");
+    else await assert.rejects(running, { message: /exit code 7 of ".*: "why"$/ });
+    Deno.kill(Number(Deno.readTextFileSync(file)), "SIGKILL");
+    Deno.removeSync(file);
+  });
+}
+
+Deno.test("command: one that hangs is killed in time though a daemon that it started has a session of its own", async () => {
+  const clock = new FakeClock();
+  const file = Deno.makeTempFileSync();
+  const running = run(`setsid sh -c 'echo $$ > ${file}; exec sleep 30' & sleep 1000`, { clock });
+  let over = false;
+  const rejected = assert.rejects(running, { message: /it took more than 10 s and was killed/ })
+    .finally(() => over = true);
+  while (Deno.readTextFileSync(file) === "") await new Promise((resolve) => setImmediate(resolve));
+  await clock.advance(LIMIT_MS);
+  while (!over) await clock.advance(100);
+  await rejected;
+  Deno.kill(Number(Deno.readTextFileSync(file)), "SIGKILL");
   Deno.removeSync(file);
 });
 

@@ -17,3 +17,15 @@ Deno.test("a bounded stream: a character that comes in two pieces is whole, one 
   assert.deepEqual(await readBounded(stream(), 2), { text: "ä", length: 2 });
   assert.deepEqual(await readBounded(stream(), 1), { text: "\ufffd", length: 2 });
 });
+
+Deno.test("bounded stream: one that never ends is cut off, and what came until then is kept", async () => {
+  const cut = new AbortController();
+  let cancelled = false;
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("ab")),
+    pull: () => cut.abort(),
+    cancel: () => void (cancelled = true),
+  }, { highWaterMark: 0 });
+  assert.deepEqual(await readBounded(stream, 9, cut), { text: "ab", length: 2 });
+  assert.ok(cancelled);
+});
