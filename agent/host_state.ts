@@ -1,5 +1,5 @@
 /**
- * What must survive a reboot: who this host is, the MACs of its devices and the subnet it had last.
+ * What must survive a reboot: who this host is, the MACs of its devices, the subnet it had last and its networks.
  * One small document, `host.json` in the state directory. It holds no secret: whoever may read the store may
  * ask `flan routes`, which needs to know which lease is this host's.
  */
@@ -20,7 +20,12 @@ export interface HostState {
   readonly previous: string | undefined;
   /** The store that leases it to this host, undefined once it was given back. */
   readonly leasedIn: string | undefined;
+  /** Networks that this host was in since it last left with all its objects, the latest last. */
+  readonly networks: readonly string[];
 }
+
+/** Of so many networks at most it is remembered that this host was in them. */
+const MAX_NETWORKS = 32;
 
 const schema = v.object({
   schema: v.literal("flan.host/v1"),
@@ -28,6 +33,7 @@ const schema = v.object({
   macs: v.record(v.string(), v.string()),
   previous: v.optional(v.string()),
   leasedIn: v.optional(v.string()),
+  networks: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_NETWORKS)), []),
 });
 
 /**
@@ -40,12 +46,13 @@ export function readHostState(stateDir: string): HostState | undefined {
   const found = readOwnDocument(file, { schema, hint });
   if (found === undefined) return undefined;
   try {
-    const { node, macs, previous, leasedIn } = found;
+    const { node, macs, previous, leasedIn, networks } = found;
     return {
       node,
       macs: Object.fromEntries(Object.entries(macs).map(([link, mac]) => [link, parseMac(mac)])),
       previous: previous === undefined ? undefined : formatCidr(parseCidr(previous)),
       leasedIn,
+      networks: networks.map((network) => formatCidr(parseCidr(network))),
     };
   } catch (error) {
     throw invalid("host.state", `Cannot use ${file}: ${messageOf(error)}`, hint);
@@ -58,7 +65,7 @@ export async function ensureHostState(stateDir: string, clock: Clock): Promise<H
     const known = readHostState(stateDir);
     if (known !== undefined) return known;
     const node = Array.from(clock.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return await write(stateDir, { node, macs: {}, previous: undefined, leasedIn: undefined });
+    return await write(stateDir, { node, macs: {}, previous: undefined, leasedIn: undefined, networks: [] });
   });
 }
 
@@ -88,19 +95,31 @@ export async function rememberSubnet(
   stateDir: string,
   { subnet, store }: { subnet: string; store: string },
 ): Promise<void> {
-  await change(stateDir, { previous: subnet, leasedIn: store });
+  await change(stateDir, () => ({ previous: subnet, leasedIn: store }));
 }
 
 /** Remembers that the subnet was given back: its store may be gone for good reasons from now on. */
 export async function forgetLease(stateDir: string): Promise<void> {
-  await change(stateDir, { leasedIn: undefined });
+  await change(stateDir, () => ({ leasedIn: undefined }));
 }
 
-async function change(stateDir: string, to: Partial<HostState>): Promise<void> {
+/** Remembers that this host is in the network, so that what is left of it there is known as its own. */
+export async function rememberNetwork(stateDir: string, network: string): Promise<void> {
+  await change(stateDir, ({ networks }) => ({
+    networks: [...networks.filter((one) => one !== network), network].slice(-MAX_NETWORKS),
+  }));
+}
+
+/** Remembers that nothing of this host is left in any network. */
+export async function forgetNetworks(stateDir: string): Promise<void> {
+  await change(stateDir, () => ({ networks: [] }));
+}
+
+async function change(stateDir: string, to: (state: HostState) => Partial<HostState>): Promise<void> {
   await locked(stateDir, async () => {
     const state = readHostState(stateDir);
     if (state === undefined) return;
-    const changed = { ...state, ...to };
+    const changed = { ...state, ...to(state) };
     if (JSON.stringify(changed) !== JSON.stringify(state)) await write(stateDir, changed);
   });
 }

@@ -30,12 +30,18 @@ export function linksOf(device: string): readonly string[] {
   return device === "" ? [] : [device];
 }
 
-/** Whose the objects of this host are; see {@link Owner} for `former` and `macs`. */
+/** Whose the objects of this host are; see {@link Owner} for `former`, `networks` and `macs`. */
 export function ownerOf(
   { config, device }: Network,
-  { node, former, macs }: { node: string; former: readonly string[]; macs: readonly string[] },
+  { node, former, networks, macs }: {
+    node: string;
+    former: readonly string[];
+    networks: readonly string[];
+    macs: readonly string[];
+  },
 ): Owner {
-  return { alias: aliasOf(node), links: linksOf(device), network: formatCidr(config.network), former, macs };
+  const network = formatCidr(config.network);
+  return { alias: aliasOf(node), links: linksOf(device), network, former, networks, macs };
 }
 
 /**

@@ -1,12 +1,13 @@
 /** The network that this host is in, and the reconciler that keeps the kernel to it; both change with the config. */
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { formatCidr } from "../net/ip.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
 import { type FirewallOptions, needsOf } from "./firewall.ts";
-import type { HostState } from "./host_state.ts";
+import { type HostState, rememberNetwork } from "./host_state.ts";
 import { type Network, networkIn, ownerOf, requireFit } from "./network.ts";
 
 export interface OverlayParts {
@@ -14,7 +15,7 @@ export interface OverlayParts {
   readonly clock: Clock;
   readonly node: string;
   readonly runCommand: AgentParts["runCommand"];
-  readonly options: FirewallOptions;
+  readonly options: FirewallOptions & { readonly stateDir: string };
 }
 
 export class Overlay {
@@ -26,6 +27,8 @@ export class Overlay {
   #text: string | undefined;
   /** Subnets that this host had. Their addresses may be left on our link when the network is another one. */
   readonly #former = new Set<string>();
+  /** Networks that it was in. Their routes may be left on links that are not ours. */
+  readonly #networks = new Set<string>();
   #macs: readonly string[] = [];
   readonly #parts: OverlayParts;
 
@@ -48,7 +51,8 @@ export class Overlay {
   }
 
   /** Takes in what the state directory kept from former runs. */
-  recall({ previous, macs }: HostState): void {
+  recall({ previous, macs, networks }: HostState): void {
+    for (const network of networks) this.#networks.add(network);
     if (previous !== undefined) this.hadSubnet(previous);
     this.#macs = Object.values(macs);
   }
@@ -83,7 +87,16 @@ export class Overlay {
       throw error;
     });
     await this.#start(network.backend.startup(network.config));
-    const owner = ownerOf(network, { node, former: [...this.#former], macs: this.#macs });
+    // Before anything of it is made: whoever takes it away later must know it.
+    const cidr = formatCidr(network.config.network);
+    await rememberNetwork(options.stateDir, cidr);
+    this.#networks.add(cidr);
+    const owner = ownerOf(network, {
+      node,
+      former: [...this.#former],
+      networks: [...this.#networks],
+      macs: this.#macs,
+    });
     this.#network = network;
     this.#reconciler = new Reconciler(kernel, { owner, clock });
   }

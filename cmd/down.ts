@@ -1,6 +1,6 @@
 /** `flan down`: leave the network, and leave the host as it was before `flan up`. */
 import { requireNetAdmin } from "../agent/capability.ts";
-import { forgetLease, readHostState } from "../agent/host_state.ts";
+import { forgetLease, forgetNetworks, readHostState } from "../agent/host_state.ts";
 import { noNetwork } from "../agent/network.ts";
 import { readJoined, removeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
@@ -61,6 +61,7 @@ async function runDown({ context, flags }: Call): Promise<number> {
     ];
     print(done.length === 0 ? "nothing to do" : done.join("\n"));
     if (left.length > 0) throw remains(left, { self, settings });
+    if (self !== undefined) await forgetNetworks(settings.stateDir);
     removeJoined(settings.runDir);
     return exit.done;
   } finally {
@@ -73,15 +74,16 @@ async function runDown({ context, flags }: Call): Promise<number> {
  * Throws what reading them does where neither says it.
  */
 function formerSelf({ settings, log }: Context): Self | undefined {
-  const { node, device = "" } = readJoined(settings.runDir) ?? {};
+  const { node, device = "", found: { network } = {} } = readJoined(settings.runDir) ?? {};
+  const joined = network === undefined ? [] : [network];
   try {
     const state = readHostState(settings.stateDir);
-    if (state !== undefined) return { ...state, device };
+    if (state !== undefined) return { ...state, device, networks: [...state.networks, ...joined] };
   } catch (error) {
     if (node === undefined) throw error;
     log.log("warning", `Going by what this host joined with: ${messageOf(error)}`);
   }
-  return node === undefined ? undefined : { node, device, macs: {}, leasedIn: undefined };
+  return node === undefined ? undefined : { node, device, macs: {}, leasedIn: undefined, networks: joined };
 }
 
 function remains(

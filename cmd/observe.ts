@@ -112,9 +112,9 @@ export async function compare(
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
   const plan = isProxyHidden() ? withoutProxy(hookless) : hookless;
   const actual = await withDetails(kernel, { objects, plan });
-  const { previous, macs = {} } = readHostState(stateDir) ?? {};
+  const { previous, macs = {}, networks = [] } = readHostState(stateDir) ?? {};
   const former = previous === undefined ? [] : [previous];
-  const owner = ownerOf(network, { node: host.node, former, macs: Object.values(macs) });
+  const owner = ownerOf(network, { node: host.node, former, networks, macs: Object.values(macs) });
   return { ...network, node: host.node, host, view, plan, actual, drift: drift(plan.objects, actual, owner) };
 }
 

@@ -15,6 +15,8 @@ export interface Self {
   readonly macs: Readonly<Record<string, string>>;
   /** The store that leases a subnet to it, where that is known. */
   readonly leasedIn: string | undefined;
+  /** Networks that it was in. */
+  readonly networks: readonly string[];
 }
 
 export interface Removal {
@@ -37,7 +39,8 @@ export async function removeFromKernel(
     const links = (await linksOf(kernel)).filter(({ alias }) => isFlans(alias));
     return { removed: [], left: links.map(({ name }) => name) };
   }
-  const owner = { alias: aliasOf(self.node), links: [], macs: Object.values(self.macs) };
+  const { node, networks, macs } = self;
+  const owner = { alias: aliasOf(node), links: [], networks, macs: Object.values(macs) };
   const { removed, failures } = await teardown(kernel, owner);
   const unseen = await removeUnseen?.(owner) ?? [];
   if (failures[0] !== undefined) throw stuck(failures as readonly [Failure, ...Failure[]]);

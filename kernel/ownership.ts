@@ -1,8 +1,9 @@
 /**
  * What in the kernel is flan's. Routes, nexthops and neighbours carry route protocol 113, links an alias that
  * begins with `flan`, rules of the packet filter such a comment; FDB entries and addresses are owned by living on
- * our link. A marked route may lie on any link but another flan's: there are backends without a device. What is not
- * ours is never changed or removed.
+ * our link. There are backends without a device, whose routes lie on a link that no flan made: there a marked route is
+ * ours inside a network of this host, for other flans of this namespace mark theirs alike. What is not ours is never
+ * changed or removed.
  */
 import { contains, isLinkLocal, parseCidr, parsePrefix } from "../net/ip.ts";
 import type { Cidr } from "../net/ip.ts";
@@ -14,10 +15,12 @@ export interface Owner {
   readonly alias: string;
   /** Names of the links that this host wants; one of them with the bare alias `flan` is taken over. */
   readonly links: readonly string[];
-  /** The overlay, as `10.5.0.0/16`. Where it is not known, no address is ours for itself. */
+  /** The overlay, as `10.5.0.0/16`. Where it is not known, no address is ours for itself, and no route elsewhere. */
   readonly network?: string;
   /** Subnets that this host had in former networks; what is left of them on our links is ours too. */
   readonly former?: readonly string[];
+  /** Networks that this host was in; what is left of their marked routes is ours too. */
+  readonly networks?: readonly string[];
   /** MACs that this host keeps for its links. */
   readonly macs?: readonly string[];
 }
@@ -40,28 +43,29 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
     if (isOurLink(object, owner, wanted)) ours.add(object.name);
     else if (isFlans(object.alias)) others.add(object.name);
   }
-  const network = owner.network === undefined ? undefined : parseCidr(owner.network);
-  const networks = [network, ...(owner.former ?? []).map((subnet) => parseCidr(subnet))]
-    .filter((one) => one !== undefined);
-  const adrift = (link: string, subject: string) => !existing.has(link) && inside(network, subject);
+  const current = owner.network === undefined ? [] : [parseCidr(owner.network)];
+  const held = [...current, ...(owner.former ?? []).map((subnet) => parseCidr(subnet))];
+  const networks = [...current, ...(owner.networks ?? []).map((network) => parseCidr(network))];
+  const isOurs = (subject: string) => networks.some((one) => inside(one, subject));
 
   return (object) => {
     switch (object.kind) {
       case "link":
         return ours.has(object.name) ? "ours" : "foreign";
       case "address":
-        return ours.has(object.link) ? claimAddress(object.address, networks) : "foreign";
+        return ours.has(object.link) ? claimAddress(object.address, held) : "foreign";
       case "fdb":
         return ours.has(object.link) ? "ours" : "foreign";
       case "neighbour":
         return ours.has(object.link) ? claimNeighbour(object) : "foreign";
       case "nexthop":
-        return marked(object) && (ours.has(object.link) || adrift(object.link, object.gateway))
+        return marked(object) &&
+            (ours.has(object.link) || !existing.has(object.link) && isOurs(object.gateway))
           ? "ours"
           : "foreign";
       case "route":
-        return marked(object) && !others.has(object.link) &&
-            (existing.has(object.link) || adrift(object.link, object.destination))
+        return marked(object) &&
+            (ours.has(object.link) || !others.has(object.link) && isOurs(object.destination))
           ? "ours"
           : "foreign";
       case "sysctl":
@@ -121,8 +125,8 @@ function claimNeighbour(entry: Neighbour): Claim {
 }
 
 /** Whether an address or a prefix begins inside the network. */
-function inside(network: Cidr | undefined, subject: string): boolean {
-  if (network === undefined || subject === "") return false;
+function inside(network: Cidr, subject: string): boolean {
+  if (subject === "") return false;
   const { ip, cidr } = parsePrefix(subject.includes("/") ? subject : `${subject}/${network.length}`);
   return (subject.includes("/") ? cidr.length >= network.length : true) && contains(network, ip);
 }

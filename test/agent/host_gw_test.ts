@@ -1,9 +1,10 @@
 /** The agent in a host-gw network: routes on the underlay itself, and no device. */
 import assert from "node:assert/strict";
+import { readHostState } from "../../agent/host_state.ts";
 import { ownLease, statusOf } from "../../agent/status.ts";
+import { removeFromKernel } from "../../cmd/remove.ts";
 import { screen } from "../../cmd/status_screen.ts";
-import { aliasOf, type Route } from "../../kernel/state.ts";
-import { teardown } from "../../kernel/teardown.ts";
+import type { Route } from "../../kernel/state.ts";
 import {
   defaultRoute,
   hostGwNetwork,
@@ -50,8 +51,78 @@ Deno.test("host-gw: the next agent adopts the routes of the last one, and down t
   const attempted = host.kernel.attempted.map(({ verb, object }) => `${verb} ${object.kind}`);
   assert.deepEqual(attempted, ["delete route"], "and nothing is said of the other one");
   assert.deepEqual(ways(host), [`${stays.subnet} via 192.0.2.2 dev eth0`]);
-  const { failures } = await teardown(host.kernel, { alias: aliasOf(host.node), links: [] });
-  assert.deepEqual([failures, contents(host.kernel)], [[], before]);
+  await host.stop();
+  await removeFromKernel(host.kernel, selfOf(host));
+  assert.deepEqual(contents(host.kernel), before);
+});
+
+/** Whom `flan down` finds this host to be by its state directory. */
+function selfOf({ options }: TestHost) {
+  return { ...readHostState(options.stateDir)!, device: "" };
+}
+
+Deno.test("host-gw: two flans of one namespace leave each other's routes alone, and down takes only its own", async () => {
+  await using mine = await TestNetwork.start(hostGwNetwork);
+  await using theirs = await TestNetwork.start({ ...hostGwNetwork, Network: "10.77.0.0/16" });
+  const [near, far] = [await mine.peer(2, hostGwPeer), await theirs.peer(3, hostGwPeer)];
+  const host = await mine.joined(1);
+  const { kernel } = host;
+  const other = await theirs.joined(1, { kernel });
+  const both = [`${near.subnet} via 192.0.2.2 dev eth0`, `${far.subnet} via 192.0.2.3 dev eth0`].sort();
+  kernel.attempted.length = 0;
+  for (let minute = 0; minute < 3; minute++) {
+    await mine.clock.advance(60_000);
+    await theirs.clock.advance(60_000);
+  }
+  assert.deepEqual([ways(host).sort(), kernel.attempted], [both, []]);
+  assert.deepEqual([host.agent.repairs.count, other.agent.repairs.count], [0, 0]);
+  await host.stop();
+  await removeFromKernel(kernel, selfOf(host));
+  assert.deepEqual(ways(other), [`${far.subnet} via 192.0.2.3 dev eth0`]);
+});
+
+for (const to of [hostGwNetwork, vxlanNetwork]) {
+  for (const restarted of [false, true]) {
+    const how = `${to.Backend.Type}${restarted ? " while no agent runs" : ""}`;
+    Deno.test(`host-gw: a network that moves elsewhere, to ${how}, leaves no route, and down finds all`, async () => {
+      await using network = await TestNetwork.start(hostGwNetwork);
+      const peer = await network.peer(2, hostGwPeer);
+      const host = network.host(1);
+      const before = contents(host.kernel);
+      await host.join();
+      await host.run();
+      assert.deepEqual(ways(host).length, 1);
+      if (restarted) await host.stop();
+      await network.remove(peer.subnet);
+      await network.configure({ ...to, Network: "10.77.0.0/16" });
+      const moved = await network.peer(3, to === hostGwNetwork ? hostGwPeer : {});
+      if (restarted) {
+        await host.join();
+        await host.run();
+      }
+      assert.deepEqual(ways(host).map((way) => way.split(" ")[0]), [moved.subnet]);
+      assert.deepEqual(readHostState(host.options.stateDir)!.networks, ["10.5.0.0/16", "10.77.0.0/16"]);
+      await host.stop();
+      await removeFromKernel(host.kernel, selfOf(host));
+      assert.deepEqual(contents(host.kernel), before);
+    });
+  }
+}
+
+Deno.test("host-gw: what a network's change left while its agent was killed is known to down", async () => {
+  await using network = await TestNetwork.start(hostGwNetwork);
+  await network.peer(2, hostGwPeer);
+  const host = network.host(1);
+  const before = contents(host.kernel);
+  await host.join();
+  host.kernel.failNext("delete", "EBUSY", { times: 9 });
+  await network.configure({ ...vxlanNetwork, Network: "10.77.0.0/16" });
+  await host.join();
+  assert.equal(ways(host).length, 1, "it was not to be removed");
+  await host.stop();
+  host.kernel.heal();
+  await removeFromKernel(host.kernel, selfOf(host));
+  assert.deepEqual(contents(host.kernel), before);
 });
 
 Deno.test("host-gw: a peer behind a gateway is refused and told of, and reached once its prefix is on the link", async () => {

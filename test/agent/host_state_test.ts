@@ -3,7 +3,9 @@ import {
   ensureHostState,
   ensureMac,
   forgetLease,
+  forgetNetworks,
   readHostState,
+  rememberNetwork,
   rememberSubnet,
 } from "../../agent/host_state.ts";
 import { readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
@@ -170,5 +172,22 @@ Deno.test("host state: the store of a lease is remembered until the lease is giv
     await forgetLease(dir);
     const { previous, leasedIn } = readHostState(dir)!;
     assert.deepEqual([previous, leasedIn], ["10.5.3.0/24", undefined]);
+  });
+});
+
+Deno.test("host state: networks are kept, the latest last and no more than 32, until nothing is left in them", async () => {
+  await inDirectory(async (dir) => {
+    await ensureHostState(dir, clock);
+    for (let n = 0; n < 40; n++) await rememberNetwork(dir, `10.${n}.0.0/16`);
+    await rememberNetwork(dir, "10.20.0.0/16");
+    const { networks } = readHostState(dir)!;
+    assert.deepEqual([networks.length, networks[0], networks.at(-1)], [32, "10.8.0.0/16", "10.20.0.0/16"]);
+    await forgetNetworks(dir);
+    assert.deepEqual(readHostState(dir)!.networks, []);
+    Deno.writeTextFileSync(
+      `${dir}/host.json`,
+      '{"schema":"flan.host/v1","node":"11111111111111aa","macs":{}}',
+    );
+    assert.deepEqual(readHostState(dir)!.networks, [], "one of an older flan");
   });
 });

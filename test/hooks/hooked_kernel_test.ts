@@ -169,7 +169,7 @@ Deno.test("hooks: down names what it had to give up, does not count it as remove
   using place = new Place();
   await place.apply(["add", place.hook(2, { remove: "false" })], ["add", place.hook(3)]);
   const remove = () =>
-    removeFromKernel(place.kernel, { node: NODE, device: "", macs: {}, leasedIn: undefined });
+    removeFromKernel(place.kernel, { node: NODE, device: "", macs: {}, leasedIn: undefined, networks: [] });
   const { removed } = await teardown(place.kernel, owner);
   assert.deepEqual(removed, [place.hook(3)]);
   await place.apply(["add", place.hook(2, { remove: "false" })]);

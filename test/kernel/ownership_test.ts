@@ -110,7 +110,13 @@ for (const [what, change, expected] of neighbourCases) {
 const routeCases: readonly [string, Partial<Route>, string][] = [
   ["with our mark on our link", {}, "ours"],
   ["without our mark on our link", { protocol: 4 }, "foreign"],
-  ["with our mark on a link that no flan made", { link: "eth0" }, "ours"],
+  ["with our mark inside the network on a link that no flan made", { link: "eth0" }, "ours"],
+  [
+    "with our mark outside the network on a link that no flan made",
+    { link: "eth0", destination: "10.6.2.0/24" },
+    "foreign",
+  ],
+  ["with our mark outside the network on our link", { destination: "10.6.2.0/24" }, "ours"],
   ["without our mark on a link that no flan made", { link: "eth0", protocol: 4 }, "foreign"],
   ["with our mark on another node's link", { link: "flan.9" }, "foreign"],
   ["with our mark on a link that some flan made", { link: "flan.8" }, "foreign"],
@@ -140,6 +146,26 @@ for (const [what, change, expected] of routeCases) {
     assert.equal(claim({ ...route, ...change }), expected);
   });
 }
+
+Deno.test("ownership: a marked route elsewhere is ours inside a network that this host was in, and in none that it does not know", () => {
+  const { network: _, ...unknown } = owner;
+  const route: Route = {
+    kind: "route",
+    destination: "10.77.2.0/24",
+    metric: 0,
+    link: "eth0",
+    gateway: "192.0.2.2",
+    onlink: false,
+    nexthop: 0,
+    type: "unicast",
+    protocol: 113,
+  };
+  const moved = { ...owner, networks: ["10.77.0.0/16"] };
+  assert.equal(claim(route), "foreign");
+  assert.equal(claim(route, moved), "ours");
+  assert.equal(claim({ ...route, link: "flan.9" }, moved), "foreign", "another flan's link");
+  assert.equal(claim({ ...route, destination: "10.5.2.0/24" }, unknown), "foreign");
+});
 
 Deno.test("ownership: a route that begins like the network and is wider than it is foreign", () => {
   const route: Route = {
