@@ -172,9 +172,11 @@ export class Agent {
     const { clock } = this.#parts;
     const until = clock.monotonic() +
       Math.min(this.#linger.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS);
+    this.pulse.turned();
     for (;;) {
-      this.pulse.turned();
       const reasons = await this.#inbox.wake.wait(Math.min(until - clock.monotonic(), this.pulse.every));
+      // What follows may take its time, too.
+      this.pulse.turned();
       if (reasons.size > 0) {
         if (looks(reasons)) await this.#pace.turn(stop);
         return reasons;

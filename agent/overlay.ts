@@ -8,6 +8,7 @@ import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
 import { type FirewallOptions, needsOf } from "./firewall.ts";
 import { type HostState, rememberNetwork } from "./host_state.ts";
+import { Retry } from "./retry.ts";
 import { type Network, networkIn, ownerOf, requireFit } from "./network.ts";
 
 export interface OverlayParts {
@@ -30,10 +31,13 @@ export class Overlay {
   /** Networks that it was in. Their routes may be left on links that are not ours. */
   readonly #networks = new Set<string>();
   #macs: readonly string[] = [];
+  /** When a network whose startup failed may be tried again. */
+  readonly #retry: Retry;
   readonly #parts: OverlayParts;
 
   constructor(parts: OverlayParts) {
     this.#parts = parts;
+    this.#retry = new Retry(parts.clock);
   }
 
   /** Valid after {@link adopt}. */
@@ -64,10 +68,12 @@ export class Overlay {
 
   /**
    * Whether the snapshot's config is another than the one adopted, or refused, last. What a host lacks may come at any
-   * time, so a config that was refused for that is another one each time.
+   * time, so a config that was refused for that is another one each time. One whose startup command failed is so after a
+   * while, ever more rarely.
    */
   differs(snapshot: Snapshot): boolean {
-    return textOf(snapshot) !== this.#text;
+    if (textOf(snapshot) !== this.#text) return true;
+    return this.#retry.error !== undefined && this.#retry.nextIn() === 0;
   }
 
   /**
@@ -79,13 +85,17 @@ export class Overlay {
     { url, host }: { url: string; host: Host | undefined },
   ): Promise<void> {
     const { kernel, clock, node, options } = this.#parts;
-    this.#text = textOf(snapshot);
+    const text = textOf(snapshot);
+    if (text !== this.#text) this.#retry.succeeded();
+    this.#text = text;
     const network = networkIn(snapshot, url);
-    if (host !== undefined) requireFit(network, host);
-    await kernel.require(needsOf(network.backend, options)).catch((error) => {
+    try {
+      if (host !== undefined) requireFit(network, host);
+      await kernel.require(needsOf(network.backend, options));
+    } catch (error) {
       this.#text = undefined;
       throw error;
-    });
+    }
     await this.#start(network.backend.startup(network.config));
     // Before anything of it is made: whoever takes it away later must know it.
     const cidr = formatCidr(network.config.network);
@@ -103,8 +113,16 @@ export class Overlay {
 
   /** Runs the command before anything is announced; the same one not again. */
   async #start(command: string): Promise<void> {
-    if (command === this.#startup.command) return;
-    this.#startup = { command, said: command === "" ? "" : await this.#parts.runCommand(command) };
+    const { clock, runCommand } = this.#parts;
+    const begun = clock.monotonic();
+    if (command === this.#startup.command) return this.#retry.succeeded();
+    try {
+      this.#startup = { command, said: command === "" ? "" : await runCommand(command) };
+    } catch (error) {
+      this.#retry.failed(error, begun);
+      throw error;
+    }
+    this.#retry.succeeded();
   }
 }
 

@@ -67,3 +67,19 @@ Deno.test("extension: a host that must not run the network's commands stays in t
   await lab.configure(network());
   assert.deepEqual([host.codes, host.keys(), host.commands], [["network-config"], before, []]);
 });
+
+Deno.test("extension: a startup command that fails in a running network is tried again, ever more rarely, until it does not", async () => {
+  await using lab = await TestNetwork.start();
+  const host = await lab.joined(1);
+  host.failing.add("pre");
+  await lab.configure(network());
+  assert.deepEqual([host.codes, host.commands], [["network-config"], ["pre"]]);
+  await lab.clock.advance(600_000);
+  assert.ok(host.commands.length >= 5 && host.commands.length <= 25, `${host.commands.length} times`);
+  host.failing.clear();
+  await lab.clock.advance(120_000);
+  assert.deepEqual([host.codes, host.agent.state.config.backendType], [[], "extension"]);
+  const { length } = host.commands;
+  await lab.clock.advance(120_000);
+  assert.equal(host.commands.length, length, "and not again once it succeeded");
+});

@@ -46,3 +46,17 @@ Deno.test("pulse: a loop that hangs is heard no more, and /livez says so after a
   assert.deepEqual(await livez(), { status: 200, text: "ok\n" });
   assert.ok(turns > 0);
 });
+
+Deno.test("pulse: the loop is heard when its wait is over, before what may take long", async () => {
+  await using network = await TestNetwork.start();
+  const kernel = new FakeKernel(underlayStack(1));
+  let heard = 0;
+  const { clock } = network;
+  await network.joined(1, { kernel, watcher: { every: 30_000, turned: () => heard = clock.monotonic() } });
+  await clock.advance(5000);
+  const { dump } = kernel;
+  const silences: number[] = [];
+  kernel.dump = (request) => (silences.push(clock.monotonic() - heard), dump.call(kernel, request));
+  await clock.advance(120_000);
+  assert.ok(silences.length > 0 && Math.max(...silences) <= 1000, silences.join());
+});

@@ -154,6 +154,8 @@ export class TestHost {
   readonly options: AgentOptions;
   /** Startup commands that were run. */
   readonly commands: string[] = [];
+  /** Startup commands that fail. */
+  readonly failing = new Set<string>();
   agent!: Agent;
   readonly #network: TestNetwork;
   readonly #watcher: Watcher | undefined;
@@ -196,6 +198,9 @@ export class TestHost {
   /** Every command says its own name. */
   readonly runCommand = (command: string): Promise<string> => {
     this.commands.push(command);
+    if (this.failing.has(command)) {
+      return Promise.reject(new FlanError("It failed", { op: "test", code: "failed" }));
+    }
     return Promise.resolve(`said by ${command}`);
   };
 
