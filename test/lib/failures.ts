@@ -1,6 +1,8 @@
 /** What goes wrong with a host most often, made by hand, and what each command calls it. */
 import type { LabHost } from "../../cmd/demo/lab.ts";
 import { must } from "../../cmd/demo/shell.ts";
+import { datagramsFile } from "./datagrams.ts";
+import type { HostProcess } from "./host_process.ts";
 import type { Hosts, Member } from "./hosts.ts";
 
 /** What names a failure; what is left out sees nothing of it. */
@@ -9,8 +11,8 @@ export interface Named {
   readonly explain?: RegExp;
   /** `flan routes diff`: the first line. */
   readonly diff?: RegExp;
-  /** `flan doctor`: a health code. */
-  readonly doctor?: string;
+  /** `flan doctor`: all health codes that it adds, in alphabetical order. */
+  readonly doctor?: readonly string[];
   /** `flan ping`, run by the peer: a health code. */
   readonly ping?: string;
 }
@@ -24,6 +26,8 @@ export interface Scene {
 
 export interface FailureCase extends Named {
   readonly name: string;
+  /** Whether `explain` and `diff` have nothing to go by. */
+  readonly isStoreAway?: boolean;
   readonly make: (scene: Scene) => Promise<unknown>;
   /** Takes back what `flan routes repair` does not mend. */
   readonly unmake?: (scene: Scene) => Promise<unknown>;
@@ -66,7 +70,7 @@ export const own: readonly FailureCase[] = [
     make: (scene) => onVictim(`route delete ${scene.peer.subnet}`)(scene),
     explain: /^route missing$/,
     diff: /^missing +route /,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -78,7 +82,7 @@ export const own: readonly FailureCase[] = [
     },
     explain: /^nexthop missing$/,
     diff: /^missing +nexthop /,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -87,7 +91,7 @@ export const own: readonly FailureCase[] = [
     // Whoever sends meanwhile has the kernel ask for it.
     explain: /^neighbour (missing|wrong)$/,
     diff: /^(missing|wrong) +neighbour /,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -96,7 +100,7 @@ export const own: readonly FailureCase[] = [
       await scene.hosts.bridge(scene.victim.host, `fdb delete ${await fdbMac(scene)} dev flan.1`),
     explain: /^fdb missing$/,
     diff: /^missing +FDB entry /,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -108,7 +112,7 @@ export const own: readonly FailureCase[] = [
       ),
     explain: /^fdb wrong$/,
     diff: /^wrong +FDB entry /,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -116,7 +120,7 @@ export const own: readonly FailureCase[] = [
     make: onVictim("link delete flan.1"),
     explain: /^link missing$/,
     diff: /^missing +link flan\.1$/,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -124,7 +128,7 @@ export const own: readonly FailureCase[] = [
     make: onVictim("link set flan.1 down"),
     explain: /^link wrong$/,
     diff: /^wrong +link flan\.1$/,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -132,7 +136,7 @@ export const own: readonly FailureCase[] = [
     make: onVictim("link set flan.1 address 02:00:00:00:00:99"),
     explain: /^link wrong$/,
     diff: /^wrong +link flan\.1$/,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
   {
@@ -140,14 +144,14 @@ export const own: readonly FailureCase[] = [
     make: onVictim("link set flan.1 mtu 1300"),
     explain: /^link wrong$/,
     diff: /^wrong +link flan\.1$/,
-    doctor: "mtu-mismatch",
+    doctor: ["drift", "mtu-mismatch"],
   },
   {
     name: "the device's address is removed",
     make: onVictim("address flush dev flan.1"),
     explain: /^address missing$/,
     diff: /^missing +address /,
-    doctor: "drift",
+    doctor: ["drift"],
     ping: unreachable,
   },
 ];
@@ -160,7 +164,7 @@ export const around: readonly FailureCase[] = [
     unmake: onVictim("link set eth0 mtu 1500"),
     explain: /^link wrong$/,
     diff: /^wrong +link flan\.1$/,
-    doctor: "mtu-mismatch",
+    doctor: ["bridge-mtu", "drift", "mtu-mismatch", "subnet-file"],
     ping: "path-mtu-hole",
   },
   {
@@ -168,7 +172,7 @@ export const around: readonly FailureCase[] = [
     make: onVictim("route delete 192.0.2.0/24 dev eth0", "route delete default"),
     unmake: onVictim("route add 192.0.2.0/24 dev eth0 src 192.0.2.1", "route add default via 192.0.2.254"),
     explain: /^underlay missing$/,
-    doctor: "underlay-missing",
+    doctor: ["underlay-missing"],
     ping: unreachable,
   },
   {
@@ -176,7 +180,7 @@ export const around: readonly FailureCase[] = [
     make: onVictim("link set eth0 down"),
     unmake: onVictim("link set eth0 up", "route add default via 192.0.2.254"),
     explain: /^underlay wrong$/,
-    doctor: "underlay-missing",
+    doctor: ["underlay-missing"],
     ping: unreachable,
   },
   {
@@ -184,20 +188,20 @@ export const around: readonly FailureCase[] = [
     make: (scene) => onVictim(`route add ${gatewayOf(scene.peer)}/25 via 192.0.2.254`)(scene),
     unmake: (scene) => onVictim(`route delete ${gatewayOf(scene.peer)}/25`)(scene),
     explain: /^route foreign$/,
-    doctor: "network-overlap",
+    doctor: ["network-overlap"],
     ping: unreachable,
   },
   {
     name: "the reverse path filter is strict",
     make: run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1"),
     unmake: run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0"),
-    doctor: "rp-filter-strict",
+    doctor: ["rp-filter-strict"],
   },
   {
     name: "packets are not forwarded",
     make: run("sysctl", "-qw", "net.ipv4.ip_forward=0"),
     unmake: run("sysctl", "-qw", "net.ipv4.ip_forward=1"),
-    doctor: "forwarding-off",
+    doctor: ["forwarding-off"],
   },
   {
     name: "somebody drops what is forwarded",
@@ -207,7 +211,7 @@ export const around: readonly FailureCase[] = [
     ),
     unmake: run("nft", "delete", "table", "ip", "theirs"),
     diff: /^missing +forward rules /,
-    doctor: "forward-drop",
+    doctor: ["drift", "forward-drop"],
   },
   {
     name: "large packets vanish on the way",
@@ -225,10 +229,11 @@ export const around: readonly FailureCase[] = [
     name: "the rules of masquerade are flushed",
     make: run("nft", "flush", "table", "ip", "flan"),
     diff: /^(missing|wrong) +/,
-    doctor: "drift",
+    doctor: ["drift"],
   },
   {
     name: "something else lies in the store's place",
+    isStoreAway: true,
     async make({ hosts }) {
       await Deno.rename(storeFile(hosts), `${storeFile(hosts)}.away`);
       await Deno.mkdir(storeFile(hosts));
@@ -237,13 +242,15 @@ export const around: readonly FailureCase[] = [
       await Deno.remove(storeFile(hosts));
       await Deno.rename(`${storeFile(hosts)}.away`, storeFile(hosts));
     },
-    doctor: "store-unreachable",
+    doctor: ["store-unreachable"],
   },
   {
     name: "subnet.env is deleted",
-    make: ({ victim }) => Deno.remove(`${victim.host.runDir}/subnet.env`),
-    doctor: "subnet-file",
+    make: ({ victim }) => Deno.rename(subnetFile(victim), `${subnetFile(victim)}.away`),
+    unmake: ({ victim }) => Deno.rename(`${subnetFile(victim)}.away`, subnetFile(victim)),
+    doctor: ["subnet-file"],
   },
+  portTaken(),
   {
     name: "another device has the VXLAN port",
     make: onVictim(
@@ -253,10 +260,33 @@ export const around: readonly FailureCase[] = [
     unmake: onVictim("link delete theirs"),
     explain: /^link missing$/,
     diff: /^missing +link flan\.1$/,
-    doctor: "vni-taken",
+    doctor: ["drift", "vni-taken"],
     ping: unreachable,
   },
 ];
+
+/** Another program has the port that the device needs. */
+function portTaken(): FailureCase {
+  let holder: HostProcess | undefined;
+  return {
+    name: "another program has the VXLAN port",
+    async make({ hosts, victim }) {
+      await hosts.ip(victim.host, "link delete flan.1");
+      const argv = [Deno.execPath(), "run", "--quiet", "--allow-all", datagramsFile, "echo", "8472"];
+      holder = hosts.start(victim.host, argv);
+      await holder.out.line(/echoing/);
+    },
+    unmake: async () => await holder?.end(),
+    explain: /^link missing$/,
+    diff: /^missing +link flan\.1$/,
+    doctor: ["drift", "port-taken"],
+    ping: unreachable,
+  };
+}
+
+function subnetFile({ host }: Member): string {
+  return `${host.runDir}/subnet.env`;
+}
 
 function storeFile({ lab }: Hosts): string {
   return lab.store.replace(/^file:/, "");
