@@ -142,8 +142,10 @@ function lifeCases(register: Register): void {
     const before = await stage.contents();
     await stage.reconcile([2, 3]);
     assert.notDeepEqual(await stage.contents(), before);
-    const { alias } = stage.suite.owner;
-    const { removed, failures } = await teardown(stage.other, { alias, links: [] });
+    const { alias, network } = stage.suite.owner;
+    // A host that leaves knows who it is and in which networks it was, and no link.
+    const left: Owner = { alias, links: [], networks: network === undefined ? [] : [network] };
+    const { removed, failures } = await teardown(stage.other, left);
     assert.ok(removed.length > 0);
     assert.deepEqual(failures, []);
     assert.deepEqual(await stage.contents(), before);
