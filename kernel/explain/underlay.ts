@@ -16,7 +16,7 @@ export function sourceStep(source: SourceFacts, ip: string): Step {
   const { address, kind, link, lookup, rpFilter, query } = source;
   const step = { what: "source", prove: lookupCommand(ip, query) };
   if (kind === "stranger") {
-    const note = "it is neither an address of this host nor in its subnet, and peers drop it";
+    const note = "it is neither an address of this host nor in its subnet: answers go elsewhere";
     return { ...step, text: address, state: "wrong", note, prove: "ip address show" };
   }
   if (kind === "local") return { ...step, text: `${address}, an address of this host`, state: "ok" };
