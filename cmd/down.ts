@@ -61,7 +61,7 @@ async function runDown({ context, flags }: Call): Promise<number> {
     ];
     print(done.length === 0 ? "nothing to do" : done.join("\n"));
     if (left.length > 0) throw remains(left, { self, settings });
-    if (self !== undefined) await forgetNetworks(settings.stateDir);
+    if (self?.isRecorded) await forgetNetworks(settings.stateDir);
     removeJoined(settings.runDir);
     return exit.done;
   } finally {
@@ -69,21 +69,29 @@ async function runDown({ context, flags }: Call): Promise<number> {
   }
 }
 
+interface FormerSelf extends Self {
+  /** Whether its state directory says so. */
+  readonly isRecorded: boolean;
+}
+
 /**
  * Who this host was in the network: as its state directory says or, where that is lost or damaged, as it joined.
  * Throws what reading them does where neither says it.
  */
-function formerSelf({ settings, log }: Context): Self | undefined {
+function formerSelf({ settings, log }: Context): FormerSelf | undefined {
   const { node, device = "", found: { network } = {} } = readJoined(settings.runDir) ?? {};
   const joined = network === undefined ? [] : [network];
   try {
     const state = readHostState(settings.stateDir);
-    if (state !== undefined) return { ...state, device, networks: [...state.networks, ...joined] };
+    if (state !== undefined) {
+      return { ...state, isRecorded: true, device, networks: [...state.networks, ...joined] };
+    }
   } catch (error) {
     if (node === undefined) throw error;
     log.log("warning", `Going by what this host joined with: ${messageOf(error)}`);
   }
-  return node === undefined ? undefined : { node, device, macs: {}, leasedIn: undefined, networks: joined };
+  if (node === undefined) return undefined;
+  return { node, isRecorded: false, device, macs: {}, leasedIn: undefined, networks: joined };
 }
 
 function remains(
