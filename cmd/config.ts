@@ -11,6 +11,7 @@ import { quoted } from "../net/text.ts";
 import { readJoined } from "../agent/joined.ts";
 import { type AnyCommand, type Flags, Option, withValues } from "./cli.ts";
 import { readConfigFile } from "./config_file.ts";
+import { routeSettings } from "./route_settings.ts";
 import { environmentName, fewValues, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
 import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
 
@@ -47,13 +48,7 @@ const whereabouts: readonly SettingKey[] = [...storeSettings, "stateDir"];
 const remembered: readonly SettingKey[] = [
   ...whereabouts,
   "subnetFile",
-  "iface",
-  "publicIp",
-  "mtu",
-  "txChecksum",
-  "ipMasq",
-  "noMasq",
-  "noForwardRules",
+  ...routeSettings,
   "leaseTtl",
 ];
 
