@@ -20,6 +20,8 @@ export interface Host {
   readonly publicIp: string;
   /** The MAC of the backend's device, kept in the state directory; "" for a device without one. */
   readonly mac: string;
+  /** The same for the IPv6 half of a dual-stack network; the link of both underlays is one. */
+  readonly ipv6?: { readonly underlay: Underlay; readonly publicIp: string; readonly mac: string };
   /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
   readonly mtu: number | undefined;
   /** Whether the backend's device offloads checksums, or undefined to leave it as the kernel has it. */
@@ -51,7 +53,7 @@ export interface Underlay {
   /** Gateways of the routes over this link; without them the host is cut off. */
   readonly gateways: readonly string[];
   /**
-   * IPv4 prefixes that are reached over this link without a gateway, or will be when it is up again; who is in one of
+   * Prefixes of the address's family that are reached over this link without a gateway, or will be when it is up again; who is in one of
    * them is on the link.
    */
   readonly onLink: readonly string[];

@@ -1,20 +1,21 @@
 /** A lease: which host owns which subnet of the network, and how that host is reached. */
 import type { Json } from "../net/json.ts";
 
+/** Without the fields that end in 6 it is of the network's first family: IPv4, unless the network has IPv6 alone. */
 export interface Lease {
   /** The subnet, as `10.5.1.0/24`. */
   readonly subnet: string;
-  /** The host's underlay address, to which its peers send. */
+  /** The host's underlay address of the same family, to which its peers send. */
   readonly publicIp: string;
   /** flannel's canonical backend name; "" for udp and alloc, which announce none. */
   readonly backendType: string;
   /** What the backend needs to know of this host (vxlan: VNI and VtepMAC), or undefined. */
   readonly backendData: Json | undefined;
-  /** The IPv6 half of a dual-stack lease of flannel's, `fd00:5:1::/64`. flan carries no IPv6 and writes no such key. */
+  /** The IPv6 half of a dual-stack lease, `fd00:5:1::/64`. */
   readonly subnet6?: string;
   /** The host's IPv6 underlay address, which flannel may announce in any lease. */
   readonly publicIp6?: string;
-  /** What flannel's backend needs to know for IPv6. */
+  /** What the backend needs to know of this host for IPv6. */
   readonly backendV6Data?: Json;
   /** The address that a claimed reservation was made for. One made for a node or not claimed has none. */
   readonly reservedIp?: string;

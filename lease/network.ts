@@ -21,7 +21,8 @@ import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import { fieldNames, goFields, isBounded, isObject } from "./go_json.ts";
 
-export interface NetworkConfig {
+/** One address family of a network. */
+export interface SubnetRange {
   /** The whole overlay. */
   readonly network: Cidr;
   /** Prefix length of each host's subnet. */
@@ -29,6 +30,12 @@ export interface NetworkConfig {
   /** The first and the last subnet that may be leased. */
   readonly subnetMin: Cidr;
   readonly subnetMax: Cidr;
+}
+
+/** What stands in the fields of a range is the first family: IPv4, unless the network has IPv6 alone. */
+export interface NetworkConfig extends SubnetRange {
+  /** The second family of a dual-stack network, always IPv6. */
+  readonly ipv6?: SubnetRange;
   /** Lower-case backend name; flannel's default where the config names none is "udp". */
   readonly backendType: string;
   /** The options beside `Type`, keys as written. */
