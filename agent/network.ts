@@ -7,7 +7,7 @@ import type { Snapshot } from "../lease/store.ts";
 import { contains, formatCidr, parseIp } from "../net/ip.ts";
 import type { Owner } from "../kernel/ownership.ts";
 import { aliasOf } from "../kernel/state.ts";
-import type { Found } from "./health.ts";
+import type { Found } from "./health/health.ts";
 
 export interface Network {
   readonly config: NetworkConfig;

@@ -3,10 +3,10 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
-import type { UdpCounters } from "./checksum_watch.ts";
+import type { UdpCounters } from "./probing/checksum_watch.ts";
 import type { HostOptions } from "./host.ts";
 import type { Watcher } from "./pulse.ts";
-import type { ProbingParts } from "./probing.ts";
+import type { ProbingParts } from "./probing/probing.ts";
 import type { SubnetFiles } from "./subnet_env.ts";
 
 export interface AgentOptions extends HostOptions, SubnetFiles {

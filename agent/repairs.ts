@@ -5,7 +5,7 @@ import type { Change, KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { describe, type KernelObject, keyOf, sameObject } from "../kernel/state.ts";
 import type { Plan } from "../backends/backend.ts";
-import { Counts } from "./counts.ts";
+import { Counts } from "./monitoring/counts.ts";
 import { Suspects } from "./suspects.ts";
 
 export interface Repair {

@@ -7,7 +7,7 @@ import type { Backend, Host } from "../backends/backend.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { type KernelObject, keyOf } from "../kernel/state.ts";
 import type { Agent } from "./agent.ts";
-import { factsOf } from "./health_codes.ts";
+import { factsOf } from "./health/codes.ts";
 import { gatewayOf } from "./subnet_env.ts";
 
 /** A lease as every command shows it. */

@@ -9,7 +9,7 @@ import type { Clock } from "../net/clock.ts";
 import { Agent } from "./agent.ts";
 import { openHost, type ProxyPlace } from "./host_kernel.ts";
 import { ensureHostState } from "./host_state.ts";
-import { udpCounters } from "./udp_counters.ts";
+import { udpCounters } from "./probing/udp_counters.ts";
 import type { AgentParts } from "./parts.ts";
 
 /** What an agent stands on: opened once, because a store knows again what it has read before. */

@@ -2,9 +2,9 @@
 import type { Agent } from "../agent/agent.ts";
 import { type Request, serveControl } from "../agent/control.ts";
 import { knownDocument, knownNetwork } from "../agent/known_network.ts";
-import type { MetricFacts } from "../agent/metrics.ts";
-import { ping } from "../agent/ping.ts";
-import { probePage } from "../agent/probes.ts";
+import type { MetricFacts } from "../agent/monitoring/metrics.ts";
+import { ping } from "../agent/probing/ping.ts";
+import { probePage } from "../agent/monitoring/pages.ts";
 import { repairDocument } from "../agent/repair.ts";
 import { statusOf } from "../agent/status.ts";
 import { servePages } from "../control/pages.ts";

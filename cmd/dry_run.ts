@@ -1,6 +1,6 @@
 /** `flan up --dry-run`: the lease that would be taken and every change to the kernel, and nothing is touched. */
 import { needsOf } from "../agent/firewall.ts";
-import { claimOf } from "../agent/keeper.ts";
+import { claimOf } from "../agent/keeping/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { linksOf, networkIn, requireFit } from "../agent/network.ts";

@@ -2,7 +2,7 @@
 import { askAgent } from "../agent/control.ts";
 import { describeHost, observeHost } from "../agent/host.ts";
 import { ensureHostState, forgetLease, readHostState, rememberSubnet } from "../agent/host_state.ts";
-import { claimOf } from "../agent/keeper.ts";
+import { claimOf } from "../agent/keeping/keeper.ts";
 import { readJoined } from "../agent/joined.ts";
 import { ownLease } from "../agent/status.ts";
 import type { Lease } from "../lease/lease.ts";

@@ -1,6 +1,6 @@
 /** `flan ping`: reach peers over the data path, measured by the agents. */
 import { askAgent } from "../agent/control.ts";
-import { MAX_HOSTS, type NoPing, type Ping } from "../agent/ping.ts";
+import { MAX_HOSTS, type NoPing, type Ping } from "../agent/probing/ping.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";

@@ -1,5 +1,5 @@
 /** What a person sees of `flan ping --all`: rows from, columns to, and a line below for whatever is not well. Pure. */
-import type { Ping } from "../agent/ping.ts";
+import type { Ping } from "../agent/probing/ping.ts";
 import { table } from "./output.ts";
 
 export type Measured = Exclude<Ping, { readonly none: unknown }>;

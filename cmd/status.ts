@@ -1,6 +1,6 @@
 /** `flan status`: one screen about this host, from the agent, or from store and kernel where none runs. */
 import { askAgent } from "../agent/control.ts";
-import { obstacles } from "../agent/readiness.ts";
+import { obstacles } from "../agent/health/readiness.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";

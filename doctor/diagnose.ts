@@ -1,5 +1,5 @@
 /** Every check on one set of facts. */
-import { causeOf, type HealthCode, healthCodes } from "../agent/health_codes.ts";
+import { causeOf, type HealthCode, healthCodes } from "../agent/health/codes.ts";
 import type { Check } from "./check.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { filter, forwarding } from "./checks/forwarding.ts";

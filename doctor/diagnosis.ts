@@ -1,5 +1,5 @@
 /** What a check finds. */
-import { factsOf, type HealthCode, type Severity } from "../agent/health_codes.ts";
+import { factsOf, type HealthCode, type Severity } from "../agent/health/codes.ts";
 
 export interface Diagnosis {
   /** A health code, or a code of `flan lease check` and `flan store check`. */

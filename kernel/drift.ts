@@ -217,7 +217,7 @@ function strays(
 const resolved: ReadonlySet<NeighbourState> = new Set(["reachable", "stale", "delay", "permanent"]);
 
 /** Whether what is there will do for what is desired. */
-function satisfies(wanted: KernelObject, found: KernelObject): boolean {
+export function satisfies(wanted: KernelObject, found: KernelObject): boolean {
   if (wanted.kind === "neighbour" && wanted.state === "reachable" && found.kind === "neighbour") {
     return found.mac === wanted.mac && resolved.has(found.state) && found.protocol === wanted.protocol;
   }

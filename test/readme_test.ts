@@ -6,8 +6,8 @@ import { commands } from "../main.ts";
 import { alike, blocksIn } from "../tasks/readme/blocks.ts";
 import { textsOf } from "../tasks/readme/outputs.ts";
 import { simpleCommands, whyUnknown } from "./lib/command_line.ts";
-import { doctorCodes } from "../agent/doctor_codes.ts";
-import { type CodeFacts, healthCodes } from "../agent/health_codes.ts";
+import { doctorCodes } from "../agent/health/doctor_codes.ts";
+import { type CodeFacts, healthCodes } from "../agent/health/codes.ts";
 
 const root = new URL("../", import.meta.url);
 const readme = Deno.readTextFileSync(new URL("README.md", root));

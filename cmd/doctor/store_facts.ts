@@ -1,6 +1,6 @@
 /** What the doctor learns from the store: its contents, what is wrong with it and with the leases. */
 import { readHostState } from "../../agent/host_state.ts";
-import { storeCode } from "../../agent/health.ts";
+import { storeCode } from "../../agent/health/health.ts";
 import { networkIn } from "../../agent/network.ts";
 import { type Diagnosis, diagnosis } from "../../doctor/diagnosis.ts";
 import type { Seen } from "../../doctor/facts.ts";

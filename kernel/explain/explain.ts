@@ -1,6 +1,8 @@
 /** Explains, hop by hop, how a packet leaves this host for a peer's subnet, and where its way is broken. Pure. */
 import { proofOf } from "./proof.ts";
-import { byRank, dependsOn } from "../relations.ts";
+import { differences } from "../differences.ts";
+import { byRank } from "../relations.ts";
+import { judge } from "./judged.ts";
 import { removalOf, repairOf } from "./remedy.ts";
 import { matchText, routeStep } from "./route.ts";
 import { returnSteps, sizeStep, sourceStep, underlayStep } from "./underlay.ts";
@@ -10,16 +12,18 @@ import { lookupCommand, type Step, type WayFacts } from "./way.ts";
 /** The order in which a packet meets them; what is not named here comes in between, in the order of making. */
 const first: readonly ObjectKind[] = ["link", "sysctl", "address", "route", "nexthop", "neighbour", "fdb"];
 
-/** Every hop from the device to the reply. What only lacks another hop is `skipped`; a sysctl is told only where it is wrong. */
-export function explainWay(facts: WayFacts): readonly Step[] {
-  const broken = new Set(facts.wanted.map(keyOf).filter((key) => stateOf(facts, key) !== "ok"));
+/**
+ * Every hop from the device to the reply. What only lacks another hop, and cannot be judged without it, is `skipped`; a
+ * sysctl is told only where it is wrong.
+ */
+export function explainWay(compared: WayFacts): readonly Step[] {
+  const { state, causes } = judge(compared);
+  const facts = { ...compared, state };
   const objects = [...facts.wanted].sort(byRank).sort((a, b) => place(a) - place(b));
   const hops = objects.flatMap((object): Step[] => {
-    const key = keyOf(object);
-    const state = stateOf(facts, key);
-    if (object.kind === "sysctl" && state === "ok") return [];
-    const others = new Set([...broken].filter((other) => other !== key));
-    if (state !== "ok" && dependsOn(object, others)) return [consequence(object, facts, others)];
+    const cause = causes.get(keyOf(object));
+    if (object.kind === "sysctl" && stateOf(facts, keyOf(object)) === "ok") return [];
+    if (cause !== undefined) return [consequence(object, cause)];
     return [object.kind === "route" ? routeStep(object, facts) : objectStep(object, facts)];
   });
   const source = facts.source === undefined ? [] : [sourceStep(facts.source, facts.ip)];
@@ -61,12 +65,9 @@ function objectStep(object: KernelObject, facts: WayFacts): Step {
   };
 }
 
-function consequence(object: KernelObject, { wanted }: WayFacts, broken: ReadonlySet<string>): Step {
-  const cause = wanted.find((other) =>
-    broken.has(keyOf(other)) && dependsOn(object, new Set([keyOf(other)]))
-  );
-  const note = cause === undefined ? undefined : `it goes with ${keyOf(cause)}`;
-  return { what: object.kind, text: textOf(object), state: "skipped", note, prove: proofOf(object) };
+function consequence(object: KernelObject, cause: string): Step {
+  const step = { what: object.kind, text: textOf(object), prove: proofOf(object) };
+  return { ...step, state: "skipped", note: `it goes with ${cause}` };
 }
 
 /** Where flan makes no route, as with alloc and extension: what of others' the packet takes. Whether it is right they know. */
@@ -110,20 +111,4 @@ function textOf(object: KernelObject, found?: KernelObject): string {
     /^(address|route|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of|hook for) /,
     "",
   );
-}
-
-function wordOf(value: unknown): string {
-  return String(value === false ? value : value || "none");
-}
-
-/** `mtu is 1300, not 1450`, and of a part of the object `vxlan.port is 4789, not 8472`. */
-function differences(wanted: object, found: object, within = ""): string {
-  const actual = new Map(Object.entries(found));
-  return Object.entries(wanted).flatMap(([name, to]) => {
-    const is = actual.get(name);
-    if (typeof to === "object" && typeof is === "object") {
-      return differences(to, is, `${within}${name}.`) || [];
-    }
-    return is === to ? [] : [`${within}${name} is ${wordOf(is)}, not ${wordOf(to)}`];
-  }).join(", ");
 }

@@ -3,7 +3,7 @@ import type { Change, RouteMatch, RouteQuery } from "../kernel.ts";
 import type { Conflict, ObjectState } from "../drift.ts";
 import type { KernelObject, Neighbour } from "../state.ts";
 
-/** One hop. `skipped`: it cannot be judged, or only lacks what an earlier hop says. */
+/** One hop. `skipped`: it cannot be judged, or is not there only because of what an earlier hop says. */
 export interface Step {
   /** A stable word: `lease`, `link`, `route`, `neighbour`, `fdb`, `underlay`, `size`, … */
   readonly what: string;

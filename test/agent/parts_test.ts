@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { reasonOf } from "../../agent/concerns.ts";
 import { StoreFeed } from "../../agent/feeds.ts";
-import { Health } from "../../agent/health.ts";
+import { Health } from "../../agent/health/health.ts";
 import { culprit, Suspects } from "../../agent/suspects.ts";
 import { Wake } from "../../agent/wake.ts";
 import { Wanted } from "../../agent/wanted.ts";

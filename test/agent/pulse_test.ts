@@ -1,6 +1,6 @@
 /** Whoever watches the agent's loop hears it as long as it turns, and not a moment longer. */
 import assert from "node:assert/strict";
-import { probePage } from "../../agent/probes.ts";
+import { probePage } from "../../agent/monitoring/pages.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import { TestNetwork, underlayStack } from "../lib/agents.ts";
 

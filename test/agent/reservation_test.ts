@@ -1,6 +1,6 @@
 /** The agent and reservations: claimed when it acquires, never mistaken for its lease, renewed once they have an end. */
 import assert from "node:assert/strict";
-import { LeaseKeeper } from "../../agent/keeper.ts";
+import { LeaseKeeper } from "../../agent/keeping/keeper.ts";
 import { MemoryStore } from "../../lease/document/memory_store.ts";
 import { ensureNetwork } from "../../lease/manager.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";

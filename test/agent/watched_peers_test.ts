@@ -1,6 +1,6 @@
 /** What the background probes find shows in `flan status`, on `/metrics` and in the log, and goes when it is over. */
 import assert from "node:assert/strict";
-import { probePage } from "../../agent/probes.ts";
+import { probePage } from "../../agent/monitoring/pages.ts";
 import { statusOf } from "../../agent/status.ts";
 import { statusLine } from "../../agent/status_line.ts";
 import { type TestHost, TestNetwork } from "../lib/agents.ts";

@@ -8,7 +8,7 @@ Deno.test("without descriptors: the capability and iptables are errors of flan's
   const { code, lines } = await withoutDescriptors({
     modules: {
       capability: at("agent/capability.ts"),
-      counters: at("agent/udp_counters.ts"),
+      counters: at("agent/probing/udp_counters.ts"),
       programs: at("firewall/programs.ts"),
     },
     then: [

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import { type Request, serveControl } from "../../agent/control.ts";
-import { type NoPing, type Ping, pingDocument } from "../../agent/ping.ts";
+import { type NoPing, type Ping, pingDocument } from "../../agent/probing/ping.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import type { Json } from "../../net/json.ts";
 import { silent } from "../../net/log.ts";

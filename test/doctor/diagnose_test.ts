@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { UdpSocket } from "../../doctor/facts.ts";
 import { checks, diagnose } from "../../doctor/diagnose.ts";
-import { healthCodes } from "../../agent/health_codes.ts";
-import { doctorCodes } from "../../agent/doctor_codes.ts";
+import { healthCodes } from "../../agent/health/codes.ts";
+import { doctorCodes } from "../../agent/health/doctor_codes.ts";
 import { address, type Changed, factsOf, link, route, sysctl, tunnel } from "./facts.ts";
 
 const socket = (port: number): UdpSocket => ({ address: "0.0.0.0", port, holder: "named[812]" });

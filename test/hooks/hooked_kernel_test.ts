@@ -1,6 +1,6 @@
 /** Hooks as objects: run once, kept over restarts, taken away as they were made, and told of when they fail. */
 import assert from "node:assert/strict";
-import { judgeReport } from "../../agent/problems.ts";
+import { judgeReport } from "../../agent/health/problems.ts";
 import { removeFromKernel } from "../../cmd/remove.ts";
 import { openHookedKernel } from "../../hooks/hooked_kernel.ts";
 import type { Change } from "../../kernel/kernel.ts";

@@ -1,4 +1,5 @@
 /** The way of a packet in memory, whole or damaged, for the tests of its explanation. */
+import assert from "node:assert/strict";
 import type { Host, Plan } from "../../backends/backend.ts";
 import { alloc } from "../../backends/alloc.ts";
 import { extension } from "../../backends/extension.ts";
@@ -7,7 +8,7 @@ import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { objectsFor } from "../../cmd/explain_facts.ts";
 import { drift } from "../../kernel/drift.ts";
-import { explainWay } from "../../kernel/explain/explain.ts";
+import { explainWay, firstBreak } from "../../kernel/explain/explain.ts";
 import { MAIN_TABLE } from "../../kernel/kernel.ts";
 import { type KernelObject, keyOf, type Link, type Route } from "../../kernel/state.ts";
 import type { Lookup, Step, WayFacts } from "../../kernel/explain/way.ts";
@@ -95,3 +96,39 @@ export function steps(
 
 /** An administrator's route to the very address. */
 export const host9: Route = { ...byDefault, destination: "10.5.2.9/32" };
+
+/** What the kernel has without what is of this kind. */
+export const without = (
+  kind: KernelObject["kind"],
+  which: (one: KernelObject) => boolean = () => true,
+): Damage => ({
+  actual: (all) => all.filter((one) => one.kind !== kind || !which(one)),
+});
+
+/** What the kernel has, with everything of this kind made another. */
+export const changed = <K extends KernelObject["kind"]>(kind: K, to: object): Damage => ({
+  actual: (all) => all.map((one) => one.kind === kind ? { ...one, ...to } as KernelObject : one),
+});
+
+/** What is done, and the first break: hop, state, a word of the note, and of the repair. */
+export type Break = readonly [
+  name: string,
+  plane: string,
+  Damage,
+  what: string,
+  state: string,
+  note: RegExp,
+  repair: RegExp,
+];
+
+/** A test for each. */
+export function testBreaks(cases: readonly Break[]): void {
+  for (const [name, plane, damage, what, state, note, repair] of cases) {
+    Deno.test(`explain, ${plane}: ${name}`, () => {
+      const broken = firstBreak(steps(plane, damage));
+      assert.deepEqual([broken?.what, broken?.state], [what, state]);
+      assert.match(broken?.note ?? "", note);
+      assert.match((broken?.repair ?? []).join("\n"), repair);
+    });
+  }
+}

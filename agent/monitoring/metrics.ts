@@ -1,11 +1,11 @@
 /** What the agent knows, as metrics: few, with names that do not change. Gathered when asked for, and never kept. */
-import type { Agent } from "./agent.ts";
+import type { Agent } from "../agent.ts";
 import type { Counts } from "./counts.ts";
-import { doctorCodes } from "./doctor_codes.ts";
+import { doctorCodes } from "../health/doctor_codes.ts";
 import { exposition, type Metric, numberText, type Sample } from "./exposition.ts";
-import { type HealthCode, healthCodes } from "./health_codes.ts";
-import type { PeerState } from "../probe/watch.ts";
-import { apart } from "./status.ts";
+import { type HealthCode, healthCodes } from "../health/codes.ts";
+import type { PeerState } from "../../probe/watch.ts";
+import { apart } from "../status.ts";
 import type { Tally } from "./tally.ts";
 
 export interface MetricFacts {

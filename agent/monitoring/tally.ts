@@ -1,5 +1,5 @@
 /** What an agent counts since its start, for the metrics. */
-import type { Refusal } from "../lease/lease.ts";
+import type { Refusal } from "../../lease/lease.ts";
 import { Counts } from "./counts.ts";
 
 /** Upper bounds of the buckets of reconcile times, seconds: from a plan that is unchanged to ten thousand peers. */

@@ -1,9 +1,9 @@
 /** What `--listen` serves: `/livez` and `/readyz` for whoever restarts or uses the host, `/metrics` for whoever counts. */
-import type { Page } from "../control/pages.ts";
-import type { Agent } from "./agent.ts";
+import type { Page } from "../../control/pages.ts";
+import type { Agent } from "../agent.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import { type MetricFacts, metricsText } from "./metrics.ts";
-import { obstacles } from "./readiness.ts";
+import { obstacles } from "../health/readiness.ts";
 
 /** A loop that has not turned for so long hangs, milliseconds: it turns every half minute where nothing happens. */
 const HANGS_MS = 60_000;

@@ -1,9 +1,9 @@
 /** Whether the store can be used, as the watch and the lease's keeper find it: one trouble, told once. */
-import type { Clock } from "../net/clock.ts";
-import { FlanError, isStoreTrouble } from "../net/errors.ts";
-import type { Snapshot } from "../lease/store.ts";
+import type { Clock } from "../../net/clock.ts";
+import { FlanError, isStoreTrouble } from "../../net/errors.ts";
+import type { Snapshot } from "../../lease/store.ts";
 import { type Found, type Judgement, storeCode, storeCodes } from "./health.ts";
-import type { Kept } from "./keeper.ts";
+import type { Kept } from "../keeping/keeper.ts";
 
 export class StoreState {
   readonly url: string;

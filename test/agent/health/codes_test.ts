@@ -1,8 +1,8 @@
 /** The table of health codes, and what follows from what. */
 import assert from "node:assert/strict";
-import { Health } from "../../agent/health.ts";
-import { causeOf, factsOf, type HealthCode, healthCodes } from "../../agent/health_codes.ts";
-import { silent } from "../../net/log.ts";
+import { Health } from "../../../agent/health/health.ts";
+import { causeOf, factsOf, type HealthCode, healthCodes } from "../../../agent/health/codes.ts";
+import { silent } from "../../../net/log.ts";
 
 const codes = Object.keys(healthCodes) as HealthCode[];
 

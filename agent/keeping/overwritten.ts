@@ -4,8 +4,8 @@
  * that is flannel's; but two that write in turn only make their peers switch to and fro, so each time it is
  * taken back later, and the problem is told until somebody stops one of the two.
  */
-import type { Clock } from "../net/clock.ts";
-import type { Lease } from "../lease/lease.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { Lease } from "../../lease/lease.ts";
 
 const WAIT_MS = { first: 60_000, most: 3_600_000 };
 

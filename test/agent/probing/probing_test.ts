@@ -1,14 +1,14 @@
 /** The agent's probes follow its address, outlive what keeps them from it, and are one watch at any time. */
 import assert from "node:assert/strict";
-import type { Judgement } from "../../agent/health.ts";
-import { Probing, type ProbingParts } from "../../agent/probing.ts";
-import type { Measurable } from "../../agent/probe_targets.ts";
-import { hostGw } from "../../backends/host_gw.ts";
-import { FlanError, KernelError } from "../../net/errors.ts";
-import type { Remote } from "../../probe/socket.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
-import { FakeProbeNet } from "../lib/fake_probes.ts";
-import { host, lease, view } from "../lib/overlay.ts";
+import type { Judgement } from "../../../agent/health/health.ts";
+import { Probing, type ProbingParts } from "../../../agent/probing/probing.ts";
+import type { Measurable } from "../../../agent/probing/targets.ts";
+import { hostGw } from "../../../backends/host_gw.ts";
+import { FlanError, KernelError } from "../../../net/errors.ts";
+import type { Remote } from "../../../probe/socket.ts";
+import { FakeClock } from "../../lib/fake_clock.ts";
+import { FakeProbeNet } from "../../lib/fake_probes.ts";
+import { host, lease, view } from "../../lib/overlay.ts";
 
 const PORT = 8473;
 

@@ -1,8 +1,8 @@
 /** Whom this host can measure, and by which addresses. Pure. */
-import type { Host, PeerPlan, Plan } from "../backends/backend.ts";
-import type { Lease } from "../lease/lease.ts";
-import { contains, formatCidr, parseCidr, parseIp } from "../net/ip.ts";
-import type { Target } from "../probe/measure.ts";
+import type { Host, PeerPlan, Plan } from "../../backends/backend.ts";
+import type { Lease } from "../../lease/lease.ts";
+import { contains, formatCidr, parseCidr, parseIp } from "../../net/ip.ts";
+import type { Target } from "../../probe/measure.ts";
 
 /** What of the network there is to measure. */
 export interface Measurable {

@@ -1,11 +1,11 @@
 /** The keeper of the own lease at work, beside the agent's loop: a store that hangs holds up nothing but this. */
-import type { Lease } from "../lease/lease.ts";
-import type { Claim } from "../lease/manager.ts";
-import type { NetworkConfig } from "../lease/network.ts";
-import type { Snapshot } from "../lease/store.ts";
-import { covers, parseCidr } from "../net/ip.ts";
+import type { Lease } from "../../lease/lease.ts";
+import type { Claim } from "../../lease/manager.ts";
+import type { NetworkConfig } from "../../lease/network.ts";
+import type { Snapshot } from "../../lease/store.ts";
+import { covers, parseCidr } from "../../net/ip.ts";
 import { type KeeperParts, type Kept, LeaseKeeper } from "./keeper.ts";
-import { Wake } from "./wake.ts";
+import { Wake } from "../wake.ts";
 
 /** For so long the loop waits for another lease before it takes away what hangs on the one that is gone, milliseconds. */
 const PATIENCE_MS = 1000;

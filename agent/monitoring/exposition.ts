@@ -2,7 +2,7 @@
  * The text format that Prometheus and others scrape: https://prometheus.io/docs/instrumenting/exposition_formats/,
  * version 0.0.4.
  */
-import { printable } from "../net/text.ts";
+import { printable } from "../../net/text.ts";
 import type { Labels } from "./counts.ts";
 
 export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";

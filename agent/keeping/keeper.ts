@@ -1,19 +1,19 @@
 /** The own lease, kept: renewed in time, announced anew when the host changes, taken again when it was lost. */
-import type { Backend, Host } from "../backends/backend.ts";
-import { isConflict } from "../lease/conflict.ts";
-import type { Lease } from "../lease/lease.ts";
-import { acquire, type Claim, renew } from "../lease/manager.ts";
-import type { NetworkConfig } from "../lease/network.ts";
-import type { Snapshot, Store } from "../lease/store.ts";
-import type { Clock } from "../net/clock.ts";
-import { FlanError, isStoreTrouble } from "../net/errors.ts";
-import { covers, parseCidr } from "../net/ip.ts";
-import type { Logger } from "../net/log.ts";
+import type { Backend, Host } from "../../backends/backend.ts";
+import { isConflict } from "../../lease/conflict.ts";
+import type { Lease } from "../../lease/lease.ts";
+import { acquire, type Claim, renew } from "../../lease/manager.ts";
+import type { NetworkConfig } from "../../lease/network.ts";
+import type { Snapshot, Store } from "../../lease/store.ts";
+import type { Clock } from "../../net/clock.ts";
+import { FlanError, isStoreTrouble } from "../../net/errors.ts";
+import { covers, parseCidr } from "../../net/ip.ts";
+import type { Logger } from "../../net/log.ts";
 import { Holding } from "./holding.ts";
-import { rememberSubnet } from "./host_state.ts";
+import { rememberSubnet } from "../host_state.ts";
 import { Overwritten } from "./overwritten.ts";
 import { isAnothers, overwriterOf, storedIn, type Whose } from "./own_record.ts";
-import { Retry } from "./retry.ts";
+import { Retry } from "../retry.ts";
 
 export interface KeeperParts {
   readonly store: Store;

@@ -1,11 +1,11 @@
 /** Answers `flan ping`: measures, and tells the outcome as a document. */
-import type { Lease } from "../lease/lease.ts";
-import { bySubnet } from "../net/ip.ts";
-import type { Pair, Survey } from "../probe/survey.ts";
-import { isBad, sentence, stateOf } from "../probe/verdict.ts";
-import type { Agent } from "./agent.ts";
-import { peerName } from "./probe_health.ts";
-import { isCarried, type Measurable, ownAddress, peerCalled, probeAddress } from "./probe_targets.ts";
+import type { Lease } from "../../lease/lease.ts";
+import { bySubnet } from "../../net/ip.ts";
+import type { Pair, Survey } from "../../probe/survey.ts";
+import { isBad, sentence, stateOf } from "../../probe/verdict.ts";
+import type { Agent } from "../agent.ts";
+import { peerName } from "../health/peer_health.ts";
+import { isCarried, type Measurable, ownAddress, peerCalled, probeAddress } from "./targets.ts";
 
 /** Who is meant: one peer as somebody calls it, or everybody. */
 export interface PingRequest {

@@ -1,13 +1,13 @@
 /** The agent's probes: answers those of other hosts, watches peers, and measures when somebody asks. */
-import type { PeerPlan } from "../backends/backend.ts";
-import type { Clock } from "../net/clock.ts";
-import { KernelError, messageOf } from "../net/errors.ts";
-import { Session } from "../probe/session.ts";
-import type { OpenProbeSocket } from "../probe/socket.ts";
-import type { Survey } from "../probe/survey.ts";
-import { type PeerState, PeerWatch } from "../probe/watch.ts";
-import type { Found, Judgement } from "./health.ts";
-import { judgePeers } from "./probe_health.ts";
+import type { PeerPlan } from "../../backends/backend.ts";
+import type { Clock } from "../../net/clock.ts";
+import { KernelError, messageOf } from "../../net/errors.ts";
+import { Session } from "../../probe/session.ts";
+import type { OpenProbeSocket } from "../../probe/socket.ts";
+import type { Survey } from "../../probe/survey.ts";
+import { type PeerState, PeerWatch } from "../../probe/watch.ts";
+import type { Found, Judgement } from "../health/health.ts";
+import { judgePeers } from "../health/peer_health.ts";
 import {
   largestPacket,
   mayWatch,
@@ -16,7 +16,7 @@ import {
   probeAddress,
   targetOf,
   targetsOf,
-} from "./probe_targets.ts";
+} from "./targets.ts";
 
 export interface ProbingParts {
   readonly open: OpenProbeSocket;

@@ -1,7 +1,7 @@
-/** The problems of now. Every degradation has a code that does not change; see `health_codes.ts`. */
-import type { FlanError } from "../net/errors.ts";
-import type { Logger } from "../net/log.ts";
-import { causeOf, factsOf, type HealthCode, healthCodes, type Severity } from "./health_codes.ts";
+/** The problems of now. Every degradation has a code that does not change; see `codes.ts`. */
+import type { FlanError } from "../../net/errors.ts";
+import type { Logger } from "../../net/log.ts";
+import { causeOf, factsOf, type HealthCode, healthCodes, type Severity } from "./codes.ts";
 
 /** A problem as whoever finds it tells it. */
 export interface Found {

@@ -1,10 +1,10 @@
 /** Wrong checksums are told where they concern the network, are many, and are now. */
 import assert from "node:assert/strict";
-import { ChecksumWatch, tunnelPorts } from "../../agent/checksum_watch.ts";
-import type { Found } from "../../agent/health.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
-import { planned } from "../lib/overlay.ts";
-import { udpPlanned } from "../lib/udp_plan.ts";
+import { ChecksumWatch, tunnelPorts } from "../../../agent/probing/checksum_watch.ts";
+import type { Found } from "../../../agent/health/health.ts";
+import { FakeClock } from "../../lib/fake_clock.ts";
+import { planned } from "../../lib/overlay.ts";
+import { udpPlanned } from "../../lib/udp_plan.ts";
 
 class Counters {
   all: number | undefined = 1000;

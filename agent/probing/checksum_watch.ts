@@ -2,9 +2,9 @@
  * Watches for tunnel packets that arrive with a wrong checksum: what a sender whose hardware or kernel gets the
  * checksums of packets out of a tunnel wrong looks like from here. The kernel drops them without a word.
  */
-import type { Plan } from "../backends/backend.ts";
-import type { Clock } from "../net/clock.ts";
-import type { Found, Judgement } from "./health.ts";
+import type { Plan } from "../../backends/backend.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { Found, Judgement } from "../health/health.ts";
 
 /** Between two looks. */
 const PERIOD_MS = 10_000;

@@ -1,5 +1,5 @@
 /** Whether a host's network can be used: one answer for `flan status --wait`, its exit code, and `/readyz`. Pure. */
-import type { Severity } from "./health_codes.ts";
+import type { Severity } from "./codes.ts";
 
 /**
  * What keeps the host from being ready, as codes of health, each once, and `no-lease`; empty where it is. What is

@@ -1,9 +1,9 @@
 /** What an agent answers to `flan ping`: a document, or why there is nothing to measure. */
 import assert from "node:assert/strict";
-import { isUnmeasured, MAX_HOSTS, ping } from "../../agent/ping.ts";
-import { type TestHost, TestNetwork } from "../lib/agents.ts";
-import { letTimePass } from "../lib/fake_clock.ts";
-import { FakeProbeNet } from "../lib/fake_probes.ts";
+import { isUnmeasured, MAX_HOSTS, ping } from "../../../agent/probing/ping.ts";
+import { type TestHost, TestNetwork } from "../../lib/agents.ts";
+import { letTimePass } from "../../lib/fake_clock.ts";
+import { FakeProbeNet } from "../../lib/fake_probes.ts";
 
 /** A host that probes, in a network with one peer. */
 async function joined(network: TestNetwork): Promise<TestHost> {

@@ -1,8 +1,8 @@
 /** What the watch over peers means to the host's health. Pure. */
-import type { PeerPlan } from "../backends/backend.ts";
-import { holeSentence } from "../probe/verdict.ts";
-import type { Lease } from "../lease/lease.ts";
-import type { PeerState } from "../probe/watch.ts";
+import type { PeerPlan } from "../../backends/backend.ts";
+import { holeSentence } from "../../probe/verdict.ts";
+import type { Lease } from "../../lease/lease.ts";
+import type { PeerState } from "../../probe/watch.ts";
 import type { Found, Judgement } from "./health.ts";
 
 /** A peer as sentences name it. */

@@ -1,10 +1,10 @@
 /** The own lease as it is believed to stand, when it is due, and what became of those before it. */
-import { decodeRecord, isRefusal } from "../lease/decode.ts";
-import { subnetKey } from "../lease/key.ts";
-import type { Lease } from "../lease/lease.ts";
-import type { Claim } from "../lease/manager.ts";
-import type { LeaseRecord } from "../lease/store.ts";
-import type { Clock } from "../net/clock.ts";
+import { decodeRecord, isRefusal } from "../../lease/decode.ts";
+import { subnetKey } from "../../lease/key.ts";
+import type { Lease } from "../../lease/lease.ts";
+import type { Claim } from "../../lease/manager.ts";
+import type { LeaseRecord } from "../../lease/store.ts";
+import type { Clock } from "../../net/clock.ts";
 import { announcement } from "./own_record.ts";
 
 /** A lease is renewed when a third of its life is left, so that two renewals may fail before it ends. */

@@ -1,5 +1,5 @@
 /** What this network namespace counts of UDP, from /proc/net. */
-import { parseChecksumErrors, parseUdp } from "../net/proc_udp.ts";
+import { parseChecksumErrors, parseUdp } from "../../net/proc_udp.ts";
 import type { UdpCounters } from "./checksum_watch.ts";
 
 export const udpCounters: UdpCounters = {

@@ -1,7 +1,7 @@
 /** Counters whose labels come from others stay few. */
 import assert from "node:assert/strict";
-import { Counts } from "../../agent/counts.ts";
-import { Tally } from "../../agent/tally.ts";
+import { Counts } from "../../../agent/monitoring/counts.ts";
+import { Tally } from "../../../agent/monitoring/tally.ts";
 
 Deno.test("counts: each combination by itself, and those beyond the first hundred together", () => {
   const counts = new Counts();

@@ -1,15 +1,15 @@
 /** What a reconcile's report means to the host's health, and to the join. Pure. */
-import { FlanError, isStoreTrouble, messageOf } from "../net/errors.ts";
-import type { Plan } from "../backends/backend.ts";
-import type { Conflict } from "../kernel/drift.ts";
-import type { Report } from "../kernel/reconcile.ts";
-import { describe, type KernelObject, LINK_ALIAS } from "../kernel/state.ts";
-import type { View } from "../lease/view.ts";
-import { printable } from "../net/text.ts";
+import { FlanError, isStoreTrouble, messageOf } from "../../net/errors.ts";
+import type { Plan } from "../../backends/backend.ts";
+import type { Conflict } from "../../kernel/drift.ts";
+import type { Report } from "../../kernel/reconcile.ts";
+import { describe, type KernelObject, LINK_ALIAS } from "../../kernel/state.ts";
+import type { View } from "../../lease/view.ts";
+import { printable } from "../../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
-import type { HealthCode } from "./health_codes.ts";
-import type { Kept } from "./keeper.ts";
-import { type Linger, LINGER_MS } from "./linger.ts";
+import type { HealthCode } from "./codes.ts";
+import type { Kept } from "../keeping/keeper.ts";
+import { type Linger, LINGER_MS } from "../linger.ts";
 
 /** What the kernel and the leases are like. Codes that a report tells nothing about are not among its codes. */
 export function judgeReport({ report, view, plan }: { report: Report; view: View; plan: Plan }): Judgement {

@@ -1,12 +1,12 @@
 /** What a snapshot says about this host's own lease: its record, who wrote over it, and who has the subnet instead. */
-import { decodeRecord, isRefusal } from "../lease/decode.ts";
-import { subnetKey } from "../lease/key.ts";
-import type { Lease } from "../lease/lease.ts";
-import type { Claim } from "../lease/manager.ts";
-import type { NetworkConfig } from "../lease/network.ts";
-import { isUnclaimed } from "../lease/reservation.ts";
-import type { LeaseRecord, Snapshot } from "../lease/store.ts";
-import { holderInstead } from "../lease/view.ts";
+import { decodeRecord, isRefusal } from "../../lease/decode.ts";
+import { subnetKey } from "../../lease/key.ts";
+import type { Lease } from "../../lease/lease.ts";
+import type { Claim } from "../../lease/manager.ts";
+import type { NetworkConfig } from "../../lease/network.ts";
+import { isUnclaimed } from "../../lease/reservation.ts";
+import type { LeaseRecord, Snapshot } from "../../lease/store.ts";
+import { holderInstead } from "../../lease/view.ts";
 
 /** Whose record is looked for. */
 export interface Whose {

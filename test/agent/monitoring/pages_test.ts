@@ -1,11 +1,11 @@
 /** `/readyz` follows the host's health, there and back; the metrics say what the agent knows, in a form that is right. */
 import assert from "node:assert/strict";
-import type { Agent } from "../../agent/agent.ts";
-import { obstacles } from "../../agent/readiness.ts";
-import { probePage } from "../../agent/probes.ts";
-import type { MetricFacts } from "../../agent/metrics.ts";
-import { type TestHost, TestNetwork } from "../lib/agents.ts";
-import { assertScrapable } from "../lib/promtool.ts";
+import type { Agent } from "../../../agent/agent.ts";
+import { obstacles } from "../../../agent/health/readiness.ts";
+import { probePage } from "../../../agent/monitoring/pages.ts";
+import type { MetricFacts } from "../../../agent/monitoring/metrics.ts";
+import { type TestHost, TestNetwork } from "../../lib/agents.ts";
+import { assertScrapable } from "../../lib/promtool.ts";
 
 function page(path: string, agent: Agent | undefined, more: Partial<MetricFacts> = {}) {
   const facts = { now: agent?.store.heard ?? 0, version: "1.2.3", proxy: undefined, ...more };

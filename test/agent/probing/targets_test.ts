@@ -1,11 +1,17 @@
 /** Whom a host can measure, by which names and addresses, and what of it becomes a problem. */
 import assert from "node:assert/strict";
-import { judgePeers } from "../../agent/probe_health.ts";
-import { largestPacket, mayWatch, ownAddress, peerCalled, targetsOf } from "../../agent/probe_targets.ts";
-import { vxlan } from "../../backends/vxlan.ts";
-import type { Lease } from "../../lease/lease.ts";
-import type { PeerState } from "../../probe/watch.ts";
-import { host, lease, view } from "../lib/overlay.ts";
+import { judgePeers } from "../../../agent/health/peer_health.ts";
+import {
+  largestPacket,
+  mayWatch,
+  ownAddress,
+  peerCalled,
+  targetsOf,
+} from "../../../agent/probing/targets.ts";
+import { vxlan } from "../../../backends/vxlan.ts";
+import type { Lease } from "../../../lease/lease.ts";
+import type { PeerState } from "../../../probe/watch.ts";
+import { host, lease, view } from "../../lib/overlay.ts";
 
 const seen = view([2, lease(3, { node: undefined })]);
 const plan = vxlan.plan(seen, host());

@@ -1,0 +1,25 @@
+/** What of an object is another than planned, in words. Pure. */
+import type { KernelObject } from "./state.ts";
+
+/** `mtu is 1300, not 1450`, and of a part of the object `vxlan.port is 4789, not 8472`; "" where nothing differs. */
+export function differences(wanted: KernelObject, found: KernelObject): string {
+  return partsOf(wanted, found, "").join(", ");
+}
+
+function partsOf(wanted: object, found: object, within: string): string[] {
+  const actual = new Map(Object.entries(found));
+  return Object.entries(wanted).flatMap(([name, to]) => {
+    const is = actual.get(name);
+    if (isObject(to) && isObject(is)) return partsOf(to, is, `${within}${name}.`);
+    return is === to ? [] : [`${within}${name} is ${wordOf(is)}, not ${wordOf(to)}`];
+  });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function wordOf(value: unknown): string {
+  if (isObject(value)) return JSON.stringify(value);
+  return String(value === false || value === 0 ? value : value || "none");
+}
