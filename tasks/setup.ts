@@ -69,6 +69,20 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
       package: "qemu-user-static",
       why: "runs it",
     },
+    {
+      programs: ["qemu-system-x86_64"],
+      arch: "x86_64",
+      package: "qemu-system-x86",
+      why: "boots a stock kernel, which has what this one may lack",
+    },
+    {
+      programs: ["busybox"],
+      arch: "x86_64",
+      package: "busybox-static",
+      why: "is that machine's first process",
+    },
+    { programs: ["depmod"], arch: "x86_64", package: "kmod", why: "finds that kernel's modules" },
+    { programs: ["xz"], arch: "x86_64", package: "xz-utils", why: "unpacks that kernel" },
   ],
   bench: [
     { programs: ["iperf3"], package: "iperf3", why: "measures throughput" },

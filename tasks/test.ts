@@ -87,6 +87,13 @@ const parts: readonly Part[] = [
     args: test(["test/package"]),
     beside: "netns",
   },
+  // On a stock kernel in a virtual machine, for what this one may lack.
+  {
+    name: "vm",
+    within: ["nice", "-n", "10"],
+    args: ["run", "--quiet", "--allow-all", "--no-check", "test/vm/run.ts", "test/vm"],
+    beside: "netns",
+  },
   // They wait more than they work: four files at a time on any machine.
   { name: "netns", within: ["env", "DENO_JOBS=4"], args: test(["test/netns"], ["--parallel"]) },
 ];
