@@ -1,5 +1,5 @@
 /** What `flan routes` says of each lease: how its packets go, and whether everything that takes is in place. */
-import { bySubnet } from "../net/ip.ts";
+import { naturalOrder } from "../net/natural_order.ts";
 import type { PeerPlan } from "../backends/backend.ts";
 import { deviations } from "../kernel/deviations.ts";
 import { describe, keyOf } from "../kernel/state.ts";
@@ -55,7 +55,7 @@ export function rowsOf(observed: Observed): readonly Row[] {
     node: undefined,
     note: `${one.code}: ${one.reason}`,
   }));
-  return [...own, ...peers, ...refused].sort((a, b) => bySubnet(a.subnet, b.subnet));
+  return [...own, ...peers, ...refused].sort((a, b) => naturalOrder(a.subnet, b.subnet));
 }
 
 interface Way {
