@@ -3,13 +3,14 @@ import { openKernel } from "../ffi/netlink_kernel.ts";
 import { runNft } from "../ffi/nftables.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
 import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
-import { removeLeftBehind } from "../firewall/left_behind.ts";
+import { findLeftBehind, removeLeftBehind } from "../firewall/left_behind.ts";
 import { iptablesPrograms } from "../firewall/programs.ts";
 import { openHookedKernel } from "../hooks/hooked_kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Owner } from "../kernel/ownership.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import type { Clock } from "../net/clock.ts";
+import type { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { requireNetAdmin } from "./capability.ts";
@@ -28,12 +29,17 @@ export function removeFromIptables(owner: Owner, log: Logger): Promise<readonly 
   return removeLeftBehind(iptablesPrograms, { owner, log });
 }
 
+/** What any flan left in iptables. */
+export function findInIptables(log: Logger): Promise<readonly KernelObject[]> {
+  return findLeftBehind(iptablesPrograms, log);
+}
+
 /** What a look at the host tells beside what it sees. */
 export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
   /** Told why the packet filter cannot be seen. */
   readonly unseenFirewall?: (error: Error) => void;
   /** Told why it cannot be seen what the network's commands did. */
-  readonly unseenHooks?: (error: Error) => void;
+  readonly unseenHooks?: (error: FlanError) => void;
 }
 
 /**

@@ -31,7 +31,7 @@ export class Overlay {
   /** Networks that it was in. Their routes may be left on links that are not ours. */
   readonly #networks = new Set<string>();
   #macs: readonly string[] = [];
-  /** When a network whose startup failed may be tried again. */
+  /** When a network whose start failed may be tried again. */
   readonly #retry: Retry;
   readonly #parts: OverlayParts;
 
@@ -68,8 +68,8 @@ export class Overlay {
 
   /**
    * Whether the snapshot's config is another than the one adopted, or refused, last. What a host lacks may come at any
-   * time, so a config that was refused for that is another one each time. One whose startup command failed is so after a
-   * while, ever more rarely.
+   * time, so a config that was refused for that is another one each time. One whose startup command failed, or that could
+   * not be remembered, is so after a while, ever more rarely.
    */
   differs(snapshot: Snapshot): boolean {
     if (textOf(snapshot) !== this.#text) return true;
@@ -96,10 +96,17 @@ export class Overlay {
       this.#text = undefined;
       throw error;
     }
-    await this.#start(network.backend.startup(network.config));
-    // Before anything of it is made: whoever takes it away later must know it.
     const cidr = formatCidr(network.config.network);
-    await rememberNetwork(options.stateDir, cidr);
+    const begun = clock.monotonic();
+    try {
+      await this.#start(network.backend.startup(network.config));
+      // Before anything of it is made: whoever takes it away later must know it.
+      await rememberNetwork(options.stateDir, cidr);
+    } catch (error) {
+      this.#retry.failed(error, begun);
+      throw error;
+    }
+    this.#retry.succeeded();
     this.#networks.add(cidr);
     const owner = ownerOf(network, {
       node,
@@ -113,16 +120,9 @@ export class Overlay {
 
   /** Runs the command before anything is announced; the same one not again. */
   async #start(command: string): Promise<void> {
-    const { clock, runCommand } = this.#parts;
-    const begun = clock.monotonic();
-    if (command === this.#startup.command) return this.#retry.succeeded();
-    try {
-      this.#startup = { command, said: command === "" ? "" : await runCommand(command) };
-    } catch (error) {
-      this.#retry.failed(error, begun);
-      throw error;
-    }
-    this.#retry.succeeded();
+    if (command === this.#startup.command) return;
+    const said = command === "" ? "" : await this.#parts.runCommand(command);
+    this.#startup = { command, said };
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { Change, KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
+import { objectKinds } from "../kernel/relations.ts";
 import { describe, type KernelObject, keyOf, sameObject } from "../kernel/state.ts";
 import type { Plan } from "../backends/backend.ts";
 import { Counts } from "./monitoring/counts.ts";
@@ -18,9 +19,14 @@ export interface Repair {
 /** More would only repeat what the first ones say. */
 const MAX_NAMED = 3;
 
+/** Which programs will change something nobody knows before. */
+const knownCauses = ["kernel", "unknown"] as const;
+
 export class Repairs {
   #count = 0;
-  readonly #counts = new Counts();
+  readonly #counts = new Counts(
+    objectKinds.flatMap((kind) => knownCauses.map((cause) => ({ kind, cause }))),
+  );
   #last: Repair | undefined;
   readonly #suspects = new Suspects();
   /** Keys of what the last report left undone: doing it later is no repair. */

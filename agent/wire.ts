@@ -20,11 +20,11 @@ export interface Ground {
 }
 
 /** Opens the store and the kernel. Nothing changes in either. */
-export function openGround(
+export async function openGround(
   url: string,
   { proxy, runsHooks, ...options }: OpenOptions & { proxy: ProxyPlace; runsHooks: boolean },
-): Ground {
-  const store = openStore(url, options);
+): Promise<Ground> {
+  const store = await openStore(url, options);
   const kernel = openHost(proxy, { clock: options.clock, log: options.log, runsHooks });
   return {
     store,

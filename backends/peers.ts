@@ -1,5 +1,5 @@
 /** What every backend asks of a lease, and how leases become peers: each is judged on its own. */
-import type { Lease, Refusal } from "../lease/lease.ts";
+import type { Lease, Refusal, RefusalCode } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
 import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import { printable, quoted } from "../net/text.ts";
@@ -27,7 +27,7 @@ export interface HostFacts {
 
 /** A reason, as a stable word and a clause. */
 export class Refused {
-  constructor(readonly code: string, readonly reason: string) {}
+  constructor(readonly code: RefusalCode, readonly reason: string) {}
 }
 
 /**

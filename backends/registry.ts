@@ -6,10 +6,11 @@ import { alloc } from "./alloc.ts";
 import type { Backend } from "./backend.ts";
 import { extension } from "./extension.ts";
 import { hostGw } from "./host_gw.ts";
+import { type BackendType, backendTypes } from "./types.ts";
 import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
 
-const backends: readonly Backend[] = [vxlan, udp, hostGw, alloc, extension];
+const backends: Readonly<Record<BackendType, Backend>> = { vxlan, udp, "host-gw": hostGw, alloc, extension };
 
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [
@@ -22,14 +23,11 @@ const flannels = [
   "tencent-vpc",
 ];
 
-/** The names of the backends that {@link backendFor} finds. */
-export const backendTypes: readonly string[] = backends.map((backend) => backend.type);
-
 /** The backend of a network config's `Type`, in any case. Throws `invalid`; the hint holds a suggestion for a misspelling. */
 export function backendFor(type: string): Backend {
   const name = type.toLowerCase();
-  const found = backends.find((backend) => backend.type === name);
-  if (found) return found;
+  const known = backendTypes.find((type) => type === name);
+  if (known !== undefined) return backends[known];
   const has = `this version has ${backendTypes.join(", ")}`;
   if (flannels.includes(name)) {
     throw invalid("backend.find", `Cannot use backend ${quoted(type)}: it is not in this version; ${has}`);

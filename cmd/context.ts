@@ -1,10 +1,9 @@
 /** What every subcommand starts from: the settings, the clock and the log, and doors to the store and the kernel. */
 import { systemClock } from "../agent/clock.ts";
-import { type Network, networkIn } from "../agent/network.ts";
+import type { Network } from "../agent/network.ts";
 import type { Seeing } from "../agent/host_kernel.ts";
 import { FLANNEL_FILE } from "../agent/subnet_env.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { ReadOptions, Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
@@ -33,7 +32,8 @@ export function storeOptions({ clock, log, settings }: Context): Required<OpenOp
 
 /** Runs `work` with the store, and closes it again. */
 export async function withStore<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = openStore(context.settings.store, storeOptions(context));
+  const { openStore } = await import("../lease/open.ts");
+  const store = await openStore(context.settings.store, storeOptions(context));
   try {
     return await work(store);
   } finally {
@@ -76,6 +76,7 @@ export interface StoredNetwork extends Network {
 
 /** The network in the store. Throws FlanError `store` where none was started, `invalid` where it cannot be used. */
 export async function readNetwork(store: Store, options?: ReadOptions): Promise<StoredNetwork> {
+  const { networkIn } = await import("../agent/network.ts");
   const snapshot = await store.read(options);
   return { snapshot, ...networkIn(snapshot, store.url) };
 }

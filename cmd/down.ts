@@ -13,7 +13,8 @@ import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { stays } from "./lease_changed.ts";
 import { print } from "./output.ts";
-import { removeFromKernel, type RemoveUnseen, type Self } from "./remove.ts";
+import type { Remain } from "./remains.ts";
+import { removeFromKernel, type Self, type Unseen } from "./remove.ts";
 import type { SettingKey, Settings } from "./settings.ts";
 import { stopAgent } from "./stop_agent.ts";
 
@@ -43,11 +44,17 @@ async function runDown({ context, flags }: Call): Promise<number> {
     const self = formerSelf(context);
     const { subnetFile, sharedSubnetFile } = subnetFileOf(settings);
     const files = removeSubnetEnv(subnetFile, { shared: sharedSubnetFile });
-    const { removeFromIptables } = await import("../agent/host_kernel.ts");
-    const removeUnseen: RemoveUnseen = (owner) => removeFromIptables(owner, context.log);
+    const { findInIptables, removeFromIptables } = await import("../agent/host_kernel.ts");
+    const unseen: Unseen = {
+      remove: (owner) => removeFromIptables(owner, context.log),
+      find: () => findInIptables(context.log),
+    };
+    let hooksHidden: FlanError | undefined;
+    const unseenHooks = (error: FlanError) => hooksHidden = error;
     const { removed, left } = await withKernel(
       context,
-      (kernel) => removeFromKernel(kernel, self, { removeUnseen }),
+      (kernel) => removeFromKernel(kernel, self, unseen),
+      { unseenHooks },
     );
     // The kernel first: a store that is away must not keep the host from being cleaned.
     const released = self === undefined || flags["keepLease"] === true
@@ -61,6 +68,8 @@ async function runDown({ context, flags }: Call): Promise<number> {
     ];
     print(done.length === 0 ? "nothing to do" : done.join("\n"));
     if (left.length > 0) throw remains(left, { self, settings });
+    // Everything else is gone; what this host was in the network is kept for the next down.
+    if (hooksHidden !== undefined) throw hooksHidden;
     if (self?.isRecorded) await forgetNetworks(settings.stateDir);
     removeJoined(settings.runDir);
     return exit.done;
@@ -95,13 +104,16 @@ function formerSelf({ settings, log }: Context): FormerSelf | undefined {
 }
 
 function remains(
-  left: readonly string[],
+  left: readonly Remain[],
   { self, settings }: { self: Self | undefined; settings: Settings },
 ): FlanError {
-  const [names, hint] = [left.join(", "), left.map((name) => `ip link delete ${name}`).join("; ")];
-  const why = self === undefined
-    ? `neither ${settings.stateDir}/host.json nor ${settings.runDir}/joined.json is there to say whose it is`
-    : "the alias by which flan knows its own links was taken from it";
+  const names = left.map(({ what }) => what).join(", ");
+  const commands = left.map(({ command }) => command).join("; ");
+  const whose =
+    `neither ${settings.stateDir}/host.json nor ${settings.runDir}/joined.json is there to say whose that is`;
+  const [why, hint] = self === undefined
+    ? [whose, `if no other flan in this network namespace made it: ${commands}`]
+    : ["the alias by which flan knows its own links was taken from it", commands];
   return new FlanError(`Cannot remove ${names}: ${why}`, { op: "down", code: "failed", hint });
 }
 

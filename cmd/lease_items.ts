@@ -4,6 +4,7 @@ import type { Lease, Refusal } from "../lease/lease.ts";
 import { reservedFor } from "../lease/reservation.ts";
 import { makeView, unclaimedIn } from "../lease/view.ts";
 import type { Json } from "../net/json.ts";
+import { naturalOrder } from "../net/natural_order.ts";
 import type { StoredNetwork } from "./context.ts";
 
 /** `reserved` is what nobody has claimed; a claimed reservation is a lease like the others. */
@@ -27,7 +28,7 @@ export function leasesOf(
     ...unclaimedIn(snapshot, config).map((lease): Item => ({ state: "reserved", lease })),
     ...view.refused.map((refusal): Item => ({ state: "refused", refusal })),
   ];
-  return items.sort((a, b) => compareText(subnetOf(a), subnetOf(b)));
+  return items.sort((a, b) => naturalOrder(subnetOf(a), subnetOf(b)));
 }
 
 /** The lease of this host, or undefined. */
@@ -64,6 +65,3 @@ export function noteOf({ state, lease, refusal }: Item): string | undefined {
   if (state === "reserved") return reservedFor(lease);
   return lease.subnet6 === undefined ? undefined : `also ${lease.subnet6}`;
 }
-
-/** Numbers inside the text compare as numbers, so that 10.244.9.0/24 stands before 10.244.10.0/24. */
-const compareText = new Intl.Collator("en", { numeric: true }).compare;

@@ -7,6 +7,8 @@ import { linksOf, networkIn, ownerOf } from "../agent/network.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import { requestFor } from "../kernel/dump_request.ts";
+import { type Overridden, overridden } from "../kernel/overridden.ts";
+import { claims } from "../kernel/ownership.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import { subnetOfKey } from "../lease/key.ts";
@@ -24,6 +26,8 @@ export interface Observation extends StoredNetwork {
   readonly host: Host;
   readonly plan: Plan;
   readonly drift: Drift;
+  /** Routes of others that win over planned ones by a longer prefix. */
+  readonly overridden: readonly Overridden[];
   /** What is in the kernel: all that the plan was compared with. */
   readonly actual: readonly KernelObject[];
 }
@@ -115,7 +119,20 @@ export async function compare(
   const { previous, macs = {}, networks = [] } = readHostState(stateDir) ?? {};
   const former = previous === undefined ? [] : [previous];
   const owner = ownerOf(network, { node: host.node, former, networks, macs: Object.values(macs) });
-  return { ...network, node: host.node, host, view, plan, actual, drift: drift(plan.objects, actual, owner) };
+  const peers = plan.peers.map(({ lease: { subnet }, keys }) => ({ subnet, keys }));
+  return {
+    ...network,
+    node: host.node,
+    host,
+    view,
+    plan,
+    actual,
+    drift: drift(plan.objects, actual, owner),
+    overridden: overridden(
+      { wanted: plan.objects, peers, own: view.own?.subnet },
+      { actual, claim: claims(owner, actual) },
+    ),
+  };
 }
 
 /** The objects with what of them is read only where the plan has a word about it. */

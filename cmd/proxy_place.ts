@@ -1,7 +1,6 @@
 /** Where this host's UDP proxy is found, and how it is started. */
 import type { ProxyPlace } from "../agent/host_kernel.ts";
 import type { Clock } from "../net/clock.ts";
-import { startProxy } from "../proxy/start.ts";
 import type { Loaded } from "./config.ts";
 import { flanCommand } from "./self.ts";
 import { version } from "./version.ts";
@@ -15,5 +14,9 @@ export function proxyPlace({ settings, file, clock }: Loaded & { clock: Clock })
     ...(verbose ? ["--verbose"] : []),
     ...(file === undefined ? [] : ["--config", file]),
   ]);
-  return { runDir, version, spawn: () => startProxy(command, { logFile, clock }) };
+  const spawn = async () => {
+    const { startProxy } = await import("../proxy/start.ts");
+    return await startProxy(command, { logFile, clock });
+  };
+  return { runDir, version, spawn };
 }

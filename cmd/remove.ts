@@ -1,10 +1,11 @@
 /** Takes away what flan made in the kernel, and names what it must leave. */
 import type { Failure, Kernel } from "../kernel/kernel.ts";
-import { isFlans, type Owner } from "../kernel/ownership.ts";
+import { bearsMark, isFlans, type Owner } from "../kernel/ownership.ts";
 import { isFirewalls } from "../kernel/relations.ts";
 import { aliasOf, describe, type KernelObject, type Link } from "../kernel/state.ts";
 import { teardown } from "../kernel/teardown.ts";
 import { FlanError } from "../net/errors.ts";
+import { type Remain, remainsOf } from "./remains.ts";
 
 /** Who this host was in the network. */
 export interface Self {
@@ -22,30 +23,44 @@ export interface Self {
 export interface Removal {
   /** What was removed, as lines for a person. */
   readonly removed: readonly string[];
-  /** Names of links that flan has made and that are not marked as this host's, or not any more. */
-  readonly left: readonly string[];
+  /** What flan has made and is not marked as this host's, or not any more. */
+  readonly left: readonly Remain[];
 }
 
-/** Removes what the kernel, as it is seen now, does not show, and resolves to it. */
-export type RemoveUnseen = (owner: Owner) => Promise<readonly KernelObject[]>;
+/** What the kernel, as it is seen now, does not show. */
+export interface Unseen {
+  /** Removes what is the owner's, and resolves to it. */
+  remove(owner: Owner): Promise<readonly KernelObject[]>;
+  /** What bears any flan's mark. */
+  find(): Promise<readonly KernelObject[]>;
+}
 
-/** Without `self` nothing can be removed: links of any flan are left, and named. Throws KernelError. */
+const nothing: Unseen = { remove: () => Promise.resolve([]), find: () => Promise.resolve([]) };
+
+/**
+ * A node that nobody is, for identities are hex digits. What its owner owns is ours without any mark: what stands in our
+ * run directory, and an empty table of our name.
+ */
+const NOBODY = "nobody";
+
+/**
+ * Without `self` only that is removed which can be nobody else's: another flan in this namespace marks its objects alike,
+ * so they are left, and named. Throws KernelError.
+ */
 export async function removeFromKernel(
   kernel: Kernel,
   self: Self | undefined,
-  { removeUnseen }: { removeUnseen?: RemoveUnseen } = {},
+  unseen: Unseen = nothing,
 ): Promise<Removal> {
-  if (self === undefined) {
-    const links = (await linksOf(kernel)).filter(({ alias }) => isFlans(alias));
-    return { removed: [], left: links.map(({ name }) => name) };
-  }
-  const { node, networks, macs } = self;
+  const { node, networks, macs } = self ?? { node: NOBODY, networks: [], macs: {} };
   const owner = { alias: aliasOf(node), links: [], networks, macs: Object.values(macs) };
   const { removed, failures } = await teardown(kernel, owner);
-  const unseen = await removeUnseen?.(owner) ?? [];
+  const also = await unseen.remove(owner);
   if (failures[0] !== undefined) throw stuck(failures as readonly [Failure, ...Failure[]]);
-  const left = (await linksOf(kernel)).filter((link) => wasOurs(link, self)).map(({ name }) => name);
-  return { removed: linesOf([...removed, ...unseen]), left };
+  const left = self === undefined
+    ? remainsOf((await kernel.dump({ links: [], sysctls: [] })).filter(bearsMark), await unseen.find())
+    : remainsOf((await linksOf(kernel)).filter((link) => wasOurs(link, self)));
+  return { removed: linesOf([...removed, ...also]), left };
 }
 
 /** A command of the network that fails would fail again for ever: it is left to whoever can do by hand what it should. */

@@ -1,6 +1,8 @@
 /** What `flan routes` says of each lease: how its packets go, and whether everything that takes is in place. */
-import { bySubnet } from "../net/ip.ts";
-import { type KernelObject, keyOf } from "../kernel/state.ts";
+import { naturalOrder } from "../net/natural_order.ts";
+import type { PeerPlan } from "../backends/backend.ts";
+import { deviations } from "../kernel/deviations.ts";
+import { describe, keyOf } from "../kernel/state.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { Observed } from "./observe.ts";
 
@@ -18,8 +20,9 @@ export interface Row {
 }
 
 /** One for each lease, sorted by subnet. */
-export function rowsOf({ plan, view, drift, node, expired }: Observed): readonly Row[] {
-  const planned = new Map(plan.objects.map((object) => [keyOf(object), object]));
+export function rowsOf(observed: Observed): readonly Row[] {
+  const { plan, view, node, expired } = observed;
+  const ways = waysIn(observed);
   const common = (lease: Lease) => ({ subnet: lease.subnet, expires: lease.expires, node: lease.node });
   const own = view.own === undefined ? [] : [{
     ...common(view.own),
@@ -30,20 +33,16 @@ export function rowsOf({ plan, view, drift, node, expired }: Observed): readonly
     note: undefined,
     node,
   }];
-  const peers = plan.peers.map(({ lease, way, keys }) => {
-    const states = keys.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
-    const bad = states.filter(([, state]) => state !== "ok");
+  const peers = plan.peers.map((peer) => {
+    const { lease, way } = peer;
+    const { dev, state, notes } = ways(peer);
     return {
       ...common(lease),
       via: lease.publicIp,
-      dev: linkTo(keys.map((key) => planned.get(key))),
+      dev,
       kind: way,
-      state: worst(bad.map(([, state]) => state)),
-      note: [
-        ...(expired.has(lease.subnet) ? ["expired"] : []),
-        ...bad.map(([key]) => planned.get(key)?.kind ?? key),
-      ]
-        .join(",") || undefined,
+      state,
+      note: [...(expired.has(lease.subnet) ? ["expired"] : []), ...notes].join(",") || undefined,
     };
   });
   const refused = [...view.refused, ...plan.refused].map((one: Refusal) => ({
@@ -56,12 +55,51 @@ export function rowsOf({ plan, view, drift, node, expired }: Observed): readonly
     node: undefined,
     note: `${one.code}: ${one.reason}`,
   }));
-  return [...own, ...peers, ...refused].sort((a, b) => bySubnet(a.subnet, b.subnet));
+  return [...own, ...peers, ...refused].sort((a, b) => naturalOrder(a.subnet, b.subnet));
 }
 
-/** The link that the peer's packets leave by, undefined where flan makes no route for them. */
-function linkTo(objects: readonly (KernelObject | undefined)[]): string | undefined {
-  return objects.find((object) => object?.kind === "route")?.link || undefined;
+interface Way {
+  /** The link that the peer's packets leave by, undefined where flan makes no route for them. */
+  readonly dev: string | undefined;
+  readonly state: string;
+  /** What is not in place, what is wrong with it, and what of others is in the way. */
+  readonly notes: readonly string[];
+}
+
+/** How packets to a peer go now, by what stands in the kernel. */
+function waysIn({ plan, drift, overridden, actual }: Observed): (peer: PeerPlan) => Way {
+  const planned = new Map(plan.objects.map((object) => [keyOf(object), object]));
+  const wrong = new Map(
+    deviations(drift.changes, actual).map((one) => [keyOf(one.object), one.differences]),
+  );
+  const inTheWay = new Map(drift.conflicts.map(({ wanted, found }) => [keyOf(wanted), found]));
+  const bad = new Set([...drift.state].filter(([, state]) => state !== "ok").map(([key]) => key));
+  const standing = new Map(
+    bad.size === 0
+      ? []
+      : actual.flatMap((one) => one.kind === "route" && bad.has(keyOf(one)) ? [[keyOf(one), one.link]] : []),
+  );
+  const winners = Map.groupBy(overridden, ({ subnet }) => subnet);
+  return ({ lease, keys }) => {
+    const winning = (winners.get(lease.subnet) ?? []).map(({ found }) => found);
+    const states = keys.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
+    const route = keys.find((key) => planned.get(key)?.kind === "route");
+    const there = planned.get(route ?? "");
+    return {
+      dev: (standing.get(route ?? "") ?? (there?.kind === "route" ? there.link : "")) || undefined,
+      state: worst([...states.map(([, state]) => state), ...winning.map(() => "foreign")]),
+      notes: [
+        ...states.filter(([, state]) => state !== "ok").map(([key]) => {
+          const found = inTheWay.get(key);
+          if (found !== undefined) return describe(found);
+          const kind = planned.get(key)?.kind ?? key;
+          const why = wrong.get(key) ?? "";
+          return why === "" ? kind : `${kind} (${why})`;
+        }),
+        ...winning.map((found) => `${describe(found)} wins`),
+      ],
+    };
+  };
 }
 
 function worst(states: readonly string[]): string {

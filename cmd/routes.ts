@@ -1,6 +1,7 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
 import { endOf } from "../agent/status.ts";
 import { type AnyCommand, newGroup, type Runner } from "./cli.ts";
+import { deviations } from "../kernel/deviations.ts";
 import { describe, keyOf } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
 import { toCommands } from "../kernel/commands.ts";
@@ -124,32 +125,45 @@ function wantedBy({ plan, drift }: Observed): Change[] {
 }
 
 async function diffRoutes({ context, format }: Call): Promise<number> {
-  const { drift, view } = await observe(context);
+  const { drift, overridden, actual, view } = await observe(context);
   if (view.own === undefined) throw noLease(context.settings.store);
-  const changes = drift.changes.map(({ verb, object }) => ({
-    change: verb === "add" ? "missing" : verb === "replace" ? "wrong" : "stray",
+  if (format.kind === "commands") {
+    const commands = toCommands(drift.changes, actual);
+    if (commands.length > 0) print(commands.join("\n"));
+  }
+  const changes = deviations(drift.changes, actual).map(({ is, object, differences }) => ({
+    change: is,
     object: describe(object),
+    differences: differences || null,
   }));
-  const conflicts = drift.conflicts.map((one) => ({
-    code: one.code,
-    wanted: describe(one.wanted),
-    found: describe(one.found),
-  }));
+  const conflicts = [
+    ...drift.conflicts.map(({ code, wanted, found }) => ({
+      code,
+      wanted,
+      found,
+      does: "stands in the way of",
+    })),
+    ...overridden.map(({ planned: wanted, found }) => ({
+      code: "foreign-route",
+      wanted,
+      found,
+      does: "wins over",
+    })),
+  ].map((one) => ({ ...one, wanted: describe(one.wanted), found: describe(one.found) }));
   const clean = changes.length === 0 && conflicts.length === 0;
   if (format.kind === "json") {
     printJson("routes-diff", {
       clean,
       changes: changes as unknown as Json,
-      conflicts: conflicts as unknown as Json,
+      conflicts: conflicts.map(({ code, wanted, found }) => ({ code, wanted, found })),
     });
-  } else if (format.kind === "commands") {
-    const commands = toCommands(drift.changes);
-    if (commands.length > 0) print(commands.join("\n"));
-  } else if (!clean) {
+  } else if (format.kind === "table" && !clean) {
     print([
-      ...changes.map(({ change, object }) => `${change.padEnd(8)} ${object}`),
-      ...conflicts.map((one) => `foreign  ${one.found} stands in the way of ${one.wanted}`),
+      ...changes.map(({ change, object, differences }) =>
+        `${change.padEnd(8)} ${object}${differences === null ? "" : `: ${differences}`}`
+      ),
+      ...conflicts.map(({ found, does, wanted }) => `foreign  ${found} ${does} ${wanted}`),
     ].join("\n"));
-  } else console.error("the kernel agrees");
+  } else if (format.kind === "table") console.error("the kernel agrees");
   return clean ? exit.done : exit.no;
 }

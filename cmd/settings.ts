@@ -1,6 +1,6 @@
 /** Every setting of flan, once: flags, environment variables, config file keys and `config show` come from here. */
 import { txChecksums } from "../agent/host.ts";
-import { backendTypes } from "../backends/registry.ts";
+import { backendTypes } from "../backends/types.ts";
 import type { KnownValues } from "./cli.ts";
 import type { Credentials } from "../lease/remote/credentials.ts";
 import * as type from "./setting_types.ts";

@@ -44,7 +44,7 @@ export function serveCommand(run: Runner): AnyCommand {
 
 async function runServe({ context, flags }: Call): Promise<number> {
   const { clock, log } = context;
-  const store = localStore(context);
+  const store = await localStore(context);
   const signals = listenForSignals();
   try {
     const serving = await serve(store, { ...serveOptions(flags), clock, log });
@@ -58,8 +58,8 @@ async function runServe({ context, flags }: Call): Promise<number> {
   }
 }
 
-function localStore(context: Context): FileStore {
-  const store = openStore(context.settings.store, storeOptions(context));
+async function localStore(context: Context): Promise<FileStore> {
+  const store = await openStore(context.settings.store, storeOptions(context));
   if (store instanceof FileStore) return store;
   store.close();
   throw invalid(

@@ -94,7 +94,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       doors.catch(() => {}); // awaited below
     }
     notifier?.joining();
-    const ground = openGround(settings.store, {
+    const ground = await openGround(settings.store, {
       ...storeOptions(context),
       proxy: proxyPlace(context),
       runsHooks: mayRunHooks(context),

@@ -66,10 +66,14 @@ interface Telling {
 }
 
 /** What is not as planned, in one line. */
-function tellState({ drift: { changes, conflicts } }: Observed, { format, now }: Telling): void {
+function tellState(
+  { drift: { changes, conflicts }, overridden }: Observed,
+  { format, now }: Telling,
+): void {
   const wrong = [
     ...changes.map(({ object }) => object),
     ...conflicts.map(({ wanted }) => wanted),
+    ...new Set(overridden.map(({ planned }) => planned)),
   ].map(describe);
   if (format.kind === "jsonl") {
     return tellJson(

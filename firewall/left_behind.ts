@@ -1,5 +1,5 @@
 /** What an earlier run made through iptables, on a host that had no libnftables then: nftables does not show it as ours. */
-import { claims, type Owner } from "../kernel/ownership.ts";
+import { bearsMark, claims, type Owner } from "../kernel/ownership.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { type Iptables, iptablesRules } from "./iptables_rules.ts";
@@ -20,6 +20,11 @@ export async function removeLeftBehind(
   const ours = found.filter((object) => claim(object) === "ours");
   for (const object of ours) await rules.apply({ verb: "delete", object });
   return ours;
+}
+
+/** What any flan left in iptables, this host's or not. A host whose iptables cannot be read has nothing there. */
+export async function findLeftBehind(iptables: Iptables, log: Logger): Promise<readonly FirewallObject[]> {
+  return (await readIfAny(iptablesRules(iptables), log)).filter(bearsMark);
 }
 
 async function readIfAny(rules: RuleSet, log: Logger): Promise<readonly FirewallObject[]> {

@@ -6,7 +6,7 @@ import { inStretches } from "../kernel/stretches.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError, KernelError, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
-import { readHooks, writeHooks } from "./kept_hooks.ts";
+import { readHooks, requireRoom, writeHooks } from "./kept_hooks.ts";
 import { runCommand } from "./run_command.ts";
 
 /** After this time the other commands of one apply wait for the next one: whoever applies has more to do. */
@@ -23,7 +23,7 @@ export interface HookedInit {
   readonly allowed: boolean;
   /** Told of what is given up. */
   readonly log?: Logger | undefined;
-  /** Told why it cannot be seen what the commands did; then nothing of it is in a dump. */
+  /** Told, in place of the log, why it cannot be seen what the commands did; then nothing of it is in a dump. */
   readonly unseen?: ((error: FlanError) => void) | undefined;
 }
 
@@ -33,6 +33,7 @@ export interface HookedInit {
  */
 export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, unseen }: HookedInit): Kernel {
   const refused: Refusals = new Map();
+  const seen = new SeenHooks({ file, log, unseen });
   return {
     require: async (features) => {
       if (features.includes("hooks") && !allowed) throw notAllowed();
@@ -41,7 +42,7 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, un
     dump: async (request) => {
       const objects = await kernel.dump(request);
       if (request.linksOnly) return objects;
-      const hooks = readSeen(file, unseen);
+      const hooks = seen.read();
       return hooks.size === 0 ? objects : [...objects, ...hooks.values()];
     },
     apply: (changes) =>
@@ -57,13 +58,34 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, un
   };
 }
 
-function readSeen(file: string, unseen: HookedInit["unseen"]): ReadonlyMap<string, Hook> {
-  try {
-    return readHooks(file);
-  } catch (error) {
-    if (unseen === undefined || !(error instanceof FlanError) || error.code !== "not-permitted") throw error;
-    unseen(error);
-    return new Map();
+/** What is kept, for those who look; one that cannot be read keeps nobody from looking at everything else. */
+class SeenHooks {
+  readonly #init: Pick<HookedInit, "file" | "log" | "unseen">;
+  /** Why it could not be read last, so that the log says so once. */
+  #trouble = "";
+
+  constructor(init: Pick<HookedInit, "file" | "log" | "unseen">) {
+    this.#init = init;
+  }
+
+  read(): ReadonlyMap<string, Hook> {
+    try {
+      const hooks = readHooks(this.#init.file);
+      this.#trouble = "";
+      return hooks;
+    } catch (error) {
+      if (!(error instanceof FlanError)) throw error;
+      this.#tell(error);
+      return new Map();
+    }
+  }
+
+  #tell(error: FlanError): void {
+    const { log, unseen } = this.#init;
+    if (unseen !== undefined) return unseen(error);
+    const { message, hint } = error;
+    if (message !== this.#trouble) log?.log("warning", message, hint === undefined ? {} : { hint });
+    this.#trouble = message;
   }
 }
 
@@ -88,7 +110,15 @@ interface Bench extends Pick<HookedInit, "file" | "clock" | "log"> {
 
 async function applyHooks(changes: readonly Change[], bench: Bench): Promise<readonly Failure[]> {
   const failures: Failure[] = [];
-  const kept = readHooks(bench.file);
+  let kept: Map<string, Hook>;
+  try {
+    kept = readHooks(bench.file);
+  } catch (error) {
+    // Whoever does not know what was done can neither do it nor undo it; what is no hook goes on.
+    return changes.flatMap((change) =>
+      change.object.kind === "hook" ? [{ change, error: failureOf(error, change.object) }] : []
+    );
+  }
   const until = bench.clock.monotonic() + TURN_MS;
   for (const [i, change] of changes.entries()) {
     const { object } = change;
@@ -116,9 +146,11 @@ async function applyHook(
   const before = kept.get(key);
   if (verb === "add" && before !== undefined) throw new Error("it is set up already");
   if (verb === "replace" && before !== undefined && sameObject({ ...before, remove: hook.remove }, hook)) {
+    requireRoom(bench.file, hook, before);
     // It stands as it was made; only how it is taken away is another command now.
     return await keep(kept.set(key, hook), bench);
   }
+  if (verb !== "delete") requireRoom(bench.file, hook, before);
   if (verb !== "add" && before !== undefined) await takeAway(before, { kept, bench });
   if (verb === "delete") return;
   await run(hook, { command: hook.add, purpose: "set up", clock: bench.clock });
@@ -172,5 +204,6 @@ function failureOf(error: unknown, { subnet }: Hook): KernelError {
   const message = error instanceof FlanError
     ? error.message
     : `Cannot run the command for subnet ${subnet}: ${messageOf(error)}`;
-  return new KernelError(message, "", { op: "hook.run", code: "failed" });
+  const hint = error instanceof FlanError ? error.hint : undefined;
+  return new KernelError(message, "", { op: "hook.run", code: "failed", hint });
 }

@@ -20,7 +20,13 @@ const schema = v.object({
   })),
 });
 
-/** By `keyOf`; empty where there is no file. Throws `not-permitted` or `failed` where it cannot be read, and `invalid` for a damaged one. */
+/** What stands around them in a document of one. */
+const FRAME = documentOf([]).length;
+
+/**
+ * By `keyOf`; empty where there is no file. Throws `not-permitted` or `failed` where it cannot be read, and `invalid` for a
+ * damaged one.
+ */
 export function readHooks(file: string): Map<string, Hook> {
   try {
     const { size } = Deno.statSync(file);
@@ -32,14 +38,55 @@ export function readHooks(file: string): Map<string, Hook> {
     }));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return new Map();
-    if (error instanceof FlanError) throw error;
-    const [code, why] = error instanceof SyntaxError
+    const [code, why] = error instanceof SyntaxError || error instanceof FlanError
       ? ["invalid" as const, messageOf(error)]
       : error instanceof Deno.errors.PermissionDenied
       ? ["not-permitted" as const, systemReason(error)]
       : ["failed" as const, systemReason(error)];
-    throw new FlanError(`Cannot use ${file}: ${why}`, { op: "hooks.read", code, cause: error });
+    throw new FlanError(`Cannot use ${file}: ${why}`, {
+      op: "hooks.read",
+      code,
+      cause: error,
+      hint: code === "not-permitted"
+        ? "run as root"
+        : `take away by hand what the network's commands made, and remove ${file}`,
+    });
   }
+}
+
+/**
+ * Throws `failed` where the document would become too large to be read again by `hook`, which takes the place of
+ * `former`: to be asked before the hook is run, for what was made and not kept is never taken away.
+ */
+export function requireRoom(file: string, hook: Hook, former: Hook | undefined): void {
+  const grown = sizeNow(file) + bytesOf(hook) - (former === undefined ? 0 : bytesOf(former));
+  if (grown <= MAX_BYTES) return;
+  throw new FlanError(
+    `Cannot keep what is done for subnet ${hook.subnet}: ${file} would be larger than ${MAX_BYTES} bytes`,
+    { op: "hooks.write", code: "failed", hint: "make the network's commands and its leases' data shorter" },
+  );
+}
+
+function sizeNow(file: string): number {
+  try {
+    return Deno.statSync(file).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return FRAME;
+    throw error;
+  }
+}
+
+/** With the comma before it. */
+function bytesOf(hook: Hook): number {
+  return new TextEncoder().encode(JSON.stringify(rowOf(hook))).length + 1;
+}
+
+function rowOf({ kind: _, ...fields }: Hook): Omit<Hook, "kind"> {
+  return fields;
+}
+
+function documentOf(hooks: readonly Hook[]): string {
+  return `${JSON.stringify({ schema: "flan.hooks/v1", hooks: hooks.map(rowOf) })}\n`;
 }
 
 /** Writes them, for root's eyes: commands and data may be secrets. Without any, the file is removed. Throws `failed`. */
@@ -55,6 +102,5 @@ export async function writeHooks(file: string, hooks: ReadonlyMap<string, Hook>)
     });
     return;
   }
-  const rows = [...hooks.values()].map(({ kind: _, ...fields }) => fields);
-  await writeDurably(file, `${JSON.stringify({ schema: "flan.hooks/v1", hooks: rows })}\n`, { mode: 0o600 });
+  await writeDurably(file, documentOf([...hooks.values()]), { mode: 0o600 });
 }

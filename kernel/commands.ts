@@ -25,9 +25,17 @@ import type {
 
 type Verb = Change["verb"];
 
-/** One command or comment a line, in the order of the changes; a new link takes several. */
-export function toCommands(changes: readonly Change[]): string[] {
+/**
+ * One command or comment a line, in the order of the changes; a new link takes several. `actual` is what stands there, where
+ * that is known: of a link that is changed, only what is another is then set.
+ */
+export function toCommands(changes: readonly Change[], actual: readonly KernelObject[] = []): string[] {
+  const links = new Map(actual.flatMap((one) => one.kind === "link" ? [[one.name, one]] : []));
   return changes.flatMap(({ verb, object }) => {
+    if (object.kind === "link") {
+      return (verb === "replace" ? linkSettings(object, links.get(object.name)) : linkCommands(verb, object))
+        .map(join);
+    }
     if (isProxys(object)) return [`# ${printable(proxyComment(verb, object))}`];
     if (object.kind === "hook") return hookCommand(verb, object);
     return isFirewalls(object) ? firewallLines(verb, object) : commandsFor(verb, object).map(join);
@@ -72,11 +80,9 @@ type Words = readonly (string | number)[];
 
 function commandsFor(
   verb: Verb,
-  object: Exclude<KernelObject, Proxy | ProxyRoute | Hook | Masquerade | ForwardRules>,
+  object: Exclude<KernelObject, Link | Proxy | ProxyRoute | Hook | Masquerade | ForwardRules>,
 ): Words[] {
   switch (object.kind) {
-    case "link":
-      return linkCommands(verb, object);
     case "address":
       return [addressCommand(verb, object)];
     case "nexthop":
@@ -93,27 +99,34 @@ function commandsFor(
   }
 }
 
-function linkCommands(verb: Verb, link: Link): Words[] {
+function linkCommands(verb: "add" | "delete", link: Link): Words[] {
   if (verb === "delete") return [["ip", "link", "delete", "dev", link.name]];
-  const common = [
-    ...(link.mac === "" ? [] : ["address", link.mac]),
-    ...["mtu", link.mtu],
-    ...(link.tun === undefined ? [] : ["txqueuelen", link.tun.queueLength]),
+  const [set = [], ...finish] = linkSettings(link);
+  const made: Words[] = link.tun === undefined
+    ? [["ip", "link", "add", link.name, ...set.slice(5), ...typeWords(link)]]
+    : [tunCommand(link.name, link.tun), set];
+  // No IPv6 address of its own, which no plan wants; where IPv6 is off this command fails and is not needed.
+  return [...made, ["ip", "link", "set", "dev", link.name, "addrgenmode", "none"], ...finish];
+}
+
+/** What of a link can be set while it is there; of one that is known as `found` only what is another. */
+function linkSettings(link: Link, found?: Link): Words[] {
+  const set: Words = ["ip", "link", "set", "dev", link.name];
+  const differs = (name: "mac" | "mtu" | "alias" | "txChecksum" | "up") => link[name] !== found?.[name];
+  const isQueued = link.tun !== undefined && link.tun.queueLength !== found?.tun?.queueLength;
+  const values: Words = [
+    ...(link.mac !== "" && differs("mac") ? ["address", link.mac] : []),
+    ...(differs("mtu") ? ["mtu", link.mtu] : []),
+    ...(isQueued ? ["txqueuelen", link.tun!.queueLength] : []),
   ];
-  const finish: Words[] = [
-    // No IPv6 address of its own, which no plan wants; where IPv6 is off this command fails and is not needed.
-    ...(verb === "add" ? [["ip", "link", "set", "dev", link.name, "addrgenmode", "none"]] : []),
-    ["ip", "link", "set", "dev", link.name, "alias", link.alias],
-    ...(link.txChecksum === undefined
-      ? []
-      : [["ethtool", "-K", link.name, "tx", link.txChecksum ? "on" : "off"]]),
-    ["ip", "link", "set", "dev", link.name, link.up ? "up" : "down"],
+  return [
+    ...(values.length === 0 ? [] : [[...set, ...values]]),
+    ...(differs("alias") ? [[...set, "alias", link.alias]] : []),
+    ...(link.txChecksum !== undefined && differs("txChecksum")
+      ? [["ethtool", "-K", link.name, "tx", link.txChecksum ? "on" : "off"]]
+      : []),
+    ...(differs("up") ? [[...set, link.up ? "up" : "down"]] : []),
   ];
-  const set: Words = ["ip", "link", "set", "dev", link.name, ...common];
-  if (verb === "replace") return [set, ...finish];
-  return link.tun === undefined
-    ? [["ip", "link", "add", link.name, ...common, ...typeWords(link)], ...finish]
-    : [tunCommand(link.name, link.tun), set, ...finish];
 }
 
 /** Makes a persistent TUN device; packet information is off by default. */

@@ -102,6 +102,22 @@ export function isFlans(alias: string): boolean {
   return alias === LINK_ALIAS || alias.startsWith(`${LINK_ALIAS} `);
 }
 
+/** Whether an object bears a flan's mark, of whichever node. What owes its place to its link only bears none. */
+export function bearsMark(object: KernelObject): boolean {
+  switch (object.kind) {
+    case "link":
+    case "masquerade":
+    case "forward-rules":
+      return isFlans(object.alias);
+    case "route":
+    case "nexthop":
+    case "neighbour":
+      return marked(object);
+    default:
+      return false;
+  }
+}
+
 function marked(object: { readonly protocol: number }): boolean {
   return object.protocol === ROUTE_PROTOCOL;
 }

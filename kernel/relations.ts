@@ -30,6 +30,9 @@ const rank: Readonly<Record<ObjectKind, number>> = {
   hook: 11,
 };
 
+/** Every kind there is, in this order. */
+export const objectKinds = Object.keys(rank) as readonly ObjectKind[];
+
 /** Sorts objects in the order in which they are made; equal kinds keep their order (Array.sort is stable). */
 export function byRank(a: KernelObject, b: KernelObject): number {
   return rank[a.kind] - rank[b.kind];

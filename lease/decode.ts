@@ -4,7 +4,7 @@ import type { Json } from "../net/json.ts";
 import { isPrintable, printable, quoted } from "../net/text.ts";
 import { fieldNames, goFields, isBounded, isObject, type JsonObject } from "./go_json.ts";
 import { type KeySubnets, parseKey } from "./key.ts";
-import type { Lease, Refusal } from "./lease.ts";
+import type { Lease, Refusal, RefusalCode } from "./lease.ts";
 import type { LeaseRecord } from "./store.ts";
 import { formatIp, parseIp } from "../net/ip.ts";
 
@@ -43,7 +43,7 @@ function decode(record: LeaseRecord): Lease | Refusal {
     return { subnet: printable(record.key, 40), code: "bad-key", reason };
   }
   const { subnet, subnet6 } = subnets;
-  const refuse = (code: string, reason: string): Refusal => ({
+  const refuse = (code: RefusalCode, reason: string): Refusal => ({
     subnet,
     code,
     reason: printable(reason, MAX_REASON),

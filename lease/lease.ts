@@ -27,12 +27,35 @@ export interface Lease {
   readonly revision: number;
 }
 
+/** Why a lease can be refused, as words that do not change. */
+export const refusalCodes = [
+  "bad-key",
+  "bad-value",
+  "bad-subnet",
+  "bad-length",
+  "bad-endpoint",
+  "bad-backend-type",
+  "bad-backend-data",
+  "bad-node",
+  "bad-config",
+  "outside-network",
+  "covers-network",
+  "covers-host",
+  "overlap",
+  "second-lease",
+  "duplicate-endpoint",
+  "duplicate-mac",
+  "other-backend",
+  "vni-mismatch",
+  "not-on-link",
+] as const;
+export type RefusalCode = (typeof refusalCodes)[number];
+
 /** A lease that cannot be used, and why. It hides no other one. */
 export interface Refusal {
   /** The subnet or store key as it stands in the store, printable. */
   readonly subnet: string;
-  /** A stable word: `outside-network`, `overlap`, `bad-endpoint`, `bad-backend-data`, … */
-  readonly code: string;
+  readonly code: RefusalCode;
   /** One clause for a person, with the value. */
   readonly reason: string;
 }

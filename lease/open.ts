@@ -2,9 +2,7 @@
 import { invalid } from "../net/errors.ts";
 import { isPrintable, quoted } from "../net/text.ts";
 import { DEFAULT_PREFIX } from "./etcd/endpoints.ts";
-import { openEtcd } from "./etcd/open_etcd.ts";
 import { FileStore } from "./file/file_store.ts";
-import { openHttp } from "./http/open_http.ts";
 import type { OpenOptions } from "./remote/credentials.ts";
 import { shownUrl } from "./remote/shown_url.ts";
 import type { Store } from "./store.ts";
@@ -13,10 +11,13 @@ const SCHEMES = ["file", "etcd", "etcds", "http", "https"];
 
 /**
  * Opens the store at `url`: `file:PATH`, where PATH ends in `.json`; `etcd://HOST:PORT,…/PREFIX`, `etcds://` for
- * TLS; `http://…` and `https://…`, the place of one JSON document. Touches nothing yet. Throws `invalid` for
- * anything else, with what is probably meant, and for credentials that do not fit.
+ * TLS; `http://…` and `https://…`, the place of one JSON document. Touches nothing yet, and loads the modules of no
+ * other kind. Throws `invalid` for anything else, with what is probably meant, and for credentials that do not fit.
  */
-export function openStore(url: string, { clock, log, credentials = {} }: OpenOptions): Store {
+export async function openStore(
+  url: string,
+  { clock, log, credentials = {} }: OpenOptions,
+): Promise<Store> {
   // A port may follow the name of a host, and never a scheme.
   const scheme = /^([a-z][a-z0-9+.-]*):(?!\d)/i.exec(url)?.[1]?.toLowerCase();
   if (!isPrintable(url) || url.length > 4000) throw bad(url, "it is not printable");
@@ -24,11 +25,15 @@ export function openStore(url: string, { clock, log, credentials = {} }: OpenOpt
     case "file":
       return new FileStore(filePath(url), { clock, log });
     case "etcd":
-    case "etcds":
+    case "etcds": {
+      const { openEtcd } = await import("./etcd/open_etcd.ts");
       return openEtcd(url, { clock, log, credentials });
+    }
     case "http":
-    case "https":
+    case "https": {
+      const { openHttp } = await import("./http/open_http.ts");
       return openHttp(url, { clock, log, credentials });
+    }
     case undefined:
       throw bad(url, "a scheme is missing", `--store ${probable(shownUrl(url))}`);
   }

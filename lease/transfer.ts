@@ -2,6 +2,7 @@
 import { FlanError, invalid, isStoreTrouble, messageOf } from "../net/errors.ts";
 import { covers, lastAddress, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
+import { naturalOrder } from "../net/natural_order.ts";
 import { printable } from "../net/text.ts";
 import { isConflict } from "./conflict.ts";
 import { addressIn, decodeRecord, isRefusal } from "./decode.ts";
@@ -58,9 +59,6 @@ export interface Step {
 /** The longest time to live that etcd grants, in seconds (its `lease.MaxLeaseTTL`); 285 years are enough anywhere. */
 const MAX_TTL = 9_000_000_000;
 
-/** Numbers inside the text compare as numbers, so that 10.5.9.0-24 stands before 10.5.10.0-24. */
-const byNumber = new Intl.Collator("en", { numeric: true });
-
 interface Target {
   readonly network: NetworkConfig | undefined;
   readonly now: number;
@@ -85,7 +83,7 @@ export function planImport(document: Document, snapshot: Snapshot, now: number):
       return [record.key, step];
     }),
   );
-  const keys = [...leases.keys()].sort(byNumber.compare);
+  const keys = [...leases.keys()].sort(naturalOrder);
   return [...config, ...keys.map((key) => leases.get(key)!)];
 }
 
@@ -97,9 +95,7 @@ function byClaim({ leases, revision }: Document, { network, now }: Target): Leas
     makeView({ revision, config: undefined, records: live, past: [] }, { node: "", network });
   const used = new Set<unknown>(view?.peers);
   const rank = (record: LeaseRecord) => used.has(decodeRecord(record)) ? 0 : 1;
-  return records.sort((a, b) =>
-    rank(a) - rank(b) || b.revision - a.revision || byNumber.compare(a.key, b.key)
-  );
+  return records.sort((a, b) => rank(a) - rank(b) || b.revision - a.revision || naturalOrder(a.key, b.key));
 }
 
 /** What these refuse flannel hosts can read all the same, so that writing it cuts nobody off. */

@@ -228,6 +228,3 @@ function netmasks(width: number): readonly bigint[] {
 
 const neverHosts = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::1/128", "ff00::/8"].map(parseCidr);
 const linkLocal = ["169.254.0.0/16", "fe80::/10"].map(parseCidr);
-
-/** Orders subnets in canonical text as people count: `10.5.9.0/24` before `10.5.10.0/24`. */
-export const bySubnet: (a: string, b: string) => number = new Intl.Collator("en", { numeric: true }).compare;

@@ -96,6 +96,7 @@ Deno.test("every exception is still needed", () => {
 const shared: readonly string[] = [
   "backend",
   "registry",
+  "types", // their names, for those who only name them
   "options", // how a config's options are read, so that the same mistake is refused in the same words
   "peers", // what makes any lease a peer: a subnet, an address that is not this host's
   "direct", // which peers are on the underlay's own link, and the plain route to one
@@ -197,25 +198,49 @@ function hasTests(folder: string): boolean {
   );
 }
 
-Deno.test("commands that only look load no agent", async () => {
-  const loads = async (file: string) => {
-    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", `${root}${file}`] })
-      .output();
-    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
-    const reached = new Set<string>();
-    const follow = (name: string): void => {
-      if (reached.has(name)) return;
-      reached.add(name);
-      const found = modules.find(({ specifier }) => specifier === `file://${root}${name}`);
-      for (const { code, isDynamic } of found?.dependencies ?? []) {
-        if (code?.specifier.startsWith(`file://${root}`) && !isDynamic) follow(nameOf(code.specifier));
-      }
-    };
-    follow(file);
-    return reached;
+/** What a file needs before it runs: what it imports only where it comes to that is not among it. */
+async function loads(file: string): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", `${root}${file}`] })
+    .output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
+  const reached = new Set<string>();
+  const follow = (name: string): void => {
+    if (reached.has(name)) return;
+    reached.add(name);
+    const found = modules.find(({ specifier }) => specifier === `file://${root}${name}`);
+    for (const { code, isDynamic } of found?.dependencies ?? []) {
+      if (code?.specifier.startsWith(`file://${root}`) && !isDynamic) follow(nameOf(code.specifier));
+    }
   };
-  const looking = ["status", "routes", "doctor", "lease"].map((name) => `cmd/${name}.ts`);
-  for (const file of ["agent/host_kernel.ts", ...looking]) {
-    assert.ok(!(await loads(file)).has("agent/agent.ts"), file);
-  }
+  follow(file);
+  return [...reached];
+}
+
+/** Each module costs every start about half a millisecond, and some of them much more. */
+const idle: readonly { file: string; never: RegExp; why: string }[] = [
+  ...["agent/host_kernel.ts", ...["status", "routes", "doctor", "lease"].map((name) => `cmd/${name}.ts`)]
+    .map((file) => ({ file, never: /^agent\/agent\.ts$/, why: "it only looks" })),
+  { file: "main.ts", never: /^(?!main\.ts|cmd\/|net\/)/, why: "help is about no host" },
+  {
+    file: "lease/open.ts",
+    never: /^lease\/(etcd\/(?!endpoints)|http\/)/,
+    why: "a file needs no other store",
+  },
+  {
+    file: "cmd/status.ts",
+    never: /^(lease\/(open|etcd|http)|backends\/(?!backend|types)|ffi\/)/,
+    why: "it asks the agent, and nobody else",
+  },
+  { file: "cmd/doctor.ts", never: /^ffi\//, why: "a host without the libraries is told so" },
+];
+
+for (const { file, never, why } of idle) {
+  Deno.test(`${file} does not load ${never.source}: ${why}`, async () => {
+    assert.deepEqual((await loads(file)).filter((name) => never.test(name)), []);
+  });
+}
+
+Deno.test("what is imported where it is needed is not loaded before, whatever else could be needed", () => {
+  const { unstable } = JSON.parse(Deno.readTextFileSync(`${root}deno.json`)) as { unstable: string[] };
+  assert.ok(unstable.includes("lazy-dynamic-imports"));
 });

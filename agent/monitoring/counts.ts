@@ -7,10 +7,17 @@ const MOST = 100;
 
 export class Counts {
   readonly #counts = new Map<string, { readonly labels: Labels; count: number }>();
+  readonly #most: number;
 
-  /** Counts one more; combinations beyond the first hundred are counted together, with `other` for each label. */
+  /** Combinations that are `known` are there from the start, so that whoever compares two readings sees the first one. */
+  constructor(known: readonly Labels[] = []) {
+    for (const labels of known) this.#counts.set(JSON.stringify(labels), { labels, count: 0 });
+    this.#most = known.length + MOST;
+  }
+
+  /** Counts one more; combinations beyond those known and a hundred more are counted together, with `other` for each label. */
   add(labels: Labels): void {
-    const isKnown = this.#counts.has(JSON.stringify(labels)) || this.#counts.size < MOST;
+    const isKnown = this.#counts.has(JSON.stringify(labels)) || this.#counts.size < this.#most;
     const kept = isKnown
       ? labels
       : Object.fromEntries(Object.keys(labels).map((name) => [name, "other"] as const));
@@ -20,7 +27,7 @@ export class Counts {
     else one.count++;
   }
 
-  /** In the order in which they came first. */
+  /** Those known, and others in the order in which they came first. */
   list(): readonly { readonly labels: Labels; readonly count: number }[] {
     return [...this.#counts.values()];
   }

@@ -1,5 +1,5 @@
 /** What an agent counts since its start, for the metrics. */
-import type { Refusal } from "../../lease/lease.ts";
+import { type Refusal, refusalCodes } from "../../lease/lease.ts";
 import { Counts } from "./counts.ts";
 
 /** Upper bounds of the buckets of reconcile times, seconds: from a plan that is unchanged to ten thousand peers. */
@@ -16,7 +16,7 @@ export class Tally {
   readonly #times = [...BOUNDS, Infinity].map((bound) => ({ bound, count: 0 }));
   #sum = 0;
   #overruns = 0;
-  readonly #rejected = new Counts();
+  readonly #rejected = new Counts(refusalCodes.map((reason) => ({ reason })));
   #refused: ReadonlySet<string> = new Set();
 
   /** A reconcile took so many milliseconds. */

@@ -1,6 +1,6 @@
 /** Answers `flan ping`: measures, and tells the outcome as a document. */
 import type { Lease } from "../../lease/lease.ts";
-import { bySubnet } from "../../net/ip.ts";
+import { naturalOrder } from "../../net/natural_order.ts";
 import type { Pair, Survey } from "../../probe/survey.ts";
 import { isBad, sentence, stateOf } from "../../probe/verdict.ts";
 import type { Agent } from "../agent.ts";
@@ -73,8 +73,8 @@ export function pingDocument(
     node: host.node,
     ok: !pairs.some(({ state }) => isBad(state)) && ![...hosts.values()].some(isUnmeasured),
     // The same from wherever it is asked.
-    hosts: [...hosts.values()].sort((a, b) => bySubnet(a.subnet, b.subnet)),
-    items: pairs.sort((a, b) => bySubnet(a.from, b.from) || bySubnet(a.to, b.to)),
+    hosts: [...hosts.values()].sort((a, b) => naturalOrder(a.subnet, b.subnet)),
+    items: pairs.sort((a, b) => naturalOrder(a.from, b.from) || naturalOrder(a.to, b.to)),
     generatedAt: new Date(now).toISOString(),
   } satisfies Record<string, unknown>;
 }

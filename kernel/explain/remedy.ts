@@ -5,9 +5,9 @@ import { type KernelObject, keyOf } from "../state.ts";
 import type { WayFacts } from "./way.ts";
 
 /** All that mends what flan wants on this way. */
-export function repairOf({ wanted, changes }: WayFacts): readonly string[] {
+export function repairOf({ wanted, changes, actual }: WayFacts): readonly string[] {
   const keys = new Set(wanted.map(keyOf));
-  return toCommands(changes.filter(({ object }) => keys.has(keyOf(object))));
+  return toCommands(changes.filter(({ object }) => keys.has(keyOf(object))), actual);
 }
 
 /** Takes away what stands in the place of an object of flan's; whether that may be is its owner's to say. */

@@ -5,6 +5,12 @@
 import { FlanError } from "../../net/errors.ts";
 import { project } from "./runtime.ts";
 
+/** What of the project's `deno.json` is an installed flan's too. */
+interface Settings {
+  readonly imports: Readonly<Record<string, string>>;
+  readonly unstable: readonly string[];
+}
+
 /** What is executed, and what its authors want to go with it; not their documentation and type declarations. */
 const kept = /(\.[cm]?js|\/package\.json|\/LICEN[CS]E[^/]*)$/;
 
@@ -15,7 +21,9 @@ const kept = /(\.[cm]?js|\/package\.json|\/LICEN[CS]E[^/]*)$/;
  * FlanError `failed` with Deno's words.
  */
 export async function vendor(folder: string, imports: readonly string[]): Promise<string[]> {
-  const settings = { imports: await mapOf(imports), nodeModulesDir: "manual" };
+  const { imports: all, unstable } = JSON.parse(await Deno.readTextFile(`${project}deno.json`)) as Settings;
+  const used = Object.entries(all).filter(([name]) => imports.includes(name));
+  const settings = { imports: Object.fromEntries(used), nodeModulesDir: "manual", unstable };
   await Deno.writeTextFile(`${folder}/deno.json`, `${JSON.stringify(settings, undefined, 2)}\n`);
   await Deno.copyFile(`${project}deno.lock`, `${folder}/deno.lock`);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -32,13 +40,6 @@ export async function vendor(folder: string, imports: readonly string[]): Promis
     });
   }
   return ["deno.json", ...filesBelow(folder, "node_modules")].sort();
-}
-
-async function mapOf(imports: readonly string[]): Promise<Record<string, string>> {
-  const { imports: all } = JSON.parse(await Deno.readTextFile(`${project}deno.json`)) as {
-    imports: Record<string, string>;
-  };
-  return Object.fromEntries(Object.entries(all).filter(([name]) => imports.includes(name)));
 }
 
 function filesBelow(folder: string, path: string): string[] {

@@ -137,3 +137,22 @@ Deno.test("config: a key that flan does not know is a health code, and goes with
   await network.configure(vxlanNetwork);
   assert.deepEqual(host.codes, []);
 });
+
+Deno.test("config: a network that cannot be remembered is not entered, and tried again ever more rarely until it can", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const lock = `${host.options.stateDir}/host.lock`;
+  Deno.removeSync(lock);
+  Deno.mkdirSync(lock);
+  let tries = 0;
+  const { require } = host.kernel;
+  host.kernel.require = (features) => (tries++, require.call(host.kernel, features));
+  await network.configure({ ...vxlanNetwork, Backend: { Type: "vxlan", VNI: 7 } });
+  assert.deepEqual([host.codes, host.keys("link"), tries], [["network-config"], ["link flan.1"], 1]);
+  await network.clock.advance(600_000);
+  assert.ok(tries >= 5 && tries <= 25, `${tries} times`);
+  assert.deepEqual([host.codes, host.lines("network-config").length], [["network-config"], 1]);
+  Deno.removeSync(lock);
+  await network.clock.advance(120_000);
+  assert.deepEqual([host.codes, host.keys("link")], [[], ["link flan.7"]]);
+});

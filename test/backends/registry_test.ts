@@ -1,6 +1,7 @@
 /** Backends are found by name, and a wrong name says what to write instead. */
 import assert from "node:assert/strict";
-import { backendFor, backendTypes } from "../../backends/registry.ts";
+import { backendFor } from "../../backends/registry.ts";
+import { backendTypes } from "../../backends/types.ts";
 
 Deno.test("registry: every backend is found under its own name, in any case", () => {
   assert.deepEqual(backendTypes, ["vxlan", "udp", "host-gw", "alloc", "extension"]);

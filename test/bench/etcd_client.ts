@@ -26,7 +26,7 @@ export interface Listed {
 }
 
 async function fill(url: string, leases: number): Promise<void> {
-  const store = openStore(url, { clock: systemClock, log: silent });
+  const store = await openStore(url, { clock: systemClock, log: silent });
   await store.writeConfig(config, 0);
   let next = 0;
   const write = async () => {
@@ -37,7 +37,7 @@ async function fill(url: string, leases: number): Promise<void> {
 }
 
 async function list(url: string): Promise<{ read: number; all: number }> {
-  const store = openStore(url, { clock: systemClock, log: silent });
+  const store = await openStore(url, { clock: systemClock, log: silent });
   const begun = performance.now();
   const snapshot = await store.read();
   const read = performance.now() - begun;

@@ -45,7 +45,7 @@ export type Agents = Pick<Lab, "hosts" | "store" | "command">;
 
 /** The lab's hosts run agents already. */
 export async function latency(lab: Agents, rounds: number): Promise<Latency> {
-  const store = openStore(lab.store, { clock: systemClock, log: silent });
+  const store = await openStore(lab.store, { clock: systemClock, log: silent });
   const monitors = lab.hosts.map((_, i) => monitor(lab, i));
   const all = (line: string) => Promise.all(monitors.map((one) => one.seen(line)));
   const times: number[] = [];

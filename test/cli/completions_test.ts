@@ -1,6 +1,6 @@
 /** Completions in the shells that they are for: loaded, and used at a prompt. */
 import assert from "node:assert/strict";
-import { backendTypes } from "../../backends/registry.ts";
+import { backendTypes } from "../../backends/types.ts";
 import { commands } from "../../main.ts";
 import { ShellTerminal } from "../lib/shell_terminal.ts";
 import { Sandbox } from "./sandbox.ts";

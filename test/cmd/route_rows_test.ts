@@ -84,6 +84,8 @@ Deno.test("routes: a proxy that this user cannot see is not judged, all else is"
   assert.deepEqual((await states()).get(first), ["missing", "route"]);
 });
 
+const idle = "carrying is false, not true";
+
 /** Each damage with the state and the note of the first peer, and of the second. */
 const damages: readonly [
   name: string,
@@ -103,12 +105,12 @@ const damages: readonly [
         ...object<ProxyRoute>(`proxy route ${first} dev flan0`),
         remote: "192.0.2.99",
       }),
-    [["wrong", "proxy-route"], ["ok", undefined]],
+    [["wrong", "proxy-route (remote is 192.0.2.99, not 192.0.2.2)"], ["ok", undefined]],
   ],
   [
     "the proxy carries nothing",
     ({ host }) => host.kernel.stack.failProxy("flan0"),
-    [["wrong", "proxy"], ["wrong", "proxy"]],
+    [["wrong", `proxy (${idle})`], ["wrong", `proxy (${idle})`]],
   ],
   [
     "the proxy has ended",
@@ -118,7 +120,7 @@ const damages: readonly [
   [
     "the device is gone",
     ({ host, object }) => host.kernel.stack.delete(object<Link>("link flan0")),
-    [["wrong", "proxy,route"], ["wrong", "proxy,route"]],
+    [["wrong", `proxy (${idle}),route`], ["wrong", `proxy (${idle}),route`]],
   ],
 ];
 
@@ -145,5 +147,36 @@ Deno.test("routes: a foreign route to the whole network is in every peer's way",
   assert.ok(route.kind === "route");
   host.kernel.stack.add({ ...route, link: "eth0", protocol: 4 });
   const seen = (await rows(network, host)).find(([subnet]) => subnet === first);
-  assert.deepEqual(seen?.slice(4), ["foreign", "route"]);
+  assert.deepEqual(seen?.slice(2), ["eth0", "udp", "foreign", "route 10.5.0.0/16 dev eth0"]);
+});
+
+Deno.test("routes: a peer's route that leads elsewhere is shown with where it leads", async () => {
+  await using network = await TestNetwork.start(hostGwNetwork);
+  const host = await network.joined(1);
+  const { subnet } = await network.peer(2, hostGwPeer);
+  await host.stop();
+  const route = host.kernel.stack.objects.get(`route ${subnet} metric 0`);
+  assert.ok(route?.kind === "route");
+  const link = { kind: "link", name: "eth1", type: "", alias: "", mac: "", mtu: 1500, up: true } as const;
+  host.kernel.stack.add(link);
+  host.kernel.stack.replace({ ...route, gateway: "", link: "eth1" });
+  const row = (await rows(network, host)).find(([one]) => one === subnet);
+  const note = "route (link is eth1, not eth0, gateway is none, not 192.0.2.2)";
+  assert.deepEqual(row, [subnet, "192.0.2.2", "eth1", "host-gw", "wrong", note]);
+});
+
+Deno.test("routes: somebody's route for a part of a peer's subnet makes that peer foreign, and no other", async () => {
+  await using network = await TestNetwork.start(hostGwNetwork);
+  const host = await network.joined(1);
+  const { subnet } = await network.peer(2, hostGwPeer);
+  const { subnet: other } = await network.peer(3, hostGwPeer);
+  await host.stop();
+  const route = host.kernel.stack.objects.get(`route ${subnet} metric 0`);
+  assert.ok(route?.kind === "route");
+  const destination = subnet.replace("0/24", "128/25");
+  const hole = { ...route, destination, type: "blackhole", gateway: "", link: "", protocol: 4 };
+  host.kernel.stack.add(hole);
+  const seen = new Map((await rows(network, host)).map(([one, , , , ...rest]) => [one, rest]));
+  assert.deepEqual(seen.get(subnet), ["foreign", `route blackhole ${destination} wins`]);
+  assert.deepEqual(seen.get(other), ["ok", undefined]);
 });

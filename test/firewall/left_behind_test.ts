@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FlanError, KernelError } from "../../net/errors.ts";
 import { silent } from "../../net/log.ts";
 import { KeptLog } from "../lib/reconciling.ts";
-import { removeLeftBehind } from "../../firewall/left_behind.ts";
+import { findLeftBehind, removeLeftBehind } from "../../firewall/left_behind.ts";
 
 const owner = { alias: "flan 3f2a", links: [] };
 
@@ -66,4 +66,13 @@ Deno.test("left behind: iptables that is missing or cannot be read keeps no host
   assert.deepEqual(log.messages, ["Broken"]);
   const save = () => Promise.resolve(saved(owner.alias));
   await assert.rejects(removeLeftBehind({ save, restore: broken }, { owner, log }), { message: "Broken" });
+});
+
+Deno.test("left behind: any flan's rules are found where somebody only looks, and nobody else's", async () => {
+  const found = async (text: string) => {
+    const iptables = { save: () => Promise.resolve(text), restore: () => Promise.reject(new Error("no")) };
+    return (await findLeftBehind(iptables, silent)).map(({ kind, alias }) => `${kind} ${alias}`);
+  };
+  assert.deepEqual(await found(saved("flan ffff")), ["masquerade flan ffff", "forward-rules flan ffff"]);
+  assert.deepEqual(await found(saved("docker")), []);
 });

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { judgeReport } from "../../agent/health/problems.ts";
 import { removeFromKernel } from "../../cmd/remove.ts";
 import { openHookedKernel } from "../../hooks/hooked_kernel.ts";
+import { writeHooks } from "../../hooks/kept_hooks.ts";
 import type { Change } from "../../kernel/kernel.ts";
 import { Reconciler } from "../../kernel/reconcile.ts";
-import type { Hook } from "../../kernel/state.ts";
+import { type Hook, keyOf } from "../../kernel/state.ts";
 import { teardown } from "../../kernel/teardown.ts";
 import { defaultRoute } from "../lib/agents.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
@@ -209,10 +210,47 @@ Deno.test("hooks: the kernel's own objects are the inner kernel's, in the order 
   );
 });
 
-Deno.test("hooks: a damaged file is an error that names it, and no empty answer", async () => {
+Deno.test("hooks: a damaged file keeps nothing else from being seen and changed, and is told of once, with the remedy", async () => {
   using place = new Place();
+  const route = { ...defaultRoute, destination: "10.9.0.0/24", gateway: "192.0.2.9" };
   for (const text of ["{", '{"schema":"flan.hooks/v1","hooks":[{}]}']) {
+    place.told.lines.length = 0;
     Deno.writeTextFileSync(place.file, text);
-    await assert.rejects(place.hooks(), { code: "invalid", message: /hooks\.json/ });
+    assert.deepEqual([await place.hooks(), await place.hooks()], [[], []]);
+    assert.match(place.told.messages.join(), /^Cannot use .*hooks\.json: /);
+    assert.match(`${place.told.lines[0]!.fields["hint"]}`, /by hand .*, and remove .*hooks\.json$/);
+    const changes = [{ verb: "add", object: place.hook(2) }, { verb: "replace", object: route }] as const;
+    const failures = await place.kernel.apply(changes);
+    assert.deepEqual(failures.map(({ change }) => change), [changes[0]], "the route was set");
+    assert.match(failures[0]!.error.message, /hooks\.json/);
+    assert.deepEqual(
+      [place.log(), Deno.readTextFileSync(place.file)],
+      [[], text],
+      "nothing ran, nothing was lost",
+    );
   }
+});
+
+Deno.test("hooks: whoever only looks is told of a damaged file in place of the log", async () => {
+  using place = new Place();
+  Deno.writeTextFileSync(place.file, "{");
+  const told: string[] = [];
+  const kernel = openHookedKernel(place.inner, {
+    ...{ file: place.file, clock: place.clock, allowed: false, log: place.told },
+    unseen: ({ code }) => told.push(code),
+  });
+  await kernel.dump({ links: [], sysctls: [] });
+  assert.deepEqual([told, place.told.messages], [["invalid"], []]);
+});
+
+Deno.test("hooks: one that would make the file too large to be read is not run, and all others stay readable", async () => {
+  using place = new Place();
+  const large = place.hook(2, { add: "", remove: "", data: "x".repeat(63 * 1024 * 1024) });
+  await writeHooks(place.file, new Map([[keyOf(large), large]]));
+  const over = place.hook(3, { data: "é".repeat(1024 * 1024) });
+  const failures = await place.apply(["add", over], ["replace", { ...over, subnet: large.subnet }]);
+  assert.deepEqual(failures.length, 1, "one in the place of the large one has room");
+  assert.match(failures[0]!, /10\.5\.3\.0\/24: .*hooks\.json would be larger than 67108864 bytes$/);
+  assert.deepEqual((await place.hooks()).map(({ subnet }) => subnet), ["10.5.2.0/24"]);
+  assert.deepEqual(place.log().map((line) => line.slice(0, 16)), ["add 10.5.2.0/24 "]);
 });

@@ -117,7 +117,7 @@ Deno.test("of a host's leases the newest is the one that it uses, whichever subn
 });
 
 Deno.test("lease check tells of a lease that the backend cannot use on any host", () => {
-  const refusal = { subnet: "10.5.1.0/24", code: "bad-backend-data", reason: "VtepMAC is missing" };
+  const refusal = { subnet: "10.5.1.0/24", code: "bad-backend-data", reason: "VtepMAC is missing" } as const;
   assert.deepEqual(found([record("10.5.1.0-24", "192.0.2.1")], [], [refusal]), [
     "high bad-backend-data 10.5.1.0/24",
   ]);

@@ -7,11 +7,11 @@ import { FakeClock } from "../lib/fake_clock.ts";
 
 const tools = { clock: new FakeClock(), log: silent };
 
-Deno.test("file stores are opened by path, and say it as the user writes it", () => {
+Deno.test("file stores are opened by path, and say it as the user writes it", async () => {
   for (const url of ["file:/a/b.json", "file:///a/b.json", "FILE:/a/b.json"]) {
-    assert.equal(openStore(url, tools).url, "file:/a/b.json");
+    assert.equal((await openStore(url, tools)).url, "file:/a/b.json");
   }
-  assert.equal(openStore("file:b.json", tools).url, "file:b.json");
+  assert.equal((await openStore("file:b.json", tools)).url, "file:b.json");
 });
 
 const refused: [url: string, says: RegExp, hint: RegExp | undefined][] = [
@@ -30,8 +30,8 @@ const refused: [url: string, says: RegExp, hint: RegExp | undefined][] = [
 ];
 
 for (const [url, says, hint] of refused) {
-  Deno.test(`store ${JSON.stringify(url)} is refused`, () => {
-    assert.throws(() => openStore(url, tools), (error) => {
+  Deno.test(`store ${JSON.stringify(url)} is refused`, async () => {
+    await assert.rejects(openStore(url, tools), (error) => {
       assert.ok(error instanceof FlanError && error.code === "invalid");
       assert.match(error.message, says);
       assert.ok(error.message.startsWith("Cannot open store ") && isPrintable(error.message));
@@ -61,8 +61,8 @@ const secret = [
 ];
 
 for (const url of secret) {
-  Deno.test(`no message or hint shows the password in ${JSON.stringify(url)}`, () => {
-    assert.throws(() => openStore(url, tools), (error) => {
+  Deno.test(`no message or hint shows the password in ${JSON.stringify(url)}`, async () => {
+    await assert.rejects(openStore(url, tools), (error) => {
       assert.ok(error instanceof FlanError && error.code === "invalid");
       assert.match(error.message, /"(?:[a-z]+:\/+)?…@h/);
       assert.doesNotMatch(`${error.message} ${error.hint}`, /s3|cret/);
@@ -73,7 +73,7 @@ for (const url of secret) {
 
 Deno.test("opening a store touches nothing", async () => {
   const directory = await Deno.makeTempDir({ prefix: "flan-open-" });
-  openStore(`file:${directory}/sub/network.json`, tools).close();
+  (await openStore(`file:${directory}/sub/network.json`, tools)).close();
   assert.deepEqual([...Deno.readDirSync(directory)], []);
   await Deno.remove(directory);
 });

@@ -17,7 +17,7 @@ export const UDP_PORT = "8285";
 
 /** Gives a host that never speaks for itself a lease, as flannel's udp backend writes it: no type, no data. */
 export async function leaseFor(hosts: Hosts, { address }: LabHost, subnet: string): Promise<void> {
-  const store = openStore(hosts.lab.store, { clock: systemClock, log: silent });
+  const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
   try {
     const value = { PublicIP: address, PublicIPv6: null };
     await store.create({ key: subnetKey(subnet), value, node: undefined, ttl: 3600 });

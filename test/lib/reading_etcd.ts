@@ -4,7 +4,7 @@ import { openStore } from "../../lease/open.ts";
 import { FlanError } from "../../net/errors.ts";
 import { silent } from "../../net/log.ts";
 
-const store = openStore(Deno.args[0]!, { clock: systemClock, log: silent });
+const store = await openStore(Deno.args[0]!, { clock: systemClock, log: silent });
 const code = await store.read().then(
   ({ records }) => `${records.length} leases`,
   (error) => error instanceof FlanError ? error.code : String(error),

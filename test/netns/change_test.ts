@@ -21,7 +21,7 @@ async function three(hosts: Hosts, args: readonly string[] = []): Promise<Three>
 
 /** The stored lease of a member, rewritten with other values. */
 async function rewriteLease(hosts: Hosts, { subnet }: Member, fields: Record<string, Json>): Promise<void> {
-  const store = openStore(hosts.lab.store, { clock: systemClock, log: silent });
+  const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
   const key = subnetKey(subnet);
   const record = (await store.read()).records.find((one): one is LeaseRecord => one.key === key)!;
   const value = { ...record.value as Record<string, Json>, ...fields };
@@ -165,7 +165,7 @@ hostTest(
 
     await t.step("one that another program breaks is reported, and the old one stays", async () => {
       const before = await namespaceState(first.host);
-      const store = openStore(hosts.lab.store, { clock: systemClock, log: silent });
+      const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
       const { config } = await store.read();
       const mark = first.agent.err.lines.length;
       const broken = await store.writeConfig({ Network: "nonsense" }, config!.revision);

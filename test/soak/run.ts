@@ -1,7 +1,7 @@
 /** One soak: traffic, churn, control requests and samples all along, and faults one after another. */
 import { askProxy, showProxy } from "../lib/ask_proxy.ts";
 import type { Hosts, Member } from "../lib/hosts.ts";
-import type { openStore } from "../../lease/open.ts";
+import type { Store } from "../../lease/store.ts";
 import { ask, Control, unexplained } from "./control.ts";
 import { Churn } from "./churn.ts";
 import { faults, inflict, repairsOf, whole } from "./faults.ts";
@@ -35,7 +35,7 @@ export interface Figures extends Found {
 export class Run {
   readonly #hosts: Hosts;
   readonly #members: readonly Member[];
-  readonly #store: ReturnType<typeof openStore>;
+  readonly #store: Store;
   readonly #seed: number;
   readonly #churn: Churn;
   readonly #control = new Control();
@@ -50,7 +50,7 @@ export class Run {
     { hosts, members, store, seed }: {
       hosts: Hosts;
       members: readonly Member[];
-      store: ReturnType<typeof openStore>;
+      store: Store;
       seed: number;
     },
   ) {

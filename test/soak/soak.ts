@@ -20,7 +20,7 @@ const chance = Math.floor(Math.random() * 2 ** 32);
 const { minutes, seed, json } = settingsOrExit(() => settingsOf(Deno.args, chance), help);
 console.error(`soak: ${minutes} minutes, seed ${seed}`);
 const hosts = new Hosts(await Lab.create({ name: `flan-soak-${Deno.pid}`, hosts: 3 }), { plane: udp });
-const store = openStore(hosts.lab.store, { clock: systemClock, log: silent });
+const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
 // Ctrl-C, which takes the hosts' programs as well, leaves nothing behind.
 const signals = listenForSignals();
 let code: number;

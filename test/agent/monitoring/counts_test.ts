@@ -13,15 +13,28 @@ Deno.test("counts: each combination by itself, and those beyond the first hundre
   assert.deepEqual(list[100], { labels: { kind: "other", cause: "other" }, count: 50 });
 });
 
+Deno.test("counts: what is known is there from the start, and takes nobody's room", () => {
+  const known = ["a", "b"].map((cause) => ({ cause }));
+  const counts = new Counts(known);
+  assert.deepEqual(counts.list(), known.map((labels) => ({ labels, count: 0 })));
+  for (let i = 0; i < 101; i++) counts.add({ cause: `p${i}` });
+  counts.add({ cause: "b" });
+  assert.deepEqual(counts.list().slice(0, 2).map(({ count }) => count), [0, 1]);
+  assert.deepEqual(counts.list().slice(101), [
+    { labels: { cause: "p99" }, count: 1 },
+    { labels: { cause: "other" }, count: 1 },
+  ]);
+});
+
 Deno.test("tally: a refusal counts when it begins, and again when it comes back", () => {
   const tally = new Tally();
   const one = { subnet: "10.5.2.0/24", code: "overlap", reason: "" } as const;
-  for (const now of [[one], [one], [], [one], [one, { ...one, code: "bad-mac" } as const]]) {
+  for (const now of [[one], [one], [], [one], [one, { ...one, code: "duplicate-mac" } as const]]) {
     tally.refused(now);
   }
-  assert.deepEqual(tally.rejected.list(), [
+  assert.deepEqual(tally.rejected.list().filter(({ count }) => count > 0), [
     { labels: { reason: "overlap" }, count: 2 },
-    { labels: { reason: "bad-mac" }, count: 1 },
+    { labels: { reason: "duplicate-mac" }, count: 1 },
   ]);
 });
 

@@ -7,20 +7,20 @@ import { FakeClock } from "../../lib/fake_clock.ts";
 
 const clock = new FakeClock();
 
-function opened(url: string, credentials: Credentials = {}): string {
-  const store = openStore(url, { clock, log: silent, credentials });
+async function opened(url: string, credentials: Credentials = {}): Promise<string> {
+  const store = await openStore(url, { clock, log: silent, credentials });
   store.close();
   return store.url;
 }
 
-Deno.test("a store over HTTP says its URL in one way", () => {
+Deno.test("a store over HTTP says its URL in one way", async () => {
   const ways: [string, string][] = [
     ["http://h:4380/network.json", "http://h:4380/network.json"],
     ["HTTP://H:80/network.json", "http://h/network.json"],
     ["https://h:443/a/../b/c.json", "https://h/b/c.json"],
     ["https://[2001:DB8::1]:4380/x", "https://[2001:db8::1]:4380/x"],
   ];
-  for (const [given, canonical] of ways) assert.equal(opened(given), canonical);
+  for (const [given, canonical] of ways) assert.equal(await opened(given), canonical);
 });
 
 const refused: [url: string, credentials: Credentials, says: RegExp, hint: RegExp | undefined][] = [
@@ -40,8 +40,8 @@ const refused: [url: string, credentials: Credentials, says: RegExp, hint: RegEx
 ];
 
 for (const [url, credentials, says, hint] of refused) {
-  Deno.test(`store ${url} with ${JSON.stringify(credentials)} is refused`, () => {
-    assert.throws(() => opened(url, credentials), (error) => {
+  Deno.test(`store ${url} with ${JSON.stringify(credentials)} is refused`, async () => {
+    await assert.rejects(opened(url, credentials), (error) => {
       assert.ok(error instanceof FlanError && error.code === "invalid");
       assert.match(error.message, says);
       assert.doesNotMatch(error.message, /secret/);
@@ -54,7 +54,11 @@ for (const [url, credentials, says, hint] of refused) {
 Deno.test("a token that cannot be one is refused before it is sent", async () => {
   const tokenFile = await Deno.makeTempFile();
   Deno.writeTextFileSync(tokenFile, "two words\n");
-  const store = openStore("http://127.0.0.1:1/x.json", { clock, log: silent, credentials: { tokenFile } });
+  const store = await openStore("http://127.0.0.1:1/x.json", {
+    clock,
+    log: silent,
+    credentials: { tokenFile },
+  });
   await assert.rejects(store.read(), { code: "invalid", message: /one token/ });
   store.close();
   await Deno.remove(tokenFile);

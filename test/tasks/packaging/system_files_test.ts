@@ -1,6 +1,7 @@
 /** The unit files and what else a host reads of flan, judged by those who read it. */
 import assert from "node:assert/strict";
-import { backendFor, backendTypes } from "../../../backends/registry.ts";
+import { backendFor } from "../../../backends/registry.ts";
+import { backendTypes } from "../../../backends/types.ts";
 import { ROUTE_PROTOCOL } from "../../../kernel/state.ts";
 import { parseNetworkConfig } from "../../../lease/network.ts";
 import { project } from "../../../tasks/packaging/runtime.ts";
