@@ -25,6 +25,7 @@ import { Keeping } from "./keeping/keeping.ts";
 import { Linger, PROBE_MS } from "./linger.ts";
 import { requireFit } from "./network.ts";
 import { Overlay } from "./overlay.ts";
+import { networksOf } from "../lease/stack.ts";
 import { viewFrom } from "./peers.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./health/problems.ts";
 import { Pulse } from "./pulse.ts";
@@ -304,18 +305,18 @@ export class Agent {
     if (event.group === "overrun") this.tally.overran();
     const asked = this.#inbox.wanted.has(event.subject ?? "");
     if (!asked && this.#overlay.reconciler.knows(event)) return;
-    const { backend, device, config } = this.#overlay.network;
+    const { backend, devices, config } = this.#overlay.network;
     const reason = this.#inbox.take(event, {
-      device,
+      devices,
       underlay: this.#host.underlay.link,
       followsLink: backend.followsLink(config),
-      network: config.network,
+      networks: networksOf(config),
       searching: this.health.has("underlay-missing") || this.health.has("foreign-link") ||
         this.#view.refused.some(({ code }) => code === "covers-host"),
     });
     if (reason === undefined) return;
     this.#overlay.reconciler.note(event);
-    if (reason !== "wanted") this.repairs.suspect(event, device);
+    if (reason !== "wanted") this.repairs.suspect(event, devices);
   }
 
   async #publish(): Promise<void> {
@@ -326,7 +327,7 @@ export class Agent {
   #measure(): void {
     const { probes } = this.#parts;
     this.#checksums?.follow(tunnelPorts(this.#plan, probes?.port));
-    const { device } = this.#overlay.network;
+    const [device = ""] = this.#overlay.network.devices;
     this.probing?.follow({ own: this.#view.own, plan: this.#plan, host: this.#host, device });
   }
 

@@ -4,33 +4,35 @@ import type { KernelEvent } from "../kernel/kernel.ts";
 import { ROUTE_PROTOCOL } from "../kernel/state.ts";
 
 export interface Scope {
-  /** Our device, "" where there is none. */
-  readonly device: string;
+  /** The names of our devices. */
+  readonly devices: readonly string[];
   /** The link that carries the tunnel. */
   readonly underlay: string;
   /** Whether the routes over the underlay decide how peers are reached. */
   readonly followsLink: boolean;
-  readonly network: Cidr;
+  /** One for each address family. */
+  readonly networks: readonly Cidr[];
   /** Whether something is missing or in the way, so that any link or address that comes or goes may be the one. */
   readonly searching: boolean;
 }
 
 /** The default route may decide which link carries the tunnel. */
-const DEFAULT_ROUTE = "0.0.0.0/0";
+const DEFAULT_ROUTES: readonly (string | undefined)[] = ["0.0.0.0/0", "::/0"];
 
 /**
  * `wanted`: the kernel asks for a neighbour on our device. `host`: the facts about this host may have changed.
  * `kernel`: our objects may have. Undefined: none of our business, as most events on a busy host are.
  */
 export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | "kernel" | undefined {
-  const onDevice = event.link === scope.device;
+  const isOurs = (link: string | undefined) => link !== undefined && scope.devices.includes(link);
+  const onDevice = isOurs(event.link);
   switch (event.group) {
     case "overrun":
     case "firewall": // Which chains drop is a fact about the host.
       return "host";
     case "link":
     case "address":
-      return onDevice || event.former === scope.device || event.link === undefined ||
+      return onDevice || isOurs(event.former) || event.link === undefined ||
           event.link === scope.underlay || event.former === scope.underlay || scope.searching
         ? "host"
         : undefined;
@@ -44,16 +46,18 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
       // The kernel ages entries by itself; what others do to them, and every removal, concerns us.
       return event.action === "delete" || event.port !== 0 ? "kernel" : undefined;
     case "route":
-      if (event.subject === DEFAULT_ROUTE) return "host";
+      if (DEFAULT_ROUTES.includes(event.subject)) return "host";
       if (scope.followsLink && event.link === scope.underlay && event.protocol !== ROUTE_PROTOCOL) {
         return "host";
       }
-      return onDevice || event.protocol === ROUTE_PROTOCOL || inside(scope.network, event.subject)
+      return onDevice || event.protocol === ROUTE_PROTOCOL || inside(scope.networks, event.subject)
         ? "kernel"
         : undefined;
   }
 }
 
-function inside(network: Cidr, subject: string | undefined): boolean {
-  return subject !== undefined && contains(network, parsePrefix(subject).ip);
+function inside(networks: readonly Cidr[], subject: string | undefined): boolean {
+  if (subject === undefined) return false;
+  const { ip } = parsePrefix(subject);
+  return networks.some((network) => contains(network, ip));
 }

@@ -27,7 +27,11 @@ export interface HostOptions extends FirewallOptions {
  */
 export async function describeHost(
   kernel: Kernel,
-  { backend, device, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
+  { backend, devices: [device = ""], node, options, clock }: Network & {
+    node: string;
+    options: HostOptions;
+    clock: Clock;
+  },
 ): Promise<Host> {
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const found = await facts(kernel, { options, objects });
@@ -47,7 +51,7 @@ export async function describeHost(
  */
 export async function observeHost(
   kernel: Kernel,
-  { backend, device, options, objects }: Network & {
+  { backend, devices: [device = ""], options, objects }: Network & {
     options: HostOptions;
     /** What a dump of the kernel gave; it is read where nobody has read it yet. */
     objects?: readonly KernelObject[];

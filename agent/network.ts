@@ -4,7 +4,7 @@ import type { Backend, Host, Underlay } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import type { Snapshot } from "../lease/store.ts";
-import { contains, formatCidr, parseIp } from "../net/ip.ts";
+import { type Cidr, contains, formatCidr, parseIp } from "../net/ip.ts";
 import type { Owner } from "../kernel/ownership.ts";
 import { aliasOf } from "../kernel/state.ts";
 import type { Found } from "./health/health.ts";
@@ -12,8 +12,8 @@ import type { Found } from "./health/health.ts";
 export interface Network {
   readonly config: NetworkConfig;
   readonly backend: Backend;
-  /** The name of the backend's device, "" where it makes none. */
-  readonly device: string;
+  /** The names of the backend's devices, that of the first family before that of the second. */
+  readonly devices: readonly string[];
   readonly ignored: readonly Found[];
 }
 
@@ -25,14 +25,9 @@ export function noNetwork(url: string): FlanError {
   });
 }
 
-/** The links that the backend wants. */
-export function linksOf(device: string): readonly string[] {
-  return device === "" ? [] : [device];
-}
-
 /** Whose the objects of this host are; see {@link Owner} for `former`, `networks` and `macs`. */
 export function ownerOf(
-  { config, device }: Network,
+  { config, devices }: Network,
   { node, former, networks, macs }: {
     node: string;
     former: readonly string[];
@@ -41,21 +36,30 @@ export function ownerOf(
   },
 ): Owner {
   const network = formatCidr(config.network);
-  return { alias: aliasOf(node), links: linksOf(device), network, former, networks, macs };
+  const { ipv6 } = config;
+  return {
+    alias: aliasOf(node),
+    links: devices,
+    network,
+    ...(ipv6 && { network6: formatCidr(ipv6.network) }),
+    former,
+    networks,
+    macs,
+  };
 }
 
 /**
  * Throws `invalid` for a network that holds the address this host is reached by, or a gateway it needs: their
  * packets would go into the tunnel, and nobody could reach the host to mend it.
  */
-export function requireOutside(config: NetworkConfig, { link, address, gateways }: Underlay): void {
-  const holds = (text: string) => contains(config.network, parseIp(text));
+export function requireOutside(network: Cidr, { link, address, gateways }: Underlay): void {
+  const holds = (text: string) => contains(network, parseIp(text));
   const gateway = gateways.find(holds);
   if (!holds(address) && gateway === undefined) return;
   const held = holds(address) ? `own address ${address} on ${link}` : `gateway ${gateway} on ${link}`;
   throw invalid(
     "network",
-    `Cannot join network ${formatCidr(config.network)}: it holds this host's ${held}`,
+    `Cannot join network ${formatCidr(network)}: it holds this host's ${held}`,
     "choose a network that no host's own address or gateway lies in",
   );
 }
@@ -63,9 +67,12 @@ export function requireOutside(config: NetworkConfig, { link, address, gateways 
 /** Throws `invalid` where this host cannot be in the network, or its backend cannot serve this host. */
 export function requireFit(
   { config, backend }: Pick<Network, "config" | "backend">,
-  host: Pick<Host, "underlay" | "publicIp">,
+  host: Pick<Host, "underlay" | "publicIp" | "ipv6">,
 ): void {
-  requireOutside(config, host.underlay);
+  requireOutside(config.network, host.underlay);
+  if (config.ipv6 !== undefined && host.ipv6 !== undefined) {
+    requireOutside(config.ipv6.network, host.ipv6.underlay);
+  }
   backend.requireHost(config, host);
 }
 
@@ -80,5 +87,5 @@ export function networkIn({ config: stored }: Snapshot, url: string): Network {
   }));
   const unused = backend.check(config).map((message) => ({ subject: message, message }));
   const ignored = [...unknown, ...unused].map((one) => ({ code: "option-ignored" as const, ...one }));
-  return { config, backend, device: backend.device(config), ignored };
+  return { config, backend, devices: backend.devices(config), ignored };
 }

@@ -51,9 +51,9 @@ export class Repairs {
     return this.#last;
   }
 
-  /** Notes an event that concerns us, for the line that says what was repaired. `device` is our link. */
-  suspect(event: KernelEvent, device: string): void {
-    this.#suspects.note(event, device);
+  /** Notes an event that concerns us, for the line that says what was repaired. `devices` are our links. */
+  suspect(event: KernelEvent, devices: readonly string[]): void {
+    this.#suspects.note(event, devices);
   }
 
   /** Tells repairs from changes of the plan: what stands in both plans alike was put back. */

@@ -33,7 +33,7 @@ export function ownLease(
     ...leaseDocument(lease, host.node),
     gateway: gatewayOf(lease.subnet),
     network: formatCidr(config.network),
-    device: backend.device(config),
+    device: backend.devices(config)[0] ?? "",
     mtu: backend.mtu(config, host),
     ipMasq: host.firewall.masquerade,
   } satisfies Record<string, Json>;

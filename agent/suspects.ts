@@ -15,9 +15,9 @@ export class Suspects {
   /** The program behind the first of them. */
   #by = "unknown";
 
-  /** Notes an event; only those of the most telling kind that came are kept. `device` is our link. */
-  note(event: KernelEvent, device: string): void {
-    const rank = rankOf(event, device);
+  /** Notes an event; only those of the most telling kind that came are kept. `devices` are our links. */
+  note(event: KernelEvent, devices: readonly string[]): void {
+    const rank = rankOf(event, devices);
     if (rank > this.#rank || (rank === this.#rank && this.#named.size >= MOST)) return;
     if (rank < this.#rank) this.#named.clear();
     const by = culprit(event);
@@ -47,8 +47,9 @@ export class Suspects {
  * Lower tells more. A change of one link makes the kernel announce others (the underlay's when a tunnel on it
  * goes) and remove what hangs on it, so these consequences count least.
  */
-function rankOf(event: KernelEvent, device: string): number {
-  const ours = event.link === device || event.protocol === ROUTE_PROTOCOL || event.group === "firewall";
+function rankOf(event: KernelEvent, devices: readonly string[]): number {
+  const ours = event.link !== undefined && devices.includes(event.link) ||
+    event.protocol === ROUTE_PROTOCOL || event.group === "firewall";
   if (event.port !== 0) return ours ? 0 : 2;
   if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
   // A proxy stops with its link, and a link without its proxy loses its carrier.

@@ -31,8 +31,8 @@ export const alloc: Backend = {
     return "";
   },
 
-  device() {
-    return "";
+  devices() {
+    return [];
   },
 
   /** flannel's lease has no type here, and nobody reads one; with it, people see which backend it is. */

@@ -74,19 +74,26 @@ export interface Backend {
    */
   check(config: NetworkConfig): readonly string[];
   /** Throws `invalid` for a host that this backend cannot serve. */
-  requireHost(config: NetworkConfig, host: Pick<Host, "underlay" | "publicIp">): void;
+  requireHost(config: NetworkConfig, host: Pick<Host, "underlay" | "publicIp" | "ipv6">): void;
   /** Whether its plan depends on which peers are on the underlay's link, and so on the routes over it. */
   followsLink(config: NetworkConfig): boolean;
   /** A shell command that runs on this host before its lease is written, "" for none. */
   startup(config: NetworkConfig): string;
-  /** Name of the device it makes, or "" where it makes none. */
-  device(config: NetworkConfig): string;
+  /** Names of the devices it makes: one for each family of the network that needs one, in the order of the families. */
+  devices(config: NetworkConfig): readonly string[];
   /** What this host's lease announces. */
-  announce(config: NetworkConfig, host: Host): { backendType: string; backendData: Json | undefined };
+  announce(config: NetworkConfig, host: Host): Announcement;
   /** MTU of the overlay on this host. */
   mtu(config: NetworkConfig, host: Host): number;
   /** Everything that should be in the kernel, and how each peer is reached. */
   plan(view: View, host: Host): Plan;
+}
+
+export interface Announcement {
+  readonly backendType: string;
+  readonly backendData: Json | undefined;
+  /** The same of the IPv6 half of a dual-stack network. */
+  readonly backendV6Data?: Json;
 }
 
 export interface Plan {

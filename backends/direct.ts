@@ -1,12 +1,12 @@
 /** Peers on the underlay's own link: who is one, and the plain route that takes packets there without a tunnel. */
-import { keyOf, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { defaultMetric, keyOf, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import { type Cidr, contains, parseCidr, parseIp } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
 import type { PeerPlan, Underlay } from "./backend.ts";
 import type { Peer } from "./peers.ts";
 
 /**
- * Tells of an IPv4 address whether the kernel takes it for a neighbour on the underlay's link: the longest prefix that
+ * Tells of an address whether the kernel takes it for a neighbour on the underlay's link: the longest prefix that
  * holds it decides, and it must be one without a gateway.
  */
 export function linkTest(
@@ -35,7 +35,7 @@ function makeRoute(
   const route: Route = {
     kind: "route",
     destination: lease.subnet,
-    metric: 0,
+    metric: defaultMetric(lease.subnet),
     link,
     gateway: lease.publicIp,
     onlink: false,

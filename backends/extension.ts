@@ -37,8 +37,8 @@ export const extension: Backend = {
     return readExtensionOptions(config.backendOptions).options.preStartup;
   },
 
-  device() {
-    return "";
+  devices() {
+    return [];
   },
 
   announce(_config, { said }) {

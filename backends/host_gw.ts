@@ -10,7 +10,16 @@ import type { Backend, Host, Plan } from "./backend.ts";
 import { directRoute, linkTest } from "./direct.ts";
 import { overlayMtu } from "./mtu.ts";
 import { OptionReader } from "./options.ts";
-import { type HostFacts, ownSubnet, type Peer, readPeer, Refused, requireType, sortPeers } from "./peers.ts";
+import {
+  type HostFacts,
+  ownSubnet,
+  type Peer,
+  publicIpOf,
+  readPeer,
+  Refused,
+  requireType,
+  sortPeers,
+} from "./peers.ts";
 
 const TYPE = "host-gw";
 
@@ -42,8 +51,8 @@ export const hostGw: Backend = {
     return "";
   },
 
-  device() {
-    return "";
+  devices() {
+    return [];
   },
 
   announce() {
@@ -70,7 +79,9 @@ function plan(view: View, host: Host): Plan {
       if (peer instanceof Refused || isOnLink(lease.publicIp)) return peer;
       return new Refused(
         "not-on-link",
-        `PublicIP ${lease.publicIp} is not on the link ${underlay.link}, and host-gw sends by no gateway`,
+        `${
+          publicIpOf(own.family)
+        } ${lease.publicIp} is not on the link ${underlay.link}, and host-gw sends by no gateway`,
       );
     },
   });

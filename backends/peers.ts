@@ -1,14 +1,15 @@
 /** What every backend asks of a lease, and how leases become peers: each is judged on its own. */
 import type { Lease, Refusal, RefusalCode } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
-import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { bits, type Family, familyOf, isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import { printable, quoted } from "../net/text.ts";
 import type { Plan } from "./backend.ts";
 
-/** An IPv4 subnet in the forms that a plan needs. */
+/** A subnet in the forms that a plan needs. */
 export interface Subnet {
-  /** The subnet's address as a number, 1 to 2^32 − 1. */
-  readonly id: number;
+  readonly family: Family;
+  /** The subnet's address as a number, which is never 0. */
+  readonly id: bigint;
   /** The subnet's first address, which stands for its host in the overlay. */
   readonly gateway: string;
   readonly prefixLength: number;
@@ -20,6 +21,7 @@ export interface Peer extends Subnet {
 
 /** What of this host a peer's lease is judged by. */
 export interface HostFacts {
+  /** Its family is that of the peers' addresses and subnets: an overlay goes over an underlay of its own family. */
   readonly publicIp: string;
   /** The underlay's. */
   readonly address: string;
@@ -39,7 +41,7 @@ export function ownSubnet(view: View, problems: readonly string[]): Subnet | Pla
   const own = readSubnet(view.own.subnet);
   if (own !== undefined && problems.length === 0) return own;
   const why = own === undefined
-    ? new Refused("bad-subnet", "this host's own subnet is not an IPv4 subnet")
+    ? new Refused("bad-subnet", "this host's own subnet cannot be a host's")
     : new Refused("bad-config", problems[0]!);
   return { objects: [], peers: [], refused: [view.own, ...view.peers].map((lease) => refusal(lease, why)) };
 }
@@ -58,7 +60,7 @@ export function sortPeers<P extends Peer>(
 ): { peers: P[]; refused: Refusal[] } {
   const peers: P[] = [];
   const refused: Refusal[] = [];
-  const holders = new Map<number, string>([[own.id, "this host"]]);
+  const holders = new Map<bigint, string>([[own.id, "this host"]]);
   for (const lease of leases) {
     const peer = judge(lease);
     if (peer instanceof Refused) {
@@ -88,16 +90,28 @@ export function requireType({ backendType }: Lease, type: string): Refused | und
 /** Whether the lease names a subnet and a host that packets can be sent to. */
 export function readPeer(lease: Lease, facts: HostFacts): Peer | Refused {
   const subnet = readSubnet(lease.subnet);
-  if (subnet === undefined) {
-    return new Refused("bad-subnet", `${quoted(lease.subnet)} is not an IPv4 subnet`);
+  const family = familyOf(facts.publicIp);
+  if (subnet?.family !== family) {
+    return new Refused("bad-subnet", `${quoted(lease.subnet)} is not an IPv${family} subnet`);
   }
-  if (!isEndpoint(lease.publicIp)) {
-    return new Refused("bad-endpoint", `PublicIP ${quoted(lease.publicIp)} cannot be a host's IPv4 address`);
+  if (!isEndpoint(lease.publicIp, family)) {
+    const what = `${publicIpOf(family)} ${quoted(lease.publicIp)}`;
+    return new Refused("bad-endpoint", `${what} cannot be a host's IPv${family} address`);
   }
   if (lease.publicIp === facts.publicIp || lease.publicIp === facts.address) {
-    return new Refused("duplicate-endpoint", `PublicIP ${lease.publicIp} is this host's own`);
+    return new Refused("duplicate-endpoint", `${publicIpOf(family)} ${lease.publicIp} is this host's own`);
   }
   return { lease, ...subnet };
+}
+
+/** The name of the address in flannel's leases. */
+export function publicIpOf(family: Family): string {
+  return family === 4 ? "PublicIP" : "PublicIPv6";
+}
+
+/** The subnet's first address as one that a device has: of its link nobody else is there. */
+export function deviceAddress({ family, gateway }: Subnet): string {
+  return `${gateway}/${bits(family)}`;
 }
 
 function refusal(lease: Lease, { code, reason }: Refused): Refusal {
@@ -107,18 +121,18 @@ function refusal(lease: Lease, { code, reason }: Refused): Refusal {
 function readSubnet(text: string): Subnet | undefined {
   try {
     const { family, address, length } = parseCidr(text);
-    if (family !== 4 || address === 0n) return undefined;
-    return { id: Number(address), gateway: text.slice(0, text.indexOf("/")), prefixLength: length };
+    if (address === 0n) return undefined;
+    return { family, id: address, gateway: text.slice(0, text.indexOf("/")), prefixLength: length };
   } catch {
     // The reason is the caller's to give, with the value.
     return undefined;
   }
 }
 
-function isEndpoint(text: string): boolean {
+function isEndpoint(text: string, family: Family): boolean {
   try {
     const ip = parseIp(text);
-    return ip.family === 4 && isHostAddress(ip);
+    return ip.family === family && isHostAddress(ip);
   } catch {
     // As above.
     return false;

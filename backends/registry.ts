@@ -4,13 +4,20 @@ import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { alloc } from "./alloc.ts";
 import type { Backend } from "./backend.ts";
+import { dualStack } from "./dual.ts";
 import { extension } from "./extension.ts";
 import { hostGw } from "./host_gw.ts";
 import { type BackendType, backendTypes } from "./types.ts";
 import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
 
-const backends: Readonly<Record<BackendType, Backend>> = { vxlan, udp, "host-gw": hostGw, alloc, extension };
+const backends: Readonly<Record<BackendType, Backend>> = {
+  vxlan: dualStack(vxlan),
+  udp: dualStack(udp),
+  "host-gw": dualStack(hostGw),
+  alloc: dualStack(alloc),
+  extension,
+};
 
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [

@@ -3,7 +3,7 @@
  * the host that owns its destination, as one UDP datagram. Interoperates with flannel's udp backend (same leases,
  * same datagrams).
  */
-import { UDP_OVERHEAD } from "../kernel/encapsulation.ts";
+import { udpOverhead } from "../kernel/encapsulation.ts";
 import {
   type Address,
   aliasOf,
@@ -14,12 +14,14 @@ import {
   type Route,
   ROUTE_PROTOCOL,
 } from "../kernel/state.ts";
+import type { NetworkConfig } from "../lease/network.ts";
 import type { View } from "../lease/view.ts";
 import { formatCidr } from "../net/ip.ts";
+import { invalid } from "../net/errors.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
-import { ownSubnet, type Peer } from "./peers.ts";
+import { deviceAddress, ownSubnet, type Peer } from "./peers.ts";
 import { readUdpOptions, type UdpOptions } from "./udp_options.ts";
 import { udpPeers } from "./udp_peers.ts";
 
@@ -36,6 +38,8 @@ export const udp: Backend = {
   check(config) {
     const { read } = readUdpOptions(config.backendOptions);
     read.requireUsable();
+    const [problem] = problemsOf(config);
+    if (problem !== undefined) throw invalid("backend.check", `Cannot use backend udp: ${problem}`);
     return read.notes;
   },
 
@@ -49,8 +53,8 @@ export const udp: Backend = {
     return "";
   },
 
-  device() {
-    return DEVICE;
+  devices() {
+    return [DEVICE];
   },
 
   /** flannel's udp leases have neither. */
@@ -59,7 +63,7 @@ export const udp: Backend = {
   },
 
   mtu(_config, host) {
-    return overlayMtu(host, host.underlay.mtu - UDP_OVERHEAD);
+    return overlayMtu(host, host.underlay.mtu - udpOverhead(4));
   },
 
   plan,
@@ -67,14 +71,14 @@ export const udp: Backend = {
 
 function plan(view: View, host: Host): Plan {
   const { options, read } = readUdpOptions(view.network.backendOptions);
-  const own = ownSubnet(view, read.problems);
+  const own = ownSubnet(view, [...read.problems, ...problemsOf(view.network)]);
   if ("objects" in own) return own;
   const { peers, refused } = udpPeers(view.peers, {
     own,
     facts: { publicIp: host.publicIp, address: host.underlay.address },
   });
   const link = linkOf(options, host);
-  const address: Address = { kind: "address", link: DEVICE, address: `${own.gateway}/32` };
+  const address: Address = { kind: "address", link: DEVICE, address: deviceAddress(own) };
   const proxy: Proxy = {
     kind: "proxy",
     link: DEVICE,
@@ -94,6 +98,11 @@ function plan(view: View, host: Host): Plan {
     peers: made.map((one) => one.plan),
     refused,
   };
+}
+
+/** The proxy knows no other packets. */
+function problemsOf({ network }: NetworkConfig): readonly string[] {
+  return network.family === 4 ? [] : [`network ${formatCidr(network)} is IPv6, and it carries IPv4 only`];
 }
 
 /** What all peers share: the port, and the keys of the objects that every one of them needs. */
@@ -145,7 +154,7 @@ function linkOf({ queues }: UdpOptions, host: Host): Link {
     type: "tun",
     alias: aliasOf(host.node),
     mac: "",
-    mtu: plannedMtu(host, host.underlay.mtu - UDP_OVERHEAD),
+    mtu: plannedMtu(host, host.underlay.mtu - udpOverhead(4)),
     up: true,
     tun: { multiQueue: queues > 1, queueLength: QUEUE_LENGTH },
   };

@@ -2,14 +2,11 @@
  * The vxlan data plane: one VXLAN device, and for each peer a route, a neighbour and an FDB entry, so that no
  * ARP and no flooding is needed. Interoperates with flannel's vxlan backend (same lease data, same frames).
  */
-import { VXLAN_OVERHEAD } from "../kernel/encapsulation.ts";
 import {
-  type Address,
-  aliasOf,
+  defaultMetric,
   type FdbEntry,
   type KernelObject,
   keyOf,
-  type Link,
   type Neighbour,
   type Nexthop,
   type Route,
@@ -19,11 +16,13 @@ import type { Refusal } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
-import { overlayMtu, plannedMtu } from "./mtu.ts";
+import { overlayMtu } from "./mtu.ts";
 import { ownSubnet } from "./peers.ts";
+import { type Device, deviceOf, largestMtu, nameOf } from "./vxlan_device.ts";
 import { planDirect } from "./vxlan_direct.ts";
+import { nextHopOf } from "./vxlan_next_hop.ts";
 import { planOnDemand } from "./vxlan_on_demand.ts";
-import { readVxlanOptions, type VxlanOptions, vxlanOptions } from "./vxlan_options.ts";
+import { readVxlanOptions, vxlanOptions } from "./vxlan_options.ts";
 import { type VxlanPeer, vxlanPeers } from "./vxlan_peers.ts";
 
 export const vxlan: Backend = {
@@ -47,8 +46,8 @@ export const vxlan: Backend = {
     return "";
   },
 
-  device(config) {
-    return deviceOf(vxlanOptions(config.backendOptions));
+  devices(config) {
+    return [nameOf(vxlanOptions(config.backendOptions), config.network.family)];
   },
 
   announce(config, host) {
@@ -72,49 +71,50 @@ function plan(view: View, host: Host): Plan {
     mac: host.mac,
     facts: { publicIp: host.publicIp, address: host.underlay.address, vni: options.vni },
   });
-  const link = linkOf(options, host);
-  const address: Address = { kind: "address", link: link.name, address: `${own.gateway}/32` };
+  const device = deviceOf(options, { own, host });
   const tunnel = (distant: readonly VxlanPeer[]) =>
     options.onDemand
-      ? planOnDemand(distant, { link, address, refused, network: view.network.network, wanted: host.wanted })
-      : planAll(distant, { link, address, refused });
+      ? planOnDemand(distant, { device, refused, network: view.network.network, wanted: host.wanted })
+      : planAll(distant, { device, refused });
   return options.directRouting ? planDirect(peers, { underlay: host.underlay, tunnel }) : tunnel(peers);
 }
 
-/** Every peer at once. Three objects of a peer share its nexthop, whose id is the subnet's address. */
+/** Every peer at once. */
 function planAll(
   peers: readonly VxlanPeer[],
-  base: { link: Link; address: Address; refused: readonly Refusal[] },
+  { device, refused }: { device: Device; refused: readonly Refusal[] },
 ): Plan {
-  const device = base.link.name;
   const nexthops: Nexthop[] = [];
   const fdb: FdbEntry[] = [];
   const neighbours: Neighbour[] = [];
   const routes: Route[] = [];
   const plans: PeerPlan[] = [];
   for (const peer of peers) {
-    const made = objectsOf(peer, device);
-    nexthops.push(made.nexthop);
+    const made = objectsOf(peer, device[0].name);
+    if (made.nexthop !== undefined) nexthops.push(made.nexthop);
     fdb.push(made.entry);
     neighbours.push(made.neighbour);
     routes.push(made.route);
     plans.push(made.plan);
   }
-  const objects: KernelObject[] = [base.link, base.address, ...nexthops, ...fdb, ...neighbours, ...routes];
-  return { objects, peers: plans, refused: base.refused };
+  const objects: KernelObject[] = [...device, ...nexthops, ...fdb, ...neighbours, ...routes];
+  return { objects, peers: plans, refused };
 }
 
 /** The same objects for the same peer each time, so that whoever compares plans sees at once what is new. */
 const objectsOf = memo(makeObjects);
 
-function makeObjects({ lease, id, gateway, mac }: VxlanPeer, device: string) {
-  // Nexthop objects, because distinct onlink gateways on one device cost the kernel quadratic time.
-  const nexthop: Nexthop = {
+/** Of one peer of IPv4 three objects share a nexthop, whose id is the subnet's address. */
+function makeObjects(peer: VxlanPeer, device: string) {
+  const { lease, mac, family } = peer;
+  const { gateway, onlink } = nextHopOf(peer);
+  // Nexthop objects, because distinct onlink gateways on one device cost the kernel quadratic time; of IPv6 they do not.
+  const nexthop: Nexthop | undefined = family === 6 ? undefined : {
     kind: "nexthop",
-    id,
+    id: Number(peer.id),
     gateway,
     link: device,
-    onlink: true,
+    onlink,
     protocol: ROUTE_PROTOCOL,
   };
   const entry: FdbEntry = { kind: "fdb", link: device, mac, remote: lease.publicIp };
@@ -129,44 +129,15 @@ function makeObjects({ lease, id, gateway, mac }: VxlanPeer, device: string) {
   const route: Route = {
     kind: "route",
     destination: lease.subnet,
-    metric: 0,
+    metric: defaultMetric(lease.subnet),
     link: device,
     gateway,
-    onlink: true,
-    nexthop: id,
+    onlink,
+    nexthop: nexthop?.id ?? 0,
     type: "unicast",
     protocol: ROUTE_PROTOCOL,
   };
-  const plan: PeerPlan = { lease, way: "vxlan", keys: [nexthop, entry, neighbour, route].map(keyOf) };
+  const objects = [...(nexthop === undefined ? [] : [nexthop]), entry, neighbour, route];
+  const plan: PeerPlan = { lease, way: "vxlan", keys: objects.map(keyOf) };
   return { nexthop, entry, neighbour, route, plan };
-}
-
-function linkOf(options: VxlanOptions, host: Host): Link {
-  return {
-    kind: "link",
-    name: deviceOf(options),
-    type: "vxlan",
-    alias: aliasOf(host.node),
-    mac: host.mac,
-    mtu: plannedMtu(host, largestMtu(options, host)),
-    up: true,
-    ...(host.txChecksum === undefined ? {} : { txChecksum: host.txChecksum }),
-    vxlan: {
-      vni: options.vni,
-      port: options.port,
-      local: host.underlay.address,
-      parent: host.underlay.link,
-      learning: options.learning,
-      gbp: options.gbp,
-    },
-  };
-}
-
-/** flannel's MTU option is the underlay's; one that is larger than this host's own would drop packets. */
-function largestMtu(options: VxlanOptions, host: Host): number {
-  return Math.min(options.underlayMtu ?? host.underlay.mtu, host.underlay.mtu) - VXLAN_OVERHEAD;
-}
-
-function deviceOf(options: VxlanOptions): string {
-  return `flan.${options.vni}`;
 }

@@ -3,23 +3,23 @@
  * for the addresses that the kernel asks for. They age, and are asked for again while they are in use.
  */
 import {
-  type Address,
+  defaultMetric,
   type FdbEntry,
   keyOf,
-  type Link,
   type Neighbour,
   type Route,
   ROUTE_PROTOCOL,
   type Sysctl,
 } from "../kernel/state.ts";
 import type { Refusal } from "../lease/lease.ts";
-import { type Cidr, formatCidr, parseIp } from "../net/ip.ts";
+import { bits, type Cidr, cidrOf, formatCidr, formatIp, type Ip, parseIp } from "../net/ip.ts";
 import type { Plan } from "./backend.ts";
+import type { Device } from "./vxlan_device.ts";
 import type { VxlanPeer } from "./vxlan_peers.ts";
 
 /**
- * Solicitations (ip-sysctl.rst, `neigh/*`): the kernel asks user space three times, and never broadcasts ARP
- * or probes a peer with it, since ARP does not cross the tunnel.
+ * Solicitations (ip-sysctl.rst, `neigh/*`): the kernel asks user space three times, and never broadcasts ARP or IPv6's
+ * neighbour discovery or probes a peer with it, since neither crosses the tunnel.
  */
 const solicit = { app_solicit: "3", mcast_solicit: "0", ucast_solicit: "0" } as const;
 
@@ -27,23 +27,23 @@ const solicit = { app_solicit: "3", mcast_solicit: "0", ucast_solicit: "0" } as 
 export function planOnDemand(
   peers: readonly VxlanPeer[],
   base: {
-    link: Link;
-    address: Address;
+    device: Device;
     refused: readonly Refusal[];
     network: Cidr;
     wanted: ReadonlySet<string>;
   },
 ): Plan {
-  const device = base.link.name;
+  const [link, ...others] = base.device;
+  const device = link.name;
   const sysctls = Object.entries(solicit).map(([name, value]): Sysctl => ({
     kind: "sysctl",
-    name: `net/ipv4/neigh/${device}/${name}`,
+    name: `net/ipv${base.network.family}/neigh/${device}/${name}`,
     value,
   }));
   const route: Route = {
     kind: "route",
     destination: formatCidr(base.network),
-    metric: 0,
+    metric: defaultMetric(formatCidr(base.network)),
     link: device,
     gateway: "",
     onlink: false,
@@ -76,7 +76,7 @@ export function planOnDemand(
     }
     return { lease: peer.lease, way: "on-demand", keys };
   });
-  const objects = [base.link, ...sysctls, base.address, ...fdb, ...neighbours, route];
+  const objects = [link, ...sysctls, ...others, ...fdb, ...neighbours, route];
   return { objects, peers: plans, refused: base.refused };
 }
 
@@ -85,29 +85,25 @@ function askedOf(peers: readonly VxlanPeer[], wanted: ReadonlySet<string>): Map<
   const asked = new Map<VxlanPeer, string[]>();
   if (wanted.size === 0) return asked;
   const lengths = [...new Set(peers.map((peer) => peer.prefixLength))].sort((a, b) => b - a);
-  const bySubnet = new Map(peers.map((peer) => [`${peer.id}/${peer.prefixLength}`, peer]));
-  for (const value of [...wanted].map(ipv4Number).filter((n) => n !== undefined).sort((a, b) => a - b)) {
+  const bySubnet = new Map(peers.map((peer) => [`${peer.family} ${peer.id}/${peer.prefixLength}`, peer]));
+  for (const ip of [...wanted].flatMap(addressOf).sort((a, b) => a.value < b.value ? -1 : 1)) {
     for (const length of lengths) {
-      const span = 2 ** (32 - length);
-      const peer = bySubnet.get(`${value - value % span}/${length}`);
+      const peer = length > bits(ip.family)
+        ? undefined
+        : bySubnet.get(`${ip.family} ${cidrOf(ip, length).address}/${length}`);
       if (peer === undefined) continue;
-      asked.set(peer, [...asked.get(peer) ?? [], ipv4Text(value)]);
+      asked.set(peer, [...asked.get(peer) ?? [], formatIp(ip)]);
       break;
     }
   }
   return asked;
 }
 
-function ipv4Number(text: string): number | undefined {
+function addressOf(text: string): Ip[] {
   try {
-    const ip = parseIp(text);
-    return ip.family === 4 ? Number(ip.value) : undefined;
+    return [parseIp(text)];
   } catch {
     // What is no address is in no peer's subnet.
-    return undefined;
+    return [];
   }
-}
-
-function ipv4Text(value: number): string {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 }

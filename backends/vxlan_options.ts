@@ -22,7 +22,7 @@ const DEFAULT_PORT = 8472;
 /** RFC 7348: the VNI has 24 bits. */
 export const MAX_VNI = 0xffffff;
 
-/** Smallest underlay whose overlay carries what every IPv4 host must accept (RFC 791: 576). */
+/** Smallest underlay whose overlay carries what every IPv4 host must accept (RFC 791: 576). For IPv6 more is needed, see `mtu.ts`. */
 const MIN_UNDERLAY_MTU = 626;
 
 const known = ["vni", "port", "mtu", "gbp", "learning", "mode", "directrouting", "macprefix", "name"];

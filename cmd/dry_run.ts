@@ -3,7 +3,7 @@ import { needsOf } from "../agent/firewall.ts";
 import { claimOf } from "../agent/keeping/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { linksOf, networkIn, requireFit } from "../agent/network.ts";
+import { networkIn, requireFit } from "../agent/network.ts";
 import { toCommands } from "../kernel/commands.ts";
 import type { Feature, Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
@@ -68,14 +68,14 @@ export async function foresee(
   const { previous } = readHostState(settings.stateDir) ?? {};
   const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });
   const own: Lease = { ...claim, subnet, expires: undefined, revision: 0 };
-  const objects = await kernel.dump({ links: linksOf(network.device), sysctls: [] });
+  const objects = await kernel.dump({ links: network.devices, sysctls: [] });
   const observed = await compare(looked, { network, host, stateDir: settings.stateDir, objects, own });
   const summary = {
     store: store.url,
     startsNetwork: started,
     network: formatCidr(network.config.network),
     subnet,
-    device: network.device,
+    device: network.devices[0] ?? "",
     mtu: network.backend.mtu(network.config, host),
   };
   return { summary, observed, lacks: await lackedFor(kernel, needsOf(network.backend, settings)) };

@@ -94,7 +94,11 @@ async function stepsTo(
   const link = lookup.match?.route.link;
   const actual = await kernel.dump({ links: link === undefined ? [] : [link], sysctls: [], linksOnly: true });
   const { lease: { subnet }, step } = target;
-  return [step, ...source, ...explainLocal({ ip, subnet, device: observed.device, lookup, actual })];
+  return [
+    step,
+    ...source,
+    ...explainLocal({ ip, subnet, device: observed.devices[0] ?? "", lookup, actual }),
+  ];
 }
 
 /** A host without underlay can plan nothing: that is the first break, and all that can be said. */

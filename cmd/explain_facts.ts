@@ -116,7 +116,11 @@ async function returnsOf(
 /** What is known of the packet's source, and what decides about a packet from there. */
 export async function sourceFacts(
   kernel: Kernel,
-  { observed: { actual, view, device }, ip, from }: { observed: Observed; ip: string; from: string },
+  { observed: { actual, view, devices: [device = ""] }, ip, from }: {
+    observed: Observed;
+    ip: string;
+    from: string;
+  },
 ): Promise<SourceFacts> {
   const isOwn = actual.some((one) =>
     one.kind === "address" && formatIp(parsePrefix(one.address).ip) === from

@@ -3,7 +3,7 @@ import { planFor } from "../agent/firewall.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
-import { linksOf, networkIn, ownerOf } from "../agent/network.ts";
+import { networkIn, ownerOf } from "../agent/network.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import { requestFor } from "../kernel/dump_request.ts";
@@ -69,7 +69,7 @@ export async function observeIn(
   const asked = askNetwork(socketOf(settings), context);
   const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
   const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
-  const objects = await looked.kernel.dump({ links: linksOf(network.device), sysctls: [] });
+  const objects = await looked.kernel.dump({ links: network.devices, sysctls: [] });
   const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
   const observation = await compare(looked, seen);
@@ -108,10 +108,10 @@ export async function compare(
     own?: Lease;
   },
 ): Promise<Observation> {
-  const { config, backend, device, snapshot } = network;
+  const { config, backend, devices, snapshot } = network;
   const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
-  const whole = planFor(backend, view, { ...host, wanted: askedFor(objects, device) });
+  const whole = planFor(backend, view, { ...host, wanted: askedFor(objects, devices) });
   const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
   const plan = isProxyHidden() ? withoutProxy(hookless) : hookless;
@@ -150,9 +150,9 @@ async function withDetails(
 }
 
 /** The addresses that the agent answered for (on-demand mode): what was asked for stands in the kernel only. */
-function askedFor(objects: readonly KernelObject[], device: string): ReadonlySet<string> {
+function askedFor(objects: readonly KernelObject[], devices: readonly string[]): ReadonlySet<string> {
   const answered = objects.filter((object) =>
-    object.kind === "neighbour" && object.link === device && object.protocol === ROUTE_PROTOCOL
+    object.kind === "neighbour" && devices.includes(object.link) && object.protocol === ROUTE_PROTOCOL
   );
   return new Set(answered.map((object) => object.kind === "neighbour" ? object.ip : ""));
 }

@@ -39,7 +39,7 @@ export function joinedWith(settings: Settings, { config, host, backend }: Agent[
     Object.fromEntries(
       settingKeys.filter((key) => !manners.includes(key)).map((key) => [key, display(key, values[key])]),
     );
-  const [node, device] = [host.node, backend.device(config)];
+  const [node, device] = [host.node, backend.devices(config)[0] ?? ""];
   return { pid: Deno.pid, settings: shown(settings), found: shown(found), node, device };
 }
 

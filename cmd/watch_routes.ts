@@ -2,6 +2,7 @@
 import { reasonOf } from "../agent/concerns.ts";
 import { lockHolder } from "../agent/lock.ts";
 import { describe } from "../kernel/state.ts";
+import { networksOf } from "../lease/stack.ts";
 import type { AnyCommand, Runner } from "./cli.ts";
 import { withStore } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -41,9 +42,9 @@ async function watchRoutes(call: Call): Promise<number> {
       const observed = await withStore(context, (store) => observeIn(context, { store, looked }));
       tellState(observed, { format, now: clock.now() });
       const scope = {
-        device: observed.device,
+        devices: observed.devices,
         underlay: observed.host.underlay.link,
-        network: observed.config.network,
+        networks: networksOf(observed.config),
         searching: false,
         followsLink: observed.backend.followsLink(observed.config),
       };

@@ -31,8 +31,8 @@ export interface Facts {
 
 export interface NetworkFacts {
   readonly config: NetworkConfig;
-  /** The name of the backend's device, "" where it makes none. */
-  readonly device: string;
+  /** The names of the backend's devices. */
+  readonly devices: readonly string[];
   /** This host's subnet, undefined where it has none. */
   readonly own: string | undefined;
   /** The MTU of the overlay on this host, undefined where it has no underlay. */

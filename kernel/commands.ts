@@ -2,25 +2,27 @@
  * Changes as the `ip`, `bridge`, `nft`, `sysctl` and `ethtool` commands (iproute2, nftables, procps, ethtool) that do the same, to paste into
  * a shell. What a process does and no command, stands between them as a comment.
  */
+import { familyOf } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 import type { Change } from "./kernel.ts";
 import { hookEnvironment } from "./hook.ts";
 import { nftCommands } from "./nft_commands.ts";
 import { isFirewalls, isProxys } from "./relations.ts";
-import type {
-  Address,
-  FdbEntry,
-  ForwardRules,
-  Hook,
-  KernelObject,
-  Link,
-  Masquerade,
-  Neighbour,
-  Nexthop,
-  Proxy,
-  ProxyRoute,
-  Route,
-  Tun,
+import {
+  type Address,
+  defaultMetric,
+  type FdbEntry,
+  type ForwardRules,
+  type Hook,
+  type KernelObject,
+  type Link,
+  type Masquerade,
+  type Neighbour,
+  type Nexthop,
+  type Proxy,
+  type ProxyRoute,
+  type Route,
+  type Tun,
 } from "./state.ts";
 
 type Verb = Change["verb"];
@@ -149,7 +151,9 @@ function typeWords({ type, vxlan }: Link): Words {
 }
 
 function addressCommand(verb: Verb, { address, link }: Address): Words {
-  return ["ip", "address", verb, address, "dev", link];
+  // Duplicate address detection asks neighbours that a tunnel does not have.
+  const more = verb !== "delete" && familyOf(address) === 6 ? ["nodad"] : [];
+  return ["ip", "address", verb, address, "dev", link, ...more];
 }
 
 function nexthopCommand(verb: Verb, { id, gateway, link, onlink, protocol }: Nexthop): Words {
@@ -185,7 +189,7 @@ function routeCommand(verb: Verb, route: Route): Words {
     ...["ip", "route", verb, ...(type === "unicast" ? [] : [type]), destination],
     ...way,
     ...["protocol", protocol],
-    ...(metric === 0 ? [] : ["metric", metric]),
+    ...(metric === defaultMetric(destination) ? [] : ["metric", metric]),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** How far the kernel is from the plan, and the changes that mend it. Pure. */
+import { familyOf } from "../net/ip.ts";
 import { delta } from "./delta.ts";
 import type { Change } from "./kernel.ts";
 import { type Claim, claims, type Owner } from "./ownership.ts";
@@ -10,6 +11,7 @@ import {
   type NeighbourState,
   type ObjectKind,
   sameObject,
+  type Vxlan,
 } from "./state.ts";
 
 /** How a desired object stands in the kernel; `foreign` means that somebody else's is in its place. */
@@ -106,15 +108,15 @@ function judgeLinks(
       removedFirst.push(link);
     } else if (link.mac !== to.mac) renumbered.add(link.name);
   }
-  const coming = new Set<number>();
+  const coming = new Set<string>();
   for (const [key, object] of wanted) {
     if (object.kind === "link" && object.vxlan && (remade.has(key) || !present.has(key))) {
-      coming.add(object.vxlan.vni);
+      coming.add(placeOf(object.vxlan));
     }
   }
   const stray = ours.filter((link) => !wanted.has(keyOf(link)));
   // A renamed device of ours still holds its VNI, and the kernel refuses a second one (EEXIST).
-  const inTheWay = stray.filter((link) => link.vxlan !== undefined && coming.has(link.vxlan.vni));
+  const inTheWay = stray.filter((link) => link.vxlan !== undefined && coming.has(placeOf(link.vxlan)));
   removedFirst.push(...inTheWay);
   const removedFirstNames = new Set(removedFirst.map((link) => link.name));
   const removedLast = new Set(stray.map((link) => link.name).filter((name) => !removedFirstNames.has(name)));
@@ -123,6 +125,11 @@ function judgeLinks(
     if (object.kind === "link" && !removedFirstNames.has(object.name)) kept.add(object.name);
   }
   return { removedFirst, removedFirstNames, remade, removedLast, kept, renumbered };
+}
+
+/** What two devices cannot share; those of IPv4 and of IPv6 do not meet. */
+function placeOf({ vni, local }: Vxlan): string {
+  return `${vni} of IPv${familyOf(local)}`;
 }
 
 /** Whether the object is still there once the links are as desired. */

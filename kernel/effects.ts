@@ -1,4 +1,5 @@
 /** What the kernel holds after changes that it acknowledged, without reading it back. */
+import { familyOf } from "../net/ip.ts";
 import type { Change } from "./kernel.ts";
 import { isProxys, linkOf, nexthopOf, proxyOf } from "./relations.ts";
 import { type KernelObject, keyOf, sameObject } from "./state.ts";
@@ -6,8 +7,8 @@ import { type KernelObject, keyOf, sameObject } from "./state.ts";
 /**
  * Carries `changes` over into `state` (by `keyOf`), with what the kernel does by itself: a deleted link takes
  * everything on it along (its proxy stays, and carries nothing), a new MAC its neighbours, a deleted nexthop its
- * routes, a stopped proxy its own, and the last IPv4 address of a link the neighbours and the routes without nexthop
- * object on it.
+ * routes, a stopped proxy its own, and the last IPv4 address of a link its family's neighbours and routes without nexthop
+ * object on it. With an address of IPv6 nothing else goes.
  */
 export function recordChanges(state: Map<string, KernelObject>, changes: Iterable<Change>): void {
   const withoutNexthop = new Set<string>();
@@ -31,7 +32,7 @@ export function recordChanges(state: Map<string, KernelObject>, changes: Iterabl
       if (!several || (before !== undefined && sameObject(before, object))) state.delete(key);
       if (object.kind === "nexthop") withoutNexthop.add(key);
       if (object.kind === "proxy") drop(state, (other) => proxyOf(other) === key);
-      if (before?.kind === "address") dropUnaddressed(state, before.link);
+      if (before?.kind === "address" && familyOf(before.address) === 4) dropUnaddressed(state, before.link);
     }
   }
   if (withoutNexthop.size > 0) drop(state, (other) => withoutNexthop.has(nexthopOf(other)));
@@ -39,13 +40,14 @@ export function recordChanges(state: Map<string, KernelObject>, changes: Iterabl
 
 function dropUnaddressed(state: Map<string, KernelObject>, link: string): void {
   for (const other of state.values()) {
-    if (other.kind === "address" && other.link === link && !other.address.includes(":")) return;
+    if (other.kind === "address" && other.link === link && familyOf(other.address) === 4) return;
   }
-  drop(state, (other) => linkOf(other) === link && (other.kind === "neighbour" || isPlainRoute(other)));
+  drop(state, (other) => linkOf(other) === link && needsAddress(other));
 }
 
-function isPlainRoute(object: KernelObject): boolean {
-  return object.kind === "route" && object.nexthop === 0;
+function needsAddress(object: KernelObject): boolean {
+  if (object.kind === "neighbour") return familyOf(object.ip) === 4;
+  return object.kind === "route" && object.nexthop === 0 && familyOf(object.destination) === 4;
 }
 
 function drop(state: Map<string, KernelObject>, which: (object: KernelObject) => boolean): void {

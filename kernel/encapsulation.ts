@@ -1,14 +1,22 @@
 /** What carrying a packet of the overlay adds to it, in bytes. */
+import { type Family, familyOf } from "../net/ip.ts";
 import type { Link } from "./state.ts";
 
-/** Inner Ethernet 14, outer IPv4 20, UDP 8, VXLAN 8 (RFC 7348). */
-export const VXLAN_OVERHEAD = 50;
+/** The header of the outer packet (RFC 791, RFC 8200). */
+const HEADER: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
 
-/** Outer IPv4 20 (RFC 791) and UDP 8 (RFC 768); the payload is the packet itself. */
-export const UDP_OVERHEAD = 28;
+/** Of an underlay of that family: inner Ethernet 14, the outer header, UDP 8, VXLAN 8 (RFC 7348). */
+export function vxlanOverhead(family: Family): number {
+  return 14 + HEADER[family] + 8 + 8;
+}
+
+/** The outer header and UDP 8 (RFC 768); the payload is the packet itself. */
+export function udpOverhead(family: Family): number {
+  return HEADER[family] + 8;
+}
 
 /** For packets that leave by this link; 0 where it is no tunnel of flan's. */
 export function overheadOf(link: Pick<Link, "vxlan" | "tun">): number {
-  if (link.vxlan !== undefined) return VXLAN_OVERHEAD;
-  return link.tun === undefined ? 0 : UDP_OVERHEAD;
+  if (link.vxlan !== undefined) return vxlanOverhead(familyOf(link.vxlan.local));
+  return link.tun === undefined ? 0 : udpOverhead(4);
 }

@@ -1,6 +1,6 @@
 /** What an event of the kernel means to the reconciler. */
 import type { KernelEvent } from "./kernel.ts";
-import { type KernelObject, keyOf, type Neighbour, ROUTE_PROTOCOL } from "./state.ts";
+import { defaultMetric, type KernelObject, keyOf, type Neighbour, ROUTE_PROTOCOL } from "./state.ts";
 
 /**
  * `nothing`: not about us, or our own doing. `look`: what is believed was amended, compare it with the plan.
@@ -41,7 +41,8 @@ function concernsRoutes(
 ): boolean {
   if (event.protocol === undefined || event.protocol === ROUTE_PROTOCOL) return true;
   if (event.link !== undefined && context.links.includes(event.link)) return true;
-  return event.subject === undefined || context.believed.has(`route ${event.subject} metric 0`);
+  return event.subject === undefined ||
+    context.believed.has(`route ${event.subject} metric ${defaultMetric(event.subject)}`);
 }
 
 function noteNeighbour(

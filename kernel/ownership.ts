@@ -17,6 +17,8 @@ export interface Owner {
   readonly links: readonly string[];
   /** The overlay, as `10.5.0.0/16`. Where it is not known, no address is ours for itself, and no route elsewhere. */
   readonly network?: string;
+  /** The IPv6 half of a dual-stack overlay. */
+  readonly network6?: string;
   /** Subnets that this host had in former networks; what is left of them on our links is ours too. */
   readonly former?: readonly string[];
   /** Networks that this host was in; what is left of their marked routes is ours too. */
@@ -43,7 +45,7 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
     if (isOurLink(object, owner, wanted)) ours.add(object.name);
     else if (isFlans(object.alias)) others.add(object.name);
   }
-  const current = owner.network === undefined ? [] : [parseCidr(owner.network)];
+  const current = [owner.network, owner.network6].flatMap((one) => one === undefined ? [] : [parseCidr(one)]);
   const held = [...current, ...(owner.former ?? []).map((subnet) => parseCidr(subnet))];
   const networks = [...current, ...(owner.networks ?? []).map((network) => parseCidr(network))];
   const isOurs = (subject: string) => networks.some((one) => inside(one, subject));

@@ -4,6 +4,8 @@
  * links are named, not numbered, because a link that is made anew has another index.
  */
 
+import { familyOf } from "../net/ip.ts";
+
 /** flan's mark on routes, nexthops and neighbours (`proto 113` in `ip`); unassigned in rtnetlink's list. */
 export const ROUTE_PROTOCOL = 113;
 
@@ -112,7 +114,7 @@ export interface FdbEntry {
 export interface Route {
   readonly kind: "route";
   readonly destination: string;
-  /** Priority; 0 is the kernel's default for IPv4. */
+  /** Priority; {@link defaultMetric} where nobody says another one. */
   readonly metric: number;
   /** The outgoing link, or "" where the route has several or none. */
   readonly link: string;
@@ -124,6 +126,14 @@ export interface Route {
   /** rtnetlink's RTN_ name: `unicast`, `unreachable`, `blackhole`, … */
   readonly type: string;
   readonly protocol: number;
+}
+
+/**
+ * The priority that the kernel gives a route for which none is said: 0 for IPv4, and IP6_RT_PRIO_USER (net/ipv6_route.h)
+ * for IPv6, where 0 cannot be said.
+ */
+export function defaultMetric(destination: string): number {
+  return familyOf(destination) === 4 ? 0 : 1024;
 }
 
 export interface Sysctl {
@@ -311,7 +321,7 @@ export function describe(object: KernelObject): string {
         `route ${object.type === "unicast" ? "" : `${object.type} `}${object.destination}`,
         object.gateway && `via ${object.gateway}`,
         object.link && `dev ${object.link}`,
-        object.metric !== 0 && `metric ${object.metric}`,
+        object.metric !== defaultMetric(object.destination) && `metric ${object.metric}`,
       ].filter(Boolean).join(" ");
     case "sysctl":
       return `sysctl ${object.name}=${object.value}`;

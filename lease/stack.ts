@@ -2,7 +2,7 @@
  * The address families of a network, and a network as one of them alone. A dual-stack network is two networks of one
  * family each, whose halves share their leases; code that is written for one family looks at one half at a time.
  */
-import type { Family } from "../net/ip.ts";
+import type { Cidr, Family } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
 import type { Lease } from "./lease.ts";
 import type { NetworkConfig, SubnetRange } from "./network.ts";
@@ -11,6 +11,11 @@ import type { View } from "./view.ts";
 /** The first family, whose subnets name the leases, and then the second one of a dual-stack network. */
 export function familiesOf(config: Pick<NetworkConfig, "network" | "ipv6">): readonly Family[] {
   return config.ipv6 === undefined ? [config.network.family] : [config.network.family, 6];
+}
+
+/** The whole overlay of each family. */
+export function networksOf(config: Pick<NetworkConfig, "network" | "ipv6">): readonly Cidr[] {
+  return [config.network, ...(config.ipv6 === undefined ? [] : [config.ipv6.network])];
 }
 
 /** The config of a network that has this family alone; the same one each time. Throws RangeError where it has none. */

@@ -23,6 +23,11 @@ export interface Cidr {
   readonly length: number;
 }
 
+/** The family of an address or a prefix in canonical text. */
+export function familyOf(text: string): Family {
+  return text.includes(":") ? 6 : 4;
+}
+
 /** The number of bits of an address. */
 export function bits(family: Family): 32 | 128 {
   return family === 4 ? 32 : 128;

@@ -39,7 +39,7 @@ export async function ping(
   if (peers.length >= MAX_HOSTS) return { none: "too-many" };
   const survey = await probing.survey(peers, { all: to === undefined });
   if (survey === undefined) return { none: "off" };
-  const measurable = { plan: { ...plan, peers }, own, host, device: backend.device(config) };
+  const measurable = { plan: { ...plan, peers }, own, host, device: backend.devices(config)[0] ?? "" };
   return pingDocument(measurable, { survey, now: now() });
 }
 

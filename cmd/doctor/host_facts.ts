@@ -1,7 +1,7 @@
 /** What the doctor learns from the kernel, and what of it the network's backend would need. */
 import { type HostOptions, observeHost } from "../../agent/host.ts";
 import { readHostState } from "../../agent/host_state.ts";
-import { linksOf, type Network, networkIn, noNetwork } from "../../agent/network.ts";
+import { type Network, networkIn, noNetwork } from "../../agent/network.ts";
 import type { Host } from "../../backends/backend.ts";
 import {
   judgedSysctls,
@@ -68,13 +68,13 @@ async function look(context: Context, looking: Looking): Promise<HostLook> {
     const isStarted = looking.snapshot?.config !== undefined;
     if (!isStarted) objects = await kernel.dump({ links: [], sysctls: [] });
     network = networkOf(context, { ...looking, objects });
-    objects = await kernel.dump({ links: linksOf(network.device), sysctls: [] });
+    objects = await kernel.dump({ links: network.devices, sysctls: [] });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
     return { network: { unseen: error.message }, kernel: { seen: { objects } }, lacks: [] };
   }
   const { facts, host } = await networkFacts(context, { ...looking, network, objects });
-  const links = [network.device, host?.underlay.link ?? ""].filter((name) => name !== "");
+  const links = [...network.devices, ...(host === undefined ? [] : [host.underlay.link])];
   const more = await kernel.dump({ links: [], sysctls: judgedSysctls(links), linksOnly: true });
   const whole = [...objects, ...more.filter(({ kind }) => kind === "sysctl")];
   return {
@@ -107,12 +107,12 @@ async function networkFacts(
     objects: readonly KernelObject[];
   },
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
-  const { config, device, backend, snapshot } = network;
+  const { config, devices, backend, snapshot } = network;
   const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
   if (host instanceof FlanError) {
     const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [] };
     const own = keptSubnet(settings);
-    return { facts: { config, device, own, ...nothing, noUnderlay: host.message }, host: undefined };
+    return { facts: { config, devices, own, ...nothing, noUnderlay: host.message }, host: undefined };
   }
   const view = makeView(snapshot, { ...host, network: config });
   // Without a lease it is any host's place in the network that is judged.
@@ -130,7 +130,7 @@ async function networkFacts(
   const mtu = mtuOf(network, host);
   const drifted = apart.map(describe);
   const noUnderlay = undefined;
-  return { facts: { config, device, own, mtu, underlay, noUnderlay, planned, drift: drifted }, host };
+  return { facts: { config, devices, own, mtu, underlay, noUnderlay, planned, drift: drifted }, host };
 }
 
 /** The subnet that this host keeps while it cannot be seen in the store. */

@@ -8,8 +8,8 @@ import { sysctlOf } from "../facts.ts";
 export const forwarding: Check = {
   name: "forwarding",
   judge({ network, kernel }) {
-    return looked([network, kernel], ({ own, device }, there) => {
-      const bridge = own === undefined ? undefined : linkIn(own, there.objects, device);
+    return looked([network, kernel], ({ own, devices }, there) => {
+      const bridge = own === undefined ? undefined : linkIn(own, there.objects, devices);
       if (bridge === undefined || sysctlOf(there, "net/ipv4/ip_forward") !== "0") return [];
       return [diagnosis("forwarding-off", {
         subject: "net.ipv4.ip_forward",
@@ -44,10 +44,14 @@ export const filter: Check = {
 };
 
 /** The link that has an address in the host's own subnet: its containers' bridge. */
-export function linkIn(own: string, objects: readonly KernelObject[], device: string): string | undefined {
+export function linkIn(
+  own: string,
+  objects: readonly KernelObject[],
+  devices: readonly string[],
+): string | undefined {
   const subnet = parseCidr(own);
   for (const object of objects) {
-    if (object.kind !== "address" || object.link === device || object.link === "lo") continue;
+    if (object.kind !== "address" || devices.includes(object.link) || object.link === "lo") continue;
     if (covers(subnet, parsePrefix(object.address).cidr)) return object.link;
   }
   return undefined;

@@ -11,10 +11,9 @@ export const mtu: Check = {
     return looked([network, kernel], (net, { objects }) => {
       if (net.mtu === undefined) return [];
       const links = objects.filter((one): one is Link => one.kind === "link");
-      const device = links.find(({ name }) => name === net.device);
-      const bridge = net.own === undefined ? undefined : linkIn(net.own, objects, net.device);
+      const bridge = net.own === undefined ? undefined : linkIn(net.own, objects, net.devices);
       return [
-        ...judgeDevice(device, { ...net, mtu: net.mtu }),
+        ...net.planned.flatMap((one) => one.kind === "link" ? judgeDevice(one, { links, ...net }) : []),
         ...judgeBridge(links.find(({ name, type }) => name === bridge && type === "bridge"), net.mtu),
       ];
     });
@@ -22,9 +21,10 @@ export const mtu: Check = {
 };
 
 function judgeDevice(
-  device: Link | undefined,
-  { mtu, underlay }: NetworkFacts & { mtu: number },
+  { name, mtu }: Link,
+  { links, underlay }: Pick<NetworkFacts, "underlay"> & { links: readonly Link[] },
 ): Diagnosis[] {
+  const device = links.find((one) => one.name === name);
   if (device === undefined || device.mtu === mtu) return [];
   const under = underlay === undefined ? "" : `, underlay ${underlay.link} has ${underlay.mtu}`;
   return [diagnosis("mtu-mismatch", {

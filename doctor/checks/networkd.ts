@@ -8,10 +8,18 @@ export const networkd: Check = {
   name: "systemd-networkd",
   judge({ network, networkd }) {
     if ("unseen" in network) return { found: [], unseen: network.unseen };
-    const { linkFile, networkFile } = filesFor(network.seen, networkd);
-    const links = looked([linkFile], (file) => judgeLink(file, network.seen));
-    const networks = looked([networkFile], (file) => judgeNetwork(file, network.seen));
-    return { found: [...links.found, ...networks.found], unseen: links.unseen ?? networks.unseen };
+    const { devices, planned } = network.seen;
+    const judged = devices.flatMap((device) => {
+      const { linkFile, networkFile } = filesFor(device, { planned, networkd });
+      return [
+        looked([linkFile], (file) => judgeLink(file, device)),
+        looked([networkFile], (file) => judgeNetwork(file, device)),
+      ];
+    });
+    return {
+      found: judged.flatMap(({ found }) => found),
+      unseen: judged.find(({ unseen }) => unseen !== undefined)?.unseen,
+    };
   },
 };
 
@@ -20,12 +28,12 @@ interface Matching {
   readonly sections: Sections;
 }
 
-/** The files that systemd takes for flan's device. */
+/** The files that systemd takes for a device of flan's. */
 function filesFor(
-  { device, planned }: NetworkFacts,
-  { isRunning, linkFiles, networkFiles }: NetworkdFacts,
+  device: string,
+  { planned, networkd }: Pick<NetworkFacts, "planned"> & { networkd: NetworkdFacts },
 ): { linkFile: Seen<Matching | undefined>; networkFile: Seen<Matching | undefined> } {
-  if (device === "") return { linkFile: { seen: undefined }, networkFile: { seen: undefined } };
+  const { isRunning, linkFiles, networkFiles } = networkd;
   const link = planned.find((one) => one.kind === "link" && one.name === device);
   const wanted = { device, type: link?.kind === "link" ? link.type : "" };
   return {
@@ -34,7 +42,7 @@ function filesFor(
   };
 }
 
-function judgeLink(file: Matching | undefined, { device }: NetworkFacts): Diagnosis[] {
+function judgeLink(file: Matching | undefined, device: string): Diagnosis[] {
   const address = file?.sections.get("link", "MACAddress");
   return file === undefined || address === undefined ? [] : [diagnosis("mac-policy", {
     subject: file.path,
@@ -42,7 +50,7 @@ function judgeLink(file: Matching | undefined, { device }: NetworkFacts): Diagno
   })];
 }
 
-function judgeNetwork(file: Matching | undefined, { device }: NetworkFacts): Diagnosis[] {
+function judgeNetwork(file: Matching | undefined, device: string): Diagnosis[] {
   return file === undefined || isUnmanaged(file.sections) ? [] : [diagnosis("networkd-routes", {
     subject: file.path,
     message:

@@ -1,5 +1,6 @@
 /** The UDP port and the VNI that the backend needs: whether somebody else has them. */
 import type { KernelObject, Link, Proxy } from "../../kernel/state.ts";
+import { familyOf } from "../../net/ip.ts";
 import { printable } from "../../net/text.ts";
 import { type Check, looked } from "../check.ts";
 import { type Diagnosis, diagnosis } from "../diagnosis.ts";
@@ -8,13 +9,13 @@ import type { UdpSocket } from "../facts.ts";
 export const ports: Check = {
   name: "port",
   judge({ network, kernel, udp }) {
-    return looked([network, kernel, udp], ({ planned, device }, { objects }, sockets) => {
+    return looked([network, kernel, udp], ({ planned }, { objects }, sockets) => {
       const there = objects.filter((one): one is Link => one.kind === "link");
       return planned.flatMap((one) =>
         one.kind === "link" && one.vxlan !== undefined
           ? judgeVxlan(one, { there, sockets })
           : one.kind === "proxy"
-          ? judgeProxy(one, { objects, sockets, device })
+          ? judgeProxy(one, { objects, sockets })
           : []
       );
     });
@@ -26,8 +27,11 @@ function judgeVxlan(
   { name, vxlan }: Link,
   { there, sockets }: { there: readonly Link[]; sockets: readonly UdpSocket[] },
 ): Diagnosis[] {
-  const { vni, port } = vxlan!;
-  const onPort = there.filter((one) => one.vxlan?.port === port);
+  const { vni, port, local } = vxlan!;
+  // Those of IPv4 and of IPv6 do not meet.
+  const onPort = there.filter((one) =>
+    one.vxlan?.port === port && familyOf(one.vxlan.local) === familyOf(local)
+  );
   const rival = onPort.find((one) => one.name !== name && one.vxlan!.vni === vni);
   const found = rival === undefined ? [] : [diagnosis("vni-taken", {
     subject: rival.name,
@@ -43,14 +47,10 @@ function judgeVxlan(
 
 /** The proxy that runs is asked for by its socket, and stands among the objects. */
 function judgeProxy(
-  { port }: Proxy,
-  { objects, sockets, device }: {
-    objects: readonly KernelObject[];
-    sockets: readonly UdpSocket[];
-    device: string;
-  },
+  { port, link }: Proxy,
+  { objects, sockets }: { objects: readonly KernelObject[]; sockets: readonly UdpSocket[] },
 ): Diagnosis[] {
-  const isOurs = objects.some((one) => one.kind === "proxy" && one.link === device && one.port === port);
+  const isOurs = objects.some((one) => one.kind === "proxy" && one.link === link && one.port === port);
   return isOurs ? [] : taken(port, sockets);
 }
 

@@ -9,9 +9,9 @@ const nameOf = (link: string) => `net/ipv4/conf/${link}/rp_filter`;
 export const rpFilter: Check = {
   name: "reverse path filter",
   judge({ network, kernel }) {
-    return looked([network, kernel], ({ device, underlay }, there) => {
+    return looked([network, kernel], ({ devices, underlay }, there) => {
       const numberOf = (link: string) => Number(sysctlOf(there, nameOf(link)) ?? NaN);
-      const judged = [device, underlay?.link ?? ""].filter((link) => !Number.isNaN(numberOf(link)));
+      const judged = [...devices, underlay?.link ?? ""].filter((link) => !Number.isNaN(numberOf(link)));
       // The kernel takes the larger of the two (Documentation/networking/ip-sysctl.rst).
       const strict = judged.filter((link) => Math.max(numberOf("all") || 0, numberOf(link)) === STRICT);
       return strict.map((link) =>

@@ -1,6 +1,6 @@
 /** Whether there is a way out of this host for the overlay's packets. */
 import { type KernelObject, ROUTE_PROTOCOL } from "../../kernel/state.ts";
-import { parseCidr } from "../../net/ip.ts";
+import { type Cidr, type Family, isHostAddress, isLinkLocal, parseCidr } from "../../net/ip.ts";
 import { type Check, looked } from "../check.ts";
 import { type Diagnosis, diagnosis } from "../diagnosis.ts";
 import type { NetworkFacts } from "../facts.ts";
@@ -16,7 +16,10 @@ export const underlay: Check = {
   },
 };
 
-function judge({ underlay, noUnderlay }: NetworkFacts, objects: readonly KernelObject[]): Diagnosis[] {
+function judge(
+  { config, underlay, noUnderlay }: NetworkFacts,
+  objects: readonly KernelObject[],
+): Diagnosis[] {
   if (noUnderlay !== undefined) {
     return [diagnosis(code, { subject: "underlay", message: noUnderlay })];
   }
@@ -26,11 +29,18 @@ function judge({ underlay, noUnderlay }: NetworkFacts, objects: readonly KernelO
     const remedy = `ip link set dev ${name} up`;
     return [diagnosis(code, { subject: name, message: `Link ${name} of the underlay is down`, remedy })];
   }
-  // Those of flan itself lead nowhere without others, and IPv6 has one on every link.
+  // Those of flan itself lead nowhere without others.
   const isRouted = objects.some((one) =>
     one.kind === "route" && one.link === name && one.protocol !== ROUTE_PROTOCOL &&
-    parseCidr(one.destination).family === 4
+    isOf(config.network.family, parseCidr(one.destination))
   );
   if (isRouted) return [];
   return [diagnosis(code, { subject: name, message: `No route leads over link ${name} of the underlay` })];
+}
+
+/** IPv6 has routes to link-local and multicast addresses on every link. */
+function isOf(family: Family, { family: found, address: value, length }: Cidr): boolean {
+  if (found !== family) return false;
+  const ip = { family, value };
+  return family === 4 || length === 0 || isHostAddress(ip) && !isLinkLocal(ip);
 }

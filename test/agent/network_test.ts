@@ -14,19 +14,22 @@ const underlay = {
 };
 
 Deno.test("network: one beside the host's own address and gateways is joined", () => {
-  requireOutside(config, underlay);
+  requireOutside(config.network, underlay);
 });
 
 Deno.test("network: one that holds the host's own address is not joined", () => {
-  assert.throws(() => requireOutside(config, { ...underlay, address: "10.5.77.1" }), {
+  assert.throws(() => requireOutside(config.network, { ...underlay, address: "10.5.77.1" }), {
     code: "invalid",
     message: "Cannot join network 10.5.0.0/16: it holds this host's own address 10.5.77.1 on eth0",
   });
 });
 
 Deno.test("network: one that holds a gateway of the underlay is not joined", () => {
-  assert.throws(() => requireOutside(config, { ...underlay, gateways: ["192.0.2.254", "10.5.0.254"] }), {
-    code: "invalid",
-    message: "Cannot join network 10.5.0.0/16: it holds this host's gateway 10.5.0.254 on eth0",
-  });
+  assert.throws(
+    () => requireOutside(config.network, { ...underlay, gateways: ["192.0.2.254", "10.5.0.254"] }),
+    {
+      code: "invalid",
+      message: "Cannot join network 10.5.0.0/16: it holds this host's gateway 10.5.0.254 on eth0",
+    },
+  );
 });

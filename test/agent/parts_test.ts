@@ -93,23 +93,23 @@ Deno.test("wanted: bounded, the oldest question is forgotten first, and a repeat
 Deno.test("suspects: our link's deletion tells more than the underlay's change that goes with it", () => {
   const suspects = new Suspects();
   // As Linux announces `ip link delete flan.1`.
-  suspects.note(event({ link: "eth0" }), "flan.1");
-  suspects.note(event({ link: "flan.1" }), "flan.1");
+  suspects.note(event({ link: "eth0" }), ["flan.1"]);
+  suspects.note(event({ link: "flan.1" }), ["flan.1"]);
   suspects.note(
     event({ group: "address", action: "delete", link: "flan.1", subject: "10.5.1.0/32" }),
-    "flan.1",
+    ["flan.1"],
   );
-  suspects.note(event({ action: "delete", link: "flan.1" }), "flan.1");
-  suspects.note(event({ link: "eth0" }), "flan.1");
+  suspects.note(event({ action: "delete", link: "flan.1" }), ["flan.1"]);
+  suspects.note(event({ link: "eth0" }), ["flan.1"]);
   assert.equal(suspects.take(), "link flan.1 deleted");
   assert.equal(suspects.take(), "found by looking");
 });
 
 Deno.test("suspects: whoever touched what is ours comes first, and three are named at most", () => {
   const suspects = new Suspects();
-  suspects.note(event({ group: "route", subject: "10.5.9.0/24", link: "eth0", port: 4e9 }), "flan.1");
+  suspects.note(event({ group: "route", subject: "10.5.9.0/24", link: "eth0", port: 4e9 }), ["flan.1"]);
   const ours = { group: "route", action: "delete", link: "flan.1", port: Deno.pid } as const;
-  for (const n of [2, 3, 4, 5]) suspects.note(event({ ...ours, subject: `10.5.${n}.0/24` }), "flan.1");
+  for (const n of [2, 3, 4, 5]) suspects.note(event({ ...ours, subject: `10.5.${n}.0/24` }), ["flan.1"]);
   const by = `by ${Deno.readTextFileSync("/proc/self/comm").trim()}[${Deno.pid}]`;
   assert.equal(
     suspects.take(),
@@ -124,10 +124,10 @@ Deno.test("suspects: a process that has gone, the kernel, and a link's unknown a
 });
 
 const scope = {
-  device: "flan.1",
+  devices: ["flan.1"],
   underlay: "eth0",
   followsLink: false,
-  network: parseCidr("10.5.0.0/16"),
+  networks: [parseCidr("10.5.0.0/16")],
   searching: false,
 };
 const cases: readonly [Partial<KernelEvent>, ReturnType<typeof reasonOf>][] = [

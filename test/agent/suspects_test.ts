@@ -13,10 +13,10 @@ const link = (name: string, action: "new" | "delete" = "new"): KernelEvent => ({
 
 Deno.test("suspects: another link's change made us look, and is not called the cause", () => {
   const suspects = new Suspects();
-  suspects.note(link("eth0"), "flan.1");
+  suspects.note(link("eth0"), ["flan.1"]);
   assert.equal(suspects.take(), "found by looking, after link eth0 changed");
-  suspects.note(link("eth0"), "flan.1");
-  suspects.note(link("flan.1", "delete"), "flan.1");
+  suspects.note(link("eth0"), ["flan.1"]);
+  suspects.note(link("flan.1", "delete"), ["flan.1"]);
   assert.equal(suspects.take(), "link flan.1 deleted");
   assert.equal(suspects.take(), "found by looking");
 });
@@ -31,25 +31,27 @@ const proxy = (action: "new" | "delete"): KernelEvent => ({
 
 Deno.test("suspects: a proxy that stops is named, and not the carrier that its device loses with it", () => {
   const suspects = new Suspects();
-  suspects.note(link("flan0"), "flan0");
-  suspects.note(proxy("delete"), "flan0");
-  suspects.note(link("flan0"), "flan0");
+  suspects.note(link("flan0"), ["flan0"]);
+  suspects.note(proxy("delete"), ["flan0"]);
+  suspects.note(link("flan0"), ["flan0"]);
   assert.equal(suspects.take(), "proxy of flan0 stopped");
-  suspects.note(proxy("new"), "flan0");
+  suspects.note(proxy("new"), ["flan0"]);
   assert.equal(suspects.take(), "proxy of flan0 changed");
 });
 
 Deno.test("suspects: a proxy that stops with its device is not called the cause", () => {
   const suspects = new Suspects();
-  suspects.note(proxy("delete"), "flan0");
-  suspects.note(link("flan0", "delete"), "flan0");
-  suspects.note(proxy("delete"), "flan0");
+  suspects.note(proxy("delete"), ["flan0"]);
+  suspects.note(link("flan0", "delete"), ["flan0"]);
+  suspects.note(proxy("delete"), ["flan0"]);
   assert.equal(suspects.take(), "link flan0 deleted");
 });
 
 Deno.test("suspects: whoever changed the device by name tells more than the proxy", () => {
   const suspects = new Suspects();
-  suspects.note(proxy("delete"), "flan0");
-  suspects.note({ ...link("flan0"), group: "address", subject: "10.5.1.0/32", port: 4_000_000_000 }, "flan0");
+  suspects.note(proxy("delete"), ["flan0"]);
+  suspects.note({ ...link("flan0"), group: "address", subject: "10.5.1.0/32", port: 4_000_000_000 }, [
+    "flan0",
+  ]);
   assert.equal(suspects.take(), "address 10.5.1.0/32 dev flan0 changed by process 4000000000");
 });

@@ -19,7 +19,7 @@ Deno.test("alloc: every lease with an address is a peer, and nothing is made for
 
 Deno.test("alloc: the MTU is the underlay's, there is no device, and the lease says what it is", () => {
   const network = config({}, "alloc");
-  assert.deepEqual([alloc.mtu(network, host()), alloc.device(network), alloc.hasMac], [1500, "", false]);
+  assert.deepEqual([alloc.mtu(network, host()), alloc.devices(network), alloc.hasMac], [1500, [], false]);
   assert.deepEqual(alloc.announce(network, host()), { backendType: "alloc", backendData: undefined });
 });
 

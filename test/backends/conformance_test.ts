@@ -1,4 +1,5 @@
 /** The backends pass the backend suite on the kernel in memory. */
+import { dualStack } from "../../backends/dual.ts";
 import { extension } from "../../backends/extension.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { udp } from "../../backends/udp.ts";
@@ -18,6 +19,7 @@ import {
   udpOwner,
   udpSeenBy,
 } from "../lib/overlay.ts";
+import { onlyNear, stacks } from "../lib/stacks.ts";
 
 const open = () => {
   const stack = hostStack();
@@ -25,6 +27,12 @@ const open = () => {
     kernel: () => new FakeKernel(stack),
     close: () => Promise.resolve(),
   });
+};
+
+const openDual = () => {
+  const stack = hostStack();
+  stack.add({ kind: "address", link: "eth0", address: "2001:db8::1/64" });
+  return Promise.resolve({ kernel: () => new FakeKernel(stack), close: () => Promise.resolve() });
 };
 
 backendSuite({ name: "vxlan in memory", backend: vxlan, host: host(), owner, view: seenBy({}), open });
@@ -65,6 +73,36 @@ backendSuite({
   view: hostGwSeenBy({}),
   open,
 });
+
+for (const stack of stacks) {
+  const suite = { host: stack.host(), owner: stack.owner(owner), open: openDual };
+  const seen = (options: Parameters<typeof seenBy>[0]) => (peers: readonly number[]) =>
+    stack.view(seenBy(options)(peers));
+  const all = dualStack(vxlan);
+  backendSuite({ ...suite, name: `vxlan in ${stack.name} in memory`, backend: all, view: seen({}) });
+  backendSuite({
+    ...suite,
+    name: `vxlan on demand in ${stack.name} in memory`,
+    backend: all,
+    host: stack.host({ wanted: new Set(["10.5.2.7", "fd00:5:0:2::7", "fd00:5:0:2::8", "fd00:5:0:3::7"]) }),
+    view: seen({ Mode: "on-demand" }),
+  });
+  backendSuite({
+    ...suite,
+    name: `vxlan with direct routes in ${stack.name} in memory`,
+    backend: all,
+    host: onlyNear(stack.host()),
+    view: seen({ DirectRouting: true }),
+  });
+  backendSuite({
+    name: `host-gw in ${stack.name} in memory`,
+    backend: dualStack(hostGw),
+    host: stack.host({ mac: "" }),
+    owner: stack.owner(bareOwner),
+    view: (peers) => stack.view(hostGwSeenBy({})(peers)),
+    open: openDual,
+  });
+}
 
 const commands = {
   PostStartupCommand: ":",

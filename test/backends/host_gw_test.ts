@@ -62,7 +62,7 @@ Deno.test("host-gw: the lease announces the type and no data, as flannel's", () 
 
 Deno.test("host-gw: there is no device, and the MTU is the underlay's", () => {
   const network = config({}, "host-gw");
-  assert.deepEqual([hostGw.device(network), hostGw.hasMac, hostGw.needs], ["", false, []]);
+  assert.deepEqual([hostGw.devices(network), hostGw.hasMac, hostGw.needs], [[], false, []]);
   assert.equal(hostGw.mtu(network, host()), 1500);
   assert.equal(hostGw.mtu(network, host({ mtu: 1400 })), 1400);
   assert.throws(() => hostGw.mtu(network, host({ mtu: 1501 })), { code: "invalid", message: /576 to 1500/ });

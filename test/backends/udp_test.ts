@@ -101,10 +101,10 @@ Deno.test("udp: a lease announces neither type nor data, as flannel's", () => {
 });
 
 Deno.test("udp: needs a TUN device and the proxy, and its device has no MAC", () => {
-  assert.deepEqual([udp.needs, udp.hasMac, udp.device(config({}, "udp"))], [
+  assert.deepEqual([udp.needs, udp.hasMac, udp.devices(config({}, "udp"))], [
     ["tun", "proxy"],
     false,
-    "flan0",
+    ["flan0"],
   ]);
 });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { vxlan } from "../../backends/vxlan.ts";
 import { keyOf } from "../../kernel/state.ts";
 import { host, lease, macOf, view } from "../lib/overlay.ts";
+import { ipv6Host, ipv6View, mac6Of } from "../lib/stacks.ts";
 
 const options = { Mode: "on-demand" };
 
@@ -68,4 +69,14 @@ Deno.test("on-demand: where subnets lie in one another the longest prefix answer
     const found = objects.flatMap((object) => object.kind === "neighbour" ? [object.mac] : []);
     assert.deepEqual(found, [macOf(9)]);
   }
+});
+
+Deno.test("on-demand: an address of IPv6 is answered from the subnet that holds it, and no other one", () => {
+  const wanted = new Set(["fd00:5:0:2::7", "fd00:5:0:9::1", "10.5.2.7", "fe80::1"]);
+  const { objects } = vxlan.plan(ipv6View(view([2, 3], options)), ipv6Host({ wanted }));
+  const found = objects.flatMap((object) => object.kind === "neighbour" ? [[object.ip, object.mac]] : []);
+  assert.deepEqual(found, [["fd00:5:0:2::7", mac6Of(2)]]);
+  assert.deepEqual(objects.flatMap((one) => one.kind === "route" ? [one.destination] : []), ["fd00:5::/48"]);
+  const solicit = objects.flatMap((one) => one.kind === "sysctl" && /neigh/.test(one.name) ? [one.name] : []);
+  assert.equal(solicit[0], "net/ipv6/neigh/flan-v6.1/app_solicit");
 });

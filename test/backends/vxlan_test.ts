@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { vxlan } from "../../backends/vxlan.ts";
 import type { KernelObject } from "../../kernel/state.ts";
-import { keyOf } from "../../kernel/state.ts";
+import { describe, keyOf } from "../../kernel/state.ts";
 import type { Json } from "../../net/json.ts";
 import { config, host, lease, macOf, view } from "../lib/overlay.ts";
+import { ipv6Host, ipv6View, mac6Of } from "../lib/stacks.ts";
 
 const errorMessage = (body: () => unknown): string => {
   try {
@@ -71,7 +72,7 @@ Deno.test("vxlan: options shape the device, whatever the case of their keys", ()
     learning: true,
     gbp: true,
   });
-  assert.equal(vxlan.device(config(options)), "flan.77");
+  assert.deepEqual(vxlan.devices(config(options)), ["flan.77"]);
 });
 
 Deno.test("vxlan: a port or MTU of 0 means the default, as in flannel", () => {
@@ -241,4 +242,46 @@ Deno.test("vxlan: a lease that stays makes the same objects, and others when thi
     ).at(-1)
   );
   assert.deepEqual(devices, ["flan.1", "flan.7"]);
+});
+
+Deno.test("vxlan: an IPv6 network has a device of its own, a /128, plain routes and 70 bytes less", () => {
+  const { objects } = vxlan.plan(ipv6View(view([2])), ipv6Host());
+  const [link, ...rest] = objects;
+  assert.ok(link?.kind === "link");
+  assert.deepEqual([link.name, link.mtu, link.vxlan?.local, link.mac], [
+    "flan-v6.1",
+    1430,
+    "2001:db8::1",
+    mac6Of(1),
+  ]);
+  assert.deepEqual(rest.map(describe), [
+    "sysctl net/ipv6/conf/flan-v6.1/disable_ipv6=0",
+    "sysctl net/ipv6/conf/flan-v6.1/accept_ra=0",
+    "address fd00:5:0:1::/128 dev flan-v6.1",
+    `FDB entry ${mac6Of(2)} dst 2001:db8::2 dev flan-v6.1`,
+    `neighbour fe80:5:0:2:: lladdr ${mac6Of(2)} dev flan-v6.1`,
+    "route fd00:5:0:2::/64 via fe80:5:0:2:: dev flan-v6.1",
+  ]);
+});
+
+Deno.test("vxlan: a device of IPv6 has at least the MTU that IPv6 needs, or none", () => {
+  const narrow = { ...ipv6Host().underlay, mtu: 1349 };
+  const network = ipv6View(view([])).network;
+  assert.throws(() => vxlan.mtu(network, ipv6Host({ underlay: { ...host().underlay, mtu: 1349 } })), {
+    code: "invalid",
+    message: /would have 1279, and 1280 is needed/,
+  });
+  const [link] = vxlan.plan(ipv6View(view([])), { ...ipv6Host(), underlay: narrow }).objects;
+  assert.equal(link?.kind === "link" && link.mtu, 1280);
+});
+
+Deno.test("vxlan: leases of the other family are refused, and so are endpoints of the other family", () => {
+  const six = ipv6View(view([2, 3]));
+  const peers = [six.peers[0]!, lease(3), { ...six.peers[1]!, publicIp: "192.0.2.3" }];
+  const { refused, peers: planned } = vxlan.plan({ ...six, peers }, ipv6Host());
+  assert.equal(planned.length, 1);
+  assert.deepEqual(refused.map(({ code, reason }) => [code, reason]), [
+    ["bad-subnet", '"10.5.3.0/24" is not an IPv6 subnet'],
+    ["bad-endpoint", 'PublicIPv6 "192.0.2.3" cannot be a host\'s IPv6 address'],
+  ]);
 });

@@ -6,7 +6,7 @@ import type { Context } from "../../cmd/context.ts";
 import type { Settings, Source } from "../../cmd/settings.ts";
 import { startNetwork } from "../../cmd/start_network.ts";
 import { observeHost } from "../../agent/host.ts";
-import { linksOf, networkIn } from "../../agent/network.ts";
+import { networkIn } from "../../agent/network.ts";
 import { MemoryStore } from "../../lease/document/memory_store.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { TestNetwork, udpNetwork, underlayStack } from "../lib/agents.ts";
@@ -78,7 +78,7 @@ for (const feature of ["tun", "proxy"] as const) {
     host.kernel.lacks.add(feature);
     const snapshot = await network.store.read();
     const known = { snapshot, ...networkIn(snapshot, network.store.url) };
-    const objects = await host.kernel.dump({ links: linksOf(known.device), sysctls: [] });
+    const objects = await host.kernel.dump({ links: known.devices, sysctls: [] });
     const facts = await observeHost(host.kernel, { ...known, options: host.options, objects });
     const { stateDir } = host.options;
     const { drift } = await compare({

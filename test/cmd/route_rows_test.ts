@@ -1,7 +1,7 @@
 /** What `flan routes` says of each peer, whatever of its data plane is missing. */
 import assert from "node:assert/strict";
 import { observeHost } from "../../agent/host.ts";
-import { linksOf, networkIn } from "../../agent/network.ts";
+import { networkIn } from "../../agent/network.ts";
 import { compare } from "../../cmd/observe.ts";
 import { rowsOf } from "../../cmd/route_rows.ts";
 import { keyOf, type Link, type Proxy, type ProxyRoute } from "../../kernel/state.ts";
@@ -11,7 +11,7 @@ import { hostGwNetwork, hostGwPeer, type TestHost, TestNetwork, udpNetwork, udpP
 async function rows(network: TestNetwork, host: TestHost, hidden = false): Promise<(string | undefined)[][]> {
   const snapshot = await network.store.read();
   const known = { snapshot, ...networkIn(snapshot, network.store.url) };
-  const objects = await host.kernel.dump({ links: linksOf(known.device), sysctls: [] });
+  const objects = await host.kernel.dump({ links: known.devices, sysctls: [] });
   const facts = await observeHost(host.kernel, { ...known, options: host.options, objects });
   const { stateDir } = host.options;
   const observation = await compare({

@@ -10,6 +10,7 @@ import { Reconciler } from "../../kernel/reconcile.ts";
 import { type KernelObject, keyOf, LINK_ALIAS, ROUTE_PROTOCOL } from "../../kernel/state.ts";
 import { teardown } from "../../kernel/teardown.ts";
 import type { View } from "../../lease/view.ts";
+import { familyOf } from "../../net/ip.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { purePlans } from "./backend_plans.ts";
 
@@ -142,9 +143,9 @@ function lifeCases(register: Register): void {
     const before = await stage.contents();
     await stage.reconcile([2, 3]);
     assert.notDeepEqual(await stage.contents(), before);
-    const { alias, network } = stage.suite.owner;
+    const { alias, network, network6 } = stage.suite.owner;
     // A host that leaves knows who it is and in which networks it was, and no link.
-    const left: Owner = { alias, links: [], networks: network === undefined ? [] : [network] };
+    const left: Owner = { alias, links: [], networks: [network, network6].flatMap((one) => one ?? []) };
     const { removed, failures } = await teardown(stage.other, left);
     assert.ok(removed.length > 0);
     assert.deepEqual(failures, []);
@@ -222,19 +223,26 @@ function repairCases(register: Register): void {
   });
 }
 
+/** Addresses that nobody has, of the family of another one. */
+function elsewhere(text: string) {
+  return familyOf(text) === 4
+    ? { host: "192.0.2.250", gateway: "10.5.250.0", way: { gateway: "10.5.250.0", onlink: true } }
+    : { host: "2001:db8::fa", gateway: "fe80::fa", way: { gateway: "fe80::fa", onlink: false } };
+}
+
 /** The object with a value that somebody else may give it, or undefined where it has none. */
 function damaged(object: KernelObject): KernelObject | undefined {
   switch (object.kind) {
     case "link":
       return { ...object, mtu: object.mtu - 100, alias: LINK_ALIAS };
     case "nexthop":
-      return { ...object, gateway: "10.5.250.0" };
+      return { ...object, gateway: elsewhere(object.gateway).gateway };
     case "neighbour":
       return { ...object, mac: "02:00:00:00:00:fe" };
     case "fdb":
-      return { ...object, remote: "192.0.2.250" };
+      return { ...object, remote: elsewhere(object.remote).host };
     case "route":
-      return object.link === "" ? undefined : { ...object, nexthop: 0, gateway: "10.5.250.0", onlink: true };
+      return object.link === "" ? undefined : { ...object, nexthop: 0, ...elsewhere(object.destination).way };
     case "sysctl":
       return { ...object, value: "7" };
     case "proxy":

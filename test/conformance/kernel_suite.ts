@@ -6,6 +6,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { applySuite } from "./kernel_apply.ts";
 import { cascadeSuite } from "./kernel_cascade.ts";
 import { eventSuite } from "./kernel_events.ts";
+import { ipv6Suite } from "./kernel_ipv6.ts";
 import { querySuite } from "./kernel_query.ts";
 import { tunSuite } from "./kernel_tun.ts";
 import { txChecksumSuite } from "./kernel_tx_checksum.ts";
@@ -41,6 +42,7 @@ export function kernelSuite({ name, open }: KernelSuite): void {
   cascadeSuite(register);
   querySuite(register);
   eventSuite(register);
+  ipv6Suite(register);
   tunSuite(register);
   txChecksumSuite(register);
 }

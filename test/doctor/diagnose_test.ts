@@ -69,7 +69,7 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
     "port-taken udp/8285",
   ]],
   ["the proxy's port with the proxy", {
-    network: { planned: [proxy], device: "flan0" },
+    network: { planned: [proxy], devices: ["flan0"] },
     there: [proxy],
     udp: { seen: [socket(8285)] },
   }, []],

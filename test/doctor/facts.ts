@@ -60,7 +60,7 @@ const objects: readonly KernelObject[] = [
 
 const network: NetworkFacts = {
   config: parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vxlan" } }),
-  device: "flan.1",
+  devices: ["flan.1"],
   own: "10.5.1.0/24",
   mtu: 1450,
   underlay: undefined,

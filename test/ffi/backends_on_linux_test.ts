@@ -1,8 +1,10 @@
 /** The backends pass the backend suite on Linux itself, in a network namespace of the tests' own. */
+import { dualStack } from "../../backends/dual.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
-import { openSystem, shown } from "./system.ts";
+import { openDualSystem, openSystem, shown } from "./system.ts";
+import { onlyNear, stacks } from "../lib/stacks.ts";
 import { bareOwner, host, hostGwSeenBy, owner, seenBy } from "../lib/overlay.ts";
 
 /** Why the suite cannot run here, or undefined. */
@@ -56,6 +58,40 @@ if (reason === undefined) {
     view: hostGwSeenBy({}),
     open: openSystem,
   });
+  for (const stack of stacks) {
+    backendSuite({
+      name: `vxlan in ${stack.name} on Linux`,
+      backend: dualStack(vxlan),
+      host: stack.host({ underlay }),
+      owner: stack.owner(owner),
+      view: (peers) => stack.view(seenBy({})(peers)),
+      open: openDualSystem,
+    });
+    backendSuite({
+      name: `vxlan on demand in ${stack.name} on Linux`,
+      backend: dualStack(vxlan),
+      host: stack.host({ underlay, wanted: new Set(["10.5.2.7", "fd00:5:0:2::7", "fd00:5:0:3::7"]) }),
+      owner: stack.owner(owner),
+      view: (peers) => stack.view(seenBy({ Mode: "on-demand" })(peers)),
+      open: openDualSystem,
+    });
+    backendSuite({
+      name: `vxlan with direct routes in ${stack.name} on Linux`,
+      backend: dualStack(vxlan),
+      host: onlyNear(stack.host({ underlay })),
+      owner: stack.owner(owner),
+      view: (peers) => stack.view(seenBy({ DirectRouting: true })(peers)),
+      open: openDualSystem,
+    });
+    backendSuite({
+      name: `host-gw in ${stack.name} on Linux`,
+      backend: dualStack(hostGw),
+      host: stack.host({ underlay, mac: "" }),
+      owner: stack.owner(bareOwner),
+      view: (peers) => stack.view(hostGwSeenBy({})(peers)),
+      open: openDualSystem,
+    });
+  }
 } else {
   Deno.test({ name: `vxlan on Linux (skipped: ${reason})`, ignore: true, fn() {} });
 }

@@ -64,9 +64,17 @@ export async function openSystem(): Promise<KernelSystem> {
         await ip(`link delete ${link.ifname}`);
       }
       await ip("route flush table main");
+      await ip("-6 route flush table main");
       await ip("nexthop flush");
     },
   };
+}
+
+/** The same with `2001:db8::1/64` beside it. */
+export async function openDualSystem(): Promise<KernelSystem> {
+  const system = await openSystem();
+  await ip("address add 2001:db8::1/64 dev under0 nodad");
+  return system;
 }
 
 /** Runs `body` on a fresh system. */

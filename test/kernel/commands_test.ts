@@ -5,6 +5,7 @@ import type { Change } from "../../kernel/kernel.ts";
 import type { KernelObject, Link, Route } from "../../kernel/state.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { host, lease, macOf, planned, view } from "../lib/overlay.ts";
+import { ipv6Host, ipv6View, mac6Of } from "../lib/stacks.ts";
 import { proxy, tun, udpPlanned } from "../lib/udp_plan.ts";
 
 const add = (object: KernelObject): Change => ({ verb: "add", object });
@@ -24,6 +25,21 @@ Deno.test("commands: a join, word for word", () => {
     `bridge fdb add ${macOf(2)} dev flan.1 dst 192.0.2.2 self permanent`,
     `ip neighbour add 10.5.2.0 lladdr ${macOf(2)} dev flan.1 nud permanent protocol 113`,
     "ip route add 10.5.2.0/24 nhid 168100352 protocol 113",
+  ]);
+});
+
+Deno.test("commands: a join of an IPv6 network, word for word", () => {
+  const { objects } = vxlan.plan(ipv6View(view([2])), ipv6Host());
+  assert.deepEqual(toCommands(objects.map(add)).slice(1), [
+    "ip link set dev flan-v6.1 addrgenmode none",
+    "ip link set dev flan-v6.1 alias 'flan 3f2a'",
+    "ip link set dev flan-v6.1 up",
+    "sysctl -w net/ipv6/conf/flan-v6.1/disable_ipv6=0",
+    "sysctl -w net/ipv6/conf/flan-v6.1/accept_ra=0",
+    "ip address add fd00:5:0:1::/128 dev flan-v6.1 nodad",
+    `bridge fdb add ${mac6Of(2)} dev flan-v6.1 dst 2001:db8::2 self permanent`,
+    `ip neighbour add fe80:5:0:2:: lladdr ${mac6Of(2)} dev flan-v6.1 nud permanent protocol 113`,
+    "ip route add fd00:5:0:2::/64 via fe80:5:0:2:: dev flan-v6.1 protocol 113",
   ]);
 });
 

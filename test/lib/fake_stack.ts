@@ -11,9 +11,19 @@ import {
   keyOf,
   type Link,
   type Neighbour,
+  type Nexthop,
   type Route,
 } from "../../kernel/state.ts";
-import { contains, formatCidr, parseCidr, parseIp, parsePrefix } from "../../net/ip.ts";
+import {
+  contains,
+  familyOf,
+  formatCidr,
+  type Ip,
+  isLinkLocal,
+  parseCidr,
+  parseIp,
+  parsePrefix,
+} from "../../net/ip.ts";
 import { refuseProxys } from "./fake_proxy.ts";
 
 /** An errno name, or undefined for success. */
@@ -22,7 +32,10 @@ export type Errno = string | undefined;
 type Told = Omit<KernelEvent, "own">;
 
 /** What the kernel's sysctls of a new link are; others are "0". */
-const defaults: Readonly<Record<string, string>> = { ucast_solicit: "3", mcast_solicit: "3" };
+const defaults: Readonly<Record<string, string>> = { ucast_solicit: "3", mcast_solicit: "3", accept_ra: "1" };
+
+/** Of the route to an address's own network; IP6_RT_PRIO_ADDRCONF of net/ipv6_route.h. */
+const connectedMetric = { 4: 0, 6: 256 } as const;
 
 const groups = {
   link: "link",
@@ -132,9 +145,26 @@ export class FakeStack {
     if (!link) return "ENODEV";
     if (object.kind !== "route" && object.kind !== "nexthop") return undefined;
     if (!link.up) return "ENETDOWN";
-    return object.gateway === "" || object.onlink || this.#connected(object.gateway, name)
-      ? undefined
-      : "ENETUNREACH";
+    return object.gateway === "" ? undefined : this.#refuseGateway(object);
+  }
+
+  #refuseGateway({ gateway, link, onlink }: Route | Nexthop): Errno {
+    const ip = parseIp(gateway);
+    if (ip.family === 6) {
+      if (isLinkLocal(ip)) return undefined;
+      const way = this.#wayTo(ip);
+      if (onlink) return way === undefined || way.link === link ? undefined : "EINVAL";
+      return way?.link === link && way.gateway === "" ? undefined : "EHOSTUNREACH";
+    }
+    return onlink || this.#connected(ip, link) ? undefined : "ENETUNREACH";
+  }
+
+  #wayTo(ip: Ip): Route | undefined {
+    const holding = [...this.objects.values()].filter((one) =>
+      one.kind === "route" && contains(parseCidr(one.destination), ip)
+    ) as Route[];
+    const lengthOf = ({ destination }: Route) => parseCidr(destination).length;
+    return holding.sort((a, b) => lengthOf(b) - lengthOf(a))[0];
   }
 
   #refuseLink(link: Link): Errno {
@@ -144,14 +174,15 @@ export class FakeStack {
     if (vxlan.parent !== "" && !this.link(vxlan.parent)) return "ENODEV";
     for (const other of this.objects.values()) {
       if (other.kind !== "link" || !other.vxlan) continue;
-      if (other.vxlan.vni === vxlan.vni && other.vxlan.port === vxlan.port) return "EEXIST";
+      const isAlike = other.vxlan.vni === vxlan.vni && other.vxlan.port === vxlan.port;
+      if (isAlike && familyOf(other.vxlan.local) === familyOf(vxlan.local)) return "EEXIST";
     }
   }
 
-  #connected(gateway: string, link: string): boolean {
+  #connected(gateway: Ip, link: string): boolean {
     for (const object of this.objects.values()) {
       if (object.kind !== "route" || object.link !== link || object.gateway !== "") continue;
-      if (contains(parseCidr(object.destination), parseIp(gateway))) return true;
+      if (contains(parseCidr(object.destination), gateway)) return true;
     }
     return false;
   }
@@ -183,11 +214,11 @@ export class FakeStack {
     }
   }
 
-  /** IPv4 routes and nexthops go without a message; the FDB stays. */
+  /** IPv4 routes and nexthops go without a message; the FDB stays, and of the addresses those of IPv4 do. */
   #down(link: string): void {
     this.#drop((other) =>
-      (other.kind === "neighbour" || other.kind === "nexthop" || other.kind === "route") &&
-      other.link === link
+      (other.kind === "neighbour" || other.kind === "nexthop" || other.kind === "route" ||
+        other.kind === "address" && familyOf(other.address) === 6) && other.link === link
     );
     this.#dropOrphans();
   }
@@ -223,11 +254,11 @@ export class FakeStack {
   /** An address on a link that is up brings the route to its network (RTPROT_KERNEL). */
   #connect(address: Address): void {
     const { cidr } = parsePrefix(address.address);
-    if (cidr.family !== 4 || cidr.length === 32 || !this.link(address.link)?.up) return;
+    if (cidr.family === 4 && cidr.length === 32 || !this.link(address.link)?.up) return;
     const route: Route = {
       kind: "route",
       destination: formatCidr(cidr),
-      metric: 0,
+      metric: connectedMetric[cidr.family],
       link: address.link,
       gateway: "",
       onlink: false,
@@ -238,18 +269,19 @@ export class FakeStack {
     if (!this.objects.has(keyOf(route))) this.#set(route, 0);
   }
 
-  /** With the last IPv4 address go the neighbours and the routes that use no nexthop object. */
+  /** With the last IPv4 address go its family's neighbours and the routes that use no nexthop object. */
   #disconnect(gone: Address): void {
     const { cidr } = parsePrefix(gone.address);
-    if (cidr.family !== 4) return;
-    const key = `route ${formatCidr(cidr)} metric 0`;
+    const key = `route ${formatCidr(cidr)} metric ${connectedMetric[cidr.family]}`;
     const connected = this.objects.get(key);
     if (connected?.kind === "route" && connected.protocol === 2) this.objects.delete(key);
+    if (cidr.family !== 4) return;
     for (const other of this.objects.values()) {
       if (other.kind === "address" && other.link === gone.link && !other.address.includes(":")) return;
     }
     this.#drop((other) =>
-      (other.kind === "neighbour" || other.kind === "route" && other.nexthop === 0) &&
+      (other.kind === "neighbour" && familyOf(other.ip) === 4 ||
+        other.kind === "route" && other.nexthop === 0 && familyOf(other.destination) === 4) &&
       other.link === gone.link
     );
   }

@@ -277,7 +277,7 @@ const lostEvents = forOne((host, world) => {
 
 const deviceDown = forOne((host, world) => {
   const { backend, config } = host.agent!.state;
-  const link = host.stack.link(backend.device(config));
+  const link = host.stack.link(backend.devices(config)[0] ?? "");
   if (link === undefined) return;
   world.tell(`${host.name}: the device goes down`);
   host.stack.replace({ ...link, up: false });

@@ -180,7 +180,7 @@ export class Invariants {
       this.#fail(`${host.name} has ${plan.peers.length} peers, there are ${peers - 1}`);
     }
     const { config, backend } = agent.state;
-    const links = [backend.device(config)];
+    const links = backend.devices(config);
     const owner = { alias: aliasOf(node), links, network: formatCidr(config.network) };
     const left = drift(plan.objects, host.stack.read(), owner);
     if (left.changes.length + left.conflicts.length > 0) {
