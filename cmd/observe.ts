@@ -4,6 +4,7 @@ import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
 import { linksOf, networkIn, ownerOf } from "../agent/network.ts";
+import { underlayTrouble } from "../agent/underlay_trouble.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import { requestFor } from "../kernel/dump_request.ts";
@@ -16,6 +17,7 @@ import type { Lease } from "../lease/lease.ts";
 import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
+import { printable } from "../net/text.ts";
 import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
 import { type Looked, withLook, withoutFirewall, withoutHooks, withoutProxy } from "./looking.ts";
@@ -73,6 +75,9 @@ export async function observeIn(
   const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
   const observation = await compare(looked, seen);
+  const { underlay } = host;
+  const trouble = await underlayTrouble(looked.kernel, { underlay, peers: observation.plan.peers });
+  if (trouble !== undefined) console.error(`flan: ${printable(trouble)}`);
   return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
 }
 
