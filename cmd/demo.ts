@@ -1,4 +1,5 @@
 /** `flan demo`: several hosts on this machine join a network, are shown, and are taken away again. */
+import { backendFor } from "../backends/registry.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { gatewayOf } from "../agent/subnet_env.ts";
 import { FlanError, invalid } from "../net/errors.ts";
@@ -33,7 +34,7 @@ export function command(run: Runner): AnyCommand {
 async function runDemo({ context, flags }: Call): Promise<number> {
   const hosts = integerFlag("--hosts", String(flags["hosts"] ?? 3), { min: 2, max: MAX_HOSTS });
   requireNetAdmin("make network namespaces");
-  const backend = context.settings.backend ?? "vxlan";
+  const backend = backendFor(context.settings.backend ?? "vxlan").type;
   if (backend === "alloc" || backend === "extension") {
     throw invalid("demo", `Cannot show backend ${backend}: it carries no packets by itself`);
   }

@@ -80,6 +80,8 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
     { name: "KIND", cell: (row) => row.kind },
     { name: "STATE", cell: (row) => row.state },
     { name: "LEFT", cell: (row) => row.state === "refused" ? undefined : remaining(row.expires, now) },
+    { name: "EXPIRES", cell: (row) => endOf(row.expires) ?? undefined, wide: true },
+    { name: "MAC", cell: (row) => row.mac, wide: true },
     { name: "NODE", cell: (row) => row.node },
     { name: "NOTE", cell: (row) => row.note },
   ];
@@ -93,13 +95,14 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
     columns: columns.filter((column) =>
       column.name !== "NOTE" || items.some((row) => row.note !== undefined)
     ),
-    tsv: [...columns.slice(0, 5), epoch, ...columns.slice(6)],
+    tsv: columns.filter(({ wide }) => !wide).toSpliced(5, 1, epoch),
     json: (row) => ({
       ...row,
       via: row.via ?? null,
       dev: row.dev ?? null,
       node: row.node ?? null,
       note: row.note ?? null,
+      mac: row.mac ?? null,
       expires: endOf(row.expires),
     }),
     empty: "no routes: the network has no leases",

@@ -20,7 +20,8 @@ export function watchCommand(run: Runner): AnyCommand {
       settings: routeSettings,
       formats: ["table", "jsonl"],
       after: "Begins with what is wrong now. Of links and FDB entries the kernel does not\n" +
-        "tell who changed them. Needs no root.",
+        "tell who changed them; what comes back as planned beside an agent is called\n" +
+        "repaired. A program that has ended is named by its number. Needs no root.",
     },
     run,
     watchRoutes,
@@ -47,9 +48,11 @@ async function watchRoutes(call: Call): Promise<number> {
         searching: false,
         followsLink: observed.backend.followsLink(observed.config),
       };
-      const told = new RouteEvents();
+      const told = new RouteEvents(observed.plan.objects);
       for await (const event of events) {
-        if (event.own || reasonOf(event, scope) === undefined) continue;
+        // An entry of the FDB that comes is no reason to look again, and may be a repair.
+        const isEntry = event.mac !== undefined && event.link === scope.device;
+        if (event.own || (reasonOf(event, scope) === undefined && !isEntry)) continue;
         tell(told.take(event, lockHolder(settings.runDir)), { format, now: clock.now() });
       }
     });

@@ -110,7 +110,7 @@ async function networkFacts(
   const { config, device, backend, snapshot } = network;
   const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
   if (host instanceof FlanError) {
-    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [] };
+    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], winning: [] };
     const own = keptSubnet(settings);
     return { facts: { config, device, own, ...nothing, noUnderlay: host.message }, host: undefined };
   }
@@ -118,19 +118,23 @@ async function networkFacts(
   // Without a lease it is any host's place in the network that is judged.
   const planned = backend.plan({ ...view, peers: [], own: view.own ?? NOWHERE }, host).objects;
   const { stateDir } = settings;
-  const drift = view.own === undefined
+  const compared = view.own === undefined
     ? undefined
-    : (await compare(looked, { network, host, stateDir, objects })).drift;
-  const apart = drift === undefined ? [] : [
-    ...drift.conflicts.map(({ wanted }) => wanted),
-    ...drift.changes.map(({ object }) => object),
+    : await compare(looked, { network, host, stateDir, objects });
+  const apart = compared === undefined ? [] : [
+    ...compared.drift.conflicts.map(({ wanted }) => wanted),
+    ...compared.drift.changes.map(({ object }) => object),
   ];
   const own = view.own?.subnet ?? keptSubnet(settings);
   const underlay = host.underlay;
   const mtu = mtuOf(network, host);
   const drifted = apart.map(describe);
   const noUnderlay = undefined;
-  return { facts: { config, device, own, mtu, underlay, noUnderlay, planned, drift: drifted }, host };
+  const winning = [...new Set(compared?.overridden.map(({ found }) => found))];
+  return {
+    facts: { config, device, own, mtu, underlay, noUnderlay, planned, drift: drifted, winning },
+    host,
+  };
 }
 
 /** The subnet that this host keeps while it cannot be seen in the store. */

@@ -81,7 +81,7 @@ Deno.test("watched peers: one that is silent is a problem within a minute, and w
     await pass(40_000);
     const after = await seen();
     assert.deepEqual([after.problems, after.up, after.counted, after.line], [[], "1", ["0", "0"], []]);
-    assert.deepEqual(after.log, [`warning ${message}`, `info Well again: ${message}`]);
+    assert.deepEqual(after.log, [`warning ${message}`, `info Well again: ${PEER} (before: ${message})`]);
     assert.deepEqual(host.codes, []);
   }));
 

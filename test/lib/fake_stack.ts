@@ -265,7 +265,8 @@ export class FakeStack {
       port,
       ...(link === "" ? {} : { link }),
       ...(subject === undefined ? {} : { subject }),
-      ...(object.kind === "fdb" ? { mac: object.mac } : {}),
+      ...(object.kind === "fdb" ? { mac: object.mac, to: object.remote } : {}),
+      ...(object.kind === "nexthop" ? { to: object.gateway } : {}),
       ...("protocol" in object ? { protocol: object.protocol } : {}),
       ...("state" in object ? { state: object.state } : {}),
     });
@@ -284,6 +285,8 @@ function subjectOf(object: KernelObject): string | undefined {
       return object.address;
     case "neighbour":
       return object.ip;
+    case "nexthop":
+      return String(object.id);
     default:
       return undefined;
   }
