@@ -35,7 +35,10 @@ Deno.test("flan schema takes the name as documents have it", async () => {
 });
 
 for (
-  const [name, hint] of [["flan.route/v1", "did you mean routes?"], ["route", "did you mean routes?"], ["toString", "flan schema lists them"]] as const
+  const [name, hint] of [["flan.route/v1", "did you mean routes?"], ["route", "did you mean routes?"], [
+    "toString",
+    "flan schema lists them",
+  ]] as const
 ) {
   Deno.test(`flan schema ${name} is refused, with a hint`, async () => {
     using sandbox = new Sandbox();

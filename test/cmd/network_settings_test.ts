@@ -69,7 +69,8 @@ Deno.test("a new network is the first default that overlaps nothing this host ro
 Deno.test("a backend that nobody has is refused with those that there are, whatever the network has", () => {
   const join = () => requireAgreement(given({ backend: "foo" }), parseNetworkConfig(network), "file:/n.json");
   assert.throws(join, {
-    message: 'Cannot use backend "foo": it is not known; this version has vxlan, udp, host-gw, alloc, extension',
+    message:
+      'Cannot use backend "foo": it is not known; this version has vxlan, udp, host-gw, alloc, extension',
   });
 });
 
