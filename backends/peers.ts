@@ -2,6 +2,7 @@
 import type { Lease, Refusal, RefusalCode } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
 import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { memo } from "../net/memo.ts";
 import { printable, quoted } from "../net/text.ts";
 import type { Plan } from "./backend.ts";
 
@@ -18,7 +19,7 @@ export interface Peer extends Subnet {
   readonly lease: Lease;
 }
 
-/** What of this host a peer's lease is judged by. */
+/** What of this host no peer can have, too. */
 export interface HostFacts {
   readonly publicIp: string;
   /** The underlay's. */
@@ -50,8 +51,10 @@ export function ownSubnet(view: View, problems: readonly string[]): Subnet | Pla
  */
 export function sortPeers<P extends Peer>(
   leases: readonly Lease[],
-  { own, judge, claim = () => undefined }: {
+  { own, host, judge, claim = () => undefined }: {
     own: Subnet;
+    host: HostFacts;
+    /** By nothing of this host: what it says of a lease is what every host says. */
     judge: (lease: Lease) => P | Refused;
     claim?: (peer: P) => Refused | undefined;
   },
@@ -65,10 +68,7 @@ export function sortPeers<P extends Peer>(
       refused.push(refusal(lease, peer));
       continue;
     }
-    const holder = holders.get(peer.id);
-    const why = holder === undefined
-      ? claim(peer)
-      : new Refused("overlap", `${peer.gateway} is leased to ${holder}`);
+    const why = ofThisHost(lease, host) ?? overlap(peer, holders.get(peer.id)) ?? claim(peer);
     if (why !== undefined) {
       refused.push(refusal(lease, why));
       continue;
@@ -79,6 +79,15 @@ export function sortPeers<P extends Peer>(
   return { peers, refused };
 }
 
+function ofThisHost({ publicIp }: Lease, host: HostFacts): Refused | undefined {
+  if (publicIp !== host.publicIp && publicIp !== host.address) return undefined;
+  return new Refused("duplicate-endpoint", `PublicIP ${publicIp} is this host's own`);
+}
+
+function overlap({ gateway }: Peer, holder: string | undefined): Refused | undefined {
+  return holder === undefined ? undefined : new Refused("overlap", `${gateway} is leased to ${holder}`);
+}
+
 /** The reason why a lease of another backend is no peer; undefined for one of this backend. */
 export function requireType({ backendType }: Lease, type: string): Refused | undefined {
   if (backendType === type) return undefined;
@@ -86,16 +95,20 @@ export function requireType({ backendType }: Lease, type: string): Refused | und
 }
 
 /** Whether the lease names a subnet and a host that packets can be sent to. */
-export function readPeer(lease: Lease, facts: HostFacts): Peer | Refused {
+export function readPeer(lease: Lease): Peer | Refused {
+  return known(lease, undefined);
+}
+
+/** One changed lease must not cost reading all of them again, nor must another host's place to look from. */
+const known = memo(read);
+
+function read(lease: Lease): Peer | Refused {
   const subnet = readSubnet(lease.subnet);
   if (subnet === undefined) {
     return new Refused("bad-subnet", `${quoted(lease.subnet)} is not an IPv4 subnet`);
   }
   if (!isEndpoint(lease.publicIp)) {
     return new Refused("bad-endpoint", `PublicIP ${quoted(lease.publicIp)} cannot be a host's IPv4 address`);
-  }
-  if (lease.publicIp === facts.publicIp || lease.publicIp === facts.address) {
-    return new Refused("duplicate-endpoint", `PublicIP ${lease.publicIp} is this host's own`);
   }
   return { lease, ...subnet };
 }

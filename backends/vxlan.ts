@@ -70,7 +70,8 @@ function plan(view: View, host: Host): Plan {
   const { peers, refused } = vxlanPeers(view.peers, {
     own,
     mac: host.mac,
-    facts: { publicIp: host.publicIp, address: host.underlay.address, vni: options.vni },
+    host: { publicIp: host.publicIp, address: host.underlay.address },
+    vni: options.vni,
   });
   const link = linkOf(options, host);
   const address: Address = { kind: "address", link: link.name, address: `${own.gateway}/32` };

@@ -1,5 +1,6 @@
 /** What the doctor learns from the kernel, and what of it the network's backend would need. */
 import { type HostOptions, observeHost } from "../../agent/host.ts";
+import type { KnownNetwork } from "../../agent/known_network.ts";
 import { readHostState } from "../../agent/host_state.ts";
 import { linksOf, type Network, networkIn, noNetwork } from "../../agent/network.ts";
 import type { Host } from "../../backends/backend.ts";
@@ -20,7 +21,6 @@ import { NOWHERE } from "../lease_check.ts";
 import { startingConfig } from "../network_settings.ts";
 import type { Looked } from "../looking.ts";
 import { compare } from "../observe.ts";
-import type { AgentLook } from "./agent_facts.ts";
 
 export interface HostLook {
   readonly network: Seen<NetworkFacts>;
@@ -30,7 +30,8 @@ export interface HostLook {
 
 interface Known {
   readonly snapshot: Snapshot | undefined;
-  readonly agent: AgentLook;
+  /** The network as the agent knows it, where the store does not tell. */
+  readonly known: KnownNetwork | undefined;
 }
 
 export async function lookAtHost(context: Context, known: Known): Promise<HostLook> {
@@ -76,7 +77,8 @@ async function look(context: Context, looking: Looking): Promise<HostLook> {
   const { facts, host } = await networkFacts(context, { ...looking, network, objects });
   const links = [network.device, host?.underlay.link ?? ""].filter((name) => name !== "");
   const more = await kernel.dump({ links: [], sysctls: judgedSysctls(links), linksOnly: true });
-  const whole = [...objects, ...more.filter(({ kind }) => kind === "sysctl")];
+  // First, because they are looked for by name, and there may be very many others.
+  const whole = [...more.filter(({ kind }) => kind === "sysctl"), ...objects];
   return {
     network: { seen: facts },
     kernel: { seen: { objects: whole } },
@@ -90,10 +92,10 @@ async function look(context: Context, looking: Looking): Promise<HostLook> {
  */
 function networkOf(
   context: Context,
-  { snapshot, agent, objects }: Known & { objects: readonly KernelObject[] },
+  { snapshot, known: agents, objects }: Known & { objects: readonly KernelObject[] },
 ): StoredNetwork {
   const { settings } = context;
-  const known = snapshot ?? (agent.known?.store === settings.store ? agent.known.snapshot : undefined) ??
+  const known = snapshot ?? (agents?.store === settings.store ? agents.snapshot : undefined) ??
     { revision: 0, config: undefined, records: [], past: [] };
   if (known.config === undefined && keptSubnet(settings) !== undefined) throw noNetwork(settings.store);
   const config = known.config ?? { value: startingConfig(context, objects), revision: 0 };
