@@ -2,7 +2,7 @@
 import { planFor } from "../agent/firewall.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
+import { askLingering, askNetwork } from "../agent/known_network.ts";
 import { linksOf, networkIn, ownerOf } from "../agent/network.ts";
 import { underlayTrouble } from "../agent/underlay_trouble.ts";
 import type { Host, Plan } from "../backends/backend.ts";
@@ -68,9 +68,12 @@ export async function observeIn(
 ): Promise<Observed> {
   const { settings } = context;
   // Asked at once, so that what the store holds and whom the agent keeps are of one time.
-  const asked = askNetwork(socketOf(settings), context);
-  const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
-  const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
+  const asked = askLingering(socketOf(settings), context);
+  const { network, lingering } = await readNetwork(store).then(
+    async (network) => ({ network, lingering: await asked }),
+    (error) => instead(error, context),
+  );
+  const { snapshot, gone } = withLingering(network.snapshot, lingering);
   const objects = await looked.kernel.dump({ links: linksOf(network.device), sysctls: [] });
   const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
@@ -83,12 +86,14 @@ export async function observeIn(
 
 async function instead(
   error: unknown,
-  { asked, context }: { asked: Promise<KnownNetwork | undefined>; context: Context },
-): Promise<StoredNetwork> {
-  const known = await asked;
-  if (!isStoreTrouble(error) || known?.store !== context.settings.store) throw error;
+  context: Context,
+): Promise<{ network: StoredNetwork; lingering: readonly LeaseRecord[] }> {
+  if (!isStoreTrouble(error)) throw error;
+  const known = await askNetwork(socketOf(context.settings), context);
+  if (known?.store !== context.settings.store) throw error;
   tellInstead(error, { heard: known.heard, now: context.clock.now() });
-  return { snapshot: known.snapshot, ...networkIn(known.snapshot, known.store) };
+  const network = { snapshot: known.snapshot, ...networkIn(known.snapshot, known.store) };
+  return { network, lingering: known.lingering };
 }
 
 /** The snapshot with those of the records that are gone from it. */
