@@ -13,7 +13,7 @@ import { epochSeconds, remaining } from "./lease_end.ts";
 import { observe, type Observed } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
-import { type Column, type FormatName, print, printJson, printList } from "./output.ts";
+import { type Column, type FormatName, print, printFolded, printJson, printList } from "./output.ts";
 import { type Picture, pictureOf } from "./picture.ts";
 import { svgOf } from "./picture_svg.ts";
 import { dotOf, mermaidOf } from "./picture_text.ts";
@@ -161,7 +161,7 @@ async function diffRoutes({ context, format }: Call): Promise<number> {
       conflicts: conflicts.map(({ code, wanted, found }) => ({ code, wanted, found })),
     });
   } else if (format.kind === "table" && !clean) {
-    print([
+    printFolded([
       ...changes.map(({ change, object, differences }) =>
         `${change.padEnd(8)} ${object}${differences === null ? "" : `: ${differences}`}`
       ),

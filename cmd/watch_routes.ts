@@ -7,7 +7,7 @@ import { withStore } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { withLook } from "./looking.ts";
 import { type Observed, observeIn } from "./observe.ts";
-import { type Format, print } from "./output.ts";
+import { type Format, print, printFolded } from "./output.ts";
 import { eventLine, type RouteEvent, RouteEvents } from "./route_events.ts";
 import { routeSettings } from "./route_settings.ts";
 import { listenForSignals } from "./signals.ts";
@@ -85,14 +85,14 @@ function tellState(
     );
   }
   const at = new Date(now).toISOString();
-  print(
+  printFolded(
     wrong.length === 0 ? `${at}  the kernel is as planned` : `${at}  not as planned: ${wrong.join(", ")}`,
   );
 }
 
 function tell(event: RouteEvent, { format, now }: Telling): void {
   if (format.kind === "jsonl") tellJson({ ...event, wrong: null }, now);
-  else print(eventLine(event, now));
+  else printFolded(eventLine(event, now));
 }
 
 function tellJson(
