@@ -35,6 +35,7 @@ import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
 import { StoreState } from "./health/store_state.ts";
 import { Tally } from "./monitoring/tally.ts";
+import { underlayTrouble } from "./underlay_trouble.ts";
 
 export class Agent {
   readonly health: Health;
@@ -253,20 +254,26 @@ export class Agent {
   }
 
   async #describeHost(): Promise<Host> {
-    const { kernel, clock, node, options } = this.#parts;
+    const { kernel, clock, node } = this.#parts;
+    const before = this.#host?.underlay;
+    const former = before === undefined ? this.#parts.options.former : { ...before, stays: true };
+    const options = { ...this.#parts.options, former };
     const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock });
     return { ...found, said: this.#overlay.said };
   }
 
   async #lookAtHost(): Promise<void> {
+    const before = this.#host.underlay.link;
     try {
       this.#host = await this.#describeHost();
-      const { link, up } = this.#host.underlay;
-      if (up) this.#solved("underlay-missing");
-      else this.#problem("underlay-missing", link, `Link ${link}, which carries the overlay, is down`);
+      const { underlay } = this.#host;
+      const trouble = await underlayTrouble(this.#parts.kernel, { underlay, peers: this.#plan.peers });
+      if (trouble === undefined) this.#solved("underlay-missing");
+      else this.#problem("underlay-missing", underlay.link, trouble);
     } catch (error) {
-      this.#problem("underlay-missing", this.#host.underlay.link, messageOf(error));
+      this.#problem("underlay-missing", before, messageOf(error));
     }
+    if (this.#host.underlay.link !== before) this.#parts.moved?.();
   }
 
   #claim() {

@@ -9,7 +9,7 @@ import type { Json } from "../net/json.ts";
 import { check, v } from "../net/schema.ts";
 
 const request = v.strictObject({
-  op: v.picklist(["status", "network", "repair", "stop", "ping"]),
+  op: v.picklist(["status", "network", "lingering", "repair", "stop", "ping"]),
   /** Whom to ping, as somebody calls it; everybody where it is left out. */
   to: v.optional(v.pipe(v.string(), v.maxLength(100))),
 });

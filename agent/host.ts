@@ -6,7 +6,7 @@ import type { Host } from "../backends/backend.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
 import { firewallOf, type FirewallOptions } from "./firewall.ts";
 import type { Network } from "./network.ts";
-import { findUnderlay, localAddresses } from "./underlay.ts";
+import { findUnderlay, type FormerUnderlay, localAddresses } from "./underlay.ts";
 
 export const txChecksums = ["auto", "on", "off"] as const;
 /** Whether the device offloads checksums; `auto` leaves it as the kernel has it. */
@@ -19,6 +19,8 @@ export interface HostOptions extends FirewallOptions {
   readonly mtu: number | undefined;
   readonly txChecksum: TxChecksum;
   readonly stateDir: string;
+  /** The underlay that it had before, where it is known. */
+  readonly former?: FormerUnderlay | undefined;
 }
 
 /**
@@ -69,8 +71,8 @@ async function facts(
   kernel: Kernel,
   { options, objects }: { options: HostOptions; objects: readonly KernelObject[] },
 ): Promise<Omit<Host, "node" | "mac">> {
-  const { iface: wishes = [], publicIp, mtu } = options;
-  const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
+  const { iface: wishes = [], publicIp, mtu, former } = options;
+  const underlay = await findUnderlay(kernel, { objects, wishes, publicIp, former });
   const local = localAddresses(objects);
   const firewall = firewallOf(objects, options);
   const publicAddress = publicIp ?? underlay.address;

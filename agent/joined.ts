@@ -5,6 +5,7 @@
 import { v } from "../net/schema.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
 import { readOwnDocument } from "./own_document.ts";
+import type { FormerUnderlay } from "./underlay.ts";
 
 const schema = v.object({
   schema: v.literal("flan.joined/v1"),
@@ -40,6 +41,12 @@ export async function writeJoined(runDir: string, joined: Joined): Promise<void>
 export function readJoined(runDir: string): Joined | undefined {
   const file = fileIn(runDir);
   return readOwnDocument(file, { schema, hint: `remove ${file}; flan up writes it anew` });
+}
+
+/** The underlay that this host joined over; it stands in where there is no default route. Throws as {@link readJoined}. */
+export function joinedOver(runDir: string): FormerUnderlay | undefined {
+  const { iface: link, publicIp: address } = readJoined(runDir)?.found ?? {};
+  return link === undefined || address === undefined ? undefined : { link, address, stays: false };
 }
 
 export function removeJoined(runDir: string): void {

@@ -38,6 +38,8 @@ const schema = v.object({
   lingering: records,
 });
 
+const lingeringSchema = v.object({ lingering: records });
+
 /** What the agent knows, of the store that its settings name so. The end of its own lease is the one it renewed last. */
 export function knownNetwork({ state, store: { heard } }: Agent, store: string): KnownNetwork {
   const { snapshot, own, lingering } = state;
@@ -69,21 +71,46 @@ export async function askNetwork(
   path: string,
   { clock, log }: { clock: Clock; log: Logger },
 ): Promise<KnownNetwork | undefined> {
+  const answer = await asked(path, { op: "network", as: schema, clock, log });
+  if (answer === undefined) return undefined;
+  const { store, heard, revision, config, ...lists } = answer;
+  return {
+    store,
+    heard,
+    snapshot: {
+      revision,
+      config: config && { value: config.value as Json, revision: config.revision },
+      records: lists.records.map(recordOf),
+      past: [],
+    },
+    lingering: lists.lingering.map(recordOf),
+  };
+}
+
+/** The answer to {@link askLingering}. */
+export function lingeringDocument({ state: { lingering } }: Pick<Agent, "state">): Json {
+  return { lingering: lingering.map(recordDocument) };
+}
+
+/**
+ * Asks for no more than whom the agent keeps although their lease is gone: nearly always nobody, where the network may
+ * be ten thousand leases. Nobody, too, where the agent cannot be asked; see {@link askNetwork}.
+ */
+export async function askLingering(
+  path: string,
+  tools: { clock: Clock; log: Logger },
+): Promise<readonly LeaseRecord[]> {
+  const answer = await asked(path, { op: "lingering", as: lingeringSchema, ...tools });
+  return answer?.lingering.map(recordOf) ?? [];
+}
+
+async function asked<T extends v.GenericSchema>(
+  path: string,
+  { op, as, clock, log }: { op: "network" | "lingering"; as: T; clock: Clock; log: Logger },
+): Promise<v.InferOutput<T> | undefined> {
   try {
-    const answer = await askAgent(path, { op: "network", clock });
-    if (answer == null) return undefined;
-    const { store, heard, revision, config, ...lists } = check(schema, answer, "the agent's answer");
-    return {
-      store,
-      heard,
-      snapshot: {
-        revision,
-        config: config && { value: config.value as Json, revision: config.revision },
-        records: lists.records.map(recordOf),
-        past: [],
-      },
-      lingering: lists.lingering.map(recordOf),
-    };
+    const answer = await askAgent(path, { op, clock });
+    return answer == null ? undefined : check(as, answer, "the agent's answer");
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
     const level = error.code === "not-permitted" ? "debug" : "warning";

@@ -5,6 +5,7 @@ import { backendFor } from "../backends/registry.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import type { Snapshot } from "../lease/store.ts";
 import { type Cidr, contains, formatCidr, parseIp } from "../net/ip.ts";
+import { memo } from "../net/memo.ts";
 import type { Owner } from "../kernel/ownership.ts";
 import { aliasOf } from "../kernel/state.ts";
 import type { Found } from "./health/health.ts";
@@ -79,6 +80,11 @@ export function requireFit(
 /** Throws `store` where the store holds no network, and `invalid` where this version cannot serve it. */
 export function networkIn({ config: stored }: Snapshot, url: string): Network {
   if (stored === undefined) throw noNetwork(url);
+  return understood(stored, undefined);
+}
+
+/** The same network for the same config each time, so that what was found out about its leases is known again. */
+const understood = memo((stored: NonNullable<Snapshot["config"]>): Network => {
   const config = parseNetworkConfig(stored.value);
   const backend = backendFor(config.backendType);
   const unknown = config.unknownKeys.map((key) => ({
@@ -88,4 +94,4 @@ export function networkIn({ config: stored }: Snapshot, url: string): Network {
   const unused = backend.check(config).map((message) => ({ subject: message, message }));
   const ignored = [...unknown, ...unused].map((one) => ({ code: "option-ignored" as const, ...one }));
   return { config, backend, devices: backend.devices(config), ignored };
-}
+});

@@ -26,6 +26,8 @@ export interface AgentParts {
   readonly runCommand: (command: string) => Promise<string>;
   /** Whoever is told that the loop turns. */
   readonly watcher?: Watcher | undefined;
+  /** Told when another link has come to carry the overlay. Must not throw. */
+  readonly moved?: (() => void) | undefined;
   /** What is counted of UDP on this host; undefined where nobody counts. */
   readonly udpCounters?: UdpCounters | undefined;
   /** How the network is measured; undefined where it is not. */

@@ -62,7 +62,7 @@ export class Repairs {
     this.#undone = undoneIn(report);
     if (!report.resynced) return;
     const { by } = this.#suspects;
-    const cause = this.#suspects.take();
+    const cause = this.#suspects.take(goneLink(report.done));
     if (before === undefined || report.done.length === 0) return;
     const old = byKey(before.objects);
     const now = byKey(after.objects);
@@ -83,6 +83,15 @@ export class Repairs {
       cause,
     });
   }
+}
+
+/** A link that was made and not only made anew: it was not there. */
+function goneLink(done: readonly Change[]): string | undefined {
+  const links = done.flatMap(({ verb, object }) =>
+    object.kind === "link" ? [{ verb, name: object.name }] : []
+  );
+  const deleted = new Set(links.filter(({ verb }) => verb === "delete").map(({ name }) => name));
+  return links.find(({ verb, name }) => verb === "add" && !deleted.has(name))?.name;
 }
 
 /** What was refused or stood in the way, and what could not be made without it. */

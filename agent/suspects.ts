@@ -6,6 +6,9 @@ import { ROUTE_PROTOCOL } from "../kernel/state.ts";
 /** More would only repeat what the first ones say. */
 const MOST = 3;
 
+/** The rank of a change of our link, which says less than that it is gone. */
+const OUR_LINK = 3;
+
 /** The rank of another link's change: a reason to look, and often heard before what it goes along with. */
 const OTHER_LINK = 4;
 
@@ -31,11 +34,21 @@ export class Suspects {
     return this.#by;
   }
 
-  /** One clause for the log, and a clean slate. */
-  take(): string {
+  /**
+   * One clause for the log, and a clean slate. `gone` names a link of ours that was not there any more: that tells more than
+   * what went along with it, and is often seen before the kernel announces it.
+   */
+  take(gone?: string): string {
     const named = [...this.#named].join(", ");
     const beside = this.#rank === OTHER_LINK;
-    const cause = named === "" ? "found by looking" : beside ? `found by looking, after ${named}` : named;
+    const isEvident = gone !== undefined && this.#rank >= OUR_LINK;
+    const cause = isEvident
+      ? `link ${gone} was gone`
+      : named === ""
+      ? "found by looking"
+      : beside
+      ? `found by looking, after ${named}`
+      : named;
     this.#named.clear();
     this.#by = "unknown";
     this.#rank = Infinity;
@@ -51,7 +64,7 @@ function rankOf(event: KernelEvent, devices: readonly string[]): number {
   const ours = event.link !== undefined && devices.includes(event.link) ||
     event.protocol === ROUTE_PROTOCOL || event.group === "firewall";
   if (event.port !== 0) return ours ? 0 : 2;
-  if (event.group === "link") return ours ? (event.action === "delete" ? 1 : 3) : OTHER_LINK;
+  if (event.group === "link") return ours ? (event.action === "delete" ? 1 : OUR_LINK) : OTHER_LINK;
   // A proxy stops with its link, and a link without its proxy loses its carrier.
   if (event.group === "proxy") return event.action === "delete" ? 2 : 3;
   return event.group === "overrun" ? 6 : ours ? 5 : 6;
@@ -66,8 +79,11 @@ function sentence(event: KernelEvent, by: string | undefined): string {
   if (group === "firewall") {
     return by === undefined ? "packet filter changed" : `packet filter changed by ${by}`;
   }
-  const name = group === "link" ? link : [subject, link && `dev ${link}`].filter(Boolean).join(" ");
-  const done = `${group} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
+  const name = group === "link"
+    ? link
+    : [subject ?? event.mac, link && `dev ${link}`].filter(Boolean).join(" ");
+  const kind = isFdb(event) ? "FDB entry" : group;
+  const done = `${kind} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
   return by === undefined ? done : `${done} by ${by}`;
 }
 
@@ -77,19 +93,25 @@ function programOf(culprit: string | undefined): string {
   return /^(.+)\[\d+\]$/.exec(culprit ?? "")?.[1] ?? "unknown";
 }
 
+/** Whether the event is about the FDB, which the kernel calls neighbours, too. */
+function isFdb({ group, subject }: KernelEvent): boolean {
+  return group === "neighbour" && subject === undefined;
+}
+
 /**
- * Who did it, as far as the kernel tells: `ip[812]`, or `process 812` where it has gone since. Linux does not
- * tell for links: RTM_NEWLINK and RTM_DELLINK carry no port, whoever caused them (measured on 6.18).
+ * Who did it, as far as the kernel tells: `ip[812]`, or `process 812 (ended, name unknown)`. Linux does not tell for links
+ * and FDB entries: their messages carry no port, whoever caused them (measured on 6.18).
  */
-export function culprit({ group, port, program }: KernelEvent): string | undefined {
+export function culprit(event: KernelEvent): string | undefined {
+  const { group, port, program } = event;
   if (program !== undefined) return `${program}[${port}]`;
   // Where events of the packet filter were lost, nobody knows whose they were.
-  if (port === 0) return group === "link" || group === "firewall" ? undefined : "the kernel";
+  if (port === 0) return group === "link" || group === "firewall" || isFdb(event) ? undefined : "the kernel";
   try {
     return `${Deno.readTextFileSync(`/proc/${port}/comm`).trim()}[${port}]`;
   } catch (error) {
     // The port number is the process id of most programs, but any number may be chosen; it may be gone too.
-    if (error instanceof Deno.errors.NotFound) return `process ${port}`;
+    if (error instanceof Deno.errors.NotFound) return `process ${port} (ended, name unknown)`;
     return `process ${port} (${messageOf(error)})`;
   }
 }

@@ -1,4 +1,7 @@
-/** Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. */
+/**
+ * Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. A host that is in
+ * the network stays on it: routes come and go, and its peers know its address.
+ */
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import {
   covers,
@@ -18,23 +21,32 @@ import type { Underlay } from "../backends/backend.ts";
 
 const DEFAULT = "0.0.0.0/0";
 
+/** An underlay that this host had. */
+export interface FormerUnderlay {
+  readonly link: string;
+  readonly address: string;
+  /** Whether it is in use: then it stays so while its link is up and has the address, whatever the default route is. */
+  readonly stays: boolean;
+}
+
 export interface UnderlayWish {
   /** What a dump of the kernel gave. */
   readonly objects: readonly KernelObject[];
   readonly wishes: readonly string[];
   readonly publicIp: string | undefined;
+  readonly former?: FormerUnderlay | undefined;
 }
 
 /**
  * Finds the underlay. `wishes` are tried in order: a link's name, an address that a link carries,
  * `regex:PATTERN` (matched against addresses first, then names) or `can-reach:ADDRESS` (the kernel's route to
- * it). Without wishes it is the link that carries `publicIp`, else the one of the default route with the
- * lowest metric. Throws `invalid` where no wish fits, and `failed` where none was made and none is
- * found yet, with what there is to choose from.
+ * it). Without wishes it is the link that carries `publicIp`, else the `former` one if that stays, else the one of the
+ * default route with the lowest metric, else the former one as far as it is there. Throws `invalid` where no wish fits,
+ * and `failed` where none was made and none is found yet, with what there is to choose from.
  */
 export async function findUnderlay(
   kernel: Pick<Kernel, "routeGet">,
-  { objects, wishes, publicIp }: UnderlayWish,
+  { objects, wishes, publicIp, former }: UnderlayWish,
 ): Promise<Underlay> {
   const candidates = candidatesOf(objects);
   if (wishes.length > 0) {
@@ -46,10 +58,26 @@ export async function findUnderlay(
     throw none(candidates, { why, code: "invalid" });
   }
   const carrying = publicIp === undefined ? undefined : candidates.withAddress(publicIp);
-  const found = carrying ?? candidates.ofDefaultRoute();
+  const found = carrying ?? usual(candidates, former);
   // Nothing was asked for that somebody must correct: the network may only not be there yet.
-  if (found === undefined) throw none(candidates, { why: "there is no default route", code: "failed" });
+  if (found === undefined) throw none(candidates, { why: whyNone(objects, former), code: "failed" });
   return found;
+}
+
+function usual(candidates: Candidates, former: FormerUnderlay | undefined): Underlay | undefined {
+  const before = former && candidates.withAddress(former.address);
+  if (former?.stays && before?.up) return before;
+  return candidates.ofDefaultRoute() ?? before ?? (former && candidates.named(former.link));
+}
+
+function whyNone(objects: readonly KernelObject[], former: FormerUnderlay | undefined): string {
+  const instead = "there is no default route";
+  if (former === undefined) return instead;
+  const { link, address } = former;
+  const isThere = objects.some((one) => one.kind === "link" && one.name === link);
+  return `${
+    isThere ? `address ${address} is gone from link ${link}` : `link ${link} is gone`
+  }, and ${instead}`;
 }
 
 /** The IPv4 addresses of this host on other links than flan's, and the gateways of the routes over those. */

@@ -39,7 +39,7 @@ export async function openGround(
 /** The agent on its ground, after the host was given an identity. Nothing in the network changes yet. */
 export async function wireAgent(
   ground: Ground,
-  { probePort, ...parts }: Pick<AgentParts, "options" | "clock" | "log" | "watcher"> & {
+  { probePort, ...parts }: Pick<AgentParts, "options" | "clock" | "log" | "watcher" | "moved"> & {
     /** 0 for none. */
     readonly probePort: number;
   },

@@ -3,7 +3,6 @@
  * route table). flannel's alloc backend does the same.
  */
 import type { View } from "../lease/view.ts";
-import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { overlayMtu } from "./mtu.ts";
 import { OptionReader } from "./options.ts";
@@ -51,11 +50,8 @@ export const alloc: Backend = {
 function plan(view: View, { publicIp, underlay }: Host): Plan {
   const own = ownSubnet(view, []);
   if ("objects" in own) return own;
-  const facts = { publicIp, address: underlay.address };
-  const { peers, refused } = sortPeers(view.peers, { own, judge: (lease) => peerOf(lease, facts) });
+  const host = { publicIp, address: underlay.address };
+  const { peers, refused } = sortPeers(view.peers, { own, host, judge: readPeer });
   const plans = peers.map(({ lease }: Peer): PeerPlan => ({ lease, way: TYPE, keys: [] }));
   return { objects: [], peers: plans, refused };
 }
-
-/** One changed lease must not cost reading all of them again. */
-const peerOf = memo(readPeer, (a, b) => a.publicIp === b.publicIp && a.address === b.address);

@@ -4,7 +4,6 @@
  */
 import type { Hook } from "../kernel/state.ts";
 import { keyOf } from "../kernel/state.ts";
-import type { Lease } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
@@ -12,7 +11,7 @@ import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { type ExtensionOptions, readExtensionOptions } from "./extension_options.ts";
 import { overlayMtu } from "./mtu.ts";
-import { type HostFacts, ownSubnet, type Peer, readPeer, Refused, requireType, sortPeers } from "./peers.ts";
+import { ownSubnet, type Peer, readPeer, requireType, sortPeers } from "./peers.ts";
 
 const TYPE = "extension";
 
@@ -56,8 +55,11 @@ function plan(view: View, { publicIp, underlay }: Host): Plan {
   const { options, read } = readExtensionOptions(view.network.backendOptions);
   const own = ownSubnet(view, read.problems);
   if ("objects" in own) return own;
-  const facts = { publicIp, address: underlay.address };
-  const { peers, refused } = sortPeers(view.peers, { own, judge: (lease) => peerOf(lease, facts) });
+  const { peers, refused } = sortPeers(view.peers, {
+    own,
+    host: { publicIp, address: underlay.address },
+    judge: (lease, family) => requireType(lease, TYPE) ?? readPeer(lease, family),
+  });
   const mine: Hook = {
     kind: "hook",
     subnet: view.own!.subnet,
@@ -99,11 +101,4 @@ function makeHook({ lease }: Peer, options: ExtensionOptions): { hook: Hook; pla
 /** flannel hands on the string that the peer announced; whatever else stands there is handed on as JSON. */
 function textOf(data: Json | undefined): string {
   return typeof data === "string" ? data : data === undefined || data === null ? "" : JSON.stringify(data);
-}
-
-/** One changed lease must not cost reading all of them again. */
-const peerOf = memo(readExtensionPeer, (a, b) => a.publicIp === b.publicIp && a.address === b.address);
-
-function readExtensionPeer(lease: Lease, facts: HostFacts): Peer | Refused {
-  return requireType(lease, TYPE) ?? readPeer(lease, facts);
 }

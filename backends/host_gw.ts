@@ -2,24 +2,13 @@
  * The host-gw data plane: no tunnel and no device, only a route to each peer's subnet by the peer's own address. All
  * hosts must be on one link. Interoperates with flannel's host-gw backend (same leases, same packets).
  */
-import type { Lease } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
-import { memo } from "../net/memo.ts";
 import type { Backend, Host, Plan } from "./backend.ts";
 import { directRoute, linkTest } from "./direct.ts";
 import { overlayMtu } from "./mtu.ts";
 import { OptionReader } from "./options.ts";
-import {
-  type HostFacts,
-  ownSubnet,
-  type Peer,
-  publicIpOf,
-  readPeer,
-  Refused,
-  requireType,
-  sortPeers,
-} from "./peers.ts";
+import { ownSubnet, publicIpOf, readPeer, Refused, requireType, sortPeers } from "./peers.ts";
 
 const TYPE = "host-gw";
 
@@ -71,12 +60,12 @@ function plan(view: View, host: Host): Plan {
   if ("objects" in own) return own;
   const { underlay, publicIp } = host;
   const isOnLink = linkTest(underlay);
-  const facts = { publicIp, address: underlay.address };
   const { peers, refused } = sortPeers(view.peers, {
     own,
-    judge(lease) {
-      const peer = peerOf(lease, facts);
-      if (peer instanceof Refused || isOnLink(lease.publicIp)) return peer;
+    host: { publicIp, address: underlay.address },
+    judge: (lease, family) => requireType(lease, TYPE) ?? readPeer(lease, family),
+    claim({ lease }) {
+      if (isOnLink(lease.publicIp)) return undefined;
       return new Refused(
         "not-on-link",
         `${
@@ -87,11 +76,4 @@ function plan(view: View, host: Host): Plan {
   });
   const made = peers.map((peer) => directRoute(peer, { link: underlay.link, way: TYPE }));
   return { objects: made.map(({ route }) => route), peers: made.map((one) => one.plan), refused };
-}
-
-/** One changed lease must not cost reading all of them again. */
-const peerOf = memo(readHostGwPeer, (a, b) => a.publicIp === b.publicIp && a.address === b.address);
-
-function readHostGwPeer(lease: Lease, facts: HostFacts): Peer | Refused {
-  return requireType(lease, TYPE) ?? readPeer(lease, facts);
 }

@@ -1,7 +1,8 @@
 /** What every backend asks of a lease, and how leases become peers: each is judged on its own. */
 import type { Lease, Refusal, RefusalCode } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
-import { bits, type Family, familyOf, isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { bits, type Family, isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { memo } from "../net/memo.ts";
 import { printable, quoted } from "../net/text.ts";
 import type { Plan } from "./backend.ts";
 
@@ -19,9 +20,8 @@ export interface Peer extends Subnet {
   readonly lease: Lease;
 }
 
-/** What of this host a peer's lease is judged by. */
+/** What of this host no peer can have, too. */
 export interface HostFacts {
-  /** Its family is that of the peers' addresses and subnets: an overlay goes over an underlay of its own family. */
   readonly publicIp: string;
   /** The underlay's. */
   readonly address: string;
@@ -52,9 +52,11 @@ export function ownSubnet(view: View, problems: readonly string[]): Subnet | Pla
  */
 export function sortPeers<P extends Peer>(
   leases: readonly Lease[],
-  { own, judge, claim = () => undefined }: {
+  { own, host, judge, claim = () => undefined }: {
     own: Subnet;
-    judge: (lease: Lease) => P | Refused;
+    host: HostFacts;
+    /** By nothing of this host: what it says of a lease is what every host says. */
+    judge: (lease: Lease, family: Family) => P | Refused;
     claim?: (peer: P) => Refused | undefined;
   },
 ): { peers: P[]; refused: Refusal[] } {
@@ -62,15 +64,13 @@ export function sortPeers<P extends Peer>(
   const refused: Refusal[] = [];
   const holders = new Map<bigint, string>([[own.id, "this host"]]);
   for (const lease of leases) {
-    const peer = judge(lease);
+    const peer = judge(lease, own.family);
     if (peer instanceof Refused) {
       refused.push(refusal(lease, peer));
       continue;
     }
-    const holder = holders.get(peer.id);
-    const why = holder === undefined
-      ? claim(peer)
-      : new Refused("overlap", `${peer.gateway} is leased to ${holder}`);
+    const why = ofThisHost(peer, host) ?? overlap(peer, holders.get(peer.id)) ??
+      claim(peer);
     if (why !== undefined) {
       refused.push(refusal(lease, why));
       continue;
@@ -81,25 +81,40 @@ export function sortPeers<P extends Peer>(
   return { peers, refused };
 }
 
+function ofThisHost({ lease: { publicIp }, family }: Peer, host: HostFacts): Refused | undefined {
+  if (publicIp !== host.publicIp && publicIp !== host.address) return undefined;
+  return new Refused("duplicate-endpoint", `${publicIpOf(family)} ${publicIp} is this host's own`);
+}
+
+function overlap({ gateway }: Peer, holder: string | undefined): Refused | undefined {
+  return holder === undefined ? undefined : new Refused("overlap", `${gateway} is leased to ${holder}`);
+}
+
 /** The reason why a lease of another backend is no peer; undefined for one of this backend. */
 export function requireType({ backendType }: Lease, type: string): Refused | undefined {
   if (backendType === type) return undefined;
   return new Refused("other-backend", `its backend is ${quoted(backendType || "udp")}, not "${type}"`);
 }
 
-/** Whether the lease names a subnet and a host that packets can be sent to. */
-export function readPeer(lease: Lease, facts: HostFacts): Peer | Refused {
+/**
+ * Whether the lease names a subnet of this family, and an address of the same family to send to: an overlay goes over
+ * an underlay of its own family.
+ */
+export function readPeer(lease: Lease, family: Family): Peer | Refused {
+  return known(lease, family);
+}
+
+/** One changed lease must not cost reading all of them again, nor must another host's place to look from. */
+const known = memo(read);
+
+function read(lease: Lease, family: Family): Peer | Refused {
   const subnet = readSubnet(lease.subnet);
-  const family = familyOf(facts.publicIp);
   if (subnet?.family !== family) {
     return new Refused("bad-subnet", `${quoted(lease.subnet)} is not an IPv${family} subnet`);
   }
   if (!isEndpoint(lease.publicIp, family)) {
     const what = `${publicIpOf(family)} ${quoted(lease.publicIp)}`;
     return new Refused("bad-endpoint", `${what} cannot be a host's IPv${family} address`);
-  }
-  if (lease.publicIp === facts.publicIp || lease.publicIp === facts.address) {
-    return new Refused("duplicate-endpoint", `${publicIpOf(family)} ${lease.publicIp} is this host's own`);
   }
   return { lease, ...subnet };
 }

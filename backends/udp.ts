@@ -75,7 +75,7 @@ function plan(view: View, host: Host): Plan {
   if ("objects" in own) return own;
   const { peers, refused } = udpPeers(view.peers, {
     own,
-    facts: { publicIp: host.publicIp, address: host.underlay.address },
+    host: { publicIp: host.publicIp, address: host.underlay.address },
   });
   const link = linkOf(options, host);
   const address: Address = { kind: "address", link: DEVICE, address: deviceAddress(own) };

@@ -1,6 +1,5 @@
 /** Which peers the udp backend can reach: all that have a subnet and an address, whatever backend they announce. */
 import type { Lease, Refusal } from "../lease/lease.ts";
-import { memo } from "../net/memo.ts";
 import { type HostFacts, type Peer, readPeer, sortPeers, type Subnet } from "./peers.ts";
 
 /**
@@ -9,10 +8,7 @@ import { type HostFacts, type Peer, readPeer, sortPeers, type Subnet } from "./p
  */
 export function udpPeers(
   leases: readonly Lease[],
-  { own, facts }: { own: Subnet; facts: HostFacts },
+  { own, host }: { own: Subnet; host: HostFacts },
 ): { peers: Peer[]; refused: Refusal[] } {
-  return sortPeers(leases, { own, judge: (lease) => peerOf(lease, facts) });
+  return sortPeers(leases, { own, host, judge: readPeer });
 }
-
-/** One changed lease must not cost reading all of them again. */
-const peerOf = memo(readPeer, (a, b) => a.publicIp === b.publicIp && a.address === b.address);

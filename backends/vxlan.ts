@@ -69,7 +69,8 @@ function plan(view: View, host: Host): Plan {
   const { peers, refused } = vxlanPeers(view.peers, {
     own,
     mac: host.mac,
-    facts: { publicIp: host.publicIp, address: host.underlay.address, vni: options.vni },
+    host: { publicIp: host.publicIp, address: host.underlay.address },
+    vni: options.vni,
   });
   const device = deviceOf(options, { own, host });
   const tunnel = (distant: readonly VxlanPeer[]) =>

@@ -1,5 +1,6 @@
 /** Which peers the vxlan backend can reach, and what it has to know of each. */
 import type { Lease, Refusal } from "../lease/lease.ts";
+import type { Family } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { isStationMac, parseMac } from "../net/mac.ts";
 import { memo } from "../net/memo.ts";
@@ -23,22 +24,20 @@ export interface VxlanPeer extends Peer {
 interface Context {
   readonly own: Subnet;
   readonly mac: string;
-  readonly facts: VxlanFacts;
-}
-
-interface VxlanFacts extends HostFacts {
+  readonly host: HostFacts;
   readonly vni: number;
 }
 
 /** Sorts the leases into peers and refusals, each on its own. The first of two that claim one thing has it. */
 export function vxlanPeers(
   leases: readonly Lease[],
-  { own, mac, facts }: Context,
+  { own, mac, host, vni }: Context,
 ): { peers: VxlanPeer[]; refused: Refusal[] } {
   const macs = new Map<string, string>([[mac, "this host"]]);
   return sortPeers(leases, {
     own,
-    judge: (lease) => peerOf(lease, facts),
+    host,
+    judge: (lease, family) => peerOf(lease, { vni, family }),
     claim(peer) {
       const holder = macs.get(peer.mac);
       if (holder !== undefined) {
@@ -50,17 +49,17 @@ export function vxlanPeers(
 }
 
 /** One changed lease must not cost reading all of them again. */
-const peerOf = memo(
-  readVxlanPeer,
-  (a, b) => a.publicIp === b.publicIp && a.address === b.address && a.vni === b.vni,
-);
+const peerOf = memo(readVxlanPeer, (a, b) => a.vni === b.vni && a.family === b.family);
 
-function readVxlanPeer(lease: Lease, facts: VxlanFacts): VxlanPeer | Refused {
+function readVxlanPeer(
+  lease: Lease,
+  { vni, family }: { vni: number; family: Family },
+): VxlanPeer | Refused {
   const other = requireType(lease, "vxlan");
   if (other !== undefined) return other;
-  const peer = readPeer(lease, facts);
+  const peer = readPeer(lease, family);
   if (peer instanceof Refused) return peer;
-  const mac = readBackendData(lease.backendData, facts.vni);
+  const mac = readBackendData(lease.backendData, vni);
   return mac instanceof Refused ? mac : { ...peer, mac };
 }
 

@@ -89,6 +89,14 @@ export function afterHelp(command: AnyCommand): string {
   return text.trim();
 }
 
+/** Says what helps whoever gave the command more arguments than it takes. */
+export function hintAtExcess(command: AnyCommand, hint: string): AnyCommand {
+  return command.exitOverride((error) => {
+    const shown = error.code === "commander.excessArguments" ? usageError(error) : undefined;
+    throw shown === undefined ? error : invalid("cli", shown.message, hint);
+  });
+}
+
 /** A flag's value as a whole number within a range. Throws `invalid` with flag and value. */
 export function integerFlag(flag: string, text: string, range: { min: number; max: number }): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
@@ -109,7 +117,10 @@ export function usageError(error: CommanderError): FlanError | undefined {
   if (error.exitCode === 0) return undefined;
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const sentence = (first.charAt(0).toUpperCase() + first.slice(1))
-    .replace(/^(Too many arguments) for '(.*?)'\. .*? but got \d+: (.*)\.$/, "$1 for flan $2: $3")
+    .replace(
+      /^(Too many arguments) for '(.*?)'\. Expected (\d+) arguments? but got (\d+): (.*)\.$/,
+      "$1 for $2: it takes $3, and got $4: $5",
+    )
     .replace(/^(Option '.*?') argument missing$/, "$1 needs a value");
   const hint = rest.join(" ").replace(/^\((.*)\)$/, "$1").trim();
   return new FlanError(sentence, { op: "cli", code: "invalid", hint: hint || undefined });

@@ -1,13 +1,16 @@
 /** `flan demo`: several hosts on this machine join a network, are shown, and are taken away again. */
+import { backendFor } from "../backends/registry.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { gatewayOf } from "../agent/subnet_env.ts";
 import { FlanError, invalid } from "../net/errors.ts";
+import { naturalOrder } from "../net/natural_order.ts";
 import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Matrix, type Member, reachability, startServers, throughput } from "./demo/checks.ts";
 import { Lab, type LabHost, MAX_HOSTS } from "./demo/lab.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { allReached, matrixText, throughputText } from "./demo/report.ts";
+import { must } from "./demo/shell.ts";
 import { print } from "./output.ts";
 import { listenForSignals } from "./signals.ts";
 import { mainFile } from "./self.ts";
@@ -33,7 +36,7 @@ export function command(run: Runner): AnyCommand {
 async function runDemo({ context, flags }: Call): Promise<number> {
   const hosts = integerFlag("--hosts", String(flags["hosts"] ?? 3), { min: 2, max: MAX_HOSTS });
   requireNetAdmin("make network namespaces");
-  const backend = context.settings.backend ?? "vxlan";
+  const backend = backendFor(context.settings.backend ?? "vxlan").type;
   if (backend === "alloc" || backend === "extension") {
     throw invalid("demo", `Cannot show backend ${backend}: it carries no packets by itself`);
   }
@@ -83,7 +86,7 @@ async function demonstrate(
   return { members, matrix: await show(lab, members, ended) };
 }
 
-/** The first host starts the network; the others join it at once. */
+/** The first host starts the network; the others join it at once. Sorted by subnet. */
 async function joinAll(lab: Lab, up: readonly string[]): Promise<Member[]> {
   const join = async (host: LabHost): Promise<Member> => {
     const { code, stdout, stderr } = await lab.flan(host, ["up", "--detach", "-o", "value=subnet", ...up]);
@@ -95,16 +98,21 @@ async function joinAll(lab: Lab, up: readonly string[]): Promise<Member[]> {
     }
     const subnet = stdout.trim();
     const gateway = gatewayOf(subnet);
-    // The bridge that Docker or a CNI plugin would make stands for the containers.
-    await lab.on(host, [
-      "sh",
-      "-c",
-      `ip link add cni0 type bridge && ip address add ${gateway} dev cni0 && ip link set cni0 up`,
-    ]);
+    // What Docker or a CNI plugin does by subnet.env: its bridge stands for the containers.
+    const script = [
+      "set -e",
+      `. ${host.runDir}/subnet.env`,
+      "ip link add cni0 mtu $FLANNEL_MTU type bridge",
+      "ip address add $FLANNEL_SUBNET dev cni0",
+      "ip link set cni0 up",
+      "echo 1 >/proc/sys/net/ipv4/ip_forward",
+    ];
+    await must(lab.command(host, ["sh", "-c", script.join("\n")]));
     return { ...host, subnet, container: gateway.split("/")[0]! };
   };
   const [first, ...others] = lab.hosts as [LabHost, ...LabHost[]];
-  return [await join(first), ...await Promise.all(others.map(join))];
+  const members = [await join(first), ...await Promise.all(others.map(join))];
+  return members.sort((a, b) => naturalOrder(a.subnet, b.subnet));
 }
 
 /** Shows what there is and checks it; says nothing more once the demo was interrupted. */
@@ -119,8 +127,9 @@ async function show(lab: Lab, members: readonly Member[], interrupted: AbortSign
   say(`\n$ flan lease list\n${(await lab.flan(first, ["lease", "list"])).stdout}`);
   say(`$ flan routes                    # on the first host\n${(await lab.flan(first, ["routes"])).stdout}`);
   const { stdout: device } = await lab.flan(first, ["lease", "get", "-o", "value=device"]);
+  say(`$ flan doctor\n${(await lab.flan(first, ["doctor"])).stdout}`);
   const matrix = await reachability(lab, members, { device: device.trim() });
-  say("reachability, container to container (ping round trip; TCP checked with its source address)");
+  say("ping round trips in milliseconds, container to container; TCP is checked with its source address");
   say(matrixText(members, matrix));
   say(
     `\nthroughput, one TCP stream of the demo's own sender: ${

@@ -8,7 +8,7 @@ import { gather } from "./doctor/gather.ts";
 import { thisSystem } from "./doctor/system.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
-import { type Column, type Format, print, printList } from "./output.ts";
+import { type Column, folded, type Format, print, printList } from "./output.ts";
 
 export function command(run: Runner): AnyCommand {
   return leaf(
@@ -48,11 +48,11 @@ function show({ checks, findings }: Report, { quiet, verbose }: { quiet: boolean
   const lines = first.flatMap((one) => findingLines(one, { findings, indent: "" }));
   const well = checks.filter(({ state }) => state === "ok").map(({ name }) => name);
   if (!quiet && well.length > 0) {
-    lines.push(...(verbose ? well.map((name) => `ok  ${name}`) : [`ok  ${well.join(", ")}`]));
+    lines.push(...(verbose ? well.map((name) => `ok  ${name}`) : [folded(`ok  ${well.join(", ")}`)]));
   }
   if (!quiet) {
     for (const { name, unseen } of checks) {
-      if (unseen !== undefined) lines.push(`?   ${name}: ${printable(unseen, 2000)}`);
+      if (unseen !== undefined) lines.push(folded(`?   ${name}: ${printable(unseen, 2000)}`));
     }
   }
   if (lines.length > 0) print(lines.join("\n"));
@@ -67,7 +67,7 @@ function findingLines(
   const isFirst = findings.find((one) => one.code === code) === finding;
   const caused = isFirst ? findings.filter(({ because }) => because === code) : [];
   return [
-    `${indent}${severity === "high" ? "!" : "-"} ${code}  ${printable(message, 2000)}`,
+    folded(`${indent}${severity === "high" ? "!" : "-"} ${code}  ${printable(message, 2000)}`),
     `${indent}    ${printable(remedy, 400)}`,
     ...caused.flatMap((one) => findingLines(one, { findings, indent: `${indent}  ` })),
   ];

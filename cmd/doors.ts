@@ -1,7 +1,7 @@
 /** Where a running agent can be asked: its control socket, and the pages of `--listen`. */
 import type { Agent } from "../agent/agent.ts";
 import { type Request, serveControl } from "../agent/control.ts";
-import { knownDocument, knownNetwork } from "../agent/known_network.ts";
+import { knownDocument, knownNetwork, lingeringDocument } from "../agent/known_network.ts";
 import type { MetricFacts } from "../agent/monitoring/metrics.ts";
 import { ping } from "../agent/probing/ping.ts";
 import { probePage } from "../agent/monitoring/pages.ts";
@@ -83,6 +83,8 @@ async function answer(
       return { pid: Deno.pid };
     case "network":
       return asked === undefined ? null : knownDocument(knownNetwork(asked, settings.store));
+    case "lingering":
+      return asked === undefined ? null : lingeringDocument(asked);
     case "repair":
       return asked === undefined ? null : await asked.repair().then(repairDocument);
     case "ping":

@@ -3,6 +3,7 @@ import { needsOf } from "../agent/firewall.ts";
 import { claimOf } from "../agent/keeping/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
+import { joinedOver } from "../agent/joined.ts";
 import { networkIn, requireFit } from "../agent/network.ts";
 import { toCommands } from "../kernel/commands.ts";
 import type { Feature, Kernel } from "../kernel/kernel.ts";
@@ -59,7 +60,8 @@ export async function foresee(
   const config = snapshot.config ?? { value: startingConfig({ settings }, there), revision: 0 };
   const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
   if (!started) requireAgreement({ settings, sources }, network.config, store.url);
-  const host = await observeHost(kernel, { ...network, options: settings, objects: there });
+  const options = { ...settings, former: joinedOver(settings.runDir) };
+  const host = await observeHost(kernel, { ...network, options, objects: there });
   requireFit(network, host);
   if (!allowOverlap) {
     requireApart(network.config, { objects: there, store: store.url, stateDir: settings.stateDir });

@@ -6,10 +6,10 @@ import { downStep, sourceStep } from "../kernel/explain/underlay.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Step } from "../kernel/explain/way.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { formatIp, parseIp } from "../net/ip.ts";
+import { formatIp, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type AnyCommand, hintAtExcess, Option, type Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { lookUp, sourceFacts, wayFacts } from "./explain_facts.ts";
 import { type Target, targetOf } from "./explain_lease.ts";
@@ -21,7 +21,7 @@ import { noLease } from "./own_lease.ts";
 import { routeSettings } from "./route_settings.ts";
 
 export function explainCommand(run: Runner): AnyCommand {
-  return leaf(
+  const command = leaf(
     {
       name: "explain",
       summary: "The way of a packet to an address, hop by hop; exits with 3 if it is broken",
@@ -36,6 +36,10 @@ export function explainCommand(run: Runner): AnyCommand {
     },
     run,
     explainRoute,
+  );
+  return hintAtExcess(
+    command,
+    "where the packet comes from is said by --from: flan routes explain TO --from IP",
   );
 }
 
@@ -143,8 +147,24 @@ function ipv4Argument(place: string, text: string): string {
   try {
     ip = parseIp(text);
   } catch (error) {
+    const inside = addressIn(text);
+    if (inside !== undefined) {
+      throw refuse(`it is a subnet, and a packet goes to one address, such as ${inside}`);
+    }
     throw refuse(messageOf(error).replace(/^Cannot parse \w+ .*?: /, ""));
   }
   if (ip.family !== 4) throw refuse("the overlay carries IPv4 only");
   return formatIp(ip);
+}
+
+/** An address of the subnet that stands there, if one does. */
+function addressIn(text: string): string | undefined {
+  try {
+    const { ip, cidr } = parsePrefix(text);
+    const isFirst = cidr.address === ip.value && cidr.length < 31;
+    return formatIp(isFirst ? { ...ip, value: ip.value + 1n } : ip);
+  } catch (error) {
+    if (error instanceof FlanError) return undefined;
+    throw error;
+  }
 }

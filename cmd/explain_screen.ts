@@ -1,6 +1,7 @@
 /** `flan routes explain` for people: as a table where it fits, or else hop by hop below one another. Pure. */
 import type { Step } from "../kernel/explain/way.ts";
 import { printable } from "../net/text.ts";
+import { foldLine } from "./fold.ts";
 
 export interface Remedy {
   readonly commands: readonly string[];
@@ -27,15 +28,18 @@ export function explainScreen(steps: readonly Step[], remedy: Remedy | undefined
     return [cells.join("  ").trimEnd(), ...(note === undefined ? [] : [`${indent}${printable(note, 2000)}`])];
   });
   const isTight = columns > 0 && wide.some((line) => line.length > columns);
-  const lines = isTight ? shown.flatMap((step) => folded(step, widths.what)) : wide;
+  const lines = isTight ? shown.flatMap((step) => folded(step, { width: widths.what, columns })) : wide;
   return [...lines, ...remedyLines(remedy)].join("\n");
 }
 
-function folded({ what, state, text, note, prove }: Step, width: number): string[] {
+function folded(
+  { what, state, text, note, prove }: Step,
+  { width, columns }: { width: number; columns: number },
+): string[] {
   return [
     `${what.padEnd(width)}  ${state}`,
-    `  ${text}`,
-    ...(note === undefined ? [] : [`  ${printable(note, 2000)}`]),
+    foldLine(`  ${text}`, columns),
+    ...(note === undefined ? [] : [foldLine(`  ${printable(note, 2000)}`, columns)]),
     ...(prove === undefined ? [] : [`  $ ${prove}`]),
   ];
 }

@@ -2,7 +2,7 @@
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
 import { exit } from "./exit.ts";
-import { type Column, type Format, print, printList } from "./output.ts";
+import { type Column, folded, type Format, print, printList } from "./output.ts";
 
 export interface Finding {
   readonly code: string;
@@ -32,7 +32,7 @@ export function printFindings(format: Format, { items, ...listing }: Findings, h
 
 function lines({ code, severity, message, hint }: Finding): string[] {
   const mark = severity === "high" ? "!" : "-";
-  const first = `${mark} ${code}  ${printable(message, 2000)}`;
+  const first = folded(`${mark} ${code}  ${printable(message, 2000)}`);
   return hint === undefined ? [first] : [first, `    ${printable(hint, 400)}`];
 }
 

@@ -1,4 +1,5 @@
 /** The settings that shape a network: what a new one starts with, and whether an existing one agrees. */
+import { backendFor } from "../backends/registry.ts";
 import { type NetworkConfig, newNetworkConfig } from "../lease/network.ts";
 import { invalid } from "../net/errors.ts";
 import { formatCidr, formatIp, overlaps, parseCidr } from "../net/ip.ts";
@@ -39,13 +40,14 @@ function freeNetwork(host: readonly KernelObject[]): string {
 
 /**
  * Holds the settings that somebody gave against the network that exists. Throws `invalid` naming both values:
- * a host must not join another network than it was told to.
+ * a host must not join another network than it was told to. A backend that nobody has is refused as such.
  */
 export function requireAgreement(
   { settings, sources }: Pick<Loaded, "settings" | "sources">,
   config: NetworkConfig,
   store: string,
 ): void {
+  if (settings.backend !== undefined) backendFor(settings.backend);
   const ip = (value: bigint) => formatIp({ family: 4, value });
   const stored: [SettingKey, string | number | undefined, string | number][] = [
     ["backend", settings.backend?.toLowerCase(), config.backendType],

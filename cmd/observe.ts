@@ -2,8 +2,9 @@
 import { planFor } from "../agent/firewall.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
-import { askNetwork, type KnownNetwork } from "../agent/known_network.ts";
+import { askLingering, askNetwork } from "../agent/known_network.ts";
 import { networkIn, ownerOf } from "../agent/network.ts";
+import { underlayTrouble } from "../agent/underlay_trouble.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
 import { requestFor } from "../kernel/dump_request.ts";
@@ -16,6 +17,7 @@ import type { Lease } from "../lease/lease.ts";
 import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
+import { printable } from "../net/text.ts";
 import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
 import { type Looked, withLook, withoutFirewall, withoutHooks, withoutProxy } from "./looking.ts";
@@ -66,24 +68,32 @@ export async function observeIn(
 ): Promise<Observed> {
   const { settings } = context;
   // Asked at once, so that what the store holds and whom the agent keeps are of one time.
-  const asked = askNetwork(socketOf(settings), context);
-  const network = await readNetwork(store).catch((error) => instead(error, { asked, context }));
-  const { snapshot, gone } = withLingering(network.snapshot, (await asked)?.lingering ?? []);
+  const asked = askLingering(socketOf(settings), context);
+  const { network, lingering } = await readNetwork(store).then(
+    async (network) => ({ network, lingering: await asked }),
+    (error) => instead(error, context),
+  );
+  const { snapshot, gone } = withLingering(network.snapshot, lingering);
   const objects = await looked.kernel.dump({ links: network.devices, sysctls: [] });
   const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
   const observation = await compare(looked, seen);
+  const { underlay } = host;
+  const trouble = await underlayTrouble(looked.kernel, { underlay, peers: observation.plan.peers });
+  if (trouble !== undefined) console.error(`flan: ${printable(trouble)}`);
   return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
 }
 
 async function instead(
   error: unknown,
-  { asked, context }: { asked: Promise<KnownNetwork | undefined>; context: Context },
-): Promise<StoredNetwork> {
-  const known = await asked;
-  if (!isStoreTrouble(error) || known?.store !== context.settings.store) throw error;
+  context: Context,
+): Promise<{ network: StoredNetwork; lingering: readonly LeaseRecord[] }> {
+  if (!isStoreTrouble(error)) throw error;
+  const known = await askNetwork(socketOf(context.settings), context);
+  if (known?.store !== context.settings.store) throw error;
   tellInstead(error, { heard: known.heard, now: context.clock.now() });
-  return { snapshot: known.snapshot, ...networkIn(known.snapshot, known.store) };
+  const network = { snapshot: known.snapshot, ...networkIn(known.snapshot, known.store) };
+  return { network, lingering: known.lingering };
 }
 
 /** The snapshot with those of the records that are gone from it. */

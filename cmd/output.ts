@@ -7,6 +7,7 @@ import type { Json } from "../net/json.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { printable, quoted } from "../net/text.ts";
 import { type AnyCommand, Option, withValues } from "./cli.ts";
+import { foldLine, foldLines, foldTable } from "./fold.ts";
 import { writeOut } from "./stdout.ts";
 
 export type Format =
@@ -66,6 +67,16 @@ export function outputFormat(flags: Readonly<Record<string, unknown>>, kinds: re
 export function print(text: string): void {
   const safe = text.replace(/[^\n\t]+/g, (part) => printable(part, Infinity));
   writeOut(`${safe}\n`);
+}
+
+/** Prints sentences for people, folded where their terminal is narrow. Commands must stay on one line: for {@link print}. */
+export function printFolded(text: string): void {
+  print(folded(text));
+}
+
+/** The text as this terminal has room for it. */
+export function folded(text: string): string {
+  return foldLines(text, terminalColumns());
 }
 
 /** Prints a document whose schema grows only: `{"schema": "flan.<name>/v1", …}`. */
@@ -150,8 +161,8 @@ export function terminalColumns(): number {
 }
 
 /**
- * Rows under a line of names, columns as wide as their content, two spaces between. Plain ASCII. A last column `NOTE`
- * that a terminal of so many columns has no room for goes below its rows, whole: it says why.
+ * Rows under a line of names, columns as wide as their content, two spaces between. Plain ASCII. What a terminal of so many
+ * columns has no room for goes below its row, whole: a last column `NOTE` alone where that is enough, since it says why.
  */
 export function table(
   names: readonly string[],
@@ -163,23 +174,14 @@ export function table(
   );
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
-  const isTight = columns > 0 && rows.some((row) => line(row).length > columns);
-  if (!isTight || names.at(-1) !== NOTE) {
-    return [names, ...rows].map((row) => fit(line(row), columns)).join("\n");
-  }
-  const below = (row: readonly string[]) => row.at(-1) === NONE ? [] : [`    ${row.at(-1)}`];
-  return [
-    fit(line(names.slice(0, -1)), columns),
-    ...rows.flatMap((row) => [fit(line(row.slice(0, -1)), columns), ...below(row)]),
-  ].join("\n");
-}
-
-/**
- * Cuts a line where it would wrap on a terminal of so many columns. 0 stands for a pipe, in which nothing is
- * ever cut, and for a terminal that does not say how wide it is.
- */
-export function fit(line: string, columns: number): string {
-  return columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}>` : line;
+  const isTight = columns > 0 && [names, ...rows].some((row) => line(row).length > columns);
+  if (!isTight) return [names, ...rows].map(line).join("\n");
+  if (names.at(-1) !== NOTE) return foldTable([names, ...rows], { widths, columns }).join("\n");
+  const fold = (row: readonly string[]) =>
+    foldTable([row.slice(0, -1)], { widths: widths.slice(0, -1), columns });
+  const below = (row: readonly string[]) =>
+    row.at(-1) === NONE ? [] : [foldLine(`    ${row.at(-1)}`, columns)];
+  return [...fold(names), ...rows.flatMap((row) => [...fold(row), ...below(row)])].join("\n");
 }
 
 function printTsv<T>({ items, tsv }: Listing<T>, header: boolean): void {

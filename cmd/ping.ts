@@ -8,7 +8,7 @@ import { type AnyCommand, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
-import { type Column, type Format, print, printList, terminalColumns } from "./output.ts";
+import { type Column, type Format, print, printFolded, printList, terminalColumns } from "./output.ts";
 import { proxySettings } from "./proxy_client.ts";
 import { matrix, type Measured, notes, shownTime } from "./ping_matrix.ts";
 
@@ -146,5 +146,5 @@ function show(
     }, header);
   }
   const below = notes(measured);
-  if (isTable && below.length > 0) print(below.join("\n"));
+  if (isTable && below.length > 0) printFolded(below.join("\n"));
 }

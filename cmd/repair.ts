@@ -12,7 +12,7 @@ import { exit } from "./exit.ts";
 import { objectsFor } from "./explain_facts.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { observe, type Observed, withObservation } from "./observe.ts";
-import { print, printJson } from "./output.ts";
+import { printFolded, printJson } from "./output.ts";
 import { noLease } from "./own_lease.ts";
 import { routeSettings } from "./route_settings.ts";
 import { subnetArgument } from "./subnet_argument.ts";
@@ -40,7 +40,7 @@ async function repairRoutes({ context, format, args }: Call): Promise<number> {
     printJson("routes-repair", { by, done: done as unknown as Json, left: left as unknown as Json });
   } else if (done.length + left.length === 0) console.error("nothing to do: the kernel is as planned");
   else {
-    print([
+    printFolded([
       ...done.map(({ did, object }) => `${did.padEnd(7)}  ${object}`),
       ...left.map(({ object, why }) => `left     ${object}: ${printable(why, 2000)}`),
     ].join("\n"));

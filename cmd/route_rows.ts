@@ -17,6 +17,8 @@ export interface Row {
   readonly expires: number | undefined;
   readonly node: string | undefined;
   readonly note: string | undefined;
+  /** That the peer's packets are sent to, where it is planned. */
+  readonly mac: string | undefined;
 }
 
 /** One for each lease, sorted by subnet. */
@@ -31,17 +33,19 @@ export function rowsOf(observed: Observed): readonly Row[] {
     kind: "local",
     state: "local",
     note: undefined,
+    mac: undefined,
     node,
   }];
   const peers = plan.peers.map((peer) => {
     const { lease, way } = peer;
-    const { dev, state, notes } = ways(peer);
+    const { dev, state, notes, mac } = ways(peer);
     return {
       ...common(lease),
       via: lease.publicIp,
       dev,
       kind: way,
       state,
+      mac,
       note: [...(expired.has(lease.subnet) ? ["expired"] : []), ...notes].join(",") || undefined,
     };
   });
@@ -54,6 +58,7 @@ export function rowsOf(observed: Observed): readonly Row[] {
     expires: undefined,
     node: undefined,
     note: `${one.code}: ${one.reason}`,
+    mac: undefined,
   }));
   return [...own, ...peers, ...refused].sort((a, b) => naturalOrder(a.subnet, b.subnet));
 }
@@ -64,6 +69,7 @@ interface Way {
   readonly state: string;
   /** What is not in place, what is wrong with it, and what of others is in the way. */
   readonly notes: readonly string[];
+  readonly mac: string | undefined;
 }
 
 /** How packets to a peer go now, by what stands in the kernel. */
@@ -85,7 +91,9 @@ function waysIn({ plan, drift, overridden, actual }: Observed): (peer: PeerPlan)
     const states = keys.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
     const route = keys.find((key) => planned.get(key)?.kind === "route");
     const there = planned.get(route ?? "");
+    const entry = keys.map((key) => planned.get(key)).find((one) => one?.kind === "fdb");
     return {
+      mac: entry?.kind === "fdb" ? entry.mac : undefined,
       dev: (standing.get(route ?? "") ?? (there?.kind === "route" ? there.link : "")) || undefined,
       state: worst([...states.map(([, state]) => state), ...winning.map(() => "foreign")]),
       notes: [

@@ -13,7 +13,7 @@ import { epochSeconds, remaining } from "./lease_end.ts";
 import { observe, type Observed } from "./observe.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { noLease } from "./own_lease.ts";
-import { type Column, type FormatName, print, printJson, printList } from "./output.ts";
+import { type Column, type FormatName, print, printFolded, printJson, printList } from "./output.ts";
 import { type Picture, pictureOf } from "./picture.ts";
 import { svgOf } from "./picture_svg.ts";
 import { dotOf, mermaidOf } from "./picture_text.ts";
@@ -80,6 +80,8 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
     { name: "KIND", cell: (row) => row.kind },
     { name: "STATE", cell: (row) => row.state },
     { name: "LEFT", cell: (row) => row.state === "refused" ? undefined : remaining(row.expires, now) },
+    { name: "EXPIRES", cell: (row) => endOf(row.expires) ?? undefined, wide: true },
+    { name: "MAC", cell: (row) => row.mac, wide: true },
     { name: "NODE", cell: (row) => row.node },
     { name: "NOTE", cell: (row) => row.note },
   ];
@@ -93,13 +95,14 @@ async function listRoutes({ context, format, header }: Call): Promise<number> {
     columns: columns.filter((column) =>
       column.name !== "NOTE" || items.some((row) => row.note !== undefined)
     ),
-    tsv: [...columns.slice(0, 5), epoch, ...columns.slice(6)],
+    tsv: columns.filter(({ wide }) => !wide).toSpliced(5, 1, epoch),
     json: (row) => ({
       ...row,
       via: row.via ?? null,
       dev: row.dev ?? null,
       node: row.node ?? null,
       note: row.note ?? null,
+      mac: row.mac ?? null,
       expires: endOf(row.expires),
     }),
     empty: "no routes: the network has no leases",
@@ -158,7 +161,7 @@ async function diffRoutes({ context, format }: Call): Promise<number> {
       conflicts: conflicts.map(({ code, wanted, found }) => ({ code, wanted, found })),
     });
   } else if (format.kind === "table" && !clean) {
-    print([
+    printFolded([
       ...changes.map(({ change, object, differences }) =>
         `${change.padEnd(8)} ${object}${differences === null ? "" : `: ${differences}`}`
       ),

@@ -12,7 +12,9 @@ const names = Object.keys(documents);
 export function command(run: Runner): AnyCommand {
   // Takes no settings: it is about flan and not about this host.
   return newCommand("schema", "The JSON Schema of a document, or the list of documents")
-    .addArgument(withValues(new Argument("[name]", "such as routes, of flan.routes/v1"), names))
+    .addArgument(
+      withValues(new Argument("[name]", "such as routes, or as documents have it, flan.routes/v1"), names),
+    )
     .addHelpText(
       "after",
       "\nWithin v1 fields are only added, so the schemas (2020-12) allow what they do not\n" +
@@ -29,12 +31,14 @@ function printSchema(name: string | undefined): Promise<number> {
     print(table(["NAME", "DOCUMENT"], rows));
     return Promise.resolve(exit.done);
   }
-  const shape = Object.hasOwn(documents, name) ? documents[name] : undefined;
+  // As it stands in a document, too.
+  const known = /^flan\.(.+)\/v1$/.exec(name)?.[1] ?? name;
+  const shape = Object.hasOwn(documents, known) ? documents[known] : undefined;
   if (shape === undefined) {
     throw invalid(
       "schema",
       `Cannot show schema ${quoted(name)}: no document has that name`,
-      didYouMean(name, names) ?? "flan schema lists them",
+      didYouMean(known, names) ?? "flan schema lists them",
     );
   }
   print(JSON.stringify(shape, null, 2));

@@ -1,6 +1,7 @@
 /** The network that `flan up` joins: started where the store holds none, held against the settings where it does. */
 import { needsOf } from "../agent/firewall.ts";
 import { readHostState } from "../agent/host_state.ts";
+import { joinedOver } from "../agent/joined.ts";
 import { requireFit } from "../agent/network.ts";
 import { requireNoOverlap } from "../agent/overlap.ts";
 import { findUnderlay } from "../agent/underlay.ts";
@@ -26,9 +27,10 @@ export async function startNetwork(
   { store, kernel }: Pick<Ground, "store" | "kernel">,
   { allowOverlap }: { allowOverlap: boolean },
 ): Promise<void> {
-  const { settings: { iface: wishes = [], publicIp } } = context;
+  const { settings: { iface: wishes = [], publicIp, runDir } } = context;
   const objects = await kernel.dump({ links: [], sysctls: [] });
-  const underlay = await findUnderlay(kernel, { objects, wishes, publicIp });
+  const former = joinedOver(runDir);
+  const underlay = await findUnderlay(kernel, { objects, wishes, publicIp, former });
   const host = { underlay, publicIp: publicIp ?? underlay.address };
   const wanted = startingConfig(context, objects);
   // A network that this version cannot serve must not be started, nor one that this host cannot be in.

@@ -8,7 +8,7 @@ import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
-import { type Format, print, printJson, valueOf } from "./output.ts";
+import { type Format, print, printJson, terminalColumns, valueOf } from "./output.ts";
 import { duration } from "./setting_types.ts";
 import { screen, type Status } from "./status_screen.ts";
 
@@ -104,6 +104,6 @@ function show(format: Format, status: Answer): void {
     return print(valueOf(document as Readonly<Record<string, Json>>, format.field));
   }
   if (status === null) return print("agent   still joining");
-  print(status === undefined ? "agent   not running" : screen(status));
+  print(status === undefined ? "agent   not running" : screen(status, terminalColumns()));
   if (status === undefined) console.error("hint: flan up --detach starts one");
 }

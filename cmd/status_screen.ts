@@ -1,12 +1,16 @@
 /** What `flan status` says of an agent to a person. Pure. */
 import type { statusOf } from "../agent/status.ts";
 import { printable } from "../net/text.ts";
+import { foldLine } from "./fold.ts";
 import { timeSpan } from "./lease_end.ts";
 
 export type Status = ReturnType<typeof statusOf>;
 
-/** One line for each thing, the problems last. */
-export function screen(status: Status): string {
+/**
+ * One line for each thing, the problems last, for a terminal of so many columns (0 for a pipe). A hint stays one line: mostly
+ * it is a command.
+ */
+export function screen(status: Status, columns = 0): string {
   const { agent, network, node, peers, problems, repairs, store, underlay } = status;
   const last = repairs.last as { at: string; what: string; cause: string } | null;
   const lines = [
@@ -20,7 +24,8 @@ export function screen(status: Status): string {
     }`,
     ...problems.filter(({ because }) => because === null).flatMap((one) => problemLines(status, one)),
   ];
-  return lines.map((line) => printable(line, 2000)).join("\n");
+  return lines.map((line) => printable(line, 2000))
+    .map((line) => /^ *hint: /.test(line) ? line : foldLine(line, columns)).join("\n");
 }
 
 type Problem = Status["problems"][number];

@@ -1,7 +1,7 @@
 /** `flan up`: join the network, and keep the kernel in step with it. */
 import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
-import { writeJoined } from "../agent/joined.ts";
+import { joinedOver, writeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { statusLine } from "../agent/status_line.ts";
 import { ownLease } from "../agent/status.ts";
@@ -106,9 +106,10 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
         signals.stopped,
       ]);
       if (early !== undefined) return early;
-      const options = { ...settings, ...subnetFileOf(settings) };
+      const options = { ...settings, ...subnetFileOf(settings), former: joinedOver(settings.runDir) };
       const { probePort } = settings;
-      const joining = await wireAgent(ground, { options, clock, log, watcher: notifier, probePort });
+      const moved = () => agent && void rewriteJoined(context, agent);
+      const joining = await wireAgent(ground, { options, clock, log, watcher: notifier, moved, probePort });
       const joined = joining.join();
       joined.catch(() => {}); // awaited, unless a signal ends the process before
       const lease = await Promise.race([joined, signals.stopped]);
@@ -138,6 +139,15 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
     stopping.abort();
     signals.close();
     await doors.catch(() => {});
+  }
+}
+
+/** The other commands go by the link that stands there. */
+async function rewriteJoined({ settings, log }: Context, agent: Agent): Promise<void> {
+  try {
+    await writeJoined(settings.runDir, joinedWith(settings, agent.state));
+  } catch (error) {
+    log.log("warning", `Other commands do not know which link carries the overlay now: ${messageOf(error)}`);
   }
 }
 

@@ -8,7 +8,7 @@ import { withStore } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { withLook } from "./looking.ts";
 import { type Observed, observeIn } from "./observe.ts";
-import { type Format, print } from "./output.ts";
+import { type Format, print, printFolded } from "./output.ts";
 import { eventLine, type RouteEvent, RouteEvents } from "./route_events.ts";
 import { routeSettings } from "./route_settings.ts";
 import { listenForSignals } from "./signals.ts";
@@ -21,7 +21,8 @@ export function watchCommand(run: Runner): AnyCommand {
       settings: routeSettings,
       formats: ["table", "jsonl"],
       after: "Begins with what is wrong now. Of links and FDB entries the kernel does not\n" +
-        "tell who changed them. Needs no root.",
+        "tell who changed them; what comes back as planned beside an agent is called\n" +
+        "repaired. A program that has ended is named by its number. Needs no root.",
     },
     run,
     watchRoutes,
@@ -48,9 +49,11 @@ async function watchRoutes(call: Call): Promise<number> {
         searching: false,
         followsLink: observed.backend.followsLink(observed.config),
       };
-      const told = new RouteEvents();
+      const told = new RouteEvents(observed.plan.objects);
       for await (const event of events) {
-        if (event.own || reasonOf(event, scope) === undefined) continue;
+        // An entry of the FDB that comes is no reason to look again, and may be a repair.
+        const isEntry = event.mac !== undefined && scope.devices.includes(event.link ?? "");
+        if (event.own || (reasonOf(event, scope) === undefined && !isEntry)) continue;
         tell(told.take(event, lockHolder(settings.runDir)), { format, now: clock.now() });
       }
     });
@@ -83,14 +86,14 @@ function tellState(
     );
   }
   const at = new Date(now).toISOString();
-  print(
+  printFolded(
     wrong.length === 0 ? `${at}  the kernel is as planned` : `${at}  not as planned: ${wrong.join(", ")}`,
   );
 }
 
 function tell(event: RouteEvent, { format, now }: Telling): void {
   if (format.kind === "jsonl") tellJson({ ...event, wrong: null }, now);
-  else print(eventLine(event, now));
+  else printFolded(eventLine(event, now));
 }
 
 function tellJson(

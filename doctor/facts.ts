@@ -1,6 +1,6 @@
 /** What the checks of `flan doctor` judge: gathered once, plain values, and what could not be seen said as such. */
 import type { Underlay } from "../backends/backend.ts";
-import type { KernelObject } from "../kernel/state.ts";
+import type { KernelObject, Route } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 
@@ -44,6 +44,8 @@ export interface NetworkFacts {
   readonly planned: readonly KernelObject[];
   /** Whatever is not as planned, described; empty where the host has no subnet. */
   readonly drift: readonly string[];
+  /** Routes of others that win over planned ones by a longer prefix. */
+  readonly winning: readonly Route[];
 }
 
 export interface KernelFacts {

@@ -85,7 +85,9 @@ export function decodeEvent(
       const nexthop = decodeNexthop(parser, message, context.names.of);
       if (nexthop === undefined) return undefined;
       const action = message.type === RTM_NEWNEXTHOP ? "new" : "delete";
-      return { group: "nexthop", action, ...from, ...(nexthop.link !== "" && { link: nexthop.link }) };
+      const { id, gateway: to, link } = nexthop;
+      const subject = String(id);
+      return { group: "nexthop", action, ...from, ...(link !== "" && { link }), subject, ...(to && { to }) };
     }
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
@@ -123,6 +125,7 @@ function neighbourEvent(parser: MessageParser, message: MessageBounds, names: Li
   }
   if (action === "wanted" || message.length < 28 || parser.headU8(message, 0) !== AF_BRIDGE) return undefined;
   const link = names.of(parser.headU32(message, 4));
-  const mac = decodeFdb(parser, message, names.of)?.mac;
-  return link === undefined ? undefined : { group: "neighbour", action, link, ...(mac && { mac }) };
+  const entry = decodeFdb(parser, message, names.of);
+  if (link === undefined) return undefined;
+  return { group: "neighbour", action, link, ...(entry && { mac: entry.mac, to: entry.remote }) };
 }

@@ -105,10 +105,12 @@ export interface KernelEvent {
   readonly link?: string;
   /** The name that the link had until now, where this event renames it. */
   readonly former?: string;
-  /** Destination prefix of a route, address with length, or neighbour's IP. */
+  /** Destination prefix of a route, address with length, a neighbour's IP, or a nexthop's number. */
   readonly subject?: string;
   /** The MAC of an FDB entry; such an event has no subject, and its port is 0 whoever caused it. */
   readonly mac?: string;
+  /** Where it leads: the gateway of a nexthop, the remote VTEP of an FDB entry. */
+  readonly to?: string;
   /** For routes and neighbours. */
   readonly protocol?: number;
   /** For neighbours. */

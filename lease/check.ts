@@ -39,9 +39,9 @@ interface Checked {
  */
 export function checkLeases(checked: Checked): LeaseFinding[] {
   const { snapshot, network } = checked;
-  const valid = makeView(snapshot, { node: "", network }).peers;
+  const { peers: valid, refused } = makeView(snapshot, { node: "", network });
   const findings = [
-    ...refused(checked),
+    ...refused.length === 0 ? [] : refusedByAll(refused, checked),
     ...checked.unreachable.map(cutOff),
     ...twice(valid),
     ...oddLengths(valid, network),
@@ -53,10 +53,10 @@ export function checkLeases(checked: Checked): LeaseFinding[] {
 }
 
 /** A refused lease cuts its holder off; a refused reservation has none yet. */
-function refused({ snapshot, network }: Checked): LeaseFinding[] {
+function refusedByAll(refused: readonly Refusal[], { snapshot, network }: Checked): LeaseFinding[] {
   const byName = Map.groupBy(snapshot.records, ({ key }) => subnetOfKey(key) ?? printable(key, 40));
   const garbage = new Set(garbageIn({ snapshot, network }).map(({ key }) => key));
-  return makeView(snapshot, { node: "", network }).refused.map(({ subnet, code, reason }) => {
+  return refused.map(({ subnet, code, reason }) => {
     const records = byName.get(subnet) ?? [];
     return {
       code,

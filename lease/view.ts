@@ -52,11 +52,8 @@ export function makeView(
   snapshot: Snapshot,
   { node, network, local = [] }: { node: string; network: NetworkConfig; local?: readonly string[] },
 ): View {
-  const { candidates, refused } = judgeAll(snapshot, network);
-  const { kept, lost } = contested(candidates, network);
-  for (const { item, to } of lost) {
-    refused.push({ subnet: item.lease.subnet, code: "overlap", reason: `it overlaps ${holderOf(to.lease)}` });
-  }
+  const { kept, unfit } = holders(snapshot, network);
+  const refused = [...unfit];
   const isOwn = (lease: Lease) => lease.node === node && lease.subnet6 === undefined;
   const mine = kept.filter(({ lease }) => isOwn(lease));
   const own = mine[0]?.lease;
@@ -105,6 +102,21 @@ export function unclaimedIn(snapshot: Snapshot, network: NetworkConfig): readonl
     !isRefusal(one) && place(one, network) === "unclaimed"
   );
 }
+
+/** Who holds what, whoever looks: a command looks at the same leases in several ways. */
+const holders = memo((
+  snapshot: Pick<Snapshot, "records">,
+  network: NetworkConfig,
+): { readonly kept: readonly Candidate[]; readonly unfit: readonly Refusal[] } => {
+  const { candidates, refused } = judgeAll(snapshot, network);
+  const { kept, lost } = contested(candidates, network);
+  const losers = lost.map(({ item, to }): Refusal => ({
+    subnet: item.lease.subnet,
+    code: "overlap",
+    reason: `it overlaps ${holderOf(to.lease)}`,
+  }));
+  return { kept, unfit: [...refused, ...losers] };
+});
 
 function judgeAll(
   { records }: Pick<Snapshot, "records">,

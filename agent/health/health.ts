@@ -74,8 +74,10 @@ export class Health {
       const since = before.get(key)?.since ?? now;
       this.#problems.set(key, { code, severity: factsOf(code).severity, subject, message, since });
     }
-    this.#write("info", ({ code }) => code === "peer-expired" ? "Over: " : "Well again: ", over);
-    this.#write("warning", () => "", found.filter((one) => !before.has(keyOf(one))));
+    this.#write("info", over, ({ code, subject, message }) => {
+      return `${code === "peer-expired" ? "Over" : "Well again"}: ${subject} (before: ${message})`;
+    });
+    this.#write("warning", found.filter((one) => !before.has(keyOf(one))), ({ message }) => message);
   }
 
   /** Adds one problem to what is known under its code. */
@@ -102,12 +104,11 @@ export class Health {
   }
 
   /** One line for each code, with the number of further ones: a thousand routes may fail for one reason. */
-  #write(level: "warning" | "info", prefixOf: (found: Found) => string, problems: readonly Found[]): void {
+  #write(level: "warning" | "info", problems: readonly Found[], sentence: (found: Found) => string): void {
     for (const [first, ...others] of Map.groupBy(problems, ({ code }) => code).values()) {
-      const { code, subject, message } = first!;
-      const prefix = prefixOf(first!);
+      const { code, subject } = first!;
       const more = others.length === 0 ? "" : `, and ${others.length} more`;
-      this.#log.log(level, `${prefix}${message}${more}`, { code, subject });
+      this.#log.log(level, `${sentence(first!)}${more}`, { code, subject });
     }
   }
 }

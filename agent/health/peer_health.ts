@@ -13,8 +13,15 @@ export function peerName({ subnet, publicIp }: Pick<Lease, "subnet" | "publicIp"
 /** A single silent peer may simply be off; so many silent ones, and nobody who answers, are this host's own trouble. */
 const LEAST_SILENT = 2;
 
-/** `states` by subnet; a peer without one is not known to be well or unwell. */
-export function judgePeers(peers: readonly PeerPlan[], states: ReadonlyMap<string, PeerState>): Judgement {
+export interface KnownOfPeers {
+  /** By subnet; a peer without one is not known to be well or unwell. */
+  readonly states: ReadonlyMap<string, PeerState>;
+  /** Whether the holder of a lease runs, by other signs than its answers. */
+  readonly isAlive: (lease: Lease) => boolean;
+}
+
+export function judgePeers(peers: readonly PeerPlan[], known: KnownOfPeers): Judgement {
+  const { states } = known;
   const found = peers.flatMap((peer): Found[] => {
     const state = states.get(peer.lease.subnet);
     const subject = peer.lease.subnet;
@@ -27,7 +34,7 @@ export function judgePeers(peers: readonly PeerPlan[], states: ReadonlyMap<strin
     const message = holeSentence({ from: "this host", to: peerName(peer.lease), mtu, tooLarge });
     return [{ code: "path-mtu-hole", subject, message }];
   });
-  const cutOff = judgeOverlay(peers, states);
+  const cutOff = judgeOverlay(peers, known);
   return {
     codes: ["overlay-unreachable", "peer-unreachable", "path-mtu-hole"],
     found: cutOff === undefined ? found : [cutOff, ...found],
@@ -35,18 +42,17 @@ export function judgePeers(peers: readonly PeerPlan[], states: ReadonlyMap<strin
 }
 
 /**
- * Whether the whole network is out of reach. A flannel host that never answered says nothing by its silence: it has no
- * responder, and may drop echoes.
+ * Whether the whole network is out of reach. After a power cut the first host to be back is alone, and well: only those
+ * should answer who did so before, or have written their lease since. A flannel host that never answered says nothing by
+ * its silence: it has no responder, and may drop echoes.
  */
-function judgeOverlay(
-  peers: readonly PeerPlan[],
-  states: ReadonlyMap<string, PeerState>,
-): Found | undefined {
+function judgeOverlay(peers: readonly PeerPlan[], { states, isAlive }: KnownOfPeers): Found | undefined {
   let silent = 0;
   for (const { lease } of peers) {
     const state = states.get(lease.subnet);
     if (state?.isUp) return undefined;
-    if (state?.isUp === false && (lease.node !== undefined || state.mtu > 0)) silent++;
+    const hasAnswered = state !== undefined && state.mtu > 0;
+    if (state?.isUp === false && (hasAnswered || lease.node !== undefined && isAlive(lease))) silent++;
   }
   if (silent < LEAST_SILENT) return undefined;
   const message = `No peer answers over the network, and ${silent} should`;

@@ -8,6 +8,7 @@ import type { Survey } from "../../probe/survey.ts";
 import { type PeerState, PeerWatch } from "../../probe/watch.ts";
 import type { Found, Judgement } from "../health/health.ts";
 import { judgePeers } from "../health/peer_health.ts";
+import { SignsOfLife } from "./signs_of_life.ts";
 import {
   largestPacket,
   mayWatch,
@@ -31,6 +32,7 @@ export interface ProbingParts {
 export class Probing {
   readonly #parts: ProbingParts;
   readonly #watch: PeerWatch;
+  readonly #signs = new SignsOfLife();
   #session: Session | undefined;
   /** Ends what belongs to the session: the watch, and with `#running` what it still does. */
   #over = new AbortController();
@@ -58,6 +60,7 @@ export class Probing {
   follow(now: Measurable): void {
     this.#now = now;
     const { plan, device } = now;
+    this.#signs.look(plan.peers.map(({ lease }) => lease));
     const address = this.#isStopped ? undefined : ownAddress(now);
     if (address !== this.#session?.at.address) this.#close();
     if (address === undefined) this.#tell([]);
@@ -136,6 +139,8 @@ export class Probing {
   }
 
   #judge(): void {
-    this.#parts.judge(judgePeers(this.#peers, this.peers));
+    this.#parts.judge(
+      judgePeers(this.#peers, { states: this.peers, isAlive: (lease) => this.#signs.has(lease) }),
+    );
   }
 }

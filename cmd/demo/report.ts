@@ -1,4 +1,5 @@
 /** What the demo shows of its checks, as text. */
+import { shownTime } from "../ping_matrix.ts";
 import { table } from "../output.ts";
 import type { Cell, Matrix, Member } from "./checks.ts";
 
@@ -15,7 +16,7 @@ export function allReached(matrix: Matrix): boolean {
 function cellText(cell: Cell | undefined): string {
   if (cell === undefined) return "-";
   if (cell.rtt === undefined) return "LOST";
-  return cell.tcp ? `${cell.rtt}ms` : `${cell.rtt}ms NO-TCP`;
+  return cell.tcp ? shownTime(cell.rtt) : `${shownTime(cell.rtt)} NO-TCP`;
 }
 
 /** Bytes a second, as both throughputs and their ratio. */

@@ -1,7 +1,8 @@
 /** Gathers the facts for `flan doctor` from store, agent, kernel and files. Whatever cannot be seen is said as such. */
 import { readJoined } from "../../agent/joined.ts";
+import { askNetwork } from "../../agent/known_network.ts";
 import type { Facts } from "../../doctor/facts.ts";
-import { type Context, subnetFileOf } from "../context.ts";
+import { type Context, socketOf, subnetFileOf } from "../context.ts";
 import { version } from "../version.ts";
 import { lookAtAgent } from "./agent_facts.ts";
 import { lookAtFilter, lookAtNetworkd, lookAtUdp } from "./file_facts.ts";
@@ -15,7 +16,12 @@ export async function gather(context: Context, system: System): Promise<Facts> {
   const { settings } = context;
   const joined = readJoined(settings.runDir);
   const [store, agent] = await Promise.all([lookAtStore(context), lookAtAgent(context, joined)]);
-  const { network, kernel, lacks } = await lookAtHost(context, { snapshot: store.snapshot, agent });
+  // Only where the store does not tell: with very many leases it is the longest answer that an agent gives.
+  const isAnswering = "seen" in agent && agent.seen.state === "running";
+  const known = store.snapshot === undefined && isAnswering
+    ? await askNetwork(socketOf(settings), context)
+    : undefined;
+  const { network, kernel, lacks } = await lookAtHost(context, { snapshot: store.snapshot, known });
   const cidr = "seen" in network ? network.seen.config.network : undefined;
   const ports = "seen" in network
     ? network.seen.planned.flatMap((one) =>
@@ -43,6 +49,6 @@ export async function gather(context: Context, system: System): Promise<Facts> {
       // Only root may write there; others cannot tell.
       problem: system.isAdmin ? system.unwritable(`${settings.stateDir}/host.lock`) : undefined,
     },
-    agent: agent.facts,
+    agent,
   };
 }

@@ -1,5 +1,6 @@
 /** What the doctor learns from the kernel, and what of it the network's backend would need. */
 import { type HostOptions, observeHost } from "../../agent/host.ts";
+import type { KnownNetwork } from "../../agent/known_network.ts";
 import { readHostState } from "../../agent/host_state.ts";
 import { type Network, networkIn, noNetwork } from "../../agent/network.ts";
 import type { Host } from "../../backends/backend.ts";
@@ -20,7 +21,6 @@ import { NOWHERE } from "../lease_check.ts";
 import { startingConfig } from "../network_settings.ts";
 import type { Looked } from "../looking.ts";
 import { compare } from "../observe.ts";
-import type { AgentLook } from "./agent_facts.ts";
 
 export interface HostLook {
   readonly network: Seen<NetworkFacts>;
@@ -30,7 +30,8 @@ export interface HostLook {
 
 interface Known {
   readonly snapshot: Snapshot | undefined;
-  readonly agent: AgentLook;
+  /** The network as the agent knows it, where the store does not tell. */
+  readonly known: KnownNetwork | undefined;
 }
 
 export async function lookAtHost(context: Context, known: Known): Promise<HostLook> {
@@ -76,7 +77,8 @@ async function look(context: Context, looking: Looking): Promise<HostLook> {
   const { facts, host } = await networkFacts(context, { ...looking, network, objects });
   const links = [...network.devices, ...(host === undefined ? [] : [host.underlay.link])];
   const more = await kernel.dump({ links: [], sysctls: judgedSysctls(links), linksOnly: true });
-  const whole = [...objects, ...more.filter(({ kind }) => kind === "sysctl")];
+  // First, because they are looked for by name, and there may be very many others.
+  const whole = [...more.filter(({ kind }) => kind === "sysctl"), ...objects];
   return {
     network: { seen: facts },
     kernel: { seen: { objects: whole } },
@@ -90,10 +92,10 @@ async function look(context: Context, looking: Looking): Promise<HostLook> {
  */
 function networkOf(
   context: Context,
-  { snapshot, agent, objects }: Known & { objects: readonly KernelObject[] },
+  { snapshot, known: agents, objects }: Known & { objects: readonly KernelObject[] },
 ): StoredNetwork {
   const { settings } = context;
-  const known = snapshot ?? (agent.known?.store === settings.store ? agent.known.snapshot : undefined) ??
+  const known = snapshot ?? (agents?.store === settings.store ? agents.snapshot : undefined) ??
     { revision: 0, config: undefined, records: [], past: [] };
   if (known.config === undefined && keptSubnet(settings) !== undefined) throw noNetwork(settings.store);
   const config = known.config ?? { value: startingConfig(context, objects), revision: 0 };
@@ -110,7 +112,7 @@ async function networkFacts(
   const { config, devices, backend, snapshot } = network;
   const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
   if (host instanceof FlanError) {
-    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [] };
+    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], winning: [] };
     const own = keptSubnet(settings);
     return { facts: { config, devices, own, ...nothing, noUnderlay: host.message }, host: undefined };
   }
@@ -118,19 +120,23 @@ async function networkFacts(
   // Without a lease it is any host's place in the network that is judged.
   const planned = backend.plan({ ...view, peers: [], own: view.own ?? NOWHERE }, host).objects;
   const { stateDir } = settings;
-  const drift = view.own === undefined
+  const compared = view.own === undefined
     ? undefined
-    : (await compare(looked, { network, host, stateDir, objects })).drift;
-  const apart = drift === undefined ? [] : [
-    ...drift.conflicts.map(({ wanted }) => wanted),
-    ...drift.changes.map(({ object }) => object),
+    : await compare(looked, { network, host, stateDir, objects });
+  const apart = compared === undefined ? [] : [
+    ...compared.drift.conflicts.map(({ wanted }) => wanted),
+    ...compared.drift.changes.map(({ object }) => object),
   ];
   const own = view.own?.subnet ?? keptSubnet(settings);
   const underlay = host.underlay;
   const mtu = mtuOf(network, host);
   const drifted = apart.map(describe);
   const noUnderlay = undefined;
-  return { facts: { config, devices, own, mtu, underlay, noUnderlay, planned, drift: drifted }, host };
+  const winning = [...new Set(compared?.overridden.map(({ found }) => found))];
+  return {
+    facts: { config, devices, own, mtu, underlay, noUnderlay, planned, drift: drifted, winning },
+    host,
+  };
 }
 
 /** The subnet that this host keeps while it cannot be seen in the store. */

@@ -23,6 +23,7 @@ export const routes = listing("routes", {
     state: word("local", "ok", "missing", "wrong", "foreign", "refused"),
     expires: nullable(time),
     node: nullable(node),
+    mac: about("that the peer's packets are sent to", nullable(text)),
     note: about("what is not in place, or why the lease is refused", nullable(text)),
   }),
 });

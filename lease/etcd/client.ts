@@ -3,7 +3,7 @@ import type { Clock } from "../../net/clock.ts";
 import { FlanError, isStoreTrouble } from "../../net/errors.ts";
 import type { JsonObject } from "../go_json.ts";
 import type { Credentials } from "../remote/credentials.ts";
-import type { CallOptions, Gateway, Method } from "./gateway.ts";
+import type { CallOptions, Gateway, Method, Probed } from "./gateway.ts";
 import { Member, type WatchLimits } from "./member.ts";
 import { Denied } from "./replies.ts";
 
@@ -65,13 +65,13 @@ export class EtcdClient implements Gateway {
     }
   }
 
-  async probe(): Promise<readonly { readonly endpoint: string; readonly error: Error | undefined }[]> {
+  async probe(): Promise<readonly Probed[]> {
     return await Promise.all(this.#members.map(async (member) => {
       const error = await member.call("maintenance/status", {}).then(
         () => undefined,
         (error: Error) => error,
       );
-      return { endpoint: member.origin, error };
+      return { endpoint: member.origin, error, ahead: member.ahead };
     }));
   }
 

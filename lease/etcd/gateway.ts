@@ -22,6 +22,14 @@ export interface CallOptions {
   readonly repeated?: () => void;
 }
 
+export interface Probed {
+  readonly endpoint: string;
+  /** What is wrong with it, undefined where it answers. */
+  readonly error: Error | undefined;
+  /** How far its clock is ahead of this host's, as `ServerTime` says it. */
+  readonly ahead: number;
+}
+
 export interface Gateway {
   /**
    * One call. It is repeated, on the next endpoint, where no answer comes: repeating it must be harmless, also where
@@ -46,8 +54,8 @@ export interface Gateway {
    */
   watch(request: JsonObject, options: { signal: AbortSignal; lifetime: number }): AsyncIterable<JsonObject>;
 
-  /** The endpoints, each with what is wrong with it, or undefined where it answers. */
-  probe(): Promise<readonly { readonly endpoint: string; readonly error: Error | undefined }[]>;
+  /** Asks each endpoint. */
+  probe(): Promise<readonly Probed[]>;
 
   /** Gives up the calls under way. Nothing can be called afterwards. */
   close(): void;

@@ -2,9 +2,10 @@
 import { FlanError, messageOf } from "../../net/errors.ts";
 import { printable, quoted } from "../../net/text.ts";
 import type { JsonObject } from "../go_json.ts";
+import { skewed } from "../remote/server_time.ts";
 import type { StoreFinding } from "../store.ts";
 import { integer, type KeyValue, objects, textOf } from "./fields.ts";
-import { EtcdError, type Gateway, type Method } from "./gateway.ts";
+import { EtcdError, type Gateway, type Method, type Probed } from "./gateway.ts";
 import { unreadable } from "./flannel_value.ts";
 import type { Keys } from "./keys.ts";
 
@@ -15,13 +16,13 @@ const NEARLY_FULL = 0.8;
 /** How many keys are named one by one. */
 const MAX_NAMED = 20;
 
-/** Looks for endpoints that are away, alarms, a database near its quota, and keys that confuse flannel. */
+/** Looks for endpoints that are away, clocks that differ, alarms, a database near its quota, and keys that confuse flannel. */
 export async function inspectEtcd(
   gateway: Gateway,
   { keys, kvs }: { keys: Keys; kvs: readonly KeyValue[] },
 ): Promise<StoreFinding[]> {
   return [
-    ...await absentEndpoints(gateway),
+    ...endpoints(await gateway.probe()),
     ...await alarms(gateway),
     ...await fullness(gateway),
     ...foreignKeys(keys, kvs),
@@ -29,13 +30,16 @@ export async function inspectEtcd(
   ];
 }
 
-async function absentEndpoints(gateway: Gateway): Promise<StoreFinding[]> {
-  return (await gateway.probe()).filter(({ error }) => error !== undefined).map(({ endpoint, error }) => ({
+/** Those that are away and, once for all of them, a clock that differs: most often it is this host's own. */
+function endpoints(probed: readonly Probed[]): StoreFinding[] {
+  const away = probed.filter(({ error }) => error !== undefined).map(({ endpoint, error }): StoreFinding => ({
     code: "endpoint-away",
     severity: "warning",
     message: `The etcd endpoint ${endpoint} cannot be used: ${messageOf(error)}`,
     hint: `etcdctl --endpoints=${endpoint} endpoint status`,
   }));
+  const [worst] = probed.toSorted((a, b) => Math.abs(b.ahead) - Math.abs(a.ahead));
+  return [...away, ...worst === undefined ? [] : skewed(worst.ahead, `the etcd endpoint ${worst.endpoint}`)];
 }
 
 async function alarms(gateway: Gateway): Promise<StoreFinding[]> {

@@ -3,6 +3,7 @@ import type { Clock } from "../../net/clock.ts";
 import type { JsonObject } from "../go_json.ts";
 import { Connection } from "../remote/connection.ts";
 import type { Credentials } from "../remote/credentials.ts";
+import { ServerTime } from "../remote/server_time.ts";
 import type { Method } from "./gateway.ts";
 import { linesOf } from "./lines.ts";
 import { type Asked, messageIn, messageInLine, trouble } from "./replies.ts";
@@ -40,6 +41,7 @@ export class Member {
   readonly #prefix: string;
   readonly #connection: Connection;
   readonly #token: Token;
+  readonly #time: ServerTime;
 
   constructor(origin: string, { credentials, clock, prefix }: MemberOptions) {
     this.origin = origin;
@@ -47,11 +49,17 @@ export class Member {
     this.#clock = clock;
     this.#prefix = prefix;
     this.#connection = new Connection(origin, { credentials, clock });
+    this.#time = new ServerTime(clock);
     this.#token = new Token({
       credentials,
       asked: this.#asked("auth/authenticate"),
       authenticate: (request) => this.#post("auth/authenticate", { request, headers: {} }),
     });
+  }
+
+  /** See {@link ServerTime.ahead}. Nothing is decided by it: etcd ends leases by a clock that nobody sets. */
+  get ahead(): number {
+    return this.#time.ahead;
   }
 
   /** Throws {@link EtcdError}, and `store`, `store-reply`, `store-denied`, `invalid` (credentials). */
@@ -90,6 +98,7 @@ export class Member {
     method: string,
     { request, headers, signal }: { request: JsonObject; headers: Headers; signal?: AbortSignal | undefined },
   ): Promise<JsonObject> {
+    const answered = this.#time.asked();
     const answer = await this.#connection.request({
       method: "POST",
       path: `/v3/${method}`,
@@ -100,6 +109,7 @@ export class Member {
       maxBytes: method.startsWith("kv/") ? MAX_BYTES : MAX_ERROR,
       ...(signal === undefined ? {} : { signal }),
     });
+    answered(answer.headers.get("date"));
     return messageIn(answer, this.#asked(method));
   }
 

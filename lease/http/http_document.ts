@@ -16,7 +16,7 @@ import type { Credentials } from "../remote/credentials.ts";
 import { etagOf, isSuccess, isWeak, refusalOf, toldBy } from "./answers.ts";
 import { Bearer } from "./bearer.ts";
 import { NEVER, NoSwap, proveSwap } from "./proof.ts";
-import { ServerTime } from "./server_time.ts";
+import { ServerTime } from "../remote/server_time.ts";
 
 /** Milliseconds for a document of the largest size. */
 const TIMEOUT = 20_000;

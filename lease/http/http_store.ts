@@ -11,7 +11,7 @@ import { watchSnapshots } from "../document/watch.ts";
 import type { Snapshot, StoredConfig, StoreFinding, WatchOptions } from "../store.ts";
 import { follow } from "./follow.ts";
 import type { HttpDocument } from "./http_document.ts";
-import type { ServerTime } from "./server_time.ts";
+import { type ServerTime, skewed } from "../remote/server_time.ts";
 
 /** How often a watch looks whether the clocks still say the same, milliseconds. */
 const RECHECK = 30_000;
@@ -90,7 +90,7 @@ export class HttpStore extends DocumentStore {
    */
   async inspect(): Promise<readonly StoreFinding[]> {
     await this.#document.read();
-    const skew = skewed(this.ahead, this.url);
+    const skew = skewed(this.ahead, `the server of ${this.url}`);
     if (!await this.#document.waits()) return [...skew, ...foreignServer(this.url)];
     try {
       await this.#document.prove();
@@ -126,14 +126,6 @@ function findingOf(error: unknown): StoreFinding {
   if (error.code === "store-denied") return { code: "read-only", severity: "warning", message, ...advice };
   if (error.code !== "store-reply") throw error;
   return { code: "no-compare-and-swap", severity: "high", message, ...advice };
-}
-
-/** `ahead` is what {@link ServerTime.ahead} says, for which two or three seconds are no difference. */
-function skewed(ahead: number, url: string): StoreFinding[] {
-  if (ahead === 0) return [];
-  const which = ahead > 0 ? "behind" : "ahead of";
-  const message = `This host's clock is ${Math.abs(ahead) / 1000} s ${which} that of the server of ${url}`;
-  return [{ code: "clock-skew", severity: "warning", message, hint: "timedatectl" }];
 }
 
 function foreignServer(url: string): StoreFinding[] {

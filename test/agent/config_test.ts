@@ -60,6 +60,63 @@ Deno.test("host: the underlay goes and comes back", async () => {
   assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
 });
 
+Deno.test("host: without a default route the underlay stays, and nothing is wrong with peers on its link", async () => {
+  await using network = await TestNetwork.start();
+  await network.peer(2);
+  const host = await network.joined(1);
+  host.kernel.attempted.length = 0;
+  host.kernel.stack.delete(defaultRoute);
+  await network.clock.advance(120_000);
+  assert.deepEqual([host.codes, host.lines("underlay-missing"), host.kernel.attempted], [[], [], []]);
+  const eth0 = host.kernel.stack.link("eth0")!;
+  host.kernel.stack.replace({ ...eth0, up: false });
+  await network.clock.advance(2000);
+  assert.deepEqual(host.lines("underlay-missing"), ["Link eth0, which carries the overlay, is down"]);
+});
+
+Deno.test("host: where no route leads to any peer, that is told with one of them, until one is there", async () => {
+  await using network = await TestNetwork.start();
+  await network.peer(2, { publicIp: "198.51.100.7" });
+  const host = await network.joined(1);
+  host.kernel.stack.delete(defaultRoute);
+  await network.clock.advance(2000);
+  assert.deepEqual(host.lines("underlay-missing"), [
+    "No route leads to the peer over link eth0: 198.51.100.7",
+  ]);
+  await network.peer(3);
+  await network.clock.advance(31_000);
+  assert.deepEqual(host.codes, [], "one that is on the link can be reached");
+});
+
+Deno.test("host: another default route moves nobody, and one that is followed where the link is gone is told", async () => {
+  await using network = await TestNetwork.start();
+  const moves: string[] = [];
+  const host = await network.joined(1, { moved: () => moves.push(host.agent.state.host.underlay.link) });
+  const { stack } = host.kernel;
+  stack.add({ ...stack.link("eth0")!, name: "eth1" });
+  stack.add({ kind: "address", link: "eth1", address: "198.51.100.1/24" });
+  stack.replace({ ...defaultRoute, link: "eth1", gateway: "198.51.100.254" });
+  await network.clock.advance(31_000);
+  const announced = async () =>
+    ((await network.record(host.subnet!))?.value as { PublicIP: string }).PublicIP;
+  assert.deepEqual([await announced(), moves], ["192.0.2.1", []]);
+  stack.delete(stack.link("eth0")!);
+  await network.clock.advance(2000);
+  assert.deepEqual([await announced(), moves, host.codes], ["198.51.100.1", ["eth1"], []]);
+});
+
+Deno.test("host: one that joined before joins again without a default route, and else by that route", async () => {
+  await using network = await TestNetwork.start();
+  const former = { link: "eth0", address: "192.0.2.1", stays: false };
+  const host = network.host(1, { former });
+  host.kernel.stack.delete(defaultRoute);
+  await host.join();
+  assert.equal(host.agent.state.host.underlay.link, "eth0");
+  const stranger = network.host(2);
+  stranger.kernel.stack.delete(defaultRoute);
+  await assert.rejects(stranger.join(), { message: /there is no default route/ });
+});
+
 Deno.test("config: the one that the host joined with is no change", async () => {
   await using network = await TestNetwork.start();
   const host = await network.joined(1);

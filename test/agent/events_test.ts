@@ -35,7 +35,9 @@ for (const kind of kinds) {
     if (kind !== "link" && kind !== "nexthop") {
       assert.ok(line.message.includes(describe(object)), line.message);
     }
-    const by = kind === "link" ? "link flan.1 deleted" : "deleted by process 4000000000";
+    const by = kind === "link"
+      ? "link flan.1 deleted"
+      : "deleted by process 4000000000 (ended, name unknown)";
     assert.ok(String(line.fields["cause"]).includes(by), String(line.fields["cause"]));
     assert.equal(host.agent.repairs.last?.cause, line.fields["cause"]);
     assert.ok(host.agent.repairs.count >= 1);

@@ -1,7 +1,13 @@
 /** What an agent knows of its network, as other processes learn of it. */
 import assert from "node:assert/strict";
 import { serveControl } from "../../agent/control.ts";
-import { askNetwork, knownDocument, type KnownNetwork } from "../../agent/known_network.ts";
+import {
+  askLingering,
+  askNetwork,
+  knownDocument,
+  type KnownNetwork,
+  lingeringDocument,
+} from "../../agent/known_network.ts";
 import type { LeaseRecord } from "../../lease/store.ts";
 import type { Json } from "../../net/json.ts";
 import { silent } from "../../net/log.ts";
@@ -16,7 +22,14 @@ const records: readonly LeaseRecord[] = [
 ];
 
 /** What is learned of an agent that answers so. */
-async function learned(answer: Json): Promise<{ known: KnownNetwork | undefined; log: KeptLog }> {
+function learned(answer: Json): Promise<{ known: KnownNetwork | undefined; log: KeptLog }> {
+  return learnedBy(askNetwork, { op: "network", answer });
+}
+
+async function learnedBy<T>(
+  ask: (path: string, tools: { clock: FakeClock; log: KeptLog }) => Promise<T>,
+  { op: asked, answer }: { op: string; answer: Json },
+): Promise<{ known: T; log: KeptLog }> {
   const dir = Deno.makeTempDirSync({ prefix: "flan-known-" });
   const stopping = new AbortController();
   const [clock, log] = [new FakeClock(), new KeptLog()];
@@ -25,10 +38,10 @@ async function learned(answer: Json): Promise<{ known: KnownNetwork | undefined;
     clock,
     log: silent,
     signal: stopping.signal,
-    answer: ({ op }) => op === "network" ? Promise.resolve(answer) : Promise.reject(new Error(op)),
+    answer: ({ op }) => op === asked ? Promise.resolve(answer) : Promise.reject(new Error(op)),
   });
   try {
-    return { known: await askNetwork(path, { clock, log }), log };
+    return { known: await ask(path, { clock, log }), log };
   } finally {
     stopping.abort();
     await served;
@@ -67,5 +80,18 @@ Deno.test("known: an answer that is none is told, and judged as if no agent ran"
     assert.equal(known, undefined);
     assert.equal(log.lines.length, 1);
     assert.match(JSON.stringify(log.lines[0]), /What the agent knows is not known here: Cannot use/);
+  }
+});
+
+Deno.test("known: whom the agent keeps comes over alone; nobody, where it cannot tell", async () => {
+  const state = { lingering: records } as unknown as Parameters<typeof lingeringDocument>[0]["state"];
+  const { known, log } = await learnedBy(askLingering, {
+    op: "lingering",
+    answer: lingeringDocument({ state }),
+  });
+  assert.deepEqual([known, log.lines], [records, []]);
+  for (const [answer, told] of [[null, 0], [{ lingering: 1 }, 1]] as const) {
+    const { known, log } = await learnedBy(askLingering, { op: "lingering", answer });
+    assert.deepEqual([known, log.lines.length], [[], told]);
   }
 });

@@ -38,7 +38,7 @@ Deno.test("health: a problem is logged when it begins and when it ends, and keep
   assert.ok(health.has("foreign-route"), "other codes are not concerned");
   health.set(["foreign-route"], [], 4);
   assert.deepEqual([health.list(), health.has("foreign-route")], [[], false]);
-  assert.deepEqual(log.messages, ["a is in the way", "Well again: a is still in the way"]);
+  assert.deepEqual(log.messages, ["a is in the way", "Well again: route a (before: a is still in the way)"]);
 });
 
 Deno.test("health: many problems of one code that begin at once are one line", () => {
@@ -51,7 +51,10 @@ Deno.test("health: many problems of one code that begin at once are one line", (
   }));
   health.set(["kernel-refuses"], many, 1);
   health.set(["kernel-refuses"], [], 2);
-  assert.deepEqual(log.messages, ["0 refused, and 999 more", "Well again: 0 refused, and 999 more"]);
+  assert.deepEqual(log.messages, [
+    "0 refused, and 999 more",
+    "Well again: route 0 (before: 0 refused), and 999 more",
+  ]);
 });
 
 Deno.test("health: raised problems add up, and the high ones are listed first", () => {
@@ -118,7 +121,7 @@ Deno.test("suspects: whoever touched what is ours comes first, and three are nam
 });
 
 Deno.test("suspects: a process that has gone, the kernel, and a link's unknown are told apart", () => {
-  assert.equal(culprit(event({ group: "route", port: 4e9 })), "process 4000000000");
+  assert.equal(culprit(event({ group: "route", port: 4e9 })), "process 4000000000 (ended, name unknown)");
   assert.equal(culprit(event({ group: "route" })), "the kernel");
   assert.equal(culprit(event({ group: "link" })), undefined);
 });

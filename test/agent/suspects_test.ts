@@ -53,5 +53,32 @@ Deno.test("suspects: whoever changed the device by name tells more than the prox
   suspects.note({ ...link("flan0"), group: "address", subject: "10.5.1.0/32", port: 4_000_000_000 }, [
     "flan0",
   ]);
-  assert.equal(suspects.take(), "address 10.5.1.0/32 dev flan0 changed by process 4000000000");
+  const by = "process 4000000000 (ended, name unknown)";
+  assert.equal(suspects.take(), `address 10.5.1.0/32 dev flan0 changed by ${by}`);
+});
+
+Deno.test("suspects: a link that was gone tells more than what the kernel announced before", () => {
+  const suspects = new Suspects();
+  suspects.note(link("eth0"), ["flan.1"]);
+  assert.equal(suspects.take("flan.1"), "link flan.1 was gone");
+  suspects.note(link("flan.1"), ["flan.1"]);
+  assert.equal(suspects.take("flan.1"), "link flan.1 was gone");
+  suspects.note(link("flan.1", "delete"), ["flan.1"]);
+  assert.equal(suspects.take("flan.1"), "link flan.1 deleted");
+  assert.equal(suspects.take("flan.1"), "link flan.1 was gone");
+});
+
+Deno.test("suspects: an FDB entry is called so, and nobody is blamed for it", () => {
+  const suspects = new Suspects();
+  const entry: KernelEvent = {
+    group: "neighbour",
+    action: "delete",
+    own: false,
+    port: 0,
+    link: "flan.1",
+    mac: "02:00:00:00:00:02",
+  };
+  suspects.note(entry, ["flan.1"]);
+  assert.equal(suspects.by, "unknown");
+  assert.equal(suspects.take(), "FDB entry 02:00:00:00:00:02 dev flan.1 deleted");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Underlay } from "../../backends/backend.ts";
-import { findUnderlay, localAddresses } from "../../agent/underlay.ts";
+import { findUnderlay, type FormerUnderlay, localAddresses } from "../../agent/underlay.ts";
 import type { KernelObject, Link, Route } from "../../kernel/state.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import { FakeStack } from "../lib/fake_stack.ts";
@@ -154,4 +154,51 @@ Deno.test("underlay: a link that is down keeps its neighbours, by its addresses,
   kernel.stack.replace(link("eth1", { mtu: 9000, up: false }));
   const down = await find(kernel, ["198.51.100.1"]);
   assert.deepEqual([down, up.up], [{ ...up, up: false }, true]);
+});
+
+/** The underlay of a host that had eth0, which has a route over `eth1` or none, after `change`. */
+async function after(
+  change: (stack: FakeStack) => unknown,
+  { stays = true, over }: { stays?: boolean; over?: string } = {},
+): Promise<string> {
+  const kernel = host(...(over === undefined ? [] : [route({ link: over, gateway: "198.51.100.254" })]));
+  change(kernel.stack);
+  const former: FormerUnderlay = { link: "eth0", address: "192.0.2.1", stays };
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const { link, address, up } = await findUnderlay(kernel, {
+    objects,
+    wishes: [],
+    publicIp: undefined,
+    former,
+  });
+  return `${link} ${address} ${up ? "up" : "down"}`;
+}
+
+const setDown = (stack: FakeStack) => stack.replace({ ...stack.link("eth0")!, up: false });
+const loseAddress = (stack: FakeStack) => stack.delete(address("eth0", "192.0.2.1/24"));
+
+Deno.test("underlay: the one in use stays while it is up and has its address, whatever the default route is", async () => {
+  assert.equal(await after(() => {}), "eth0 192.0.2.1 up");
+  assert.equal(await after(() => {}, { over: "eth1" }), "eth0 192.0.2.1 up");
+  assert.equal(await after(setDown, { over: "eth1" }), "eth1 198.51.100.1 up");
+  assert.equal(await after(loseAddress, { over: "eth1" }), "eth1 198.51.100.1 up");
+});
+
+Deno.test("underlay: without a default route the former one stands in, down or with another address", async () => {
+  for (const stays of [true, false]) {
+    assert.equal(await after(setDown, { stays }), "eth0 192.0.2.1 down");
+    assert.equal(await after(loseAddress, { stays }), "eth0 169.254.7.7 up");
+  }
+  assert.equal(await after(() => {}, { stays: false }), "eth0 192.0.2.1 up");
+  assert.equal(await after(() => {}, { stays: false, over: "eth1" }), "eth1 198.51.100.1 up", "at the start");
+});
+
+Deno.test("underlay: of a former one that is gone the error says what of it", async () => {
+  await assert.rejects(after((stack) => stack.delete(stack.link("eth0")!)), {
+    message: /: link eth0 is gone, and there is no default route; links with an IPv4 address: eth1 /,
+  });
+  const bare = (stack: FakeStack) => (loseAddress(stack), stack.delete(address("eth0", "169.254.7.7/16")));
+  await assert.rejects(after(bare), {
+    message: /: address 192\.0\.2\.1 is gone from link eth0, and there is no default route; /,
+  });
 });

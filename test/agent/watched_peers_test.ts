@@ -81,7 +81,7 @@ Deno.test("watched peers: one that is silent is a problem within a minute, and w
     await pass(40_000);
     const after = await seen();
     assert.deepEqual([after.problems, after.up, after.counted, after.line], [[], "1", ["0", "0"], []]);
-    assert.deepEqual(after.log, [`warning ${message}`, `info Well again: ${message}`]);
+    assert.deepEqual(after.log, [`warning ${message}`, `info Well again: ${PEER} (before: ${message})`]);
     assert.deepEqual(host.codes, []);
   }));
 
@@ -144,3 +144,29 @@ Deno.test("readyz: goes to 503 when nobody answers any more, back with the first
     await pass(40_000);
     assert.deepEqual([host.codes, await readyz()], [["peer-unreachable"], [200, "ok\n"]]);
   }));
+
+Deno.test("readyz: the first host that is back after a power cut is ready, and cut off where others are back and mute", async () => {
+  await using network = await TestNetwork.start();
+  const net = new FakeProbeNet(network.clock);
+  net.passes = () => false;
+  for (const n of [2, 3, 4]) await network.peer(n);
+  const host = await network.joined(1, {
+    probes: { open: ({ address }) => net.open(address), port: 8473 },
+  });
+  const pass = async (ms: number) => {
+    for (let gone = 0; gone < ms; gone += 100) await network.clock.advance(100);
+  };
+  const readyz = async () => {
+    const facts = () => Promise.reject(new Error("not asked for"));
+    return (await probePage("/readyz", { agent: host.agent, facts })).text;
+  };
+  await pass(60_000);
+  assert.deepEqual([host.codes, await readyz()], [Array(3).fill("peer-unreachable"), "ok\n"]);
+  for (const n of [2, 3]) await network.peer(n);
+  await pass(40_000);
+  assert.equal(await readyz(), "overlay-unreachable\n");
+  net.passes = () => true;
+  net.addHost("10.5.2.0");
+  await pass(40_000);
+  assert.equal(await readyz(), "ok\n");
+});

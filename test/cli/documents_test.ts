@@ -76,6 +76,9 @@ Deno.test({
     await one.json("routes", ["routes", "--json"]);
     await one.text("tsv/v1/routes.tsv", ["routes", "-o", "tsv", "--header"]);
     await one.text("text/routes.txt", ["routes"]);
+    const wide = (await one.ok(["routes", "-o", "wide"])).stdout;
+    assert.match(wide, /^SUBNET .* LEFT +EXPIRES +MAC +NODE/);
+    assert.match(wide, /^10\.5\.2\.0\/24 .* 2100-01-01T00:00:00Z +c6:d2:32:6f:8f:02 /m);
     await one.text("text/routes.dot", ["routes", "-o", "dot"]);
     await one.text("text/routes.mermaid", ["routes", "-o", "mermaid"]);
     await one.text("text/routes.svg", ["routes", "-o", "svg"]);
@@ -101,7 +104,10 @@ Deno.test({
     one.namespace.ip("route del 10.5.2.0/24");
     const events = state + await untilLines(lines, 3);
     // Who it was is told while it lives, and its number afterwards.
-    assertGoldenJson("routes-events", events.replaceAll(/"(ip\[\d+\]|process \d+)"/g, '"<who>"'));
+    assertGoldenJson(
+      "routes-events",
+      events.replaceAll(/"(ip\[\d+\]|process \d+ \(ended, name unknown\))"/g, '"<who>"'),
+    );
     watch.kill("SIGINT");
     await lines.cancel();
     assert.equal((await watch.stderr.text()).trim(), "");

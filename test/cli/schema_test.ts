@@ -26,8 +26,19 @@ Deno.test("flan schema NAME prints a schema that a validator takes, also where a
   );
 });
 
+Deno.test("flan schema takes the name as documents have it", async () => {
+  using sandbox = new Sandbox();
+  const [long, short] = await Promise.all(
+    ["flan.routes/v1", "routes"].map((name) => sandbox.flan(["schema", name])),
+  );
+  assert.deepEqual(long, short);
+});
+
 for (
-  const [name, hint] of [["route", "did you mean routes?"], ["toString", "flan schema lists them"]] as const
+  const [name, hint] of [["flan.route/v1", "did you mean routes?"], ["route", "did you mean routes?"], [
+    "toString",
+    "flan schema lists them",
+  ]] as const
 ) {
   Deno.test(`flan schema ${name} is refused, with a hint`, async () => {
     using sandbox = new Sandbox();

@@ -66,6 +66,14 @@ Deno.test("a new network is the first default that overlaps nothing this host ro
   );
 });
 
+Deno.test("a backend that nobody has is refused with those that there are, whatever the network has", () => {
+  const join = () => requireAgreement(given({ backend: "foo" }), parseNetworkConfig(network), "file:/n.json");
+  assert.throws(join, {
+    message:
+      'Cannot use backend "foo": it is not known; this version has vxlan, udp, host-gw, alloc, extension',
+  });
+});
+
 Deno.test("a new network says what the settings say", () => {
   const settings = { network: "10.9.0.0/16", subnetLen: 25, backend: "vxlan", backendOption: { VNI: 7 } };
   assert.deepEqual(startingConfig(given(settings), []), {

@@ -1,7 +1,7 @@
 /** What stdout gets, in every format. */
 import assert from "node:assert/strict";
+import { foldLine } from "../../cmd/fold.ts";
 import {
-  fit,
   type Format,
   type Listing,
   outputFormat,
@@ -137,12 +137,6 @@ Deno.test("fields of a document: text as it is, objects as JSON, - for none, own
   }
 });
 
-Deno.test("lines are cut only where a terminal says how wide it is", () => {
-  assert.equal(fit("abcdef", 6), "abcdef");
-  assert.equal(fit("abcdef", 5), "abcd>");
-  assert.equal(fit("abcdef", 0), "abcdef");
-});
-
 Deno.test("columns are as wide as their content and have two spaces between, none at the end", () => {
   assert.equal(table(["A", "LONG"], [["xyz", "1"], ["x", ""]]), "A    LONG\nxyz  1\nx");
 });
@@ -151,8 +145,10 @@ Deno.test("a note that a terminal has no room for stands whole below its row, an
   const names = ["SUBNET", "STATE", "NOTE"];
   const why = "bad-endpoint: its endpoint 127.0.0.1 cannot be a host's address";
   const rows = [["10.5.1.0/24", "own", "-"], ["10.5.5.0/24", "refused", why]];
-  const below = ["SUBNET       STATE", "10.5.1.0/24  own", "10.5.5.0/24  refused", `    ${why}`].join("\n");
-  assert.equal(table(names, rows, 60), below);
+  const below = ["SUBNET       STATE", "10.5.1.0/24  own", "10.5.5.0/24  refused", `    ${why}`];
+  assert.equal(table(names, rows, 70), below.join("\n"));
+  const tight = foldLine(below[3]!, 60);
+  assert.equal(table(names, rows, 60), [...below.slice(0, 3), tight].join("\n"));
   const beside = table(names, rows, 0);
   assert.equal(beside.split("\n")[2], `10.5.5.0/24  refused  ${why}`);
   assert.equal(table(names, rows, 200), beside);

@@ -41,7 +41,7 @@ Deno.test("the parser's errors become sentences, its suggestions hints, and help
   assert.deepEqual([unknown.message, unknown.hint], ["Unknown option '--bakend'", "Did you mean --backend?"]);
   const many = made("error: too many arguments for 'up'. Expected 0 arguments but got 2: a, b.");
   assert.deepEqual([many.message, many.hint, many.code], [
-    "Too many arguments for flan up: a, b",
+    "Too many arguments for up: it takes 0, and got 2: a, b",
     undefined,
     "invalid",
   ]);

@@ -27,6 +27,8 @@ export function eventSuite(register: Register): void {
       for (const group of ["route", "neighbour", "nexthop"]) {
         const event = await until(events, (event) => event.group === group && event.port !== 0);
         assert.deepEqual([event.action, event.own, event.link], ["new", true, DEVICE]);
+        if (group !== "nexthop") continue;
+        assert.deepEqual([event.subject, event.to], [String(nexthop.id), nexthop.gateway]);
       }
       await succeed(other, remove(plainRoute));
       const event = await until(events, (event) => event.group === "route");

@@ -73,6 +73,21 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
     there: [proxy],
     udp: { seen: [socket(8285)] },
   }, []],
+  ["a blackhole for a part of a peer's subnet, which is no reason not to join", {
+    network: {
+      winning: [{
+        kind: "route",
+        destination: "10.5.2.128/25",
+        metric: 0,
+        link: "",
+        gateway: "",
+        onlink: false,
+        nexthop: 0,
+        type: "blackhole",
+        protocol: 3,
+      }],
+    },
+  }, ["network-overlap 10.5.0.0/16"]],
   ["docker0 in the network", { there: [address("10.5.7.1/24", "docker0")] }, ["network-overlap 10.5.0.0/16"]],
   ["a device with another MTU", { there: [tunnel("flan.1", { alias: "flan 11aa", mtu: 1400 })] }, [
     "mtu-mismatch flan.1",

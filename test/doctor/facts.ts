@@ -67,6 +67,7 @@ const network: NetworkFacts = {
   noUnderlay: undefined,
   planned: [tunnel("flan.1", { alias: "flan 11aa" })],
   drift: [],
+  winning: [],
 };
 
 export interface Changed extends Partial<Omit<Facts, "network" | "kernel">> {

@@ -52,7 +52,7 @@ Deno.test("events: a deleted object names the process that did it", () =>
       const deletions: [string, KernelEvent["group"], string | undefined][] = [
         [`route delete ${plainRoute.destination}`, "route", plainRoute.destination],
         [`neigh delete ${neighbour.ip} dev ${DEVICE}`, "neighbour", neighbour.ip],
-        [`nexthop delete id ${nexthop.id}`, "nexthop", undefined],
+        [`nexthop delete id ${nexthop.id}`, "nexthop", String(nexthop.id)],
         // Last, because the kernel takes routes and neighbours along with a link's last address.
         [`address delete ${address.address} dev ${DEVICE}`, "address", address.address],
       ];
@@ -98,6 +98,7 @@ Deno.test("events: an FDB entry shows as a neighbour event of its link, without 
       await succeed(kernel, add(fdb));
       const event = await until(events, (event) => event.group === "neighbour" && event.link === DEVICE);
       assert.deepEqual([event.action, event.subject], ["new", undefined]);
+      assert.deepEqual([event.mac, event.to], [fdb.mac, fdb.remote]);
     });
   }));
 

@@ -160,22 +160,25 @@ export class TestHost {
   readonly #network: TestNetwork;
   readonly #watcher: Watcher | undefined;
   readonly #probes: AgentParts["probes"];
+  readonly #moved: AgentParts["moved"];
   /** The network's clock; a sleep on it counts as rest of this host. */
   readonly clock: CountingClock;
   #state!: HostState;
   #stop = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(network: TestNetwork, { dir, kernel, watcher, probes, options }: {
+  constructor(network: TestNetwork, { dir, kernel, watcher, probes, moved, options }: {
     dir: string;
     kernel: FakeKernel;
     watcher: Watcher | undefined;
     probes: AgentParts["probes"];
+    moved: AgentParts["moved"];
     options: Partial<AgentOptions>;
   }) {
     this.#network = network;
     this.#watcher = watcher;
     this.#probes = probes;
+    this.#moved = moved;
     this.clock = new CountingClock(network.clock);
     this.kernel = kernel;
     this.store = new FlakyStore(network);
@@ -257,6 +260,7 @@ export class TestHost {
       options,
       watcher: this.#watcher,
       probes: this.#probes,
+      moved: this.#moved,
       runCommand: this.runCommand,
     });
     return await this.agent.join();
@@ -281,6 +285,7 @@ export interface HostInit extends Partial<AgentOptions> {
   readonly watcher?: Watcher;
   /** How the network is measured, which it is not unless it is given. */
   readonly probes?: AgentParts["probes"];
+  readonly moved?: AgentParts["moved"];
 }
 
 export class TestNetwork implements AsyncDisposable {
@@ -305,10 +310,10 @@ export class TestNetwork implements AsyncDisposable {
   /** A host with 192.0.2.n that has not joined. */
   host(
     n: number,
-    { kernel = new FakeKernel(underlayStack(n)), watcher, probes, ...options }: HostInit = {},
+    { kernel = new FakeKernel(underlayStack(n)), watcher, probes, moved, ...options }: HostInit = {},
   ): TestHost {
     const dir = `${this.dir}/${n}`;
-    const host = new TestHost(this, { dir, kernel, watcher, probes, options });
+    const host = new TestHost(this, { dir, kernel, watcher, probes, moved, options });
     this.hosts.push(host);
     return host;
   }

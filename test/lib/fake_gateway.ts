@@ -120,7 +120,7 @@ export class FakeGateway implements Gateway {
 
   probe(): ReturnType<Gateway["probe"]> {
     const error = this.#reach === "well" ? undefined : away("connection refused");
-    return Promise.resolve([{ endpoint: "http://fake:2379", error }]);
+    return Promise.resolve([{ endpoint: "http://fake:2379", error, ahead: 0 }]);
   }
 
   close(): void {

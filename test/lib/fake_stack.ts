@@ -297,7 +297,8 @@ export class FakeStack {
       port,
       ...(link === "" ? {} : { link }),
       ...(subject === undefined ? {} : { subject }),
-      ...(object.kind === "fdb" ? { mac: object.mac } : {}),
+      ...(object.kind === "fdb" ? { mac: object.mac, to: object.remote } : {}),
+      ...(object.kind === "nexthop" ? { to: object.gateway } : {}),
       ...("protocol" in object ? { protocol: object.protocol } : {}),
       ...("state" in object ? { state: object.state } : {}),
     });
@@ -316,6 +317,8 @@ function subjectOf(object: KernelObject): string | undefined {
       return object.address;
     case "neighbour":
       return object.ip;
+    case "nexthop":
+      return String(object.id);
     default:
       return undefined;
   }

@@ -82,17 +82,30 @@ Deno.test({
     assert.equal(processesNaming(demo.directory).filter((line) => line.includes(" proxy run ")).length, 2);
     await demo.out.line(/Gbit\/s through the overlay/);
     await demo.endsWith(0);
-    assert.doesNotMatch(demo.out.lines.join("\n"), /LOST|NO-TCP/);
+    const shown = demo.out.lines.join("\n");
+    assert.doesNotMatch(shown, /LOST|NO-TCP/);
+    assert.match(shown, /^10\.244\.1\.0\/24 +- +\d+(\.\d+)?$/m);
+    assert.match(shown, /^ok {2}.*\bMTU\b.*\bforwarding\b/m, "its own hosts are well");
   },
 });
 
 Deno.test({
-  name: `a demo of host-gw reaches all, and one of alloc is refused${ignore ? " (needs root)" : ""}`,
+  name: `a demo of host-gw reaches all, and one of alloc or of no backend is refused${
+    ignore ? " (needs root)" : ""
+  }`,
   ignore,
   async fn() {
-    const [shown, refused] = [new Demo("host-gw"), new Demo("alloc")];
-    await Promise.all([shown.endsWith(0), refused.endsWith(2)]);
+    const [shown, refused, unknown] = ["host-gw", "alloc", "foo"].map((one) => new Demo(one)) as [
+      Demo,
+      Demo,
+      Demo,
+    ];
+    await Promise.all([shown.endsWith(0), refused.endsWith(2), unknown.endsWith(2)]);
     assert.match(shown.out.lines.join("\n"), / eth0 +host-gw +ok /);
     assert.match(refused.err.lines[0]!, /^flan: Cannot show backend alloc/);
+    assert.match(
+      unknown.err.lines[0]!,
+      /^flan: Cannot use backend "foo": it is not known; this version has /,
+    );
   },
 });

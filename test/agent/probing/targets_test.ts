@@ -8,6 +8,7 @@ import {
   peerCalled,
   targetsOf,
 } from "../../../agent/probing/targets.ts";
+import { SignsOfLife } from "../../../agent/probing/signs_of_life.ts";
 import { vxlan } from "../../../backends/vxlan.ts";
 import type { Lease } from "../../../lease/lease.ts";
 import type { PeerState } from "../../../probe/watch.ts";
@@ -60,9 +61,15 @@ Deno.test("probe health: a host is cut off where two or more that should answer 
   const mute: PeerState = { ...up, isUp: false, mtu: 0 };
   const peers = (lease2: Partial<Lease>) =>
     vxlan.plan(view([lease(2, lease2), 3, lease(4, { node: undefined })]), host()).peers;
-  const isCutOff = (states: readonly (PeerState | undefined)[], lease2: Partial<Lease> = {}) => {
-    const known = states.flatMap((state, i) => state ? [[`10.5.${i + 2}.0/24`, state] as const] : []);
-    return judgePeers(peers(lease2), new Map(known)).found.some(({ code }) => code === "overlay-unreachable");
+  const isCutOff = (
+    states: readonly (PeerState | undefined)[],
+    { isAlive = () => true, ...lease2 }: Partial<Lease> & { isAlive?: (lease: Lease) => boolean } = {},
+  ) => {
+    const known = new Map(
+      states.flatMap((state, i) => state ? [[`10.5.${i + 2}.0/24`, state] as const] : []),
+    );
+    const { found } = judgePeers(peers(lease2), { states: known, isAlive });
+    return found.some(({ code }) => code === "overlay-unreachable");
   };
   assert.equal(isCutOff([mute, mute, mute]), true);
   assert.equal(isCutOff([mute, mute]), true, "what is not known yet is no answer");
@@ -72,12 +79,21 @@ Deno.test("probe health: a host is cut off where two or more that should answer 
   assert.equal(isCutOff([mute, undefined, mute]), false, "one and a flannel host that never answered");
   assert.equal(isCutOff([mute, undefined, { ...mute, mtu: 1450 }]), true, "a flannel host that did");
   assert.equal(isCutOff([mute, mute, mute], { node: undefined }), false, "one and two flannel hosts");
+  const isAlive = () => false;
+  const fell = { ...mute, mtu: 1450 };
+  assert.equal(isCutOff([mute, mute], { isAlive }), false, "after a power cut");
+  assert.equal(isCutOff([fell, mute], { isAlive }), false, "one that answered, and one that may be off");
+  assert.equal(isCutOff([fell, fell], { isAlive }), true, "both have answered before");
+  assert.equal(isCutOff([fell, fell, up], { isAlive }), false);
 });
 
 Deno.test("probe health: silence and holes are problems of their peer, what is not known is none", () => {
   const state: PeerState = { address: "", isUp: true, rtt: 1, how: "udp", mtu: 1450, tooLarge: 0 };
   const judge = (change: Partial<PeerState>) =>
-    judgePeers(plan.peers, new Map([["10.5.2.0/24", { ...state, ...change }]])).found;
+    judgePeers(plan.peers, {
+      states: new Map([["10.5.2.0/24", { ...state, ...change }]]),
+      isAlive: () => true,
+    }).found;
   assert.deepEqual(judge({}), []);
   assert.deepEqual(judge({ isUp: undefined }), []);
   assert.deepEqual(judge({ isUp: false }), [{
@@ -91,4 +107,13 @@ Deno.test("probe health: silence and holes are problems of their peer, what is n
     hole!.message,
     /1301 bytes or more from this host to 10\.5\.2\.0\/24 .*1300 bytes get through/,
   );
+});
+
+Deno.test("signs of life: a lease that is new or written since the first look, and no other", () => {
+  const signs = new SignsOfLife();
+  const [old, other] = [lease(2, { revision: 7 }), lease(3, { revision: 8 })];
+  assert.equal(signs.has(old), false, "before the first look nobody knows");
+  signs.look([old]);
+  signs.look([old, other]);
+  assert.deepEqual([old, { ...old, revision: 9 }, other].map((one) => signs.has(one)), [false, true, true]);
 });

@@ -274,6 +274,20 @@ Deno.test("a probe says of each endpoint what is wrong with it", async () => {
   client.close();
 });
 
+Deno.test("a probe tells how far the clock of each endpoint is ahead, by the date of its answers", async () => {
+  const clock = new FakeClock();
+  const date = () => new Date(clock.now() + 3_600_000).toUTCString();
+  await using right = new HostileServer(good);
+  await using ahead = new HostileServer(({ write }) =>
+    write(reply("{}").replace("\r\n", `\r\ndate: ${date()}\r\n`))
+  );
+  const client = clientOf([right.origin, ahead.origin], { clock });
+  const [none, hour] = (await client.probe()).map((one) => one.ahead);
+  assert.equal(none, 0, "one that does not tell is right");
+  assert.ok(Math.abs(hour! - 3_600_000) <= 2000, `${hour} ms`);
+  client.close();
+});
+
 /** Takes what it is asked, and says nothing. */
 const silent: Script = ({ hungUp }) => hungUp();
 

@@ -236,12 +236,29 @@ Deno.test("an endpoint that is away is a finding", async () => {
   const error = new Error("Cannot reach http://h2:2379: connection refused");
   gateway.probe = () =>
     Promise.resolve([
-      { endpoint: "http://h1:2379", error: undefined },
-      { endpoint: "http://h2:2379", error },
+      { endpoint: "http://h1:2379", error: undefined, ahead: 0 },
+      { endpoint: "http://h2:2379", error, ahead: 0 },
     ]);
   const [finding, ...others] = await network.openOn(gateway).inspect();
   assert.deepEqual([finding!.code, finding!.severity, others], ["endpoint-away", "warning", []]);
   assert.match(finding!.message, /h2:2379.*connection refused/);
+});
+
+Deno.test("a clock that differs from those of the endpoints is one finding, with the one that differs most", async () => {
+  const network = fakeNetwork();
+  const gateway = network.etcd.gateway();
+  const found = async (...clocks: number[]) => {
+    gateway.probe = () =>
+      Promise.resolve(clocks.map((ahead, i) => ({ endpoint: `http://h${i}:2379`, error: undefined, ahead })));
+    return (await network.openOn(gateway).inspect()).map(({ code, message }) => `${code}: ${message}`);
+  };
+  assert.deepEqual(await found(0, 0), []);
+  assert.deepEqual(await found(0, -5000, 61_000), [
+    "clock-skew: This host's clock is 61 s behind that of the etcd endpoint http://h2:2379",
+  ]);
+  assert.deepEqual(await found(-5000), [
+    "clock-skew: This host's clock is 5 s ahead of that of the etcd endpoint http://h0:2379",
+  ]);
 });
 
 Deno.test("a database near its quota is a finding", async () => {

@@ -1,12 +1,12 @@
 /** Hosts whose clocks are wrong, and the server's time that all of them go by. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../../agent/clock.ts";
-import { ServerTime } from "../../../lease/http/server_time.ts";
+import { ServerTime } from "../../../lease/remote/server_time.ts";
 import { acquire, renew } from "../../../lease/manager.ts";
 import { silent } from "../../../net/log.ts";
 import { fails, lease, watching } from "../../conformance/store_case.ts";
 import { FakeClock } from "../../lib/fake_clock.ts";
-import { ServedStore, telling } from "./served.ts";
+import { ServedStore, telling } from "../http/served.ts";
 
 const DAY = 86_400_000;
 

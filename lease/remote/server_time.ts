@@ -1,8 +1,9 @@
 /**
- * The server's time, by the `Date` of its answers (RFC 9110, 6.6.1): hosts whose clocks differ agree by it on which
- * leases have ended, and none takes another's for ended because its own clock is wrong.
+ * A server's time, by the `Date` of its answers (RFC 9110, 6.6.1). Where leases end by it, hosts whose clocks differ
+ * agree on which have, and none takes another's for ended because its own clock is wrong.
  */
 import type { Clock } from "../../net/clock.ts";
+import type { StoreFinding } from "../store.ts";
 
 /** `Date` has whole seconds, and clocks that are kept right differ by less: milliseconds that are no difference. */
 const TOLERANCE = 2000;
@@ -43,4 +44,12 @@ export class ServerTime {
       this.#ahead = fits(0) ? 0 : Math.round((least + 500) / 1000) * 1000;
     };
   }
+}
+
+/** `ahead` is what {@link ServerTime.ahead} says, for which two or three seconds are no difference, of `whose` clock. */
+export function skewed(ahead: number, whose: string): StoreFinding[] {
+  if (ahead === 0) return [];
+  const which = ahead > 0 ? "behind" : "ahead of";
+  const message = `This host's clock is ${Math.abs(ahead) / 1000} s ${which} that of ${whose}`;
+  return [{ code: "clock-skew", severity: "warning", message, hint: "timedatectl" }];
 }
