@@ -25,7 +25,7 @@ import { Keeping } from "./keeping/keeping.ts";
 import { Linger, PROBE_MS } from "./linger.ts";
 import { requireFit } from "./network.ts";
 import { Overlay } from "./overlay.ts";
-import { viewFrom } from "./peers.ts";
+import { viewFrom } from "./view.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./health/problems.ts";
 import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";
