@@ -26,7 +26,7 @@ import { Linger, PROBE_MS } from "./linger.ts";
 import { requireFit } from "./network.ts";
 import { Overlay } from "./overlay.ts";
 import { networksOf } from "../lease/stack.ts";
-import { viewFrom } from "./peers.ts";
+import { viewFrom } from "./view.ts";
 import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./health/problems.ts";
 import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";

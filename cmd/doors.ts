@@ -5,7 +5,7 @@ import { knownDocument, knownNetwork, lingeringDocument } from "../agent/known_n
 import type { MetricFacts } from "../agent/monitoring/metrics.ts";
 import { ping } from "../agent/probing/ping.ts";
 import { probePage } from "../agent/monitoring/pages.ts";
-import { repairDocument } from "../agent/repair.ts";
+import { repairDocument } from "../agent/repair_document.ts";
 import { statusOf } from "../agent/status.ts";
 import { servePages } from "../control/pages.ts";
 import { messageOf } from "../net/errors.ts";

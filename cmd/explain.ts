@@ -89,7 +89,7 @@ async function stepsTo(
   const lookup = await lookUp(kernel, ip);
   const source = from === undefined
     ? []
-    : [sourceStep(await sourceFacts(kernel, { observed, ip, from }), ip)];
+    : [sourceStep(await sourceFacts(kernel, { observed, ip, from }), { ip, wanted: [] })];
   if (target.kind === "nowhere") {
     // A link that is down takes the routes along by which a backend judges who can be a peer.
     const down = target.isRefused ? downStep(observed.actual, observed.host.underlay.link) : [];

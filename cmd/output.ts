@@ -169,16 +169,23 @@ export function table(
   rows: readonly (readonly string[])[],
   columns = terminalColumns(),
 ): string {
-  const widths = names.map((name, i) =>
-    rows.reduce((most, row) => Math.max(most, row[i]!.length), name.length)
-  );
+  const widthsUpTo = (limit: number) =>
+    names.map((name, i) =>
+      rows.reduce(
+        (most, { [i]: cell = "" }) => cell.length > limit ? most : Math.max(most, cell.length),
+        name.length,
+      )
+    );
+  const widths = widthsUpTo(Infinity);
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
   const isTight = columns > 0 && [names, ...rows].some((row) => line(row).length > columns);
   if (!isTight) return [names, ...rows].map(line).join("\n");
-  if (names.at(-1) !== NOTE) return foldTable([names, ...rows], { widths, columns }).join("\n");
+  // One long cell must not take its whole column below.
+  const narrow = { widths: widthsUpTo(columns / 2), columns };
+  if (names.at(-1) !== NOTE) return foldTable([names, ...rows], narrow).join("\n");
   const fold = (row: readonly string[]) =>
-    foldTable([row.slice(0, -1)], { widths: widths.slice(0, -1), columns });
+    foldTable([row.slice(0, -1)], { ...narrow, widths: narrow.widths.slice(0, -1) });
   const below = (row: readonly string[]) =>
     row.at(-1) === NONE ? [] : [foldLine(`    ${row.at(-1)}`, columns)];
   return [...fold(names), ...rows.flatMap((row) => [...fold(row), ...below(row)])].join("\n");

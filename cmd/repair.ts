@@ -1,7 +1,7 @@
 /** `flan routes repair`: makes the kernel as planned, once; by the agent where one runs, so that there is one writer. */
 import { requireNetAdmin } from "../agent/capability.ts";
 import { makeRunDir, tryLockAgent } from "../agent/lock.ts";
-import { askRepair, type RepairDocument, repairDocument } from "../agent/repair.ts";
+import { askRepair, type RepairDocument, repairDocument } from "../agent/repair_document.ts";
 import { keyOf } from "../kernel/state.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";

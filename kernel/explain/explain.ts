@@ -26,7 +26,7 @@ export function explainWay(compared: WayFacts): readonly Step[] {
     if (cause !== undefined) return [consequence(object, cause)];
     return [object.kind === "route" ? routeStep(object, facts) : objectStep(object, facts)];
   });
-  const source = facts.source === undefined ? [] : [sourceStep(facts.source, facts.ip)];
+  const source = facts.source === undefined ? [] : [sourceStep(facts.source, facts)];
   const way = [...source, ...hops, ...unplanned(facts), ...unasked(facts)];
   const underlay = underlayStep(facts);
   return [...way, underlay, sizeStep(facts), ...returnSteps(facts, [...way, underlay])];

@@ -1,7 +1,8 @@
 /** What carries the packet outside of the overlay, how large it may be, and whether the answer comes in. Pure. */
 import { overheadOf } from "../encapsulation.ts";
 import { linkOf } from "../relations.ts";
-import type { Link } from "../state.ts";
+import { contains, parseCidr, parseIp } from "../../net/ip.ts";
+import type { KernelObject, Link, Proxy } from "../state.ts";
 import {
   isFiltered,
   lookupCommand,
@@ -11,15 +12,30 @@ import {
   type WayFacts,
 } from "./way.ts";
 
-/** Whether a packet from there gets as far as the look-up of its route. */
-export function sourceStep(source: SourceFacts, ip: string): Step {
+/**
+ * Whether a packet from there gets as far as the look-up of its route, and is not refused for it at its end. `wanted` is what
+ * of the plan its way needs.
+ */
+export function sourceStep(
+  source: SourceFacts,
+  { ip, wanted }: { ip: string; wanted: readonly KernelObject[] },
+): Step {
   const { address, kind, link, lookup, rpFilter, query } = source;
   const step = { what: "source", prove: lookupCommand(ip, query) };
   if (kind === "stranger") {
     const note = "it is neither an address of this host nor in its subnet: answers go elsewhere";
     return { ...step, text: address, state: "wrong", note, prove: "ip address show" };
   }
-  if (kind === "local") return { ...step, text: `${address}, an address of this host`, state: "ok" };
+  if (kind === "local") {
+    const local = { ...step, text: `${address}, an address of this host` };
+    const proxy = wanted.find((one): one is Proxy => one.kind === "proxy" && one.checkSource);
+    if (proxy === undefined || contains(parseCidr(proxy.subnet), parseIp(address))) {
+      return { ...local, state: "ok" };
+    }
+    const note = `the peer's proxy drops it and counts it as in_drop_source: from this host it takes ` +
+      `what comes from ${proxy.subnet}, such as ${proxy.source}`;
+    return { ...local, state: "wrong", note };
+  }
   if (link === undefined) {
     const note = "no link has this host's subnet yet: a container runtime makes one by subnet.env";
     return { ...step, text: address, state: "missing", note, prove: lookupCommand(address) };

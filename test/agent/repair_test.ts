@@ -1,7 +1,7 @@
 /** A repair that is asked for: what it did, what it left, and that it always gets an answer. */
 import assert from "node:assert/strict";
 import { Asked } from "../../agent/asked.ts";
-import { repairDocument } from "../../agent/repair.ts";
+import { repairDocument } from "../../agent/repair_document.ts";
 import type { Route } from "../../kernel/state.ts";
 import { TestNetwork } from "../lib/agents.ts";
 

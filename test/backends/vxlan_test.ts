@@ -225,6 +225,14 @@ Deno.test("vxlan: flannel 0.7's data without a VNI is accepted, and keys in any 
   assert.deepEqual([peers.length, refused], [2, []]);
 });
 
+Deno.test("vxlan: a lease makes the same objects wherever the plan is looked at from", () => {
+  const seen = view([2, 3]);
+  const here = vxlan.plan(seen, host()).objects;
+  const there = vxlan.plan(seen, host({ publicIp: "192.0.2.200" })).objects;
+  const shared = there.filter((object) => here.includes(object));
+  assert.equal(shared.length, 8, "what others say of a lease is read once");
+});
+
 Deno.test("vxlan: a lease that stays makes the same objects, and others when this host or its network is another", () => {
   const seen = view([2, 3]);
   const first = vxlan.plan(seen, host());

@@ -2,7 +2,7 @@
 import { Lab } from "../../cmd/demo/lab.ts";
 import { print, table } from "../../cmd/output.ts";
 import { writeStore } from "./converge.ts";
-import { type Startup, startup } from "./startup.ts";
+import { cells, columns, type Startup, startup } from "./startup.ts";
 
 /** What a person may wait for, in milliseconds. */
 const GOALS = [{ peers: 100, goal: 200 }, { peers: 10_000, goal: 1500 }] as const;
@@ -38,7 +38,6 @@ async function answers(peers: number): Promise<Startup[]> {
     if (code !== 0) throw new Error(stderr);
     const found: Startup[] = [];
     for (const args of COMMANDS) found.push(await startup(lab, args, { codes: [0, 3] }));
-    await lab.flan(lab.hosts[0]!, ["down"]);
     return found;
   } finally {
     await lab.remove();
@@ -47,15 +46,14 @@ async function answers(peers: number): Promise<Startup[]> {
 
 function report(results: readonly Answered[]): void {
   const rows = results.flatMap(({ peers, goal, commands }) =>
-    commands.map(({ command, best, median }) => [
+    commands.map((one) => [
       `${peers}`,
-      command,
-      `${best} ms`,
-      `${median} ms`,
+      one.command,
+      ...cells(one),
       `${goal} ms`,
-      median < goal ? "met" : "missed",
+      one.wall.median < goal ? "met" : "missed",
     ])
   );
   print("");
-  print(table(["PEERS", "COMMAND", "BEST", "MEDIAN", "GOAL", ""], rows));
+  print(table(["PEERS", "COMMAND", ...columns, "GOAL", ""], rows));
 }

@@ -7,6 +7,7 @@ import { print, table } from "../../cmd/output.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { must } from "../../cmd/demo/shell.ts";
 import type { Json } from "../../net/json.ts";
+import { timed, timesIn } from "./timed.ts";
 
 const PEERS = [100, 1000, 10_000];
 const ROUNDS = 3;
@@ -96,19 +97,9 @@ async function converge(lab: Lab, host: LabHost, peers: number): Promise<Converg
   const file = `${lab.directory}/many-${peers}.json`;
   writeStore(file, peers);
   const store = ["--store", `file:${file}`];
-  const timed = [
-    "bash",
-    "-c",
-    'TIMEFORMAT="%R %U %S"; time "$0" "$@" >/dev/null',
-    ...flanCommand(["up", "--once", "--quiet", ...store]),
-  ];
-  const { stderr, code } = await lab.on(host, timed);
+  const { stderr, code } = await lab.on(host, timed(flanCommand(["up", "--once", "--quiet", ...store])));
   if (code !== 0) throw new Error(stderr);
-  const [real, user, system] = stderr.trim().split("\n").at(-1)!.split(" ").map(Number) as [
-    number,
-    number,
-    number,
-  ];
+  const { real, user, system } = timesIn(stderr);
   const routes =
     (await must(["ip", "-netns", host.namespace, "route", "show", "proto", "113"])).split("\n").filter(
       Boolean,

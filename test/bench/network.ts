@@ -2,7 +2,7 @@
 import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
 import { print, table } from "../../cmd/output.ts";
 import { type Latency, latency } from "./latency.ts";
-import { type Startup, startup } from "./startup.ts";
+import { cells, columns, type Startup, startup } from "./startup.ts";
 import { type Throughput, throughput } from "./throughput.ts";
 
 export interface Network {
@@ -46,8 +46,8 @@ function report({ latency: lease, throughput: tcp, startup: starts }: Network): 
   print(`\nTCP Gbit/s, alternating: ${shown}, ratio ${tcp.ratio.toFixed(2)}\n`);
   print(
     table(
-      ["COMMAND", "BEST", "MEDIAN"],
-      starts.map((one) => [one.command, `${one.best} ms`, `${one.median} ms`]),
+      ["COMMAND", ...columns],
+      starts.map((one) => [one.command, ...cells(one)]),
     ),
   );
 }

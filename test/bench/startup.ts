@@ -1,16 +1,24 @@
-/** How long a short command takes from start to exit. */
+/** What a short command takes from start to exit. */
 import type { Lab } from "../../cmd/demo/lab.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { run } from "../../cmd/demo/shell.ts";
+import { median } from "./statistics.ts";
+import { timed, type Times, timesIn } from "./timed.ts";
 
 export interface Startup {
   readonly command: string;
-  /** Milliseconds. */
+  /** Milliseconds until it had ended. */
+  readonly wall: Figures;
+  /** Milliseconds of processor time, which other work on the machine makes less of a difference to. */
+  readonly cpu: Figures;
+}
+
+export interface Figures {
   readonly best: number;
   readonly median: number;
 }
 
-const ROUNDS = 15;
+const ROUNDS = 5;
 
 /**
  * `flan --help` needs no host; the other commands run on a host that has joined. Throws where one ends with another
@@ -22,17 +30,28 @@ export async function startup(
   { codes = [0] }: { codes?: readonly number[] } = {},
 ): Promise<Startup> {
   const host = lab.hosts[0]!;
-  const times: number[] = [];
+  const command = timed(flanCommand(args));
+  const times: Times[] = [];
   for (let i = 0; i < ROUNDS; i++) {
-    const begun = performance.now();
-    const { code, stderr } = args[0] === "--help" ? await run(flanCommand(args)) : await lab.flan(host, args);
+    const { code, stderr } = args[0] === "--help" ? await run(command) : await lab.on(host, command);
     if (!codes.includes(code)) throw new Error(stderr);
-    times.push(performance.now() - begun);
+    times.push(timesIn(stderr));
   }
-  times.sort((a, b) => a - b);
   return {
     command: `flan ${args.join(" ")}`,
-    best: Math.round(times[0]!),
-    median: Math.round(times[ROUNDS >> 1]!),
+    wall: figures(times.map(({ real }) => real)),
+    cpu: figures(times.map(({ user, system }) => user + system)),
   };
+}
+
+/** The columns of {@link cells}. */
+export const columns = ["BEST", "MEDIAN", "CPU BEST", "CPU MEDIAN"] as const;
+
+/** What was found, for a table. */
+export function cells({ wall, cpu }: Startup): string[] {
+  return [wall.best, wall.median, cpu.best, cpu.median].map((value) => `${value} ms`);
+}
+
+function figures(seconds: readonly number[]): Figures {
+  return { best: Math.round(Math.min(...seconds) * 1000), median: Math.round(median(seconds) * 1000) };
 }

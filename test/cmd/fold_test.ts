@@ -54,6 +54,19 @@ Deno.test("fold: columns that have no room go on below, in every row alike", () 
   );
 });
 
+Deno.test("fold: one long cell goes on below in its own row only", () => {
+  const rows = [["store", "file:/var/lib/flan/network.json", "flag"], ["mtu", "-", "default"]];
+  assert.equal(
+    table(["SETTING", "VALUE", "SOURCE"], rows, 40),
+    [
+      "SETTING  VALUE  SOURCE",
+      "store    file:/var/lib/flan/network.json",
+      "         flag",
+      "mtu      -      default",
+    ].join("\n"),
+  );
+});
+
 const word = fc.stringMatching(/^[a-z.]{1,20}$/);
 
 Deno.test("fold: every word of a line and every cell of a table is still there, in order", () => {

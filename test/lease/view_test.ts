@@ -182,3 +182,19 @@ Deno.test("a lease that holds an address of the host is refused, and its own sub
     reason: "it holds 10.5.8.77, an address or gateway of this host",
   }]);
 });
+
+Deno.test("whoever looks at the same leases has a view of their own, with the same leases in it", () => {
+  const second = record("10.5.101.0-24", { value: value("192.168.0.101"), node: "me", revision: 2 });
+  const bad = record("10.5.9.0-24", { value: 7 });
+  const snapshot: Snapshot = { revision: 9, config: undefined, records: [own, second, peer, bad], past: [] };
+  const mine = () => makeView(snapshot, { node: "me", network });
+  const [first, other, again] = [mine(), makeView(snapshot, { node: "other", network }), mine()];
+  assert.deepEqual(again, first, "what one view refuses is not refused twice in the next one");
+  assert.deepEqual(other.refused.map(({ code }) => code), ["bad-value"]);
+  assert.equal(other.peers.length, 3);
+  assert.ok(first.peers.every((lease) => other.peers.includes(lease)), "judged once");
+  const narrow = parseNetworkConfig({ Network: "10.5.8.0/21", SubnetLen: 24, Backend: { Type: "vxlan" } });
+  assert.deepEqual(makeView(snapshot, { node: "other", network: narrow }).peers.map(({ subnet }) => subnet), [
+    "10.5.8.0/24",
+  ]);
+});

@@ -32,6 +32,8 @@ export const found = (route: Route, table = MAIN_TABLE): Lookup => ({ match: { r
 export const refused = (errno: string, reason: string): Lookup => ({ refused: { errno, reason } });
 
 export interface Damage {
+  /** What is planned, given what usually is. */
+  readonly plan?: (objects: readonly KernelObject[]) => readonly KernelObject[];
   /** What the kernel has of the plan, given all of it. */
   readonly actual?: (objects: readonly KernelObject[]) => readonly KernelObject[];
   /** What else is another. */
@@ -59,20 +61,21 @@ export const planes: Readonly<Record<string, () => { plan: Plan; links: readonly
 /** The steps to IP with this damage. */
 export function steps(
   plane: string,
-  { actual: damaged = (all) => all, facts = {} }: Damage = {},
+  { actual: damaged = (all) => all, plan: planned = (all) => all, facts = {} }: Damage = {},
 ): readonly Step[] {
   const { plan, links } = planes[plane]!();
   const peer = plan.peers[0]!;
-  const wanted = objectsFor(plan.objects, peer);
-  const actual = [eth0, ...damaged(plan.objects)];
-  const planned = wanted.find((one) => one.kind === "route");
-  const isThere = planned !== undefined && actual.some((one) => keyOf(one) === keyOf(planned));
+  const objects = planned(plan.objects);
+  const wanted = objectsFor(objects, peer);
+  const actual = [eth0, ...damaged(objects)];
+  const route = wanted.find((one) => one.kind === "route");
+  const isThere = route !== undefined && actual.some((one) => keyOf(one) === keyOf(route));
   return explainWay({
     ip: IP,
     wanted,
-    ...drift(plan.objects, actual, { ...owner, links }),
+    ...drift(objects, actual, { ...owner, links }),
     actual,
-    lookup: found(isThere ? planned : byDefault),
+    lookup: found(isThere ? route : byDefault),
     mtu: 0,
     isAnswered: true,
     underlay: {

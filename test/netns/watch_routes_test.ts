@@ -34,6 +34,12 @@ hostTest(
       deleted.object,
       `flan[${victim.agent.pid}]`,
     ]);
+    // Of what goes with a link the kernel says little, and of links and FDB entries not who it was.
+    await hosts.ip(victim.host, "link delete flan.1");
+    const back = ["link flan", `nexthop \\d+ via ${peer.subnet.split("/")[0]}`, "fdb", "neighbour", "route"];
+    for (const what of back) {
+      await person.out.line(new RegExp(`set {6}${what}.* {2}.*\\(repaired\\)$`));
+    }
     // Of these two transactions only the second is about what flan wants of the packet filter.
     const others = "add table ip others";
     const drops = "add chain ip others forward { type filter hook forward priority 0; policy drop; }";

@@ -44,6 +44,21 @@ for (const [name, source, state, note] of sources) {
   });
 }
 
+Deno.test("explain, udp: the peer drops what this host sends from outside its subnet, unless nobody checks", () => {
+  const from = (address: string, CheckSource = true) => {
+    const source = { ...container, address, kind: "local", lookup: found(near) } as const;
+    return steps("udp", {
+      facts: { source },
+      plan: (all) => all.map((one) => one.kind === "proxy" ? { ...one, checkSource: CheckSource } : one),
+    })[0];
+  };
+  const dropped = from("192.0.2.1");
+  assert.deepEqual([dropped?.what, dropped?.state], ["source", "wrong"]);
+  assert.match(dropped?.note ?? "", /in_drop_source: .* 10\.5\.1\.0\/24, such as 10\.5\.1\.\d$/);
+  assert.equal(from("10.5.1.1")?.state, "ok");
+  assert.equal(from("192.0.2.1", false)?.state, "ok");
+});
+
 Deno.test("explain: the route is judged as the source's packets see it", () => {
   const source = { ...container, lookup: found(host9) };
   const broken = firstBreak(steps("vxlan", { facts: { source } }));
