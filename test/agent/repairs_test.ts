@@ -13,7 +13,7 @@ const link = plan.objects.find(({ kind }) => kind === "link")!;
 /** The cause that is told where only the underlay's link was heard of before these changes were made. */
 function causeOf(done: readonly Change[]): string | undefined {
   const repairs = new Repairs({ clock: new FakeClock(), log: new KeptLog() });
-  repairs.suspect({ group: "link", action: "new", own: false, port: 0, link: "eth0" }, "flan.1");
+  repairs.suspect({ group: "link", action: "new", own: false, port: 0, link: "eth0" }, ["flan.1"]);
   const state = new Map();
   const report = { done, conflicts: [], failures: [], waiting: [], state, resynced: true };
   repairs.judge({ report, before: plan, after: plan });
