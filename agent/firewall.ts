@@ -4,9 +4,17 @@
  */
 import type { Backend, Firewall, Host, Plan } from "../backends/backend.ts";
 import type { Feature } from "../kernel/kernel.ts";
-import { aliasOf, type ForwardRules, type KernelObject, type PacketRule } from "../kernel/state.ts";
+import {
+  aliasOf,
+  type ForwardRules,
+  type KernelObject,
+  type Masquerade,
+  nftFamily,
+  type PacketRule,
+} from "../kernel/state.ts";
+import { familiesOf, viewOf } from "../lease/stack.ts";
 import type { View } from "../lease/view.ts";
-import { formatCidr } from "../net/ip.ts";
+import { type Family, familyOf, formatCidr } from "../net/ip.ts";
 
 /** The settings of `up` that concern the packet filter; the names are those of the flags. */
 export interface FirewallOptions {
@@ -18,8 +26,8 @@ export interface FirewallOptions {
 
 /** Set by kube-proxy on packets whose source it will replace itself. */
 const MASQUERADED_ELSEWHERE = "0x4000";
-/** RFC 5771. */
-const MULTICAST = "224.0.0.0/4";
+/** RFC 5771, RFC 4291. */
+const MULTICAST: Readonly<Record<Family, string>> = { 4: "224.0.0.0/4", 6: "ff00::/8" };
 
 /** What of `objects` and of the settings a plan has to know. */
 export function firewallOf(objects: readonly KernelObject[], options: FirewallOptions): Firewall {
@@ -41,21 +49,47 @@ export function needsOf({ needs }: Pick<Backend, "needs">, { ipMasq }: FirewallO
 /** The backend's plan with the rules. A host without a subnet has no packets of its own to translate or to let pass. */
 export function planFor(backend: Backend, view: View, host: Host): Plan {
   const plan = backend.plan(view, host);
-  if (view.own === undefined) return plan;
   const alias = aliasOf(host.node);
-  const network = formatCidr(view.network.network);
   const { masquerade, exempt, dropping } = host.firewall;
-  const rules = dropping.map((chain): ForwardRules => ({
-    kind: "forward-rules",
-    chain,
-    alias,
-    rules: [{ source: network, action: "accept" }, { destination: network, action: "accept" }],
-  }));
-  const translated: KernelObject[] = masquerade
-    ? [{ kind: "masquerade", alias, rules: masqueradeRules({ network, subnet: view.own.subnet, exempt }) }]
+  const halves = halvesOf(view);
+  const rules = dropping.flatMap((chain): ForwardRules[] => {
+    const passing = halves.filter(({ family }) => hasFamily(chain, family)).flatMap((
+      { network },
+    ): PacketRule[] => [
+      { source: network, action: "accept" },
+      { destination: network, action: "accept" },
+    ]);
+    return passing.length === 0 ? [] : [{ kind: "forward-rules", chain, alias, rules: passing }];
+  });
+  const translated = masquerade
+    ? halves.map((half): Masquerade => ({
+      kind: "masquerade",
+      family: half.family,
+      alias,
+      rules: masqueradeRules({ ...half, exempt }),
+    }))
     : [];
   const added = [...translated, ...rules];
   return added.length === 0 ? plan : { ...plan, objects: [...plan.objects, ...added] };
+}
+
+interface Half {
+  readonly family: Family;
+  readonly network: string;
+  /** This host's own. */
+  readonly subnet: string;
+}
+
+function halvesOf(view: View): Half[] {
+  return familiesOf(view.network).flatMap((family) => {
+    const { network, own } = viewOf(view, family);
+    return own === undefined ? [] : [{ family, network: formatCidr(network.network), subnet: own.subnet }];
+  });
+}
+
+/** Whether packets of the family pass through the chain, which is named with its table's family first. */
+function hasFamily(chain: string, family: Family): boolean {
+  return chain.startsWith("inet ") || chain.startsWith(`${nftFamily(family)} `);
 }
 
 /**
@@ -65,20 +99,20 @@ export function planFor(backend: Backend, view: View, host: Host): Plan {
  * host's address in the overlay, so that the answer comes back this way.
  */
 function masqueradeRules(
-  { network, subnet, exempt }: { network: string; subnet: string; exempt: readonly string[] },
+  { family, network, subnet, exempt }: Half & { exempt: readonly string[] },
 ): PacketRule[] {
   return [
     { mark: MASQUERADED_ELSEWHERE, action: "return" },
     { source: subnet, destination: network, action: "return" },
     { source: network, destination: subnet, action: "return" },
     { source: `!${network}`, destination: subnet, action: "return" },
-    ...exempt.map((destination): PacketRule =>
+    ...exempt.filter((one) => familyOf(one) === family).map((destination): PacketRule =>
       // The kernel keeps no condition that is always true.
       destination.endsWith("/0")
         ? { source: network, action: "return" }
         : { source: network, destination, action: "return" }
     ),
-    { source: network, destination: `!${MULTICAST}`, action: "masquerade" },
+    { source: network, destination: `!${MULTICAST[family]}`, action: "masquerade" },
     { source: `!${network}`, destination: network, action: "masquerade" },
   ];
 }

@@ -4,7 +4,7 @@ import { runNft } from "../ffi/nftables.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
 import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
 import { findLeftBehind, removeLeftBehind } from "../firewall/left_behind.ts";
-import { iptablesPrograms } from "../firewall/programs.ts";
+import { ip6tablesPrograms, iptablesPrograms } from "../firewall/programs.ts";
 import { openHookedKernel } from "../hooks/hooked_kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Owner } from "../kernel/ownership.ts";
@@ -18,6 +18,8 @@ import { requireNetAdmin } from "./capability.ts";
 /** How a proxy is found, and started where the network needs one. */
 export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
 
+const iptables = { iptables: iptablesPrograms, ip6tables: ip6tablesPrograms };
+
 /** Without the capability the library writes a line of its own to stderr before it fails. Throws `not-permitted` first. */
 function permittedNft(commands: string): string {
   requireNetAdmin("look at the packet filter");
@@ -26,12 +28,12 @@ function permittedNft(commands: string): string {
 
 /** Takes away what an earlier run left in iptables that {@link openHost}'s kernel does not show. Throws FlanError. */
 export function removeFromIptables(owner: Owner, log: Logger): Promise<readonly KernelObject[]> {
-  return removeLeftBehind(iptablesPrograms, { owner, log });
+  return removeLeftBehind(iptables, { owner, log });
 }
 
 /** What any flan left in iptables. */
 export function findInIptables(log: Logger): Promise<readonly KernelObject[]> {
-  return findLeftBehind(iptablesPrograms, log);
+  return findLeftBehind(iptables, log);
 }
 
 /** What a look at the host tells beside what it sees. */
@@ -52,7 +54,7 @@ export function openHost(
 ): Kernel {
   const firewalled = openFirewalledKernel(openKernel({ clock }), {
     nft: permittedNft,
-    iptables: iptablesPrograms,
+    ...iptables,
     unseen: unseenFirewall,
     log: seeing.log,
   });

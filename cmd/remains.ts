@@ -5,8 +5,10 @@ import {
   type ForwardRules,
   type KernelObject,
   type Masquerade,
+  nftFamily,
   ROUTE_PROTOCOL,
 } from "../kernel/state.ts";
+import { familyOf } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 
 export interface Remain {
@@ -15,10 +17,16 @@ export interface Remain {
   readonly command: string;
 }
 
-const kinds = [
-  ["route", "route", "routes"],
-  ["nexthop", "nexthop", "nexthops"],
-] as const;
+const kinds: readonly [(object: KernelObject) => boolean, one: string, many: string, flush: string][] = [
+  [(one) => one.kind === "route" && familyOf(one.destination) === 4, "route", "routes", "ip route flush"],
+  [
+    (one) => one.kind === "route" && familyOf(one.destination) === 6,
+    "IPv6 route",
+    "IPv6 routes",
+    "ip -6 route flush",
+  ],
+  [(one) => one.kind === "nexthop", "nexthop", "nexthops", "ip nexthop flush"],
+];
 
 /** A link takes along what lives on it. `inIptables`: what of the packet filter iptables shows, and nftables does not. */
 export function remainsOf(
@@ -31,9 +39,9 @@ export function remainsOf(
   const shown = new Set(inIptables.map(describe));
   return [
     ...links.map(remainOfLink),
-    ...kinds.flatMap(([kind, one, many]): Remain[] => {
-      const count = others.filter((object) => object.kind === kind).length;
-      const command = `ip ${one} flush proto ${ROUTE_PROTOCOL}`;
+    ...kinds.flatMap(([isOne, one, many, flush]): Remain[] => {
+      const count = others.filter(isOne).length;
+      const command = `${flush} proto ${ROUTE_PROTOCOL}`;
       return count === 0 ? [] : [{ what: count === 1 ? `1 ${one}` : `${count} ${many}`, command }];
     }),
     ...others.filter(isFirewalls).filter((rules) => !shown.has(describe(rules))).map(remainOfRules),
@@ -48,7 +56,9 @@ function remainOfLink(link: KernelObject): Remain {
 
 /** A rule in somebody else's chain is deleted by its handle, which changes each time. */
 function remainOfRules(rules: Masquerade | ForwardRules): Remain {
-  if (rules.kind === "masquerade") return { what: describe(rules), command: "nft delete table ip flan" };
+  if (rules.kind === "masquerade") {
+    return { what: describe(rules), command: `nft delete table ${nftFamily(rules.family)} flan` };
+  }
   const chain = printable(rules.chain);
   return {
     what: describe(rules),
@@ -58,8 +68,16 @@ function remainOfRules(rules: Masquerade | ForwardRules): Remain {
 }
 
 function remainInIptables(rules: readonly KernelObject[]): Remain {
+  const isOf6 = (one: KernelObject) =>
+    one.kind === "masquerade"
+      ? one.family === 6
+      : one.kind === "forward-rules" && one.chain.startsWith("ip6 ");
+  const programs = [...rules.every(isOf6) ? [] : ["iptables"], ...rules.some(isOf6) ? ["ip6tables"] : []];
+  const commands = programs.map((program) =>
+    `${program}-save | grep -v -e '--comment "flan ' -e FLAN-POSTRTG | ${program}-restore`
+  );
   return {
     what: `${rules.map(describe).join(", ")} (iptables)`,
-    command: `iptables-save | grep -v -e '--comment "flan ' -e FLAN-POSTRTG | iptables-restore`,
+    command: commands.join("; "),
   };
 }

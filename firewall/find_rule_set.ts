@@ -1,12 +1,13 @@
 /** Which of the two ways to the packet filter this host has. */
 import { FlanError, KernelError, messageOf } from "../net/errors.ts";
-import { type Iptables, iptablesRules } from "./iptables_rules.ts";
+import { bothFamilies, type Iptables, iptablesRules } from "./iptables_rules.ts";
 import { type Nft, nftRules } from "./nft_rules.ts";
-import type { RuleSet } from "./rule_set.ts";
+import type { FirewallObject, RuleSet } from "./rule_set.ts";
 
 export interface FirewallWays {
   readonly nft: Nft;
   readonly iptables: Iptables;
+  readonly ip6tables: Iptables;
 }
 
 /**
@@ -21,7 +22,7 @@ const QUESTION = "list tables";
  * where there is neither, and whatever else keeps from asking now: `not-permitted`, or a shortage that passes. The answer
  * may be kept.
  */
-export async function findRuleSet({ nft, iptables }: FirewallWays): Promise<RuleSet> {
+export async function findRuleSet({ nft, iptables, ip6tables }: FirewallWays): Promise<RuleSet> {
   const whyNot: string[] = [];
   try {
     nft(QUESTION);
@@ -32,7 +33,7 @@ export async function findRuleSet({ nft, iptables }: FirewallWays): Promise<Rule
   }
   try {
     await iptables.save();
-    return iptablesRules(iptables);
+    return bothFamilies(iptablesRules(iptables), ipv6Rules(ip6tables));
   } catch (error) {
     // Whatever the program itself complains of: it names no errno, and nothing else is left to be tried.
     if (!isLacking(error) && !isComplaint(error)) throw error;
@@ -43,6 +44,22 @@ export async function findRuleSet({ nft, iptables }: FirewallWays): Promise<Rule
     code: "unsupported",
     hint: "apt-get install libnftables1",
   });
+}
+
+/** A host without ip6tables, or whose kernel has no IPv6, has no rules there. */
+function ipv6Rules(ip6tables: Iptables): RuleSet {
+  const rules = iptablesRules(ip6tables, 6);
+  return { read: () => rulesIn(rules), apply: rules.apply };
+}
+
+/** The rules that are there; none where the program cannot tell of any. */
+export async function rulesIn(rules: RuleSet): Promise<readonly FirewallObject[]> {
+  try {
+    return await rules.read();
+  } catch (error) {
+    if (isLacking(error) || isComplaint(error)) return [];
+    throw error;
+  }
 }
 
 function isLacking(error: unknown): boolean {

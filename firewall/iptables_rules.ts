@@ -1,25 +1,25 @@
 /** The rule set through iptables, for hosts without libnftables: read with one call, changed with one call. */
 import { isFlans } from "../kernel/ownership.ts";
-import type { Masquerade, PacketRule } from "../kernel/state.ts";
+import { type Masquerade, nftFamily, type PacketRule } from "../kernel/state.ts";
 import { KernelError } from "../net/errors.ts";
+import type { Family } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 import { parseSaved, type Saved, type SavedRule } from "./iptables_save.ts";
 import type { FirewallChange, FirewallObject, RuleSet } from "./rule_set.ts";
 
 export interface Iptables {
-  /** What `iptables-save` prints. Throws FlanError. */
+  /** What `iptables-save` or `ip6tables-save` prints. Throws FlanError. */
   save(): Promise<string>;
-  /** Feeds `iptables-restore --noflush`, which carries each table out whole or not at all. Throws FlanError. */
+  /** Feeds `iptables-restore --noflush` (or ip6tables'), which carries each table out whole or not at all. Throws FlanError. */
   restore(payload: string): Promise<void>;
 }
 
 /** flan's chain in the nat table, to which one rule in POSTROUTING jumps. */
 const CHAIN = "FLAN-POSTRTG";
-const FORWARD = "ip filter FORWARD";
-
-export function iptablesRules(iptables: Iptables): RuleSet {
+/** The rules of one family. */
+export function iptablesRules(iptables: Iptables, family: Family = 4): RuleSet {
   return {
-    read: async () => readAll(parseSaved(await iptables.save())),
+    read: async () => readAll(parseSaved(await iptables.save()), family),
     apply: async (change) => {
       const saved = parseSaved(await iptables.save());
       const lines = change.object.kind === "masquerade"
@@ -30,19 +30,34 @@ export function iptablesRules(iptables: Iptables): RuleSet {
   };
 }
 
-function readAll(saved: Saved): FirewallObject[] {
+/** The rules of both, each change by the family that it is of. */
+export function bothFamilies(four: RuleSet, six: RuleSet): RuleSet {
+  return {
+    read: async () => [...await four.read(), ...await six.read()],
+    apply: (change) => (isOfIpv6(change.object) ? six : four).apply(change),
+  };
+}
+
+function isOfIpv6(object: FirewallObject): boolean {
+  return object.kind === "masquerade" ? object.family === 6 : object.chain === forwardOf(6);
+}
+
+const forwardOf = (family: Family): string => `${nftFamily(family)} filter FORWARD`;
+
+function readAll(saved: Saved, family: Family): FirewallObject[] {
   const found: FirewallObject[] = [];
-  if (saved.chains.has(`nat ${CHAIN}`)) found.push(ownChain(saved));
+  const chain = forwardOf(family);
+  if (saved.chains.has(`nat ${CHAIN}`)) found.push(ownChain(saved, family));
   for (const [alias, rules] of Map.groupBy(forwardRules(saved), ({ comment = "" }) => comment)) {
-    found.push({ kind: "forward-rules", chain: FORWARD, alias, rules: rules.map(({ rule }) => rule) });
+    found.push({ kind: "forward-rules", chain, alias, rules: rules.map(({ rule }) => rule) });
   }
   if (saved.chains.get("filter FORWARD") === "DROP") {
-    found.push({ kind: "forward-rules", chain: FORWARD, alias: "", rules: [] });
+    found.push({ kind: "forward-rules", chain, alias: "", rules: [] });
   }
   return found;
 }
 
-function ownChain(saved: Saved): Masquerade {
+function ownChain(saved: Saved, family: Family): Masquerade {
   const rules = saved.rules.filter(({ table, chain }) => table === "nat" && chain === CHAIN);
   const alias =
     [...rules, ...jumpsIn(saved)].map(({ comment }) => comment).find((one) => isFlans(one ?? "")) ?? "";
@@ -52,7 +67,7 @@ function ownChain(saved: Saved): Masquerade {
     (jumps.length !== 1 || jumps[0]!.text !== jumpTo(alias) ||
       rules.some(({ comment }) => alias === "" || comment !== alias));
   const odd: readonly PacketRule[] = isOdd ? [{ action: "other" }] : [];
-  return { kind: "masquerade", alias, rules: [...rules.map(({ rule }) => rule), ...odd] };
+  return { kind: "masquerade", family, alias, rules: [...rules.map(({ rule }) => rule), ...odd] };
 }
 
 /** A chain that is named with a colon is made, or emptied where it is there. */

@@ -1,8 +1,9 @@
 /** The rule set through nftables: one table of our own, and rules with a comment of ours in others' chains. */
 import { NFT_CHAIN, NFT_PRIORITY, NFT_TABLE, nftCommands } from "../kernel/nft_commands.ts";
 import { isFlans } from "../kernel/ownership.ts";
-import type { Masquerade, PacketRule } from "../kernel/state.ts";
+import { type Masquerade, nftFamily, type PacketRule } from "../kernel/state.ts";
 import { FlanError, KernelError } from "../net/errors.ts";
+import type { Family } from "../net/ip.ts";
 import { check, v } from "../net/schema.ts";
 import { ruleOf } from "./nft_statements.ts";
 import type { FirewallChange, FirewallObject, RuleSet } from "./rule_set.ts";
@@ -15,7 +16,10 @@ const ATTEMPTS = 5;
 
 const listing = v.object({ nftables: v.array(v.record(v.string(), v.unknown())) });
 
-const ownName = v.object({ family: v.literal("ip"), name: v.literal(NFT_TABLE) });
+const families: readonly Family[] = [4, 6];
+
+const isOwnTable = (family: Family) => (item: unknown) =>
+  v.is(v.object({ family: v.literal(nftFamily(family)), name: v.literal(NFT_TABLE) }), item);
 
 const chainSchema = v.object({
   family: v.string(),
@@ -44,7 +48,10 @@ export function nftRules(nft: Nft): RuleSet {
 
 function readAll(nft: Nft): FirewallObject[] {
   const found: FirewallObject[] = [];
-  if (itemsOf(nft("list tables")).some(({ table }) => v.is(ownName, table))) found.push(ownTable(nft));
+  const tables = itemsOf(nft("list tables")).map(({ table }) => table);
+  for (const family of families) {
+    if (tables.some(isOwnTable(family))) found.push(ownTable(nft, family));
+  }
   const chains = itemsOf(nft("list chains")).flatMap(({ chain }) =>
     chain === undefined ? [] : [check(chainSchema, chain, "the list of nft's chains")]
   );
@@ -74,15 +81,15 @@ function applyOne(nft: Nft, { verb, object }: FirewallChange): void {
 }
 
 /** Whatever is in it that flan did not put there so counts as a rule of another kind: a table of ours is then made anew. */
-function ownTable(nft: Nft): Masquerade {
-  const items = itemsOf(nft(`list table ip ${NFT_TABLE}`));
+function ownTable(nft: Nft, family: Family): Masquerade {
+  const items = itemsOf(nft(`list table ${nftFamily(family)} ${NFT_TABLE}`));
   const rules = items.flatMap(({ rule }) => rule === undefined ? [] : [asRule(rule)]);
   const alias = rules.map(({ comment }) => comment).find((one) => isFlans(one ?? "")) ?? "";
   const isEmptied = items.every((item) => "metainfo" in item || "table" in item);
   const isOdd = items.some((item) => !["metainfo", "table", "chain", "rule"].some((key) => key in item)) ||
     !(hasOneChain(items) || isEmptied) || rules.some((rule) => alias === "" || rule.comment !== alias);
   const odd: readonly PacketRule[] = isOdd ? [{ action: "other" }] : [];
-  return { kind: "masquerade", alias, rules: [...rules.map(({ expr }) => ruleOf(expr)), ...odd] };
+  return { kind: "masquerade", family, alias, rules: [...rules.map(({ expr }) => ruleOf(expr)), ...odd] };
 }
 
 function hasOneChain(items: readonly Record<string, unknown>[]): boolean {
@@ -99,9 +106,10 @@ function ownRules(nft: Nft, place: string): Rule[] {
     .filter(({ comment }) => isFlans(comment ?? ""));
 }
 
-/** IPv6 is none of our business; names that nft itself would not read back are left alone. */
+/** Names that nft itself would not read back are left alone. */
 function isForward(chain: Chain): boolean {
-  return chain.hook === "forward" && chain.type === "filter" && ["ip", "inet"].includes(chain.family) &&
+  return chain.hook === "forward" && chain.type === "filter" &&
+    ["ip", "ip6", "inet"].includes(chain.family) &&
     /^[\w./-]+$/.test(chain.table) && /^[\w./-]+$/.test(chain.name);
 }
 

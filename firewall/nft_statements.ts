@@ -1,9 +1,10 @@
 /** Statements of a rule as libnftables lists them (man 5 libnftables-json), understood as a {@link PacketRule}. */
 import type { PacketRule } from "../kernel/state.ts";
+import { bits, familyOf } from "../net/ip.ts";
 import { v } from "../net/schema.ts";
 
 const prefix = v.union([
-  v.pipe(v.string(), v.transform((address) => `${address}/32`)),
+  v.pipe(v.string(), v.transform((address) => `${address}/${bits(familyOf(address))}`)),
   v.pipe(
     v.object({ prefix: v.object({ addr: v.string(), len: v.number() }) }),
     v.transform(({ prefix: { addr, len } }) => `${addr}/${len}`),
@@ -14,7 +15,7 @@ const addressMatch = v.object({
   match: v.object({
     op: v.picklist(["==", "!="]),
     left: v.object({
-      payload: v.object({ protocol: v.literal("ip"), field: v.picklist(["saddr", "daddr"]) }),
+      payload: v.object({ protocol: v.picklist(["ip", "ip6"]), field: v.picklist(["saddr", "daddr"]) }),
     }),
     right: prefix,
   }),

@@ -6,11 +6,18 @@ import { type Iptables, iptablesError } from "./iptables_rules.ts";
 const LOCK_SECONDS = "5";
 
 /** Found on the PATH. Where a program is not there the KernelError is `unsupported`, where it cannot be run now a FlanError `failed`. */
-export const iptablesPrograms: Iptables = {
-  save: () => run("iptables-save", [], ""),
-  restore: async (payload) =>
-    void await run("iptables-restore", ["--noflush", "--wait", LOCK_SECONDS], payload),
-};
+export const iptablesPrograms: Iptables = programs("iptables");
+
+/** The same for IPv6. */
+export const ip6tablesPrograms: Iptables = programs("ip6tables");
+
+function programs(name: string): Iptables {
+  return {
+    save: () => run(`${name}-save`, [], ""),
+    restore: async (payload) =>
+      void await run(`${name}-restore`, ["--noflush", "--wait", LOCK_SECONDS], payload),
+  };
+}
 
 async function run(program: string, args: readonly string[], input: string): Promise<string> {
   const command = new Deno.Command(program, {

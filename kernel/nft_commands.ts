@@ -3,9 +3,10 @@
  * are the same words.
  */
 import type { Change } from "./kernel.ts";
-import type { ForwardRules, Masquerade, PacketRule } from "./state.ts";
+import { familyOf } from "../net/ip.ts";
+import { type ForwardRules, type Masquerade, nftFamily, type PacketRule } from "./state.ts";
 
-/** flan's own table, of family ip, and the only chain in it. */
+/** flan's own table, of family ip and ip6, and the only chain in it. */
 export const NFT_TABLE = "flan";
 export const NFT_CHAIN = "postrouting";
 /** `srcnat`, where iptables has its nat table's POSTROUTING too (linux/netfilter_ipv4.h, NF_IP_PRI_NAT_SRC). */
@@ -32,11 +33,11 @@ export function nftCommands(
 }
 
 /** The table is made before it is deleted, because nft refuses to delete one that is not there. */
-function masqueradeCommands(verb: Change["verb"], { alias, rules }: Masquerade): Words[] {
-  const table = ["table", "ip", NFT_TABLE];
+function masqueradeCommands(verb: Change["verb"], { alias, family, rules }: Masquerade): Words[] {
+  const table = ["table", nftFamily(family), NFT_TABLE];
   const none = [["add", ...table], ["delete", ...table]];
   if (verb === "delete") return none;
-  const chain = ["ip", NFT_TABLE, NFT_CHAIN];
+  const chain = [nftFamily(family), NFT_TABLE, NFT_CHAIN];
   const hook = ["type", "nat", "hook", "postrouting", "priority", `${NFT_PRIORITY}`];
   return [
     ...none,
@@ -50,13 +51,14 @@ function masqueradeCommands(verb: Change["verb"], { alias, rules }: Masquerade):
 function ruleWords({ source, destination, mark, action }: PacketRule, alias: string): Words {
   return [
     ...(mark === undefined ? [] : ["meta", "mark", "&", mark, "==", mark]),
-    ...(source === undefined ? [] : ["ip", "saddr", ...match(source)]),
-    ...(destination === undefined ? [] : ["ip", "daddr", ...match(destination)]),
+    ...(source === undefined ? [] : match("saddr", source)),
+    ...(destination === undefined ? [] : match("daddr", destination)),
     ...(action === "masquerade" ? [action, "fully-random"] : [action]),
     ...["comment", `"${alias}"`],
   ];
 }
 
-function match(prefix: string): Words {
-  return prefix.startsWith("!") ? ["!=", prefix.slice(1)] : [prefix];
+function match(field: string, prefix: string): Words {
+  const words = prefix.startsWith("!") ? ["!=", prefix.slice(1)] : [prefix];
+  return [nftFamily(familyOf(prefix)), field, ...words];
 }

@@ -4,7 +4,7 @@
  * links are named, not numbered, because a link that is made anew has another index.
  */
 
-import { familyOf } from "../net/ip.ts";
+import { type Family, familyOf } from "../net/ip.ts";
 
 /** flan's mark on routes, nexthops and neighbours (`proto 113` in `ip`); unassigned in rtnetlink's list. */
 export const ROUTE_PROTOCOL = 113;
@@ -216,14 +216,20 @@ export interface PacketRule {
 }
 
 /**
- * Which packets of the overlay get another source address when they leave this host: a table of flan's own. The table
- * is replaced as a whole; what somebody else did to it shows as a rule with action `other`.
+ * Which packets of the overlay get another source address when they leave this host: a table of flan's own, one for each
+ * address family. The table is replaced as a whole; what somebody else did to it shows as a rule with action `other`.
  */
 export interface Masquerade {
   readonly kind: "masquerade";
+  readonly family: Family;
   /** Whose it is, as {@link Link.alias}; "" where no rule says so: for an empty table, and for somebody else's. */
   readonly alias: string;
   readonly rules: readonly PacketRule[];
+}
+
+/** An address family as nft names it, and ip6tables. */
+export function nftFamily(family: Family): "ip" | "ip6" {
+  return family === 4 ? "ip" : "ip6";
 }
 
 /**
@@ -278,7 +284,7 @@ export function keyOf(object: KernelObject): string {
     case "hook":
       return `hook ${object.subnet}`;
     case "masquerade":
-      return "masquerade";
+      return `masquerade ${nftFamily(object.family)}`;
     case "forward-rules":
       return `forward-rules ${object.chain} ${object.alias}`;
   }
@@ -333,7 +339,7 @@ export function describe(object: KernelObject): string {
     case "hook":
       return `hook for ${object.network === "" ? "" : "own "}subnet ${object.subnet} at ${object.publicIp}`;
     case "masquerade":
-      return "masquerade rules in table ip flan";
+      return `masquerade rules in table ${nftFamily(object.family)} flan`;
     case "forward-rules":
       return `forward rules in chain ${object.chain}`;
   }

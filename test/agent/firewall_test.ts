@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { needsOf, planFor } from "../../agent/firewall.ts";
 import { ownLease } from "../../agent/status.ts";
 import type { Firewall } from "../../backends/backend.ts";
+import { dualStack } from "../../backends/dual.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import type { ForwardRules, KernelObject, Masquerade } from "../../kernel/state.ts";
 import { type TestHost, TestNetwork } from "../lib/agents.ts";
 import { host, view } from "../lib/overlay.ts";
+import { dualHost, dualView } from "../lib/stacks.ts";
 
 const none: Firewall = { masquerade: false, exempt: [], dropping: [] };
 
@@ -25,6 +27,7 @@ Deno.test("plan: flannel's masquerade rules in its order, the exempted destinati
   assert.deepEqual(more, []);
   assert.deepEqual(object, {
     kind: "masquerade",
+    family: 4,
     alias: "flan 3f2a",
     rules: [
       { mark: "0x4000", action: "return" },
@@ -51,6 +54,32 @@ Deno.test("plan: each chain that drops takes two rules; without a lease there ar
   );
   const firewall = { masquerade: true, exempt: [], dropping };
   assert.deepEqual(planFor(vxlan, { ...view([2]), own: undefined }, host({ firewall })).objects, []);
+});
+
+Deno.test("plan: of a dual-stack network each family has its own table, and the chains that its packets pass", () => {
+  const dropping = ["ip filter FORWARD", "ip6 filter FORWARD", "inet fw forward"];
+  const firewall = { masquerade: true, exempt: ["192.168.0.0/16", "fd99::/16"], dropping };
+  const { objects } = planFor(dualStack(vxlan), dualView(view([2])), dualHost({ firewall }));
+  const tables = objects.filter((one): one is Masquerade => one.kind === "masquerade");
+  assert.deepEqual(tables.map(({ family, rules }) => [family, rules.length]), [[4, 7], [6, 7]]);
+  assert.deepEqual(tables[1]!.rules.slice(1), [
+    { source: "fd00:5:0:1::/64", destination: "fd00:5::/48", action: "return" },
+    { source: "fd00:5::/48", destination: "fd00:5:0:1::/64", action: "return" },
+    { source: "!fd00:5::/48", destination: "fd00:5:0:1::/64", action: "return" },
+    { source: "fd00:5::/48", destination: "fd99::/16", action: "return" },
+    { source: "fd00:5::/48", destination: "!ff00::/8", action: "masquerade" },
+    { source: "!fd00:5::/48", destination: "fd00:5::/48", action: "masquerade" },
+  ]);
+  const passing = objects.flatMap((one) =>
+    one.kind === "forward-rules" ? [[one.chain, one.rules.flatMap(({ source }) => source ?? [])]] : []
+  );
+  assert.deepEqual(passing, [
+    ["ip filter FORWARD", ["10.5.0.0/16"]],
+    ["ip6 filter FORWARD", ["fd00:5::/48"]],
+    ["inet fw forward", ["10.5.0.0/16", "fd00:5::/48"]],
+  ]);
+  const four = planFor(vxlan, view([2]), host({ firewall })).objects;
+  assert.ok(!four.some((one) => one.kind === "forward-rules" && one.chain.startsWith("ip6")));
 });
 
 Deno.test("needs: only a host that masquerades needs a packet filter", () => {
@@ -110,7 +139,12 @@ Deno.test("agent: a chain that begins to drop gets rules within 2 s, one that ce
 Deno.test("agent: another flan's table is left alone and told of, and a refusal keeps a host from joining", async () => {
   await using network = await TestNetwork.start();
   const one = network.host(1, { ipMasq: true });
-  const theirs: Masquerade = { kind: "masquerade", alias: "flan ffff", rules: [{ action: "accept" }] };
+  const theirs: Masquerade = {
+    kind: "masquerade",
+    family: 4,
+    alias: "flan ffff",
+    rules: [{ action: "accept" }],
+  };
   one.kernel.stack.add(theirs, ADMINISTRATOR);
   await assert.rejects(one.join(), {
     message: /masquerade rules in table ip flan is not flan's|another flan/,

@@ -86,7 +86,7 @@ Deno.test("remove: what the kernel does not show is asked for by this host's mar
   const host = await network.joined(1);
   await host.stop();
   const self = selfOf(host, "flan.1");
-  const unseen = { kind: "masquerade", alias: `flan ${self.node}`, rules: [] } as const;
+  const unseen = { kind: "masquerade", family: 4, alias: `flan ${self.node}`, rules: [] } as const;
   const { removed } = await removeFromKernel(host.kernel, self, {
     remove: ({ alias }) => Promise.resolve(alias === unseen.alias ? [unseen] : []),
     find: () => Promise.resolve([]),
@@ -102,6 +102,7 @@ const rules: ForwardRules = {
 };
 const table: Masquerade = {
   kind: "masquerade",
+  family: 4,
   alias: rules.alias,
   rules: [{ source: "10.5.0.0/16", action: "masquerade" }],
 };
@@ -145,7 +146,7 @@ Deno.test("remove: on a host that nobody knows, what can be no other flan's goes
   const host = await network.joined(1);
   await network.peer(2, udpPeer);
   await host.stop();
-  host.kernel.stack.add({ kind: "masquerade", alias: "", rules: [] });
+  host.kernel.stack.add({ kind: "masquerade", family: 4, alias: "", rules: [] });
   const { removed, left } = await removeFromKernel(host.kernel, undefined);
   assert.deepEqual(removed, [
     "removed masquerade rules in table ip flan",

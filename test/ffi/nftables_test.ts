@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import { planFor } from "../../agent/firewall.ts";
+import { dualStack } from "../../backends/dual.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { openKernel } from "../../ffi/netlink_kernel.ts";
 import { NETLINK_NETFILTER, requireNetlink } from "../../ffi/netlink_socket.ts";
@@ -12,7 +13,8 @@ import { toCommands } from "../../kernel/commands.ts";
 import type { KernelEvent } from "../../kernel/kernel.ts";
 import { isFirewalls } from "../../kernel/relations.ts";
 import type { ForwardRules, Masquerade } from "../../kernel/state.ts";
-import { host, view } from "../lib/overlay.ts";
+import { view } from "../lib/overlay.ts";
+import { dualHost, dualView } from "../lib/stacks.ts";
 import { withoutDescriptors } from "../lib/without_descriptors.ts";
 import { run } from "./system.ts";
 
@@ -22,12 +24,13 @@ runNft("list tables");
 const nft = (words: string): Promise<string> => run("nft", words);
 const rules = nftRules(runNft);
 
-const CHAINS = ["ip filter FORWARD", "inet fw forward"] as const;
+const CHAINS = ["ip filter FORWARD", "ip6 filter FORWARD", "inet fw forward"] as const;
 const drops = CHAINS.map((chain): ForwardRules => ({ kind: "forward-rules", chain, alias: "", rules: [] }));
 
 /** Chains of others that drop: one as iptables-nft makes it, one of an administrator with nft. */
 async function others(): Promise<void> {
   await run("iptables-nft", "-P", "FORWARD", "DROP");
+  await run("ip6tables-nft", "-P", "FORWARD", "DROP");
   await run("iptables-nft", "-A", "FORWARD", "-s", "198.51.100.0/24", "-j", "ACCEPT");
   await nft(
     "table inet fw { chain forward { type filter hook forward priority 0; policy drop; tcp dport 22 accept; }; }",
@@ -38,10 +41,10 @@ async function others(): Promise<void> {
 function wanted(): FirewallObject[] {
   const firewall = {
     masquerade: true,
-    exempt: ["192.168.0.0/16", "203.0.113.7/32", "0.0.0.0/0"],
+    exempt: ["192.168.0.0/16", "203.0.113.7/32", "0.0.0.0/0", "fd99::/16", "2001:db8::7/128", "::/0"],
     dropping: CHAINS,
   };
-  return planFor(vxlan, view([]), host({ firewall })).objects.filter(isFirewalls);
+  return planFor(dualStack(vxlan), dualView(view([])), dualHost({ firewall })).objects.filter(isFirewalls);
 }
 
 async function withRules(body: (objects: readonly FirewallObject[]) => Promise<void>): Promise<void> {

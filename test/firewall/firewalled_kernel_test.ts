@@ -10,6 +10,7 @@ import { KeptLog } from "../lib/reconciling.ts";
 const everything = { links: [], sysctls: [] };
 const object: Masquerade = {
   kind: "masquerade",
+  family: 4,
   alias: "flan 3f2a",
   rules: [{ source: "10.5.0.0/16", action: "masquerade" }],
 };
@@ -32,7 +33,15 @@ const chains = (policy: string) =>
 
 function open(init: Partial<FirewallInit>) {
   const kernel = new FakeKernel();
-  return { kernel, whole: openFirewalledKernel(kernel, { nft: lacking, iptables: noIptables, ...init }) };
+  return {
+    kernel,
+    whole: openFirewalledKernel(kernel, {
+      nft: lacking,
+      iptables: noIptables,
+      ip6tables: noIptables,
+      ...init,
+    }),
+  };
 }
 
 const rulesIn = async (kernel: ReturnType<typeof open>["whole"]) =>
@@ -44,6 +53,15 @@ Deno.test("ways: nftables, or else iptables, or else none, and then only what wa
   const drops = { kind: "forward-rules", chain: "ip filter FORWARD", alias: "", rules: [] };
   assert.deepEqual(await rulesIn(open({ nft, iptables: noIptables }).whole), [drops]);
   assert.deepEqual(await rulesIn(open({ iptables }).whole), [drops]);
+  const drops6 = { ...drops, chain: "ip6 filter FORWARD" };
+  assert.deepEqual(await rulesIn(open({ iptables, ip6tables: iptables }).whole), [drops, drops6]);
+  const refused = () => Promise.reject(new KernelError("No ip6_tables", "", { op: "test" }));
+  const lame = { save: refused, restore: refused };
+  assert.deepEqual(
+    await rulesIn(open({ iptables, ip6tables: lame }).whole),
+    [drops],
+    "a kernel without IPv6",
+  );
   const log = new KeptLog();
   const { whole, kernel } = open({ log });
   assert.deepEqual(await rulesIn(whole), []);

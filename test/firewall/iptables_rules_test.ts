@@ -9,6 +9,7 @@ const said = `-m comment --comment "${alias}"`;
 
 const wanted: Masquerade = {
   kind: "masquerade",
+  family: 4,
   alias,
   rules: [
     { mark: "0x4000", action: "return" },
@@ -60,6 +61,7 @@ Deno.test("iptables: a jump that is missing, there twice or another one is drift
   const foreign = on(nat(chain, jump, rules[0]!.replace(alias, "flan ffff")));
   assert.deepEqual((await foreign.rules.read())[0], {
     kind: "masquerade",
+    family: 4,
     alias: "flan ffff",
     rules: [wanted.rules[0], { action: "other" }],
   });
@@ -67,7 +69,7 @@ Deno.test("iptables: a jump that is missing, there twice or another one is drift
 
 Deno.test("iptables: a chain of our name without rules and jumps is an empty one, and with a jump or rule of nobody's it is not", async () => {
   const read = async (...lines: string[]) => (await on(nat(chain, ...lines)).rules.read())[0];
-  assert.deepEqual(await read(), { kind: "masquerade", alias: "", rules: [] });
+  assert.deepEqual(await read(), { kind: "masquerade", family: 4, alias: "", rules: [] });
   for (const line of ["-A POSTROUTING -j FLAN-POSTRTG", "-A FLAN-POSTRTG -j RETURN"]) {
     const found = await read(line) as Masquerade;
     assert.deepEqual([found.alias, found.rules.at(-1)], ["", { action: "other" }], line);

@@ -1,8 +1,10 @@
 /** What `flan down` takes out of iptables although the host has nftables now. */
 import assert from "node:assert/strict";
 import { FlanError, KernelError } from "../../net/errors.ts";
+import { keyOf } from "../../kernel/state.ts";
 import { silent } from "../../net/log.ts";
 import { KeptLog } from "../lib/reconciling.ts";
+import type { Iptables } from "../../firewall/iptables_rules.ts";
 import { findLeftBehind, removeLeftBehind } from "../../firewall/left_behind.ts";
 
 const owner = { alias: "flan 3f2a", links: [] };
@@ -26,6 +28,10 @@ function saved(alias: string): string {
   ].join("\n");
 }
 
+const empty = { save: () => Promise.resolve(""), restore: () => Promise.reject(new Error("no")) };
+
+const both = (one: Iptables) => ({ iptables: one, ip6tables: one });
+
 async function removedFrom(text: string) {
   const restored: string[] = [];
   let saves = 0;
@@ -33,7 +39,7 @@ async function removedFrom(text: string) {
     save: () => Promise.resolve((saves++, text)),
     restore: (payload: string) => Promise.resolve(void restored.push(payload)),
   };
-  const removed = await removeLeftBehind(iptables, { owner, log: silent });
+  const removed = await removeLeftBehind({ iptables, ip6tables: empty }, { owner, log: silent });
   return { kinds: removed.map(({ kind, alias }) => `${kind} ${alias}`), restored, saves };
 }
 
@@ -60,19 +66,36 @@ Deno.test("left behind: iptables that is missing or cannot be read keeps no host
   const missing = refuse(new FlanError("Missing", { op: "test", code: "unsupported" }));
   const broken = refuse(new KernelError("Broken", "", { op: "test" }));
   const log = new KeptLog();
-  assert.deepEqual(await removeLeftBehind({ save: missing, restore: missing }, { owner, log }), []);
+  assert.deepEqual(await removeLeftBehind(both({ save: missing, restore: missing }), { owner, log }), []);
   assert.deepEqual(log.messages, []);
-  assert.deepEqual(await removeLeftBehind({ save: broken, restore: broken }, { owner, log }), []);
-  assert.deepEqual(log.messages, ["Broken"]);
+  assert.deepEqual(await removeLeftBehind(both({ save: broken, restore: broken }), { owner, log }), []);
+  assert.deepEqual(log.messages, ["Broken", "Broken"]);
   const save = () => Promise.resolve(saved(owner.alias));
-  await assert.rejects(removeLeftBehind({ save, restore: broken }, { owner, log }), { message: "Broken" });
+  await assert.rejects(
+    removeLeftBehind({ iptables: { save, restore: broken }, ip6tables: empty }, { owner, log }),
+    { message: "Broken" },
+  );
 });
 
 Deno.test("left behind: any flan's rules are found where somebody only looks, and nobody else's", async () => {
   const found = async (text: string) => {
     const iptables = { save: () => Promise.resolve(text), restore: () => Promise.reject(new Error("no")) };
-    return (await findLeftBehind(iptables, silent)).map(({ kind, alias }) => `${kind} ${alias}`);
+    return (await findLeftBehind({ iptables, ip6tables: empty }, silent)).map(({ kind, alias }) =>
+      `${kind} ${alias}`
+    );
   };
   assert.deepEqual(await found(saved("flan ffff")), ["masquerade flan ffff", "forward-rules flan ffff"]);
   assert.deepEqual(await found(saved("docker")), []);
+});
+
+Deno.test("left behind: what ip6tables has goes by ip6tables, each family by itself", async () => {
+  const restored: string[] = [];
+  const text = saved(owner.alias).replaceAll("10.5.0.0/16", "fd00:5::/48");
+  const ip6tables = {
+    save: () => Promise.resolve(text),
+    restore: (payload: string) => Promise.resolve(void restored.push(payload)),
+  };
+  const removed = await removeLeftBehind({ iptables: empty, ip6tables }, { owner, log: silent });
+  assert.deepEqual(removed.map(keyOf), ["masquerade ip6", `forward-rules ip6 filter FORWARD ${owner.alias}`]);
+  assert.match(restored[1]!, /-D FORWARD -s fd00:5::\/48 /);
 });

@@ -87,6 +87,7 @@ Deno.test("others' chains: those that drop are told, and each flan's rules in th
       { chain: { family: "ip", table: "filter", name: "FORWARD", ...forward, policy: "drop" } },
       { chain: { family: "inet", table: "fw", name: "forward", ...forward, policy: "accept" } },
       { chain: { family: "ip6", table: "filter", name: "FORWARD", ...forward, policy: "drop" } },
+      { chain: { family: "bridge", table: "filter", name: "FORWARD", ...forward, policy: "drop" } },
       { chain: { family: "ip", table: "filter", name: "INPUT", ...forward, hook: "input", policy: "drop" } },
       { chain: { family: "ip", table: "filter", name: "user" } },
       { chain: { family: "ip", table: "a; flush ruleset", name: "x", ...forward, policy: "drop" } },
@@ -97,12 +98,14 @@ Deno.test("others' chains: those that drop are told, and each flan's rules in th
       { rule: { handle: 9, expr: [{ drop: null }] } },
       accept(10, "flan 3f2a", "daddr"),
     ],
+    "list chain ip6 filter FORWARD": [],
     "list chain inet fw forward": [accept(3, "flan ffff", "saddr")],
   });
   assert.deepEqual(await nftRules(nft.run).read(), [
     { kind: "forward-rules", chain: "ip filter FORWARD", alias: "flan 3f2a", rules },
     { kind: "forward-rules", chain: "ip filter FORWARD", alias: "", rules: [] },
     { kind: "forward-rules", chain: "inet fw forward", alias: "flan ffff", rules: [rules[0]] },
+    { kind: "forward-rules", chain: "ip6 filter FORWARD", alias: "", rules: [] },
   ]);
 });
 
@@ -147,6 +150,7 @@ Deno.test("own table: a chain, an object or a comment that flan did not put ther
   };
   const masquerade = (alias: string, ...actions: string[]) => ({
     kind: "masquerade",
+    family: 4,
     alias,
     rules: actions.map((action) => ({ action })),
   });

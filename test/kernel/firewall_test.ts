@@ -10,6 +10,7 @@ import { owner, planned } from "../lib/overlay.ts";
 const alias = "flan 3f2a";
 const masquerade: Masquerade = {
   kind: "masquerade",
+  family: 4,
   alias,
   rules: [
     { mark: "0x4000", action: "return" },
