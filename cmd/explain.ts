@@ -6,7 +6,7 @@ import { downStep, sourceStep } from "../kernel/explain/underlay.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Step } from "../kernel/explain/way.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { formatIp, parseIp, parsePrefix } from "../net/ip.ts";
+import { familyOf, formatIp, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import { type AnyCommand, hintAtExcess, Option, type Runner } from "./cli.ts";
@@ -14,6 +14,7 @@ import { exit } from "./exit.ts";
 import { lookUp, sourceFacts, wayFacts } from "./explain_facts.ts";
 import { type Target, targetOf } from "./explain_lease.ts";
 import { explainScreen, type Remedy } from "./explain_screen.ts";
+import { halfIn } from "./halves.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Observed, withObservation } from "./observe.ts";
 import { type Format, print, printJson, terminalColumns } from "./output.ts";
@@ -49,10 +50,14 @@ interface Explanation {
 }
 
 async function explainRoute({ context, format, flags, args }: Call): Promise<number> {
-  const ip = ipv4Argument("<ip>", args[0]!);
-  const from = flags["from"] === undefined ? undefined : ipv4Argument("--from", String(flags["from"]));
+  const ip = addressArgument("<ip>", args[0]!);
+  const from = flags["from"] === undefined ? undefined : addressArgument("--from", String(flags["from"]));
+  if (from !== undefined && familyOf(from) !== familyOf(ip)) {
+    throw invalid("cli", `Cannot use --from ${quoted(from)}: no packet goes from there to ${ip}`);
+  }
   const now = context.clock.now();
-  const explanation = await withObservation(context, async (observed, { kernel, isProxyHidden }) => {
+  const explanation = await withObservation(context, async (whole, { kernel, isProxyHidden }) => {
+    const observed = halfIn(whole, familyOf(ip)) ?? whole;
     if (observed.view.own === undefined) throw noLease(context.settings.store);
     const target = targetOf(ip, observed, now);
     const { runDir } = context.settings;
@@ -141,7 +146,7 @@ function show(
   });
 }
 
-function ipv4Argument(place: string, text: string): string {
+function addressArgument(place: string, text: string): string {
   const refuse = (reason: string) => invalid("cli", `Cannot use ${place} ${quoted(text)}: ${reason}`);
   let ip;
   try {
@@ -153,7 +158,6 @@ function ipv4Argument(place: string, text: string): string {
     }
     throw refuse(messageOf(error).replace(/^Cannot parse \w+ .*?: /, ""));
   }
-  if (ip.family !== 4) throw refuse("the overlay carries IPv4 only");
   return formatIp(ip);
 }
 

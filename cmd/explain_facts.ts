@@ -6,7 +6,7 @@ import { linkOf } from "../kernel/relations.ts";
 import { type Address, type KernelObject, keyOf, type Neighbour } from "../kernel/state.ts";
 import type { Lookup, ReturnFacts, SourceFacts, UnderlayFacts, WayFacts } from "../kernel/explain/way.ts";
 import { KernelError } from "../net/errors.ts";
-import { contains, formatIp, parseCidr, parseIp, parsePrefix } from "../net/ip.ts";
+import { contains, type Family, familyOf, formatIp, parseCidr, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Observed } from "./observe.ts";
 
 /** Everything about a packet to `ip` in the peer's subnet. */
@@ -29,7 +29,7 @@ export async function wayFacts(
   const returns = await returnsOf(kernel, { wanted, ip, remote, observed });
   const next = path.match?.route.gateway || remote;
   // No plan needs the underlay's neighbours and filters, so they were not read before.
-  const sysctls = rpFilterNames(returns.map(({ link }) => link));
+  const sysctls = rpFilterNames(familyOf(ip), returns.map(({ link }) => link));
   const more = await kernel.dump({ links: [underlay.link], sysctls, linksOnly: true });
   const facts: UnderlayFacts = {
     remote,
@@ -128,7 +128,7 @@ export async function sourceFacts(
   const subnet = view.own!.subnet;
   const kind = isOwn ? "local" : contains(parseCidr(subnet), parseIp(from)) ? "subnet" : "stranger";
   const link = kind === "subnet" ? linkOfSubnet(actual, subnet, device) : undefined;
-  const sysctls = rpFilterNames(link === undefined ? [] : [link.name]);
+  const sysctls = rpFilterNames(familyOf(ip), link === undefined ? [] : [link.name]);
   const filters = await kernel.dump({ links: [], sysctls, linksOnly: true });
   const query = { source: from, ...(link === undefined ? {} : { incoming: link.name }) };
   return {
@@ -141,7 +141,9 @@ export async function sourceFacts(
   };
 }
 
-function rpFilterNames(links: readonly string[]): string[] {
+/** Linux has no such filter for IPv6. */
+function rpFilterNames(family: Family, links: readonly string[]): string[] {
+  if (family === 6) return [];
   return [...new Set(["all", ...links])].map(rpFilterName);
 }
 

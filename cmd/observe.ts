@@ -18,6 +18,7 @@ import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
 import { printable } from "../net/text.ts";
+import { halvesOf } from "./halves.ts";
 import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
 import { type Looked, withLook, withoutFirewall, withoutHooks, withoutProxy } from "./looking.ts";
@@ -129,7 +130,7 @@ export async function compare(
   const { previous, macs = {}, networks = [] } = readHostState(stateDir) ?? {};
   const former = previous === undefined ? [] : [previous];
   const owner = ownerOf(network, { node: host.node, former, networks, macs: Object.values(macs) });
-  const peers = plan.peers.map(({ lease: { subnet }, keys }) => ({ subnet, keys }));
+  const halves = halvesOf({ ...network, host, view, plan, expired: new Set<string>() });
   return {
     ...network,
     node: host.node,
@@ -138,9 +139,15 @@ export async function compare(
     plan,
     actual,
     drift: drift(plan.objects, actual, owner),
-    overridden: overridden(
-      { wanted: plan.objects, peers, own: view.own?.subnet },
-      { actual, claim: claims(owner, actual) },
+    overridden: halves.flatMap((half) =>
+      overridden(
+        {
+          wanted: half.plan.objects,
+          peers: half.plan.peers.map(({ lease: { subnet }, keys }) => ({ subnet, keys })),
+          own: half.view.own?.subnet,
+        },
+        { actual, claim: claims(owner, actual) },
+      )
     ),
   };
 }

@@ -10,6 +10,7 @@ import type { AnyCommand, Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { objectsFor } from "./explain_facts.ts";
+import { halvesOf } from "./halves.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { observe, type Observed, withObservation } from "./observe.ts";
 import { printFolded, printJson } from "./output.ts";
@@ -90,9 +91,11 @@ async function repairAlone(context: Context, subnet: string | undefined): Promis
   }
 }
 
-function keysFor({ plan }: Pick<Observed, "plan">, subnet: string): ReadonlySet<string> {
-  const peer = plan.peers.find(({ lease }) => lease.subnet === subnet);
-  if (peer !== undefined) return new Set(objectsFor(plan.objects, peer).map(keyOf));
+function keysFor(observed: Observed, subnet: string): ReadonlySet<string> {
+  for (const { plan } of halvesOf(observed)) {
+    const peer = plan.peers.find(({ lease }) => lease.subnet === subnet);
+    if (peer !== undefined) return new Set(objectsFor(plan.objects, peer).map(keyOf));
+  }
   throw new FlanError(`Cannot repair ${subnet}: no peer of this host has it`, {
     op: "routes.repair",
     code: "no",

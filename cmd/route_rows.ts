@@ -4,6 +4,7 @@ import type { PeerPlan } from "../backends/backend.ts";
 import { deviations } from "../kernel/deviations.ts";
 import { describe, keyOf } from "../kernel/state.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
+import { halvesOf } from "./halves.ts";
 import type { Observed } from "./observe.ts";
 
 /** One line of `routes`: a peer, this host itself, or a lease that cannot be used. */
@@ -21,8 +22,12 @@ export interface Row {
   readonly mac: string | undefined;
 }
 
-/** One for each lease, sorted by subnet. */
+/** One for each lease, and for each half of a dual-stack lease, sorted by subnet. */
 export function rowsOf(observed: Observed): readonly Row[] {
+  return halvesOf(observed).flatMap(rowsOfHalf).sort((a, b) => naturalOrder(a.subnet, b.subnet));
+}
+
+function rowsOfHalf(observed: Observed): readonly Row[] {
   const { plan, view, node, expired } = observed;
   const ways = waysIn(observed);
   const common = (lease: Lease) => ({ subnet: lease.subnet, expires: lease.expires, node: lease.node });
@@ -60,7 +65,7 @@ export function rowsOf(observed: Observed): readonly Row[] {
     note: `${one.code}: ${one.reason}`,
     mac: undefined,
   }));
-  return [...own, ...peers, ...refused].sort((a, b) => naturalOrder(a.subnet, b.subnet));
+  return [...own, ...peers, ...refused];
 }
 
 interface Way {

@@ -1,4 +1,5 @@
 /** How kernel objects hang on one another, and so in which order they are made. */
+import { type Family, familyOf } from "../net/ip.ts";
 import {
   type ForwardRules,
   type KernelObject,
@@ -45,6 +46,34 @@ export function byRank(a: KernelObject, b: KernelObject): number {
 export function linkOf(object: KernelObject): string {
   if (object.kind === "link" || object.kind === "hook" || isFirewalls(object)) return "";
   return object.kind === "sysctl" ? linkOfSysctl(object.name) : object.link;
+}
+
+/** The address family that an object is of; undefined where it serves both, or none. */
+export function familyOfObject(object: KernelObject): Family | undefined {
+  switch (object.kind) {
+    case "link":
+      return object.vxlan === undefined ? undefined : familyOf(object.vxlan.local);
+    case "address":
+      return familyOf(object.address);
+    case "nexthop":
+      return familyOf(object.gateway);
+    case "neighbour":
+      return familyOf(object.ip);
+    case "fdb":
+      return familyOf(object.remote);
+    case "route":
+    case "proxy-route":
+      return familyOf(object.destination);
+    case "proxy":
+      return familyOf(object.source);
+    case "masquerade":
+      return object.family;
+    case "sysctl":
+      return object.name.startsWith("net/ipv6/") ? 6 : object.name.startsWith("net/ipv4/") ? 4 : undefined;
+    case "forward-rules":
+    case "hook":
+      return undefined;
+  }
 }
 
 /** Key of the nexthop object that a route uses, or "". */

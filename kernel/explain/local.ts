@@ -1,8 +1,8 @@
 /** The way of a packet that stays on this host, or that flan does not carry. Pure. */
 import { matchText } from "./route.ts";
-import { contains, parseCidr, parsePrefix } from "../../net/ip.ts";
+import { bits, contains, parseCidr, parsePrefix } from "../../net/ip.ts";
 import type { Address, KernelObject, Link, Neighbour } from "../state.ts";
-import { type Lookup, lookupCommand, type Step } from "./way.ts";
+import { type Lookup, lookupCommand, resolution, type Step } from "./way.ts";
 
 export interface LocalFacts {
   readonly ip: string;
@@ -55,7 +55,7 @@ function answering(ip: string, { actual, link }: { actual: LocalFacts["actual"];
     ...step,
     text,
     state: silent ? "missing" : "ok",
-    ...(silent && { note: "nobody answers ARP there" }),
+    ...(silent && { note: `nobody answers ${resolution(ip)} there` }),
   }];
 }
 
@@ -67,9 +67,9 @@ export function linkOfSubnet(
 ): Link | undefined {
   const own = parseCidr(subnet);
   const carrying = actual.find((one): one is Address => {
-    if (one.kind !== "address" || one.link === device || one.address.includes(":")) return false;
+    if (one.kind !== "address" || one.link === device) return false;
     const { ip, cidr } = parsePrefix(one.address);
-    return cidr.length < 32 && contains(own, ip);
+    return cidr.length < bits(cidr.family) && contains(own, ip);
   });
   return actual.find((one): one is Link => one.kind === "link" && one.name === carrying?.link);
 }

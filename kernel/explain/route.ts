@@ -77,8 +77,6 @@ export function matchText({ route, table }: RouteMatch): string {
   if (route.type === "local") {
     return `${route.destination.split("/")[0]}, an address of this host on ${route.link}`;
   }
-  const named = route.destination === "0.0.0.0/0"
-    ? describe(route).replace("route 0.0.0.0/0", "the default route")
-    : describe(route);
+  const named = describe(route).replace(/^route (0\.0\.0\.0|::)\/0\b/, "the default route");
   return table === MAIN_TABLE ? named : `${named} table ${table}`;
 }

@@ -6,6 +6,7 @@ import type { KernelObject, Link, Proxy } from "../state.ts";
 import {
   isFiltered,
   lookupCommand,
+  resolution,
   type ReturnFacts,
   type SourceFacts,
   type Step,
@@ -71,7 +72,7 @@ export function underlayStep({ underlay, actual }: WayFacts): Step {
     .join(" ");
   if (route.type === "local") return { ...step, text, state: "wrong", note: "it is an address of this host" };
   if (neighbour?.state === "failed" || neighbour?.state === "incomplete") {
-    const note = `${neighbour.ip} does not answer ARP on ${neighbour.link}`;
+    const note = `${neighbour.ip} does not answer ${resolution(neighbour.ip)} on ${neighbour.link}`;
     const prove = `ip neighbour show ${neighbour.ip} dev ${neighbour.link}`;
     return { ...step, text, state: "missing", note, prove };
   }

@@ -1,4 +1,5 @@
 /** The way of a packet through this host: what is known of it, and what is said of it, hop by hop. */
+import { familyOf } from "../../net/ip.ts";
 import type { Change, RouteMatch, RouteQuery } from "../kernel.ts";
 import type { Conflict, ObjectState } from "../drift.ts";
 import type { KernelObject, Neighbour } from "../state.ts";
@@ -89,6 +90,11 @@ export interface ReturnFacts {
   readonly lookup: Lookup;
   /** The larger of the link's and the namespace's `rp_filter` (ip-sysctl.rst). */
   readonly rpFilter: number;
+}
+
+/** How the MAC of an address's host is asked for (RFC 826, RFC 4861). */
+export function resolution(ip: string): string {
+  return familyOf(ip) === 4 ? "ARP" : "neighbour discovery";
 }
 
 /** What `ip route get` asks the kernel. */

@@ -1,0 +1,85 @@
+/** An observation of a dual-stack network, family by family: for rows, explanations and repairs. */
+import assert from "node:assert/strict";
+import { dualStack } from "../../backends/dual.ts";
+import { vxlan } from "../../backends/vxlan.ts";
+import { halfIn, halvesOf } from "../../cmd/halves.ts";
+import type { Observed } from "../../cmd/observe.ts";
+import { rowsOf } from "../../cmd/route_rows.ts";
+import { drift } from "../../kernel/drift.ts";
+import { keyOf } from "../../kernel/state.ts";
+import { lease, NODE, owner, view } from "../lib/overlay.ts";
+import { dualHost, dualLease, dualOwner, dualView, ipv6Host, ipv6View } from "../lib/stacks.ts";
+
+const both = dualStack(vxlan);
+
+/** What host 1 sees of peers 2 and 3, of which 3 has a half that the backend cannot use, and of 4 without one. */
+function observed({ gone = [] as readonly string[], of = view([2]) } = {}): Observed {
+  const bad = { ...dualLease(lease(3)), backendV6Data: "none" };
+  const seen = { ...dualView(of), peers: [...dualView(of).peers, bad, lease(4)] };
+  const host = dualHost();
+  const plan = both.plan(seen, host);
+  const actual = plan.objects.filter((object) => !gone.includes(keyOf(object)));
+  return {
+    config: seen.network,
+    backend: both,
+    devices: both.devices(seen.network),
+    ignored: [],
+    snapshot: { revision: 1, config: undefined, records: [], past: [] },
+    node: NODE,
+    host,
+    view: seen,
+    plan,
+    actual,
+    drift: drift(plan.objects, actual, dualOwner(owner)),
+    overridden: [],
+    expired: new Set(["10.5.2.0/24"]),
+  };
+}
+
+Deno.test("halves: each is the plan of a network of that family alone", () => {
+  const six = halfIn(observed(), 6)!;
+  const alone = vxlan.plan(ipv6View(view([2])), ipv6Host());
+  assert.deepEqual(six.plan.objects, alone.objects);
+  assert.deepEqual(six.plan.peers, alone.peers);
+  assert.deepEqual(six.plan.refused.map(({ subnet }) => subnet), ["fd00:5:0:3::/64"]);
+  assert.deepEqual([six.devices, six.host.publicIp, six.view.own?.subnet], [
+    ["flan-v6.1"],
+    "2001:db8::1",
+    "fd00:5:0:1::/64",
+  ]);
+  assert.deepEqual([...six.expired], ["fd00:5:0:2::/64"]);
+  const four = halfIn(observed(), 4)!;
+  assert.deepEqual(four.plan.peers.map(({ lease }) => lease.subnet), [
+    "10.5.2.0/24",
+    "10.5.3.0/24",
+    "10.5.4.0/24",
+  ]);
+  assert.deepEqual(four.plan.refused, []);
+});
+
+Deno.test("halves: a network of one family is one half, itself", () => {
+  const seen = observed();
+  const one = { ...seen, config: view([]).network };
+  assert.deepEqual([halvesOf(one), halfIn(one, 6)], [[one], undefined]);
+});
+
+Deno.test("routes: each half of a lease has a row of its own, by its own way and in its own state", () => {
+  const gone = ["route fd00:5:0:2::/64 metric 1024"];
+  const rows = rowsOf(observed({ gone })).map(({ subnet, via, dev, kind, state, note }) => [
+    subnet,
+    via,
+    dev,
+    kind,
+    state,
+    note?.split(":")[0],
+  ]);
+  assert.deepEqual(rows, [
+    ["10.5.1.0/24", undefined, undefined, "local", "local", undefined],
+    ["10.5.2.0/24", "192.0.2.2", "flan.1", "vxlan", "ok", "expired"],
+    ["10.5.3.0/24", "192.0.2.3", "flan.1", "vxlan", "ok", undefined],
+    ["10.5.4.0/24", "192.0.2.4", "flan.1", "vxlan", "ok", undefined],
+    ["fd00:5:0:1::/64", undefined, undefined, "local", "local", undefined],
+    ["fd00:5:0:2::/64", "2001:db8::2", "flan-v6.1", "vxlan", "missing", "expired,route"],
+    ["fd00:5:0:3::/64", undefined, undefined, "refused", "refused", "bad-backend-data"],
+  ]);
+});
