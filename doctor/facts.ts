@@ -2,6 +2,7 @@
 import type { Underlay } from "../backends/backend.ts";
 import type { KernelObject, Route } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
+import type { Cidr } from "../net/ip.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 
 /** A fact, or why it could not be seen. */
@@ -18,7 +19,10 @@ export interface Facts {
   /** What this host lacks: libraries and what the backend needs of the kernel. */
   readonly lacks: readonly Lack[];
   readonly udp: Seen<readonly UdpSocket[]>;
-  /** Chains on the forward hook that drop by policy and hold no rule of flan's, as `ip filter FORWARD`. */
+  /**
+   * Chains on the forward hook that drop by policy and let nothing of the network through, as `ip filter FORWARD`; an
+   * `inet` chain where that is so for one family of the network.
+   */
   readonly dropping: Seen<readonly string[]>;
   readonly networkd: NetworkdFacts;
   /** What is wrong with the store and with what stands in it. */
@@ -35,6 +39,8 @@ export interface NetworkFacts {
   readonly devices: readonly string[];
   /** This host's subnet, undefined where it has none. */
   readonly own: string | undefined;
+  /** Its subnet of the second family, undefined where it or the network has none. */
+  readonly own6?: string | undefined;
   /** The MTU of the overlay on this host, undefined where it has no underlay. */
   readonly mtu: number | undefined;
   readonly underlay: Pick<Underlay, "link" | "mtu"> | undefined;
@@ -89,10 +95,19 @@ export interface AgentFacts {
   readonly problems: readonly Diagnosis[];
 }
 
+/** Each family of the network, with this host's subnet of it where it has one. */
+export function halvesOf(
+  { config, own, own6 }: NetworkFacts,
+): readonly { readonly network: Cidr; readonly own: string | undefined }[] {
+  const second = config.ipv6 === undefined ? [] : [{ network: config.ipv6.network, own: own6 }];
+  return [{ network: config.network, own }, ...second];
+}
+
 /** The sysctls that the checks judge, for the links that carry the overlay's packets. */
 export function judgedSysctls(links: readonly string[]): readonly string[] {
   return [
     "net/ipv4/ip_forward",
+    "net/ipv6/conf/all/forwarding",
     "net/bridge/bridge-nf-call-iptables",
     ...["all", ...links].map((link) => `net/ipv4/conf/${link}/rp_filter`),
   ];

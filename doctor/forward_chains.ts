@@ -1,5 +1,5 @@
 /** Which chains on the forward hook drop what no rule lets through: of nftables' JSON, and of iptables-save's text. */
-import { type Cidr, formatCidr } from "../net/ip.ts";
+import { type Cidr, type Family, formatCidr } from "../net/ip.ts";
 import { check, v } from "../net/schema.ts";
 
 const listed = v.object({
@@ -25,9 +25,21 @@ export interface ChainName {
 export function droppingChains(json: string): ChainName[] {
   return parse(json).flatMap(({ chain }) => {
     if (chain === undefined || chain.hook !== "forward" || chain.policy !== "drop") return [];
-    if (!["ip", "inet"].includes(chain.family)) return [];
+    if (!["ip", "ip6", "inet"].includes(chain.family)) return [];
     return [{ family: chain.family, table: chain.table, name: chain.name }];
   });
+}
+
+/** Whether packets of the family pass through a chain that is named with its table's family first, or by iptables. */
+export function passes(chain: string, family: Family): boolean {
+  const [first] = chain.split(" ");
+  return first === "inet" || first === (family === 4 ? "ip" : "ip6") ||
+    chain === legacyName(family);
+}
+
+/** The chain of iptables' own, which nftables does not name. */
+export function legacyName(family: Family): string {
+  return family === 4 ? "FORWARD" : "FORWARD (ip6tables)";
 }
 
 /**
@@ -52,7 +64,7 @@ function parse(json: string) {
 }
 
 /**
- * Whether `iptables-save -t filter` says that FORWARD drops by policy and accepts nothing of `network`: for kernels
+ * Whether `iptables-save -t filter`, or ip6tables-save, says that FORWARD drops by policy and accepts nothing of `network`: for kernels
  * whose filter is iptables' own.
  */
 export function legacyDrops(text: string, network: Cidr): boolean {

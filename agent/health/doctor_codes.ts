@@ -33,10 +33,10 @@ export const doctorCodes = {
   },
   "forwarding-off": {
     severity: "high",
-    means: "this host forwards no IPv4 packets, so that its containers are cut off",
+    means: "this host forwards no packets, so that its containers are cut off",
     needs: [],
     within: asked,
-    remedy: "sysctl -w net.ipv4.ip_forward=1",
+    remedy: "sysctl -w net.ipv4.ip_forward=1, or net.ipv6.conf.all.forwarding=1",
   },
   "forward-drop": {
     severity: "high",

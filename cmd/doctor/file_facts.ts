@@ -1,9 +1,10 @@
 /** What the doctor learns from files below /proc and /etc, and from what the packet filter's programs print. */
 import type { NetworkdFacts, Seen, UdpSocket, UnitFile } from "../../doctor/facts.ts";
-import { droppingChains, legacyDrops, letsThrough } from "../../doctor/forward_chains.ts";
+import { droppingChains, legacyDrops, legacyName, letsThrough, passes } from "../../doctor/forward_chains.ts";
+import { nftFamily } from "../../kernel/state.ts";
 import { parseUdp } from "../../net/proc_udp.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
-import type { Cidr } from "../../net/ip.ts";
+import type { Cidr, Family } from "../../net/ip.ts";
 import { seeing } from "./seeing.ts";
 import type { System } from "./system.ts";
 
@@ -34,25 +35,33 @@ function holdersOf(system: System, sockets: ReadonlySet<string>): Map<string, st
   return found;
 }
 
-/** The chains that drop what is forwarded and let nothing of `network` through. */
-export async function lookAtFilter(system: System, network: Cidr): Promise<Seen<readonly string[]>> {
+/** The chains that drop what is forwarded and let nothing of one of the `networks` through whose packets they see. */
+export async function lookAtFilter(
+  system: System,
+  networks: readonly Cidr[],
+): Promise<Seen<readonly string[]>> {
   if (!system.isAdmin) return { unseen: "only root sees the packet filter" };
-  const [chains, legacy] = await Promise.all([
+  const [chains, ...legacies] = await Promise.all([
     system.output(["nft", "-j", "list", "chains"]),
-    legacyFilter(system),
+    ...networks.map(({ family }) => legacyFilter(system, family)),
   ]);
-  if (chains === undefined && legacy === undefined) {
+  if (chains === undefined && legacies.every((legacy) => legacy === undefined)) {
     return { unseen: "nft cannot be run (apt-get install nftables)" };
   }
   try {
     const dropping: string[] = [];
     for (const { family, table, name } of chains === undefined ? [] : droppingChains(chains)) {
+      const chain = `${family} ${table} ${name}`;
+      const passing = networks.filter((network) => passes(chain, network.family));
+      if (passing.length === 0) continue;
       const rules = await system.output(["nft", "-j", "list", "chain", family, table, name]);
-      if (rules === undefined || !letsThrough(rules, network)) dropping.push(`${family} ${table} ${name}`);
+      if (rules === undefined || !passing.every((one) => letsThrough(rules, one))) dropping.push(chain);
     }
-    return {
-      seen: legacy !== undefined && legacyDrops(legacy, network) ? [...dropping, "FORWARD"] : dropping,
-    };
+    const ofIptables = networks.filter((network, i) => {
+      const legacy = legacies[i];
+      return legacy !== undefined && legacyDrops(legacy, network);
+    });
+    return { seen: [...dropping, ...ofIptables.map(({ family }) => legacyName(family))] };
   } catch (error) {
     if (!(error instanceof FlanError || error instanceof SyntaxError)) throw error;
     return { unseen: messageOf(error) };
@@ -60,11 +69,12 @@ export async function lookAtFilter(system: System, network: Cidr): Promise<Seen<
 }
 
 /** Where the kernel has tables of iptables' own, which nft does not see. */
-async function legacyFilter(system: System): Promise<string | undefined> {
-  const tables = system.text("/proc/net/ip_tables_names") ?? "";
+async function legacyFilter(system: System, family: Family): Promise<string | undefined> {
+  const name = nftFamily(family);
+  const tables = system.text(`/proc/net/${name}_tables_names`) ?? "";
   if (!tables.split("\n").includes("filter")) return undefined;
-  return await system.output(["iptables-legacy-save", "-t", "filter"]) ??
-    await system.output(["iptables-save", "-t", "filter"]);
+  return await system.output([`${name}tables-legacy-save`, "-t", "filter"]) ??
+    await system.output([`${name}tables-save`, "-t", "filter"]);
 }
 
 /** Where systemd looks for its files; of two with one name the first directory's counts (systemd.link(5)). */

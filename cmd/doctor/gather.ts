@@ -2,6 +2,7 @@
 import { readJoined } from "../../agent/joined.ts";
 import { askNetwork } from "../../agent/known_network.ts";
 import type { Facts } from "../../doctor/facts.ts";
+import { networksOf } from "../../lease/stack.ts";
 import { type Context, socketOf, subnetFileOf } from "../context.ts";
 import { version } from "../version.ts";
 import { lookAtAgent } from "./agent_facts.ts";
@@ -22,7 +23,7 @@ export async function gather(context: Context, system: System): Promise<Facts> {
     ? await askNetwork(socketOf(settings), context)
     : undefined;
   const { network, kernel, lacks } = await lookAtHost(context, { snapshot: store.snapshot, known });
-  const cidr = "seen" in network ? network.seen.config.network : undefined;
+  const cidrs = "seen" in network ? networksOf(network.seen.config) : undefined;
   const ports = "seen" in network
     ? network.seen.planned.flatMap((one) =>
       one.kind === "proxy"
@@ -40,7 +41,9 @@ export async function gather(context: Context, system: System): Promise<Facts> {
     kernel,
     lacks,
     udp: seeing(() => lookAtUdp(system, ports)),
-    dropping: cidr === undefined ? { unseen: "the network is not known" } : await lookAtFilter(system, cidr),
+    dropping: cidrs === undefined
+      ? { unseen: "the network is not known" }
+      : await lookAtFilter(system, cidrs),
     networkd: lookAtNetworkd(system),
     store: store.findings,
     subnetFile: { path: subnetFile, text: seeing(() => system.text(subnetFile)) },

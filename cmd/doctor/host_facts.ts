@@ -133,8 +133,9 @@ async function networkFacts(
   const drifted = apart.map(describe);
   const noUnderlay = undefined;
   const winning = [...new Set(compared?.overridden.map(({ found }) => found))];
+  const own6 = view.own?.subnet6;
   return {
-    facts: { config, devices, own, mtu, underlay, noUnderlay, planned, drift: drifted, winning },
+    facts: { config, devices, own, own6, mtu, underlay, noUnderlay, planned, drift: drifted, winning },
     host,
   };
 }

@@ -1,37 +1,47 @@
 /** Whether this host forwards its containers' packets: the sysctl, and what the packet filter does by policy. */
-import { covers, formatCidr, parseCidr, parsePrefix } from "../../net/ip.ts";
+import { covers, type Family, formatCidr, parseCidr, parsePrefix } from "../../net/ip.ts";
 import type { KernelObject } from "../../kernel/state.ts";
 import { type Check, looked } from "../check.ts";
 import { type Diagnosis, diagnosis } from "../diagnosis.ts";
-import { sysctlOf } from "../facts.ts";
+import { halvesOf, type NetworkFacts, sysctlOf } from "../facts.ts";
+import { passes } from "../forward_chains.ts";
 
 export const forwarding: Check = {
   name: "forwarding",
   judge({ network, kernel }) {
-    return looked([network, kernel], ({ own, devices }, there) => {
-      const bridge = own === undefined ? undefined : linkIn(own, there.objects, devices);
-      if (bridge === undefined || sysctlOf(there, "net/ipv4/ip_forward") !== "0") return [];
-      return [diagnosis("forwarding-off", {
-        subject: "net.ipv4.ip_forward",
-        message: `This host forwards no IPv4 packets, and containers on ${bridge} reach nobody`,
-      })];
-    });
+    return looked(
+      [network, kernel],
+      (net, there) =>
+        halvesOf(net).flatMap(({ network: { family }, own }): Diagnosis[] => {
+          const bridge = own === undefined ? undefined : linkIn(own, there.objects, net.devices);
+          const { name, remedy } = switches[family];
+          if (bridge === undefined || sysctlOf(there, name) !== "0") return [];
+          return [diagnosis("forwarding-off", {
+            subject: name.replaceAll("/", "."),
+            message: `This host forwards no IPv${family} packets, and containers on ${bridge} reach nobody`,
+            remedy,
+          })];
+        }),
+    );
+  },
+};
+
+/** A host that forwards IPv6 obeys no router advertisements any more, unless it is told to (ip-sysctl.rst). */
+const switches: Readonly<Record<Family, { name: string; remedy: string }>> = {
+  4: { name: "net/ipv4/ip_forward", remedy: "sysctl -w net.ipv4.ip_forward=1" },
+  6: {
+    name: "net/ipv6/conf/all/forwarding",
+    remedy:
+      "sysctl -w net.ipv6.conf.all.forwarding=1; where a router tells the default route, accept_ra=2 of its link first",
   },
 };
 
 export const filter: Check = {
   name: "packet filter",
   judge({ network, kernel, dropping }) {
-    return looked([network, kernel, dropping], ({ config, own }, there, chains) => {
-      if (own === undefined || chains.length === 0) return [];
-      const cidr = formatCidr(config.network);
-      const drops = chains.map((chain): Diagnosis =>
-        diagnosis("forward-drop", {
-          subject: chain,
-          message: `Chain ${chain} drops what is forwarded by policy, and lets nothing of ${cidr} through`,
-          remedy: `iptables -I FORWARD -s ${cidr} -j ACCEPT; iptables -I FORWARD -d ${cidr} -j ACCEPT`,
-        })
-      );
+    return looked([network, kernel, dropping], (net, there, chains) => {
+      const drops = chains.flatMap((chain) => judgeChain(chain, net));
+      if (drops.length === 0) return [];
       return sysctlOf(there, "net/bridge/bridge-nf-call-iptables") !== "1" ? drops : [
         ...drops,
         diagnosis("bridge-netfilter", {
@@ -42,6 +52,25 @@ export const filter: Check = {
     });
   },
 };
+
+function judgeChain(chain: string, net: NetworkFacts): Diagnosis[] {
+  const halves = halvesOf(net).filter(({ network: { family }, own }) =>
+    own !== undefined && passes(chain, family)
+  );
+  if (halves.length === 0) return [];
+  const cidrs = halves.map(({ network }) => formatCidr(network));
+  const commands = halves.flatMap(({ network }) => {
+    const program = network.family === 4 ? "iptables" : "ip6tables";
+    return ["-s", "-d"].map((way) => `${program} -I FORWARD ${way} ${formatCidr(network)} -j ACCEPT`);
+  });
+  return [diagnosis("forward-drop", {
+    subject: chain,
+    message: `Chain ${chain} drops what is forwarded by policy, and lets nothing of ${
+      cidrs.join(" or ")
+    } through`,
+    remedy: commands.join("; "),
+  })];
+}
 
 /** The link that has an address in the host's own subnet: its containers' bridge. */
 export function linkIn(

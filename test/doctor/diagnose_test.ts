@@ -4,6 +4,8 @@ import type { UdpSocket } from "../../doctor/facts.ts";
 import { checks, diagnose } from "../../doctor/diagnose.ts";
 import { healthCodes } from "../../agent/health/codes.ts";
 import { doctorCodes } from "../../agent/health/doctor_codes.ts";
+import { config } from "../lib/overlay.ts";
+import { range6 } from "../lib/stacks.ts";
 import { address, type Changed, factsOf, link, route, sysctl, tunnel } from "./facts.ts";
 
 const socket = (port: number): UdpSocket => ({ address: "0.0.0.0", port, holder: "named[812]" });
@@ -31,6 +33,10 @@ const named = unit("a.link", "[Match]\nOriginalName=flan.*\n[Link]\nMACAddress=0
 const running = (text: string) => ({
   networkd: { isRunning: true, linkFiles: [], networkFiles: [unit("a.network", text)] },
 });
+
+const FORWARD6 = "net/ipv6/conf/all/forwarding";
+const dual = { config: { ...config(), ipv6: range6 }, own6: "fd00:5:0:1::/64" };
+const bridge6 = [address("fd00:5:0:1::1/64", "cni0")];
 
 /** What each is: its name, what is changed, and the codes that are found with what they are about. */
 const faults: readonly [name: string, changed: Changed, found: readonly string[]][] = [
@@ -89,6 +95,21 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
     },
   }, ["network-overlap 10.5.0.0/16"]],
   ["docker0 in the network", { there: [address("10.5.7.1/24", "docker0")] }, ["network-overlap 10.5.0.0/16"]],
+  ["the VNI with a device of the other family", {
+    there: [tunnel("vx6", { vxlan: { ...tunnel("").vxlan!, local: "2001:db8::1" } })],
+  }, []],
+  ["IPv6 not forwarded", { network: dual, there: [...bridge6, sysctl(FORWARD6, "0")] }, [
+    "forwarding-off net.ipv6.conf.all.forwarding",
+  ]],
+  ["IPv6 not forwarded where nobody needs it", { there: [...bridge6, sysctl(FORWARD6, "0")] }, []],
+  ["chains that drop IPv6", {
+    network: dual,
+    dropping: { seen: ["ip6 filter FORWARD", "FORWARD (ip6tables)"] },
+  }, ["forward-drop ip6 filter FORWARD", "forward-drop FORWARD (ip6tables)"]],
+  ["chains that drop IPv6 of others", { dropping: { seen: ["ip6 filter FORWARD"] } }, []],
+  ["the IPv6 half over an own route", { network: dual, there: [route("fd00:5:0:9::/64", "eth0")] }, [
+    "network-overlap fd00:5::/48",
+  ]],
   ["a device with another MTU", { there: [tunnel("flan.1", { alias: "flan 11aa", mtu: 1400 })] }, [
     "mtu-mismatch flan.1",
   ]],

@@ -15,7 +15,8 @@ Deno.test("nft: base chains on the forward hook that drop, and no others", () =>
   const found = (fields: Record<string, unknown>) => droppingChains(chain(fields)).length;
   assert.equal(found({ hook: "forward", policy: "drop" }), 1);
   assert.equal(found({ hook: "forward", policy: "drop", family: "inet" }), 1);
-  assert.equal(found({ hook: "forward", policy: "drop", family: "ip6" }), 0);
+  assert.equal(found({ hook: "forward", policy: "drop", family: "ip6" }), 1);
+  assert.equal(found({ hook: "forward", policy: "drop", family: "bridge" }), 0);
   assert.equal(found({ hook: "forward", policy: "accept" }), 0);
   assert.equal(found({ hook: "input", policy: "drop" }), 0);
   assert.equal(found({}), 0);
