@@ -4,6 +4,7 @@
  */
 import type { Hook } from "../kernel/state.ts";
 import { keyOf } from "../kernel/state.ts";
+import type { Lease } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
 import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
@@ -51,7 +52,7 @@ export const extension: Backend = {
   plan,
 };
 
-function plan(view: View, { publicIp, underlay }: Host): Plan {
+function plan(view: View, { publicIp, underlay, ipv6 }: Host): Plan {
   const { options, read } = readExtensionOptions(view.network.backendOptions);
   const own = ownSubnet(view, read.problems);
   if ("objects" in own) return own;
@@ -64,7 +65,9 @@ function plan(view: View, { publicIp, underlay }: Host): Plan {
     kind: "hook",
     subnet: view.own!.subnet,
     publicIp,
+    ...secondOf(view.own!, ipv6?.publicIp),
     network: formatCidr(view.network.network),
+    ...(view.network.ipv6 && { network6: formatCidr(view.network.ipv6.network) }),
     data: "",
     add: options.postStartup,
     remove: options.shutdown,
@@ -72,6 +75,11 @@ function plan(view: View, { publicIp, underlay }: Host): Plan {
   const made = peers.map((peer) => hookOf(peer, options));
   const hooks = made.map(({ hook }) => hook);
   return { objects: [mine, ...hooks].filter(isAnything), peers: made.map((one) => one.plan), refused };
+}
+
+/** The second half, where the lease has one. */
+function secondOf({ subnet6 }: Lease, publicIp6: string | undefined): Pick<Hook, "subnet6" | "publicIp6"> {
+  return subnet6 === undefined ? {} : { subnet6, ...(publicIp6 !== undefined && { publicIp6 }) };
 }
 
 /** Without commands there is nothing to be kept. */
@@ -90,6 +98,7 @@ function makeHook({ lease }: Peer, options: ExtensionOptions): { hook: Hook; pla
     kind: "hook",
     subnet: lease.subnet,
     publicIp: lease.publicIp,
+    ...secondOf(lease, lease.publicIp6),
     network: "",
     data: textOf(lease.backendData),
     add: options.subnetAdd,

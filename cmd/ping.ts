@@ -80,6 +80,12 @@ function nothing(none: NoPing, host: string | undefined): FlanError {
         code: "failed",
         hint: "flan status",
       });
+    case "ipv6":
+      return new FlanError("Cannot ping: the network is IPv6, and probes are IPv4", {
+        op,
+        code: "failed",
+        hint: "ping the first address of the peer's subnet",
+      });
     case "not-carried":
       return new FlanError("Cannot ping: this network's packets are carried by others than flan", {
         op,

@@ -13,7 +13,10 @@ const schema = v.object({
   hooks: v.array(v.object({
     subnet: text,
     publicIp: text,
+    subnet6: v.exactOptional(text),
+    publicIp6: v.exactOptional(text),
     network: text,
+    network6: v.exactOptional(text),
     data: text,
     add: text,
     remove: text,

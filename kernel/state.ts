@@ -194,8 +194,13 @@ export interface Hook {
   /** The peer's or this host's. */
   readonly subnet: string;
   readonly publicIp: string;
+  /** The second half of a dual-stack lease. */
+  readonly subnet6?: string;
+  readonly publicIp6?: string;
   /** The whole network as the command is told it, "" in a peer's. */
   readonly network: string;
+  /** The second family of a dual-stack network. */
+  readonly network6?: string;
   /** What the command reads on its standard input, without the newline at its end. */
   readonly data: string;
   /** Shell commands that set it up and that take it away; "" where nothing is to be done. */

@@ -1,5 +1,6 @@
 /** Answers `flan ping`: measures, and tells the outcome as a document. */
 import type { Lease } from "../../lease/lease.ts";
+import { familyOf } from "../../net/ip.ts";
 import { naturalOrder } from "../../net/natural_order.ts";
 import type { Pair, Survey } from "../../probe/survey.ts";
 import { isBad, sentence, stateOf } from "../../probe/verdict.ts";
@@ -13,7 +14,14 @@ export interface PingRequest {
 }
 
 /** Why there is nothing to measure. */
-export type NoPing = "off" | "no-lease" | "unknown-peer" | "this-host" | "not-carried" | "too-many";
+export type NoPing =
+  | "off"
+  | "no-lease"
+  | "ipv6"
+  | "unknown-peer"
+  | "this-host"
+  | "not-carried"
+  | "too-many";
 
 /** So many hosts are measured between at once; among more of them, some have to be named. */
 export const MAX_HOSTS = 100;
@@ -30,6 +38,7 @@ export async function ping(
   const { plan, own, host, backend, config } = state;
   if (probing === undefined) return { none: "off" };
   if (own === undefined) return { none: "no-lease" };
+  if (familyOf(own.subnet) === 6) return { none: "ipv6" };
   const called = to === undefined ? undefined : peerCalled(plan.peers, to);
   if (to !== undefined && called === undefined) {
     return { none: peerCalled([{ lease: own }], to) === undefined ? "unknown-peer" : "this-host" };

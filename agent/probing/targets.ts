@@ -1,7 +1,7 @@
 /** Whom this host can measure, and by which addresses. Pure. */
 import type { Host, PeerPlan, Plan } from "../../backends/backend.ts";
 import type { Lease } from "../../lease/lease.ts";
-import { contains, formatCidr, parseCidr, parseIp } from "../../net/ip.ts";
+import { contains, familyOf, formatCidr, parseCidr, parseIp } from "../../net/ip.ts";
 import type { Target } from "../../probe/measure.ts";
 
 /** What of the network there is to measure. */
@@ -13,9 +13,12 @@ export interface Measurable {
   readonly device: string;
 }
 
-/** The address from which this host probes, and at which others probe it; undefined for one without a lease. */
+/**
+ * The address from which this host probes, and at which others probe it; undefined for one without a lease. Probes are
+ * IPv4: of a dual-stack network they measure that half, and none are sent in one of IPv6 alone.
+ */
 export function ownAddress({ own, host, device }: Measurable): string | undefined {
-  if (own === undefined) return undefined;
+  if (own === undefined || familyOf(own.subnet) === 6) return undefined;
   return device === "" ? host.underlay.address : probeAddress(own, device);
 }
 

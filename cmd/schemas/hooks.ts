@@ -11,6 +11,10 @@ export const hooks = document("hooks", {
       data: about("what they read", text),
       add: about("the command that was run", text),
       remove: about("the command that takes it away", text),
+    }, {
+      subnet6: about("the second half of a dual-stack lease", subnet),
+      publicIp6: text,
+      network6: about("the second family of the whole network", text),
     })),
   },
 });

@@ -1,9 +1,13 @@
 /** What the extension backend plans, announces and refuses. */
 import assert from "node:assert/strict";
 import { extension } from "../../backends/extension.ts";
+import type { Host } from "../../backends/backend.ts";
 import { toCommands } from "../../kernel/commands.ts";
+import { hookEnvironment } from "../../kernel/hook.ts";
 import type { KernelObject } from "../../kernel/state.ts";
 import { config, extensionView as view, host, lease } from "../lib/overlay.ts";
+import type { View } from "../../lease/view.ts";
+import { dualHost, dualView, ipv6Host, ipv6View } from "../lib/stacks.ts";
 
 const options = { SubnetAddCommand: "add $SUBNET", SubnetRemoveCommand: "remove" };
 const own = { PostStartupCommand: "post", ShutdownCommand: "shut" };
@@ -72,4 +76,25 @@ Deno.test("extension: the commands that are printed are told what flan tells the
   assert.deepEqual(shown("delete", hook(2, { remove: "" } as Partial<KernelObject & { kind: "hook" }>)), []);
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(shown("add", hook(2, { data: "\u001b[2J" } as never)).join(), /\u001b/);
+});
+
+Deno.test("extension: of a dual-stack lease a command is told both halves, of one of IPv6 that alone", () => {
+  const told = (seen: View, at: Host) =>
+    extension.plan(seen, at).objects.map((one) => one.kind === "hook" && hookEnvironment(one));
+  const both = told(dualView(view([2], { ...options, ...own })), dualHost());
+  const second = { IPV6SUBNET: "fd00:5:0:2::/64", PUBLIC_IPV6: "2001:db8::2" };
+  assert.deepEqual(both, [
+    {
+      NETWORK: "10.5.0.0/16",
+      IPV6_NETWORK: "fd00:5::/48",
+      SUBNET: "10.5.1.0/24",
+      IPV6SUBNET: "fd00:5:0:1::/64",
+      PUBLIC_IP: "192.0.2.1",
+      PUBLIC_IPV6: "2001:db8::1",
+    },
+    { SUBNET: "10.5.2.0/24", PUBLIC_IP: "192.0.2.2", ...second },
+  ]);
+  assert.deepEqual(told(ipv6View(view([2], options)), ipv6Host()), [
+    { SUBNET: "", PUBLIC_IP: "", ...second },
+  ]);
 });

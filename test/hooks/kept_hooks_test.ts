@@ -31,3 +31,17 @@ Deno.test("kept hooks: the document does not change, is valid, and is read as it
     Deno.removeSync(dir, { recursive: true });
   }
 });
+
+Deno.test("kept hooks: the second half of a dual-stack lease is kept with it", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "flan-kept-hooks-" });
+  try {
+    const file = `${dir}/hooks.json`;
+    const second = { subnet6: "fd00:5:0:1::/64", publicIp6: "2001:db8::1", network6: "fd00:5::/48" };
+    const kept = new Map([{ ...hook(1, "10.5.0.0/16"), ...second }].map((one) => [keyOf(one), one]));
+    await writeHooks(file, kept);
+    requireValid(JSON.parse(Deno.readTextFileSync(file)));
+    assert.deepEqual(readHooks(file), kept);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});

@@ -13,6 +13,7 @@ import { vxlan } from "../../../backends/vxlan.ts";
 import type { Lease } from "../../../lease/lease.ts";
 import type { PeerState } from "../../../probe/watch.ts";
 import { host, lease, view } from "../../lib/overlay.ts";
+import { dualHost, dualView, ipv6Host, ipv6View } from "../../lib/stacks.ts";
 
 const seen = view([2, lease(3, { node: undefined })]);
 const plan = vxlan.plan(seen, host());
@@ -116,4 +117,10 @@ Deno.test("signs of life: a lease that is new or written since the first look, a
   signs.look([old]);
   signs.look([old, other]);
   assert.deepEqual([old, { ...old, revision: 9 }, other].map((one) => signs.has(one)), [false, true, true]);
+});
+
+Deno.test("targets: a host of a network of IPv6 alone probes nobody, and of a dual-stack one by IPv4", () => {
+  const six = ipv6View(view([2]));
+  assert.equal(ownAddress({ ...place, own: six.own, host: ipv6Host(), device: "flan-v6.1" }), undefined);
+  assert.equal(ownAddress({ ...place, own: dualView(view([2])).own, host: dualHost() }), "10.5.1.0");
 });
