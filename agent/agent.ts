@@ -118,7 +118,7 @@ export class Agent {
     await this.#adopt();
     this.#host = await this.#describeHost();
     requireFit(this.#overlay.network, this.#host);
-    const lease = await this.#keeping.acquire(this.#claim(), state?.previous);
+    const lease = await this.#keeping.acquire(this.#claim(), state ?? {});
     this.#snapshot = await store.read();
     this.store.watched(undefined);
     await this.#reconcile({ resync: true });
@@ -214,7 +214,7 @@ export class Agent {
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {
     const { backend, config } = this.#overlay.network;
     const { own } = this.#keeping;
-    if (own !== undefined) this.#overlay.hadSubnet(own.subnet);
+    if (own !== undefined) this.#overlay.had(own);
     const place = { snapshot: this.#snapshot, config, host: this.#host, own, isHeld: !this.store.isWell };
     this.#view = viewFrom(place, this.#linger);
     const before = this.#plan;

@@ -9,6 +9,7 @@ import { localMac, parseMac } from "../net/mac.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
 import { v } from "../net/schema.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
+import type { Subnets } from "../lease/key.ts";
 import { readOwnDocument } from "./own_document.ts";
 
 export interface HostState {
@@ -18,6 +19,8 @@ export interface HostState {
   readonly macs: Readonly<Record<string, string>>;
   /** The subnet this host leased last. */
   readonly previous: string | undefined;
+  /** Its IPv6 subnet beside that, in dual stack. */
+  readonly previous6?: string | undefined;
   /** The store that leases it to this host, undefined once it was given back. */
   readonly leasedIn: string | undefined;
   /** Networks that this host was in since it last left with all its objects, the latest last. */
@@ -32,6 +35,7 @@ const schema = v.object({
   node: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   macs: v.record(v.string(), v.string()),
   previous: v.optional(v.string()),
+  previous6: v.optional(v.string()),
   leasedIn: v.optional(v.string()),
   networks: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_NETWORKS)), []),
 });
@@ -46,11 +50,12 @@ export function readHostState(stateDir: string): HostState | undefined {
   const found = readOwnDocument(file, { schema, hint });
   if (found === undefined) return undefined;
   try {
-    const { node, macs, previous, leasedIn, networks } = found;
+    const { node, macs, previous, previous6, leasedIn, networks } = found;
     return {
       node,
       macs: Object.fromEntries(Object.entries(macs).map(([link, mac]) => [link, parseMac(mac)])),
       previous: previous === undefined ? undefined : formatCidr(parseCidr(previous)),
+      ...(previous6 === undefined ? {} : { previous6: formatCidr(parseCidr(previous6)) }),
       leasedIn,
       networks: networks.map((network) => formatCidr(parseCidr(network))),
     };
@@ -90,12 +95,12 @@ export async function ensureMac(
   });
 }
 
-/** Remembers the subnet, so that it is asked for again after the lease was lost, and the store that leases it. */
+/** Remembers the subnet, or the two of dual stack, so that it is asked for again after the lease was lost, and the store that leases it. */
 export async function rememberSubnet(
   stateDir: string,
-  { subnet, store }: { subnet: string; store: string },
+  { subnet, subnet6, store }: Subnets & { readonly store: string },
 ): Promise<void> {
-  await change(stateDir, () => ({ previous: subnet, leasedIn: store }));
+  await change(stateDir, () => ({ previous: subnet, previous6: subnet6, leasedIn: store }));
 }
 
 /** Remembers that the subnet was given back: its store may be gone for good reasons from now on. */

@@ -1,5 +1,5 @@
 /** The network as a running agent knows it, told to the other commands on its host. */
-import { subnetKey } from "../lease/key.ts";
+import { leaseKey } from "../lease/key.ts";
 import type { LeaseRecord, Snapshot } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError } from "../net/errors.ts";
@@ -43,7 +43,7 @@ const lingeringSchema = v.object({ lingering: records });
 /** What the agent knows, of the store that its settings name so. The end of its own lease is the one it renewed last. */
 export function knownNetwork({ state, store: { heard } }: Agent, store: string): KnownNetwork {
   const { snapshot, own, lingering } = state;
-  const ownKey = own && subnetKey(own.subnet);
+  const ownKey = own && leaseKey(own);
   const records = snapshot.records.map((record) =>
     record.key === ownKey && record.node === own!.node ? { ...record, expires: own!.expires } : record
   );

@@ -3,10 +3,11 @@
  * have ended by the time it is back, before their holders can renew them, and nobody's packets may be lost for that.
  */
 import { decodeRecord, isRefusal } from "../lease/decode.ts";
-import { subnetOfKey } from "../lease/key.ts";
+import { byFirst, type Position, type Range, rangeOf } from "../lease/disjoint.ts";
+import { subnetOfKey, subnetsIn } from "../lease/key.ts";
 import type { LeaseRecord, Snapshot } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
-import { type Cidr, lastAddress, parseCidr } from "../net/ip.ts";
+import { type Cidr, covers, type Family, parseCidr } from "../net/ip.ts";
 
 /**
  * How long an expired peer stays. A holder that finds its store again takes its lease within a few seconds. A host
@@ -30,18 +31,19 @@ export interface Passage {
   /** Monotonic milliseconds. */
   readonly now: number;
   readonly node: string;
-  readonly network: Cidr;
+  /** One for each address family. */
+  readonly networks: readonly Cidr[];
 }
 
 /**
  * The records that are gone from the store and not to be given up yet: those that `before` holds, and those that
- * have vanished since, unless they were released. A live lease ends the wait where it overlaps the subnet or is
+ * have vanished since, unless they were released. A live lease ends the wait where it overlaps a subnet of it or is
  * the same host's by its identity, its address or its backend data. A lease of the whole network, which every host
  * refuses, ends nothing.
  */
 export function lingering(
   before: readonly Lingering[],
-  { last, next, now, node, network }: Passage,
+  { last, next, now, node, networks }: Passage,
 ): readonly Lingering[] {
   const young = before.filter(({ missed }) => now - missed < LINGER_MS);
   if (last === undefined || last === next) return young;
@@ -49,10 +51,9 @@ export function lingering(
   const all = [...young, ...missing.map((record): Lingering => ({ record, missed: now }))];
   if (all.length === 0) return all;
   const released = new Set(next.past.filter(({ how }) => how === "released").map(({ key }) => key));
-  const whole = rangeOf(network);
   const live = next.records.filter((record) => {
-    const extent = extentOf(record);
-    return extent !== undefined && (extent.first > whole.first || extent.last < whole.last);
+    const cidrs = extentOf(record)?.cidrs ?? [];
+    return cidrs.length > 0 && !cidrs.some((cidr) => networks.some((network) => covers(cidr, network)));
   });
   return unsucceeded(all.filter(({ record }) => !released.has(record.key)), live);
 }
@@ -69,64 +70,64 @@ function vanished(last: readonly LeaseRecord[], next: readonly LeaseRecord[]): L
 /** Those that no live record has taken the place of. */
 function unsucceeded(all: readonly Lingering[], live: readonly LeaseRecord[]): readonly Lingering[] {
   const said = new Set(live.flatMap((record) => extentOf(record)?.names ?? []));
-  const items = [
-    ...live.map((record) => ({ record, one: undefined })),
-    ...all.map((one) => ({ record: one.record, one })),
-  ]
-    .flatMap(({ record, one }) => {
-      const extent = extentOf(record);
-      return extent === undefined ? [] : [{ extent, one }];
-    }).sort((a, b) => a.extent.first - b.extent.first);
-  const kept = new Set(
-    items.flatMap(({ extent, one }) =>
-      one === undefined || extent.names.some((name) => said.has(name)) ? [] : [one]
-    ),
-  );
-  let reach = -1;
-  for (const { extent, one } of items) {
-    if (one === undefined) reach = Math.max(reach, extent.last);
-    else if (extent.first <= reach) kept.delete(one);
-  }
-  let begin = Infinity;
-  for (const { extent, one } of items.reverse()) {
-    if (one === undefined) begin = extent.first;
-    else if (extent.last >= begin) kept.delete(one);
-  }
+  const known = (one: Lingering) => extentOf(one.record)?.names.some((name) => said.has(name)) ?? true;
+  const kept = new Set(all.filter((one) => !known(one)));
+  for (const family of [4, 6] as const) dropOverlapped(kept, { live, family });
   return all.filter((one) => kept.has(one));
 }
 
+/** Takes those out whose subnet of this family a live record has any of. */
+function dropOverlapped(
+  kept: Set<Lingering>,
+  { live, family }: { live: readonly LeaseRecord[]; family: Family },
+): void {
+  const placed = (record: LeaseRecord, one: Lingering | undefined) =>
+    (extentOf(record)?.cidrs ?? []).filter((cidr) => cidr.family === family)
+      .map((cidr): Range & { one: Lingering | undefined } => ({ ...rangeOf(cidr), one }));
+  const items = [
+    ...live.flatMap((record) => placed(record, undefined)),
+    ...[...kept].flatMap((one) => placed(one.record, one)),
+  ].sort(byFirst);
+  let reach: Position = -1;
+  for (const { last, first, one } of items) {
+    if (one !== undefined) {
+      if (first <= reach) kept.delete(one);
+    } else if (last > reach) reach = last;
+  }
+  let begin: Position = Infinity;
+  for (const { last, first, one } of items.reverse()) {
+    if (one === undefined) begin = first;
+    else if (last >= begin) kept.delete(one);
+  }
+}
+
 interface Extent {
-  readonly first: number;
-  readonly last: number;
+  /** One, or two in dual stack. */
+  readonly cidrs: readonly Cidr[];
   /** By any of these a host is known again. */
   readonly names: readonly string[];
 }
 
 const extents = new WeakMap<LeaseRecord, Extent>();
 
-/** The addresses that a record takes, or undefined where its key is no subnet; remembered, because records do not change. */
+/** What a record takes, or undefined where its key is no subnet; remembered, because records do not change. */
 function extentOf(record: LeaseRecord): Extent | undefined {
   const known = extents.get(record);
   if (known !== undefined) return known;
-  const subnet = subnetOfKey(record.key);
-  if (subnet === undefined) return undefined;
+  if (subnetOfKey(record.key) === undefined) return undefined;
   const lease = decodeRecord(record);
   const names = isRefusal(lease) ? [] : [
     `address ${lease.publicIp}`,
     ...(lease.node === undefined ? [] : [`node ${lease.node}`]),
     ...(lease.backendData === undefined ? [] : [`data ${JSON.stringify(lease.backendData)}`]),
   ];
-  const extent = { ...rangeOf(parseCidr(subnet)), names };
+  const extent = { cidrs: subnetsIn(record.key).map(parseCidr), names };
   extents.set(record, extent);
   return extent;
 }
 
-function rangeOf(cidr: Cidr): { first: number; last: number } {
-  return { first: Number(cidr.address), last: Number(lastAddress(cidr)) };
-}
-
 /** What an agent knows as it looks at a snapshot. */
-export interface Moment extends Pick<Passage, "node" | "network"> {
+export interface Moment extends Pick<Passage, "node" | "networks"> {
   /** Whether the store is in trouble: then nobody is given up, because those who live cannot say so. */
   readonly isHeld: boolean;
 }
@@ -164,12 +165,12 @@ export class Linger {
   }
 
   /** The snapshot with those who linger among the living. Their time begins anew when the trouble is over. */
-  take(next: Snapshot, { node, network, isHeld }: Moment): Snapshot {
+  take(next: Snapshot, { node, networks, isHeld }: Moment): Snapshot {
     const now = this.#clock.monotonic();
     if (isHeld || this.#isHeld) this.#list = this.#list.map(({ record }) => ({ record, missed: now }));
     this.#isHeld = isHeld;
     const known = new Set(this.#list.map(({ record }) => record));
-    this.#list = lingering(this.#list, { last: this.#last, next, now, node, network });
+    this.#list = lingering(this.#list, { last: this.#last, next, now, node, networks });
     this.#hasNew = this.#list.some(({ record }) => !known.has(record));
     this.#last = next;
     if (this.#list.length === 0) return next;

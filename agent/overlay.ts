@@ -4,6 +4,8 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { formatCidr } from "../net/ip.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
+import type { Subnets } from "../lease/key.ts";
+import { networksOf } from "../lease/stack.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
 import { type FirewallOptions, needsOf } from "./firewall.ts";
@@ -55,15 +57,16 @@ export class Overlay {
   }
 
   /** Takes in what the state directory kept from former runs. */
-  recall({ previous, macs, networks }: HostState): void {
+  recall({ previous, previous6, macs, networks }: HostState): void {
     for (const network of networks) this.#networks.add(network);
-    if (previous !== undefined) this.hadSubnet(previous);
+    if (previous !== undefined) this.had({ subnet: previous, subnet6: previous6 });
     this.#macs = Object.values(macs);
   }
 
-  /** Remembers a subnet of this host, so that what is left of it is known as ours in whatever network. */
-  hadSubnet(subnet: string): void {
+  /** Remembers subnets of this host, so that what is left of them is known as ours in whatever network. */
+  had({ subnet, subnet6 }: Subnets): void {
     this.#former.add(subnet);
+    if (subnet6 !== undefined) this.#former.add(subnet6);
   }
 
   /**
@@ -96,18 +99,18 @@ export class Overlay {
       this.#text = undefined;
       throw error;
     }
-    const cidr = formatCidr(network.config.network);
+    const cidrs = networksOf(network.config).map(formatCidr);
     const begun = clock.monotonic();
     try {
       await this.#start(network.backend.startup(network.config));
       // Before anything of it is made: whoever takes it away later must know it.
-      await rememberNetwork(options.stateDir, cidr);
+      for (const cidr of cidrs) await rememberNetwork(options.stateDir, cidr);
     } catch (error) {
       this.#retry.failed(error, begun);
       throw error;
     }
     this.#retry.succeeded();
-    this.#networks.add(cidr);
+    for (const cidr of cidrs) this.#networks.add(cidr);
     const owner = ownerOf(network, {
       node,
       former: [...this.#former],

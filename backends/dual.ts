@@ -2,7 +2,8 @@
 import { byRank } from "../kernel/relations.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import { configOf, familiesOf, halfOf, viewOf } from "../lease/stack.ts";
+import { halfOf } from "../lease/half.ts";
+import { configOf, familiesOf, viewOf } from "../lease/stack.ts";
 import { invalid } from "../net/errors.ts";
 import { type Family, familyOf } from "../net/ip.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";

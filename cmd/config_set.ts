@@ -2,11 +2,14 @@
 import { noNetwork } from "../agent/network.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { Lease } from "../lease/lease.ts";
-import { isSubnetOf, type NetworkConfig, parseNetworkConfig, requireUnicast } from "../lease/network.ts";
+import { requireNoFlannel } from "../lease/flannel_hosts.ts";
+import { leaseKey } from "../lease/key.ts";
+import { givesOut, type NetworkConfig, parseNetworkConfig, requireUsable } from "../lease/network.ts";
+import { networksOf } from "../lease/stack.ts";
 import type { Snapshot } from "../lease/store.ts";
 import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
-import { parseCidr, sameCidr } from "../net/ip.ts";
+import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
 import { withStore } from "./context.ts";
@@ -22,12 +25,14 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
     if (snapshot.config === undefined) throw noNetwork(store.url);
     const changed = withValue(snapshot.config.value, { path: key.split("."), value: jsonOrText(value), key });
     const config = parseNetworkConfig(changed);
-    if (!sameCidr(config.network, parseNetworkConfig(snapshot.config.value).network)) requireUnicast(config);
+    const before = parseNetworkConfig(snapshot.config.value);
+    if (networkText(before) !== networkText(config)) requireUsable(config);
+    requireNoFlannel(config, snapshot);
     if (config.unknownKeys.length > 0) {
       throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
     }
     const notes = backendFor(config.backendType).check(config);
-    const lost = lostLeases(snapshot, { before: parseNetworkConfig(snapshot.config.value), after: config });
+    const lost = lostLeases(snapshot, { before, after: config });
     if (lost[0] !== undefined && !force) {
       throw invalid(
         "config.set",
@@ -51,8 +56,12 @@ function lostLeases(
 ): readonly Lease[] {
   const { peers } = makeView(snapshot, { node: "", network: before });
   const kept = new Set(makeView(snapshot, { node: "", network: after }).peers.map((lease) => lease.subnet));
-  const fits = (config: NetworkConfig, lease: Lease) => isSubnetOf(config, parseCidr(lease.subnet));
+  const fits = (config: NetworkConfig, lease: Lease) => givesOut(config, leaseKey(lease));
   return peers.filter((lease) => !kept.has(lease.subnet) || (fits(before, lease) && !fits(after, lease)));
+}
+
+function networkText(config: NetworkConfig): string {
+  return networksOf(config).map(formatCidr).join(" and ");
 }
 
 function jsonOrText(value: string): Json {

@@ -9,7 +9,7 @@ import { toCommands } from "../kernel/commands.ts";
 import type { Feature, Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
 import { allocate } from "../lease/allocate.ts";
-import type { Lease } from "../lease/lease.ts";
+import { plannedLease } from "../lease/manager.ts";
 import type { Store } from "../lease/store.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
@@ -67,16 +67,17 @@ export async function foresee(
     requireApart(network.config, { objects: there, store: store.url, stateDir: settings.stateDir });
   }
   const claim = claimOf(host, { ...network, ttl: settings.leaseTtl });
-  const { previous } = readHostState(settings.stateDir) ?? {};
-  const { subnet } = allocate({ ...claim, config: network.config, snapshot, previous });
-  const own: Lease = { ...claim, subnet, expires: undefined, revision: 0 };
+  const { previous, previous6 } = readHostState(settings.stateDir) ?? {};
+  const subnets = allocate({ ...claim, config: network.config, snapshot, previous, previous6 });
+  const own = plannedLease(claim, subnets);
   const objects = await kernel.dump({ links: network.devices, sysctls: [] });
   const observed = await compare(looked, { network, host, stateDir: settings.stateDir, objects, own });
   const summary = {
     store: store.url,
     startsNetwork: started,
     network: formatCidr(network.config.network),
-    subnet,
+    subnet: own.subnet,
+    ...(own.subnet6 === undefined ? {} : { subnet6: own.subnet6 }),
     device: network.devices[0] ?? "",
     mtu: network.backend.mtu(network.config, host),
   };

@@ -26,7 +26,7 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
   const wish = flags["subnet"] as string | undefined;
   const { settings, clock } = context;
   const subnet = wish === undefined ? undefined : subnetArgument("--subnet", wish);
-  const { node, previous } = await ensureHostState(settings.stateDir, clock);
+  const { node, previous, previous6 } = await ensureHostState(settings.stateDir, clock);
   await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
       const network = await orAgentsLease(context, () => readNetwork(store, { expiries: true }), subnet);
@@ -42,11 +42,12 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
       const host = { ...found, said: await startedUp(network, { kernel, clock }) };
       const claim = {
         ...claimOf(host, { ...network, ttl: settings.leaseTtl }),
-        ...(previous === undefined ? {} : { previous }),
+        previous,
+        previous6,
         ...(subnet === undefined ? {} : { wish: subnet }),
       };
       const lease = await acquire(store, claim, context);
-      await rememberSubnet(settings.stateDir, { subnet: lease.subnet, store: store.url });
+      await rememberSubnet(settings.stateDir, { ...lease, store: store.url });
       printOwnLease(format, ownLease({ lease, ...network, host }), header);
     }));
   return exit.done;

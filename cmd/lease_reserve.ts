@@ -11,7 +11,7 @@ import { exit } from "./exit.ts";
 import { type Changed, leaseNow, printChange, requireChangeField } from "./lease_changed.ts";
 import { leasesOf } from "./lease_items.ts";
 import type { Call } from "./leaf.ts";
-import { address } from "./setting_types.ts";
+import { hostAddress } from "./setting_types.ts";
 import { subnetArgument } from "./subnet_argument.ts";
 
 /** As in a lease (`lease/decode.ts`). */
@@ -121,7 +121,7 @@ function nodeOf(text: string | undefined): string | undefined {
 
 function addressOf(text: string | undefined): string | undefined {
   try {
-    return text === undefined ? undefined : address(text);
+    return text === undefined ? undefined : hostAddress(text);
   } catch (error) {
     throw invalid("cli", `Cannot use --for-ip ${quoted(text)}: ${messageOf(error)}`);
   }

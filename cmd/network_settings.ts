@@ -1,14 +1,14 @@
 /** The settings that shape a network: what a new one starts with, and whether an existing one agrees. */
 import { backendFor } from "../backends/registry.ts";
-import { type NetworkConfig, newNetworkConfig } from "../lease/network.ts";
+import { type NetworkConfig, newNetworkConfig, type NewRange } from "../lease/network.ts";
 import { invalid } from "../net/errors.ts";
-import { formatCidr, formatIp, overlaps, parseCidr } from "../net/ip.ts";
+import { type Cidr, familyOf, formatCidr, formatIp, overlaps, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import { coveringOf } from "../agent/overlap.ts";
 import type { Loaded } from "./config.ts";
-import { kebab, type SettingKey } from "./settings.ts";
+import { kebab, type SettingKey, type Settings } from "./settings.ts";
 
 /** Tried in this order where `--network` is not given; flannel's documentation and Kubernetes use the first. */
 const DEFAULT_NETWORKS = ["10.244.0.0/16", "10.213.0.0/16", "172.29.0.0/16", "192.168.192.0/18"];
@@ -18,13 +18,46 @@ const DEFAULT_NETWORKS = ["10.244.0.0/16", "10.213.0.0/16", "172.29.0.0/16", "19
  * overlaps nothing this host routes already. Throws `invalid`.
  */
 export function startingConfig({ settings }: Pick<Loaded, "settings">, host: readonly KernelObject[]): Json {
+  const ipv6 = ipv6Of(settings);
   return newNetworkConfig({
-    network: settings.network ?? freeNetwork(host),
-    subnetLen: settings.subnetLen,
-    subnetMin: settings.subnetMin,
-    subnetMax: settings.subnetMax,
+    // Only who names IPv6 and not IPv4 wants the one without the other.
+    ipv4: ipv6 !== undefined && !namesIpv4(settings) ? undefined : {
+      network: settings.network ?? freeNetwork(host),
+      subnetLen: settings.subnetLen,
+      subnetMin: settings.subnetMin,
+      subnetMax: settings.subnetMax,
+    },
+    ipv6,
     backend: { Type: settings.backend ?? "vxlan", ...settings.backendOption },
   });
+}
+
+/** The IPv6 overlay, which may also be named as `--network` where there is to be no other. Throws `invalid` for two. */
+function ipv6Of({ network, network6, subnetLen6, subnetMin6, subnetMax6 }: Settings): NewRange | undefined {
+  const alone = network !== undefined && familyOf(network) === 6 ? network : undefined;
+  if (alone !== undefined && network6 !== undefined) {
+    throw invalid(
+      "network",
+      `Cannot use --network ${alone} with --network6 ${network6}: one IPv6 network is enough`,
+    );
+  }
+  const named = alone ?? network6;
+  if (named !== undefined) {
+    return { network: named, subnetLen: subnetLen6, subnetMin: subnetMin6, subnetMax: subnetMax6 };
+  }
+  const given = Object.entries({ subnetLen6, subnetMin6, subnetMax6 }).find(([, value]) =>
+    value !== undefined
+  );
+  if (given === undefined) return undefined;
+  throw invalid("network", `Cannot use --${kebab(given[0])}: no IPv6 network is named`, "add --network6");
+}
+
+function namesIpv4({ network, subnetLen, subnetMin, subnetMax }: Settings): boolean {
+  const given = Object.entries({ subnetLen, subnetMin, subnetMax }).find(([, value]) => value !== undefined);
+  if (network === undefined || familyOf(network) === 4) return network !== undefined || given !== undefined;
+  if (given === undefined) return false;
+  const instead = `${kebab(given[0])}6`;
+  throw invalid("network", `Cannot use --${kebab(given[0])}: --network ${network} is IPv6`, `--${instead}`);
 }
 
 function freeNetwork(host: readonly KernelObject[]): string {
@@ -48,21 +81,26 @@ export function requireAgreement(
   store: string,
 ): void {
   if (settings.backend !== undefined) backendFor(settings.backend);
-  const ip = (value: bigint) => formatIp({ family: 4, value });
-  const stored: [SettingKey, string | number | undefined, string | number][] = [
+  const [ipv4, ipv6] = config.network.family === 4 ? [config, config.ipv6] : [undefined, config];
+  const first = (cidr: Cidr | undefined) => cidr && formatIp({ family: cidr.family, value: cidr.address });
+  const stored: [SettingKey, string | number | undefined, string | number | undefined][] = [
     ["backend", settings.backend?.toLowerCase(), config.backendType],
     ["network", settings.network, formatCidr(config.network)],
-    ["subnetLen", settings.subnetLen, config.subnetLength],
-    ["subnetMin", settings.subnetMin, ip(config.subnetMin.address)],
-    ["subnetMax", settings.subnetMax, ip(config.subnetMax.address)],
+    ["subnetLen", settings.subnetLen, ipv4?.subnetLength],
+    ["subnetMin", settings.subnetMin, first(ipv4?.subnetMin)],
+    ["subnetMax", settings.subnetMax, first(ipv4?.subnetMax)],
+    ["network6", settings.network6, ipv6 && formatCidr(ipv6.network)],
+    ["subnetLen6", settings.subnetLen6, ipv6?.subnetLength],
+    ["subnetMin6", settings.subnetMin6, first(ipv6?.subnetMin)],
+    ["subnetMax6", settings.subnetMax6, first(ipv6?.subnetMax)],
   ];
   for (const [key, wanted, existing] of stored) {
     if (wanted === undefined || wanted === existing) continue;
     throw invalid(
       "network",
-      `Cannot join the network in ${store}: ${kebab(key)} is ${wanted} here (${
-        sources[key]
-      }) but ${existing} there`,
+      `Cannot join the network in ${store}: ${kebab(key)} is ${wanted} here (${sources[key]}) but ${
+        existing ?? "not set"
+      } there`,
       "flan config get shows the network",
     );
   }

@@ -127,8 +127,8 @@ export async function compare(
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
   const plan = isProxyHidden() ? withoutProxy(hookless) : hookless;
   const actual = await withDetails(kernel, { objects, plan });
-  const { previous, macs = {}, networks = [] } = readHostState(stateDir) ?? {};
-  const former = previous === undefined ? [] : [previous];
+  const { previous, previous6, macs = {}, networks = [] } = readHostState(stateDir) ?? {};
+  const former = [previous, previous6].filter((subnet) => subnet !== undefined);
   const owner = ownerOf(network, { node: host.node, former, networks, macs: Object.values(macs) });
   const halves = halvesOf({ ...network, host, view, plan, expired: new Set<string>() });
   return {

@@ -3,7 +3,15 @@
  * config file gave (text, number, boolean or list) and throws a TypeError that says what is needed; the loader
  * adds where the value stood.
  */
-import { formatCidr, formatIp, isHostAddress, parseIp, parsePrefix } from "../net/ip.ts";
+import {
+  type Family,
+  familyOf,
+  formatCidr,
+  formatIp,
+  isHostAddress,
+  parseIp,
+  parsePrefix,
+} from "../net/ip.ts";
 import { messageOf } from "../net/errors.ts";
 import { parsePlace, placeOf } from "../net/place.ts";
 import { didYouMean } from "../net/suggest.ts";
@@ -30,26 +38,41 @@ export const path: Parser<string> = (raw) => {
   return value.length > 1 ? value.replace(/\/+$/, "") : value;
 };
 
-export const address: Parser<string> = (raw) => {
+/** The address of a host of either family. */
+export const hostAddress: Parser<string> = (raw) => {
   const ip = because(() => parseIp(text(raw)));
-  if (ip.family !== 4) throw new TypeError("an IPv4 address is needed");
   if (!isHostAddress(ip)) throw new TypeError("the address of one host is needed");
   return formatIp(ip);
 };
 
-/** Any IPv4 address, also one that no host can have (the first of a subnet). */
-export const ipv4: Parser<string> = (raw) => {
-  const ip = because(() => parseIp(text(raw)));
-  if (ip.family !== 4) throw new TypeError("an IPv4 address is needed");
-  return formatIp(ip);
-};
+/** The address of a host, of one family. */
+export function address(family: Family): Parser<string> {
+  return (raw) => {
+    if (because(() => parseIp(text(raw))).family === family) return hostAddress(raw);
+    throw new TypeError(`an IPv${family} address is needed`);
+  };
+}
 
-/** A network; host bits are cleared, as flannel does. */
-export const network: Parser<string> = (raw) => {
-  const { cidr } = because(() => parsePrefix(text(raw)));
-  if (cidr.family !== 4) throw new TypeError("an IPv4 network is needed");
-  return formatCidr(cidr);
-};
+/** Any address of the family, also one that no host can have (the first of a subnet). */
+export function anyAddress(family: Family): Parser<string> {
+  return (raw) => {
+    const ip = because(() => parseIp(text(raw)));
+    if (ip.family !== family) throw new TypeError(`an IPv${family} address is needed`);
+    return formatIp(ip);
+  };
+}
+
+/** A network of either family; host bits are cleared, as flannel does. */
+export const network: Parser<string> = (raw) => formatCidr(because(() => parsePrefix(text(raw))).cidr);
+
+/** The same, of one family. */
+export function networkOf(family: Family): Parser<string> {
+  return (raw) => {
+    const cidr = network(raw);
+    if (familyOf(cidr) !== family) throw new TypeError(`an IPv${family} network is needed`);
+    return cidr;
+  };
+}
 
 /** Where to listen, such as `127.0.0.1:8474`. */
 export const place: Parser<string> = (raw) => placeOf(parsePlace(text(raw), "127.0.0.1:8474"));

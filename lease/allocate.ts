@@ -1,38 +1,26 @@
-/** The choice of this host's subnet: a pure function of the store's contents. */
+/** Which subnet is this host's: a pure function of the store's contents. */
 import { FlanError, invalid } from "../net/errors.ts";
-import { formatCidr, parseCidr } from "../net/ip.ts";
+import { type ChooseRequest, chooseSubnets, type Chosen, isOpen, wishedSubnet } from "./choose.ts";
 import { addressIn } from "./decode.ts";
-import { candidates, isFree } from "./free_subnets.ts";
-import { type Held, heldSubnets, holdersOf, holderText } from "./held.ts";
-import { isDualStackKey, subnetOfKey } from "./key.ts";
-import { isSubnetOf, type NetworkConfig, subnetCount } from "./network.ts";
+import { requireNoFlannel } from "./flannel_hosts.ts";
+import { type Held, heldSubnets } from "./held.ts";
+import { subnetOfKey, type Subnets, subnetsText } from "./key.ts";
+import { givesOut } from "./network.ts";
 import { isUnclaimed, reservedAddress } from "./reservation.ts";
-import type { LeaseRecord, Snapshot } from "./store.ts";
+import type { LeaseRecord } from "./store.ts";
+import { isSubnetOf } from "./subnet_range.ts";
 
-export interface AllocateRequest {
-  readonly config: NetworkConfig;
-  readonly snapshot: Snapshot;
-  /** flan's identity of this host. */
-  readonly node: string;
+export interface AllocateRequest extends ChooseRequest {
   /** The address that this host announces. */
   readonly publicIp: string;
-  /** The subnet this host must get, or undefined for any. */
-  readonly wish?: string | undefined;
-  /** The subnet this host had once, taken again if it can be. */
-  readonly previous?: string | undefined;
-  /** The subnet this host is in, as far as it knows: containers have addresses of it. */
-  readonly current?: string | undefined;
-  /** Chooses one of `count` candidates, 0 ≤ n < count; the first unless given. */
-  readonly pick?: ((count: number) => number) | undefined;
 }
 
-export interface Allocation {
-  readonly subnet: string;
+export interface Allocation extends Subnets {
   /**
    * `own`: held already; `reserved`: kept free for this host; `taken-over`: held by this host as a flannel host; the
    * others are new leases.
    */
-  readonly how: "own" | "reserved" | "taken-over" | "wish" | "previous" | "free";
+  readonly how: "own" | "reserved" | "taken-over" | Chosen["how"];
   /** The record to update, where the subnet is held already. */
   readonly record: LeaseRecord | undefined;
   /** Further leases of this host, to be given back. Reservations are never among them. */
@@ -41,17 +29,17 @@ export interface Allocation {
 
 /**
  * This host's subnet: its own lease (known by its node id) while the config allows it; what is reserved for it, by
- * its node id or its address; the lease of the flannel host that had this address; the wish; the previous subnet, or
- * the one whose lease of this node expired; a free one. A host that is in a subnet already takes that one again before
- * another is claimed that is reserved for it, unless somebody has released it: so a reservation waits for the next join,
- * or until the lease is revoked. A dual-stack lease is never this host's: flan carries no IPv6,
- * and would announce under such a key an IPv6 subnet that nobody reaches.
+ * its node id or its address; the lease of the flannel host that had this address; or a new one, as {@link chooseSubnets}
+ * says. A host that is in a subnet already takes that one again before another is claimed that is reserved for it, unless
+ * somebody has released it: so a reservation waits for the next join, or until the lease is revoked. A lease of another
+ * stack than the network's is never this host's for long: it takes the same subnet in a lease of the right form.
  *
- * Throws `failed` where another flan host announces the same address, or holds the wished subnet; `invalid`
- * where the wish does not fit; `out-of-subnets`.
+ * Throws `failed` where another flan host announces the same address, or holds the wished subnet, and where flannel hosts
+ * are in a network of IPv6 alone; `invalid` where the wish does not fit; `out-of-subnets`.
  */
 export function allocate(request: AllocateRequest): Allocation {
   const { config, snapshot, node, publicIp } = request;
+  requireNoFlannel(config, snapshot);
   const held = heldSubnets(snapshot, (record) => record.node === node || addressIn(record) === publicIp);
   const sameAddress = held.filter(({ lease }) => lease?.publicIp === publicIp);
   const others = sameAddress.filter(({ record }) => record.node !== undefined && record.node !== node);
@@ -61,122 +49,87 @@ export function allocate(request: AllocateRequest): Allocation {
     : others.filter(({ lease }) => reservedAddress(lease!) === publicIp);
   const twin = others.find((one) => !left.includes(one));
   if (twin !== undefined) throw duplicateAddress(twin, publicIp);
-  const wish = request.wish === undefined ? undefined : wished(config, request.wish);
-  const fits = ({ cidr, record }: Held) => isSubnetOf(config, cidr) && !isDualStackKey(record.key);
+  const wishes = wishesOf(request);
+  const fits = ({ record }: Held) => givesOut(config, record.key);
   const isReserved = (one: Held) =>
     left.includes(one) || one.lease !== undefined && isUnclaimed(one.lease, config);
   const own = held.filter((one) => one.record.node === node && !isReserved(one));
-  const reserved = held.filter((one) => isReserved(one) && (wish === undefined || one.subnet === wish));
+  const reserved = held.filter((one) =>
+    isReserved(one) && (wishes.wish === undefined || one.subnet === wishes.wish)
+  );
   const former = sameAddress.filter((one) => one.record.node === undefined && !isReserved(one));
   const mine = own.find(fits);
   const forMe = reserved.find((one) => one.subnet === request.current && fits(one)) ??
     (canStay(request) ? undefined : reserved.find(fits));
   const kept = mine ?? forMe ?? former.find(fits);
-  const surplus = own.filter((other) => other !== kept && other.record.expires !== undefined)
-    .map(({ record }) => record);
-  if (kept !== undefined) {
-    const { subnet } = kept;
-    if (wish !== undefined && wish !== subnet) throw otherHeld(wish, subnet);
-    const how = kept === mine ? "own" : kept === forMe ? "reserved" : "taken-over";
-    return { subnet, how, record: kept.record, surplus };
+  const leaving = own.filter((other) => other !== kept && other.record.expires !== undefined);
+  const surplus = leaving.map(({ record }) => record);
+  if (kept === undefined) {
+    return { ...chosen({ ...request, ...wishes }, leaving), record: undefined, surplus };
   }
-  return { ...choose(request, wish), record: undefined, surplus };
+  requireGranted(wishes, kept);
+  const { subnet, subnet6, record } = kept;
+  const how = kept === mine ? "own" : kept === forMe ? "reserved" : "taken-over";
+  return { subnet, ...(config.ipv6 === undefined ? {} : { subnet6 }), how, record, surplus };
 }
 
-function choose(
-  { config, snapshot, node, current, previous, pick = () => 0 }: AllocateRequest,
-  wish: string | undefined,
-): Pick<Allocation, "subnet" | "how"> {
-  if (wish !== undefined) {
-    if (!isFree(wish, { config, snapshot })) throw wishTaken(wish, { config, snapshot });
-    return { subnet: wish, how: "wish" };
-  }
-  for (const former of [current, previous, expiredOf(snapshot, node)]) {
-    if (former !== undefined && isOpen(former, { config, snapshot })) {
-      return { subnet: former, how: "previous" };
-    }
-  }
-  const free = candidates(config, snapshot);
-  const subnet = free[pick(Math.max(1, free.length))];
-  if (subnet === undefined) throw outOfSubnets(config);
-  return { subnet, how: "free" };
+/** A new lease. What the host is about to leave for the sake of its form only, it takes again. */
+function chosen(request: AllocateRequest, left: readonly Held[]): Chosen {
+  const { config, snapshot } = request;
+  const misshapen = left.filter(({ cidr }) => isSubnetOf(config, cidr));
+  const [first] = misshapen;
+  if (first === undefined) return chooseSubnets(request);
+  const gone = new Set(misshapen.map(({ record }) => record));
+  return chooseSubnets({
+    ...request,
+    snapshot: { ...snapshot, records: snapshot.records.filter((record) => !gone.has(record)) },
+    current: first.subnet,
+  });
 }
 
 /** Whether the subnet that the host is in is free, and that not because somebody wants it out of there. */
-function canStay({ config, snapshot, current }: AllocateRequest): boolean {
+function canStay({ config, current, snapshot }: AllocateRequest): boolean {
   if (current === undefined || !isOpen(current, { config, snapshot })) return false;
   return !snapshot.past.some(({ key, how }) => how === "released" && subnetOfKey(key) === current);
 }
 
-/** The subnet of the node's lease that expired last. */
-function expiredOf({ past }: Snapshot, node: string): string | undefined {
-  const own = past.filter((lease) => lease.node === node).sort((a, b) => b.ended - a.ended);
-  return own[0] === undefined ? undefined : subnetOfKey(own[0].key);
-}
-
-/** Whether it can be leased. What a host remembers of its past comes from a file and may be anything. */
-function isOpen(
-  subnet: string,
-  { config, snapshot }: Pick<AllocateRequest, "config" | "snapshot">,
-): boolean {
-  try {
-    return isSubnetOf(config, parseCidr(subnet)) && isFree(subnet, { config, snapshot });
-  } catch {
-    return false;
+/** The wishes, canonical. */
+function wishesOf(
+  { config, wish, wish6 }: AllocateRequest,
+): { readonly wish: string | undefined; readonly wish6: string | undefined } {
+  if (wish6 !== undefined && config.ipv6 === undefined) {
+    throw invalid("lease.acquire", `Cannot lease ${wish6}: the network has no IPv6 beside IPv4`);
   }
+  return {
+    wish: wish === undefined ? undefined : wishedSubnet(config, wish),
+    wish6: wish6 === undefined ? undefined : wishedSubnet(config.ipv6!, wish6),
+  };
 }
 
-/** The wish, canonical. */
-function wished(config: NetworkConfig, wish: string): string {
-  const cidr = parseCidr(wish);
-  if (isSubnetOf(config, cidr)) return formatCidr(cidr);
-  const { subnetMin, subnetMax } = config;
+function requireGranted(
+  { wish, wish6 }: { readonly wish: string | undefined; readonly wish6: string | undefined },
+  { subnet, subnet6 }: Held,
+): void {
+  const refused = wish !== undefined && wish !== subnet
+    ? wish
+    : wish6 !== undefined && wish6 !== subnet6
+    ? wish6
+    : undefined;
+  if (refused === undefined) return;
   throw invalid(
     "lease.acquire",
-    `Cannot lease ${formatCidr(cidr)}: the network's subnets are ${formatCidr(subnetMin)} to ${
-      formatCidr(subnetMax)
-    }`,
-  );
-}
-
-function wishTaken(
-  wish: string,
-  { config, snapshot }: Pick<AllocateRequest, "config" | "snapshot">,
-): FlanError {
-  const other = holdersOf(wish, { config, snapshot })[0];
-  const holder = other === undefined ? "another lease" : holderText(other, config);
-  return failed(`Cannot lease ${wish}: it is held by ${holder}`, "flan lease list");
-}
-
-function otherHeld(wish: string, subnet: string): FlanError {
-  return invalid(
-    "lease.acquire",
-    `Cannot lease ${wish}: this host holds ${subnet}`,
+    `Cannot lease ${refused}: this host holds ${subnetsText({ subnet, subnet6 })}`,
     `flan lease release ${subnet}`,
   );
 }
 
 function duplicateAddress({ subnet, record }: Held, publicIp: string): FlanError {
-  return failed(
-    `Cannot lease a subnet for ${publicIp}: ${subnet} is held with this address by node ${record.node}`,
-    `flan lease revoke ${subnet} --yes if that host is gone, or another --iface or --public-ip`,
-  );
-}
-
-function outOfSubnets(config: NetworkConfig): FlanError {
-  const count = subnetCount(config);
   return new FlanError(
-    `Cannot lease a subnet of ${
-      formatCidr(config.network)
-    }: out of subnets, all ${count} /${config.subnetLength} are taken`,
+    `Cannot lease a subnet for ${publicIp}: ${subnet} is held with this address by node ${record.node}`,
     {
       op: "lease.acquire",
-      code: "out-of-subnets",
-      hint: "flan lease list shows who holds them; flan lease revoke frees one",
+      code: "failed",
+      hint: `flan lease revoke ${subnet} --yes if that host is gone, or another --iface or --public-ip`,
     },
   );
-}
-
-function failed(message: string, hint: string): FlanError {
-  return new FlanError(message, { op: "lease.acquire", code: "failed", hint });
 }

@@ -2,12 +2,14 @@
 import { contains, formatCidr, isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 import { decodeRecord, isRefusal } from "./decode.ts";
+import { halfOf } from "./half.ts";
 import { holdersOf, holderText } from "./held.ts";
-import { subnetOfKey } from "./key.ts";
+import { leaseKey, subnetOfKey, subnetsIn } from "./key.ts";
 import type { Lease, Refusal } from "./lease.ts";
-import { isSubnetOf, type NetworkConfig } from "./network.ts";
+import { givesOut, type NetworkConfig } from "./network.ts";
 import { isUnclaimed } from "./reservation.ts";
 import type { LeaseRecord, Snapshot } from "./store.ts";
+import { isSubnetOf } from "./subnet_range.ts";
 import { makeView, unclaimedIn } from "./view.ts";
 
 export interface LeaseFinding {
@@ -35,7 +37,7 @@ interface Checked {
 /**
  * Every finding, the severe ones first. Codes: those of refused leases (`overlap`, `outside-network`, `bad-value`, …),
  * those of leases that the backend cannot use
- * (`bad-backend-data`, …), `address-twice`, `second-lease`, `odd-length`, `unclaimable`, `expired-own`.
+ * (`bad-backend-data`, …), `address-twice`, `second-lease`, `odd-length`, `no-ipv6`, `unclaimable`, `expired-own`.
  */
 export function checkLeases(checked: Checked): LeaseFinding[] {
   const { snapshot, network } = checked;
@@ -43,8 +45,9 @@ export function checkLeases(checked: Checked): LeaseFinding[] {
   const findings = [
     ...refused.length === 0 ? [] : refusedByAll(refused, checked),
     ...checked.unreachable.map(cutOff),
-    ...twice(valid),
+    ...twice(valid, network),
     ...oddLengths(valid, network),
+    ...halfLeases(valid, network),
     ...unclaimable(checked),
     ...expiredOwn(checked),
   ];
@@ -54,7 +57,7 @@ export function checkLeases(checked: Checked): LeaseFinding[] {
 
 /** A refused lease cuts its holder off; a refused reservation has none yet. */
 function refusedByAll(refused: readonly Refusal[], { snapshot, network }: Checked): LeaseFinding[] {
-  const byName = Map.groupBy(snapshot.records, ({ key }) => subnetOfKey(key) ?? printable(key, 40));
+  const byName = recordsByName(snapshot.records);
   const garbage = new Set(garbageIn({ snapshot, network }).map(({ key }) => key));
   return refused.map(({ subnet, code, reason }) => {
     const records = byName.get(subnet) ?? [];
@@ -66,6 +69,17 @@ function refusedByAll(refused: readonly Refusal[], { snapshot, network }: Checke
       hint: remedy(subnet, { records, isGarbage: records.every(({ key }) => garbage.has(key)), network }),
     };
   });
+}
+
+/** By each subnet that their keys hold, or by the key where it holds none. */
+function recordsByName(records: readonly LeaseRecord[]): ReadonlyMap<string, readonly LeaseRecord[]> {
+  const named = records.flatMap((record) => {
+    const subnets = subnetsIn(record.key);
+    const names = subnets.length > 0 ? subnets : [printable(record.key, 40)];
+    return names.map((name) => ({ name, record }));
+  });
+  const grouped = Map.groupBy(named, ({ name }) => name);
+  return new Map([...grouped].map(([name, all]) => [name, all.map(({ record }) => record)]));
 }
 
 interface Refused {
@@ -94,9 +108,10 @@ function cutOff({ subnet, code, reason }: Refusal): LeaseFinding {
   };
 }
 
-function twice(valid: readonly Lease[]): LeaseFinding[] {
+function twice(valid: readonly Lease[], network: NetworkConfig): LeaseFinding[] {
   const holder = (lease: Lease) => lease.node ?? `the flannel at ${lease.publicIp}`;
-  const addresses = Map.groupBy(valid, ({ publicIp }) => publicIp);
+  const halves = valid.map((lease) => network.ipv6 && halfOf(lease, 6)).filter((half) => half !== undefined);
+  const addresses = Map.groupBy([...valid, ...halves], ({ publicIp }) => publicIp);
   const holders = Map.groupBy(valid, holder);
   const nodes = (leases: readonly Lease[]) =>
     [...new Set(leases.map(holder))].map((one) => printable(one, 40));
@@ -142,6 +157,18 @@ function oddLengths(valid: readonly Lease[], network: NetworkConfig): LeaseFindi
   }));
 }
 
+/** Leases whose hosts other hosts reach by IPv4 alone. */
+function halfLeases(valid: readonly Lease[], network: NetworkConfig): LeaseFinding[] {
+  if (network.ipv6 === undefined) return [];
+  return valid.filter(({ subnet6 }) => subnet6 === undefined).map(({ subnet }) => ({
+    code: "no-ipv6",
+    severity: "warning",
+    subnet,
+    message: `The lease ${subnet} has no IPv6 subnet that can be used: its host is a peer for IPv4 alone`,
+    hint: `flan up on its host again, or flan lease revoke ${subnet} --yes`,
+  }));
+}
+
 function unclaimable({ snapshot, network }: Checked): LeaseFinding[] {
   const open = unclaimedIn(snapshot, network);
   return open.flatMap((lease) => {
@@ -157,13 +184,14 @@ function unclaimable({ snapshot, network }: Checked): LeaseFinding[] {
 }
 
 function whyUnclaimable(
-  { subnet, node, publicIp }: Lease,
+  lease: Lease,
   { snapshot, network, open }: { snapshot: Snapshot; network: NetworkConfig; open: readonly Lease[] },
 ): string | undefined {
-  if (!isSubnetOf(network, parseCidr(subnet))) return "the network does not give out such a subnet";
-  const other = holdersOf(subnet, { config: network, snapshot }).find(({ record }) =>
-    subnetOfKey(record.key) !== subnet
-  );
+  const { subnet, subnet6, node, publicIp } = lease;
+  const key = leaseKey(lease);
+  if (!givesOut(network, key)) return "the network does not give out such a subnet";
+  const other = [subnet, ...(subnet6 === undefined ? [] : [subnet6])]
+    .flatMap((one) => holdersOf(one, { config: network, snapshot })).find(({ record }) => record.key !== key);
   if (other !== undefined) return `it overlaps ${holderText(other, network)}`;
   const before = open.find((one) => one.subnet !== subnet && node !== undefined && one.node === node);
   // Both see it where there are two; the second is the one that waits in vain.

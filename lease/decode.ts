@@ -3,15 +3,17 @@ import { messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { isPrintable, printable, quoted } from "../net/text.ts";
 import { fieldNames, goFields, isBounded, isObject, type JsonObject } from "./go_json.ts";
-import { type KeySubnets, parseKey } from "./key.ts";
+import { parseKey, type Subnets } from "./key.ts";
 import type { Lease, Refusal, RefusalCode } from "./lease.ts";
 import type { LeaseRecord } from "./store.ts";
-import { formatIp, parseIp } from "../net/ip.ts";
+import { type Family, formatIp, parseIp } from "../net/ip.ts";
 
 /** The largest backend data of a known backend (WireGuard's key and port) is under 100 bytes. */
 const DATA_BOUNDS = { limit: 4096, depth: 8 };
 const FIELDS = fieldNames("PublicIP", "PublicIPv6", "BackendType", "BackendData", "BackendV6Data");
 const MAX_NODE = 128;
+/** Eight groups, the last two in the form of IPv4. */
+const MAX_IP = 45;
 const MAX_REASON = 200;
 
 export function isRefusal(result: Lease | Refusal): result is Refusal {
@@ -35,7 +37,7 @@ export function decodeRecord(record: LeaseRecord): Lease | Refusal {
 }
 
 function decode(record: LeaseRecord): Lease | Refusal {
-  let subnets: KeySubnets;
+  let subnets: Subnets;
   try {
     subnets = parseKey(record.key);
   } catch (error) {
@@ -54,9 +56,9 @@ function decode(record: LeaseRecord): Lease | Refusal {
   const { fields } = goFields(record.value, FIELDS);
   const wrong = wrongTypes(fields);
   if (wrong !== undefined) return refuse("bad-value", wrong);
-  const publicIp = (fields.PublicIP ?? "0.0.0.0") as string;
-  if (!isIpv4(publicIp)) {
-    return refuse("bad-endpoint", `PublicIP is ${quoted(publicIp)}, not an IPv4 address`);
+  const publicIp4 = (fields.PublicIP ?? NOBODY[4]) as string;
+  if (!isIp(publicIp4, 4)) {
+    return refuse("bad-endpoint", `PublicIP is ${quoted(publicIp4)}, not an IPv4 address`);
   }
   const backendType = (fields.BackendType ?? "") as string;
   if (!/^[\w.-]{0,32}$/.test(backendType)) {
@@ -67,23 +69,47 @@ function decode(record: LeaseRecord): Lease | Refusal {
     if (fault !== undefined) return refuse("bad-backend-data", `${name} ${fault}`);
   }
   const publicIp6 = ipv6(fields.PublicIPv6 ?? null);
+  const isIpv6 = subnet.includes(":");
+  if (isIpv6 && publicIp6 === undefined && (fields.PublicIPv6 ?? null) !== null) {
+    return refuse("bad-endpoint", `PublicIPv6 is ${quoted(fields.PublicIPv6!)}, not an IPv6 address`);
+  }
   const { node, expires, revision } = record;
   if (node !== undefined && (node.length > MAX_NODE || !isPrintable(node))) {
     return refuse("bad-node", `the node is ${quoted(node)}, not an identity`);
   }
+  const own = {
+    ...(expires === undefined ? reservedIpIn(record, isIpv6 ? 6 : 4) : {}),
+    node,
+    expires,
+    revision,
+  };
+  if (isIpv6) {
+    const publicIp = publicIp6 ?? NOBODY[6];
+    return { subnet, publicIp, backendType, backendData: fields.BackendV6Data ?? undefined, ...own };
+  }
   return {
     subnet,
-    publicIp,
+    publicIp: publicIp4,
     backendType,
     backendData: fields.BackendData ?? undefined,
     ...(subnet6 === undefined ? {} : { subnet6 }),
     ...(publicIp6 === undefined ? {} : { publicIp6 }),
     ...(fields.BackendV6Data == null ? {} : { backendV6Data: fields.BackendV6Data }),
-    ...(expires === undefined ? reservedIpIn(record) : {}),
-    node,
-    expires,
-    revision,
+    ...own,
   };
+}
+
+/** What stands in the place of a host's address where there is none. flannel writes and reads the one of IPv4. */
+const NOBODY: Readonly<Record<Family, string>> = { 4: "0.0.0.0", 6: "::" };
+
+/** Whether the address of a lease is none, as in a reservation that is not for an address. */
+export function isNobody(publicIp: string): boolean {
+  return publicIp === NOBODY[4] || publicIp === NOBODY[6];
+}
+
+/** The address of a lease that announces none. */
+export function nobody(family: Family): string {
+  return NOBODY[family];
 }
 
 /** The underlay address that a record announces, or undefined where it cannot be used. */
@@ -92,22 +118,28 @@ export function addressIn(record: LeaseRecord): string | undefined {
   return isRefusal(lease) ? undefined : lease.publicIp;
 }
 
-/** flannel's JSON value of a lease: the same fields in the same order, the optional ones left out when empty. */
-export function encodeLease(lease: Announcement): JsonObject {
+/**
+ * flannel's JSON value of a lease: the same fields in the same order, the optional ones left out when empty. What a lease
+ * of IPv6 alone says stands in the fields of IPv6.
+ */
+export function encodeLease({ publicIp, publicIp6, backendType, ...lease }: Announcement): JsonObject {
+  const isIpv6 = publicIp.includes(":");
+  const address6 = isIpv6 ? publicIp : publicIp6;
+  const [data, data6] = isIpv6 ? [undefined, lease.backendData] : [lease.backendData, lease.backendV6Data];
   return {
-    PublicIP: lease.publicIp,
-    PublicIPv6: lease.publicIp6 ?? null,
-    ...(lease.backendType === "" ? {} : { BackendType: lease.backendType }),
-    ...(lease.backendData === undefined ? {} : { BackendData: lease.backendData }),
-    ...(lease.backendV6Data === undefined ? {} : { BackendV6Data: lease.backendV6Data }),
+    PublicIP: isIpv6 ? NOBODY[4] : publicIp,
+    PublicIPv6: address6 === undefined || address6 === NOBODY[6] ? null : address6,
+    ...(backendType === "" ? {} : { BackendType: backendType }),
+    ...(data === undefined ? {} : { BackendData: data }),
+    ...(data6 === undefined ? {} : { BackendV6Data: data6 }),
   };
 }
 
 /** What a lease tells peers. */
-type Announcement = Pick<
-  Lease,
-  "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data"
->;
+interface Announcement extends Pick<Lease, "publicIp" | "backendType" | "backendData"> {
+  readonly publicIp6?: string | undefined;
+  readonly backendV6Data?: Json | undefined;
+}
 
 type Fields = ReturnType<typeof goFields<"PublicIP" | "PublicIPv6" | "BackendType">>["fields"];
 
@@ -137,7 +169,7 @@ function hasOnlyPrintable(value: Json): boolean {
   return Object.keys(value).every((key) => isPrintable(key) && hasOnlyPrintable((value as JsonObject)[key]!));
 }
 
-/** The address, canonical; undefined for none, and for text that is none: nothing of flan's depends on it. */
+/** The address, canonical; undefined for none, and for text that is none: a lease of IPv4 does not need it. */
 function ipv6(text: Json): string | undefined {
   if (typeof text !== "string" || !text.includes(":")) return undefined;
   try {
@@ -148,14 +180,14 @@ function ipv6(text: Json): string | undefined {
 }
 
 /** Text that is no address reserves nothing, and hides no lease. */
-function reservedIpIn({ reservedIp }: LeaseRecord): { reservedIp?: string } {
-  return reservedIp !== undefined && isIpv4(reservedIp) ? { reservedIp } : {};
+function reservedIpIn({ reservedIp }: LeaseRecord, family: Family): { reservedIp?: string } {
+  return reservedIp !== undefined && isIp(reservedIp, family) ? { reservedIp } : {};
 }
 
-function isIpv4(text: string): boolean {
-  if (text.length > 15) return false;
+function isIp(text: string, family: Family): boolean {
+  if (text.length > MAX_IP) return false;
   try {
-    return parseIp(text).family === 4;
+    return parseIp(text).family === family;
   } catch {
     return false;
   }

@@ -1,9 +1,30 @@
 /** Which of several leases hold their subnets when some of them overlap. */
+import { type Cidr, type Ip, lastAddress } from "../net/ip.ts";
 
-/** A subnet as a range of IPv4 addresses. */
+/** An address: of IPv4 as a number, with which a view of ten thousand leases is made quicker; of IPv6 as a bigint. */
+export type Position = number | bigint;
+
+/** A subnet as a range of addresses of one family. */
 export interface Range {
-  readonly first: number;
-  readonly last: number;
+  readonly first: Position;
+  readonly last: Position;
+}
+
+export function positionOf({ family, value }: Ip): Position {
+  return family === 6 ? value : Number(value);
+}
+
+export function rangeOf(cidr: Cidr): Range {
+  const { family } = cidr;
+  return {
+    first: positionOf({ family, value: cidr.address }),
+    last: positionOf({ family, value: lastAddress(cidr) }),
+  };
+}
+
+/** Sorts by the first address. */
+export function byFirst(a: Range, b: Range): number {
+  return a.first < b.first ? -1 : a.first > b.first ? 1 : 0;
 }
 
 /**
@@ -15,7 +36,7 @@ export function disjoint<T extends Range>(
   items: readonly T[],
   before: (a: T, b: T) => number,
 ): { kept: T[]; lost: { item: T; to: T }[] } {
-  const sorted = items.toSorted((a, b) => a.first - b.first);
+  const sorted = items.toSorted(byFirst);
   const kept: T[] = [];
   const lost: { item: T; to: T }[] = [];
   for (let i = 0; i < sorted.length;) {
@@ -23,7 +44,7 @@ export function disjoint<T extends Range>(
     let last = group[0]!.last;
     for (i++; i < sorted.length && sorted[i]!.first <= last; i++) {
       group.push(sorted[i]!);
-      last = Math.max(last, sorted[i]!.last);
+      if (sorted[i]!.last > last) last = sorted[i]!.last;
     }
     const winners = group.length === 1 ? group : contest(group.sort(before), lost);
     for (const winner of winners) kept.push(winner);
@@ -44,7 +65,7 @@ function contest<T extends Range>(group: readonly T[], lost: { item: T; to: T }[
 }
 
 /** Index of the first of the sorted, disjoint ranges that ends at or after `address`. */
-function firstEndingAtOrAfter(ranges: readonly Range[], address: number): number {
+function firstEndingAtOrAfter(ranges: readonly Range[], address: Position): number {
   let low = 0;
   let high = ranges.length;
   while (low < high) {

@@ -1,22 +1,25 @@
-/** Which subnets of a network are free, without listing them all: a /8 of /30s holds four million. */
-import { lastAddress, parseCidr } from "../net/ip.ts";
-import { subnetOfKey } from "./key.ts";
-import { isSubnetOf, type NetworkConfig } from "./network.ts";
+/** Which subnets of a network are free, without listing them all: a /8 of /30s holds four million, a /16 of /64s 2^48. */
+import { bits, type Family, formatCidr, lastAddress, parseCidr } from "../net/ip.ts";
+import { subnetIn } from "./key.ts";
 import type { PastLease, Snapshot } from "./store.ts";
+import { isSubnetOf, type SubnetRange } from "./subnet_range.ts";
 
 /** How many candidates are looked for, as in flannel. */
 const CANDIDATES = 100;
 
 interface Range {
-  readonly first: number;
-  readonly last: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** One family of a network, and what the store holds of it. */
+export interface Occupied {
+  readonly config: SubnetRange;
+  readonly snapshot: Pick<Snapshot, "records" | "past">;
 }
 
 /** Whether no live record of the snapshot, usable or not, holds any of the subnet. */
-export function isFree(
-  subnet: string,
-  { config, snapshot }: { config: NetworkConfig; snapshot: Snapshot },
-): boolean {
+export function isFree(subnet: string, { config, snapshot }: Occupied): boolean {
   const { first, last } = rangeOf(subnet);
   return taken(config, snapshot.records).every((range) => range.last < first || range.first > last);
 }
@@ -25,7 +28,7 @@ export function isFree(
  * Up to 100 free subnets of the best kind there is: never leased, in the order of their addresses; or else
  * released, or else expired, longest ago first; or else merely free now.
  */
-export function candidates(config: NetworkConfig, snapshot: Snapshot): string[] {
+export function candidates({ config, snapshot }: Occupied): string[] {
   const live = merged(taken(config, snapshot.records));
   const unused = gaps(config, merged([...live, ...taken(config, snapshot.past)]));
   if (unused.length > 0) return unused;
@@ -37,13 +40,13 @@ export function candidates(config: NetworkConfig, snapshot: Snapshot): string[] 
 }
 
 function formerly(
-  config: NetworkConfig,
+  config: SubnetRange,
   { past, live }: { past: readonly PastLease[]; live: readonly Range[] },
 ): string[] {
   const found: string[] = [];
   for (const { key } of past.toSorted((a, b) => a.ended - b.ended || (a.key < b.key ? -1 : 1))) {
     if (found.length === CANDIDATES) break;
-    const subnet = subnetOfKey(key);
+    const subnet = subnetIn(key, config.network.family);
     if (
       subnet !== undefined && isSubnetOf(config, parseCidr(subnet)) && !overlapsAny(rangeOf(subnet), live)
     ) {
@@ -54,20 +57,20 @@ function formerly(
 }
 
 /** The subnets of the config's range that touch none of the sorted, disjoint ranges. */
-function gaps(config: NetworkConfig, occupied: readonly Range[]): string[] {
-  const step = 2 ** (32 - config.subnetLength);
-  const end = Number(config.subnetMax.address);
+function gaps(config: SubnetRange, occupied: readonly Range[]): string[] {
+  const { network: { family }, subnetLength: length, subnetMax } = config;
+  const step = 1n << BigInt(bits(family) - length);
   const found: string[] = [];
-  let next = Number(config.subnetMin.address);
+  let next = config.subnetMin.address;
   let i = 0;
-  while (next <= end && found.length < CANDIDATES) {
+  while (next <= subnetMax.address && found.length < CANDIDATES) {
     while (i < occupied.length && occupied[i]!.last < next) i++;
     const obstacle = occupied[i];
-    if (obstacle === undefined || obstacle.first > next + step - 1) {
-      found.push(format(next, config.subnetLength));
+    if (obstacle === undefined || obstacle.first >= next + step) {
+      found.push(formatCidr({ family, address: next, length }));
       next += step;
     } else {
-      next = (Math.floor(obstacle.last / step) + 1) * step;
+      next = (obstacle.last / step + 1n) * step;
     }
   }
   return found;
@@ -77,18 +80,20 @@ function gaps(config: NetworkConfig, occupied: readonly Range[]): string[] {
  * The ranges of the keys that name a subnet. One that covers the whole network is nobody's subnet (every view
  * refuses it as `covers-network`); if it counted, a single such key would keep all hosts out.
  */
-function taken(config: NetworkConfig, items: readonly { readonly key: string }[]): Range[] {
-  const whole = { first: Number(config.network.address), last: Number(lastAddress(config.network)) };
-  return items.map(({ key }) => subnetOfKey(key)).filter((subnet) => subnet !== undefined).map(rangeOf)
+function taken(config: SubnetRange, items: readonly { readonly key: string }[]): Range[] {
+  const whole = { first: config.network.address, last: lastAddress(config.network) };
+  const family: Family = config.network.family;
+  return items.map(({ key }) => subnetIn(key, family)).filter((subnet) => subnet !== undefined).map(rangeOf)
     .filter(({ first, last }) => first > whole.first || last < whole.last);
 }
 
 function merged(ranges: readonly Range[]): Range[] {
   const result: Range[] = [];
-  for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
+  for (const range of ranges.toSorted((a, b) => a.first < b.first ? -1 : a.first > b.first ? 1 : 0)) {
     const last = result.at(-1);
-    if (last !== undefined && range.first <= last.last + 1) {
-      result[result.length - 1] = { first: last.first, last: Math.max(last.last, range.last) };
+    if (last !== undefined && range.first <= last.last + 1n) {
+      const end = range.last > last.last ? range.last : last.last;
+      result[result.length - 1] = { first: last.first, last: end };
     } else result.push(range);
   }
   return result;
@@ -107,10 +112,5 @@ function overlapsAny(range: Range, sorted: readonly Range[]): boolean {
 
 function rangeOf(subnet: string): Range {
   const cidr = parseCidr(subnet);
-  const first = Number(cidr.address);
-  return { first, last: first + 2 ** (32 - cidr.length) - 1 };
-}
-
-function format(address: number, length: number): string {
-  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}/${length}`;
+  return { first: cidr.address, last: lastAddress(cidr) };
 }

@@ -6,7 +6,9 @@ import type { Logger } from "../net/log.ts";
 import { allocate, type Allocation } from "./allocate.ts";
 import { isConflict, untilWon } from "./conflict.ts";
 import { decodeRecord, encodeLease, isRefusal } from "./decode.ts";
-import { subnetKey, subnetOfKey } from "./key.ts";
+import type { Wishes } from "./choose.ts";
+import { createLease } from "./create.ts";
+import { leaseKey, subnetOfKey, type Subnets, subnetsText } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { parseNetworkConfig } from "./network.ts";
 import { reservedAddress } from "./reservation.ts";
@@ -14,20 +16,17 @@ import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./st
 import { warnOfClock } from "./suspect_clock.ts";
 
 /** What a host wants its lease to say. */
-export interface Claim {
+export interface Claim extends Wishes {
   /** flan's identity of the host. */
   readonly node: string;
   readonly publicIp: string;
   readonly backendType: string;
   readonly backendData: Json | undefined;
+  /** What it says for IPv6, in dual stack. */
+  readonly publicIp6?: string | undefined;
+  readonly backendV6Data?: Json | undefined;
   /** Seconds the lease lives without renewal; a reservation does not expire in spite of it. */
   readonly ttl: number;
-  /** The subnet this host must get. */
-  readonly wish?: string | undefined;
-  /** The subnet this host had once. */
-  readonly previous?: string | undefined;
-  /** The subnet this host is in, as far as it knows. */
-  readonly current?: string | undefined;
 }
 
 /**
@@ -66,13 +65,14 @@ export async function acquire(
     if (round === 0 && store.usesLocalClock) warnOfClock(snapshot, { node: claim.node, log });
     // In order as long as nobody is in the way, at random once somebody was.
     const pick = round === 0 ? undefined : (count: number) => clock.random(count);
-    const choice = allocate({ ...claim, config: networkOf(store, snapshot), snapshot, pick });
-    const wanted = recordOf(claim, choice.subnet, choice.record);
+    const config = networkOf(store, snapshot);
+    const choice = allocate({ ...claim, config, snapshot, pick });
+    const wanted = recordOf(claim, choice, choice.record);
     const record = choice.record === undefined
-      ? await store.create(wanted)
+      ? await createLease(store, wanted, config)
       : await store.update(wanted, choice.record.revision);
     await giveBack(store, choice, log);
-    log.log("debug", `Leased ${choice.subnet}`, { subnet: choice.subnet, how: choice.how, round });
+    log.log("debug", `Leased ${subnetsText(choice)}`, { subnet: choice.subnet, how: choice.how, round });
     return leaseOf(record);
   });
 }
@@ -82,8 +82,8 @@ export async function acquire(
  * still renewed as long as it is this host's; otherwise throws `conflict`: the lease is lost.
  */
 export async function renew(store: Store, lease: Lease, claim: Claim): Promise<Lease> {
-  const [key, expected] = [subnetKey(lease.subnet), lease.revision];
-  const wanted = recordOf(claim, lease.subnet, lease);
+  const [key, expected] = [leaseKey(lease), lease.revision];
+  const wanted = recordOf(claim, lease, lease);
   try {
     // Where nothing is new to peers, a store need not tell them.
     return leaseOf(
@@ -95,8 +95,13 @@ export async function renew(store: Store, lease: Lease, claim: Claim): Promise<L
     if (!isConflict(error)) throw error;
     const record = (await store.read()).records.find((other) => other.key === key);
     if (record === undefined || record.node !== claim.node) throw lost(lease, record);
-    return leaseOf(await store.update(recordOf(claim, lease.subnet, record), record.revision));
+    return leaseOf(await store.update(recordOf(claim, lease, record), record.revision));
   }
+}
+
+/** The lease that the claim would be of these subnets. Throws `invalid` for one that peers would refuse. */
+export function plannedLease(claim: Claim, subnets: Subnets): Lease {
+  return leaseOf({ ...recordOf(claim, subnets, undefined), expires: undefined, revision: 0 });
 }
 
 async function giveBack(store: Store, { subnet, surplus }: Allocation, log: Logger): Promise<void> {
@@ -124,11 +129,11 @@ function networkOf(store: Store, snapshot: Snapshot) {
  * What the claim writes in the place of `before`; checked before it is written, because every peer would refuse a bad
  * one. A reservation stays one, and for the same address, when its holder claims or renews it.
  */
-function recordOf(claim: Claim, subnet: string, before: LeaseRecord | Lease | undefined): NewRecord {
+function recordOf(claim: Claim, subnets: Subnets, before: LeaseRecord | Lease | undefined): NewRecord {
   const former = before !== undefined && "key" in before ? decodeRecord(before) : before;
   const reservedIp = former === undefined || isRefusal(former) ? undefined : reservedAddress(former);
   const own = { node: claim.node, ...(reservedIp === undefined ? {} : { reservedIp }) };
-  const record = { key: subnetKey(subnet), value: encodeLease(claim), ...own };
+  const record = { key: leaseKey(subnets), value: encodeLease(claim), ...own };
   leaseOf({ ...record, expires: undefined, revision: 0 });
   return { ...record, ttl: before !== undefined && before.expires === undefined ? undefined : claim.ttl };
 }

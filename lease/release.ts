@@ -2,7 +2,7 @@
 import type { Clock } from "../net/clock.ts";
 import { untilWon } from "./conflict.ts";
 import { decodeRecord, encodeLease, isRefusal } from "./decode.ts";
-import { subnetOfKey } from "./key.ts";
+import { subnetOfKey, subnetsIn } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { waiting } from "./reservation.ts";
 import type { LeaseRecord, NewRecord, Store } from "./store.ts";
@@ -25,7 +25,7 @@ export async function release(
 ): Promise<Released[]> {
   const isMeant = (record: LeaseRecord) =>
     "subnet" in which
-      ? subnetOfKey(record.key) === which.subnet
+      ? subnetsIn(record.key).includes(which.subnet)
       : record.node === which.node && !isOdd(record);
   const holders = new Map<string, string | undefined>();
   const released: Released[] = [];

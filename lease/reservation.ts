@@ -1,12 +1,9 @@
 /** Subnets that an administrator holds back: records without an end, in flannel's form. */
 import type { Json } from "../net/json.ts";
-import { encodeLease } from "./decode.ts";
+import { encodeLease, isNobody, nobody } from "./decode.ts";
 import type { Lease } from "./lease.ts";
 import type { NetworkConfig } from "./network.ts";
 import type { NewRecord } from "./store.ts";
-
-/** What flannel writes and reads where there is no address. */
-const NOBODY = "0.0.0.0";
 
 /** flannel's backends that announce no BackendType. */
 const ANNOUNCE_NONE: ReadonlySet<string> = new Set([
@@ -18,8 +15,8 @@ const ANNOUNCE_NONE: ReadonlySet<string> = new Set([
   "tencent-vpc",
 ]);
 
-/** The value of a reservation that nobody has claimed: for the host that announces `publicIp`, or for none. */
-export function reservedValue(publicIp: string = NOBODY): Json {
+/** The value of a reservation that nobody has claimed: for the host that announces `publicIp`, or for none, whatever its family. */
+export function reservedValue(publicIp: string = nobody(4)): Json {
   return encodeLease({ publicIp, backendType: "", backendData: undefined });
 }
 
@@ -32,7 +29,7 @@ export function isUnclaimed(
   network: Pick<NetworkConfig, "backendType">,
 ): boolean {
   if (expires !== undefined) return false;
-  return publicIp === NOBODY || backendType === "" && !ANNOUNCE_NONE.has(network.backendType);
+  return isNobody(publicIp) || backendType === "" && !ANNOUNCE_NONE.has(network.backendType);
 }
 
 /**
@@ -43,7 +40,7 @@ export function reservedAddress(
   { node, publicIp, reservedIp, expires }: Pick<Lease, "node" | "publicIp" | "reservedIp" | "expires">,
 ): string | undefined {
   if (expires !== undefined) return undefined;
-  return reservedIp ?? (node === undefined && publicIp !== NOBODY ? publicIp : undefined);
+  return reservedIp ?? (node === undefined && !isNobody(publicIp) ? publicIp : undefined);
 }
 
 /** What stands under the key once the holder of a claimed reservation is gone: it waits for whom it was made. */

@@ -4,8 +4,9 @@
  */
 import type { Cidr, Family } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
-import type { Lease } from "./lease.ts";
-import type { NetworkConfig, SubnetRange } from "./network.ts";
+import { halfOf } from "./half.ts";
+import type { NetworkConfig } from "./network.ts";
+import type { SubnetRange } from "./subnet_range.ts";
 import type { View } from "./view.ts";
 
 /** The first family, whose subnets name the leases, and then the second one of a dual-stack network. */
@@ -41,14 +42,6 @@ export function viewOf(view: View, family: Family): View {
   };
 }
 
-/**
- * The half of a dual-stack network's lease, in the places of the first family; undefined where it has none. The same
- * lease has the same halves, so that what was made of a half can be found again.
- */
-export function halfOf(lease: Lease, family: Family): Lease | undefined {
-  return family === 6 ? secondHalf(lease, undefined) : firstHalf(lease, undefined);
-}
-
 const firstConfig = memo((config: NetworkConfig, _: undefined): NetworkConfig => {
   const { ipv6, ...first } = config;
   return ipv6 === undefined ? config : first;
@@ -57,15 +50,4 @@ const firstConfig = memo((config: NetworkConfig, _: undefined): NetworkConfig =>
 const secondConfig = memo((config: NetworkConfig, range: SubnetRange): NetworkConfig => {
   const { ipv6: _, ...first } = config;
   return { ...first, ...range };
-});
-
-const firstHalf = memo((lease: Lease, _: undefined): Lease => {
-  const { subnet6: _subnet, publicIp6: _publicIp, backendV6Data: _data, ...first } = lease;
-  return first;
-});
-
-const secondHalf = memo((lease: Lease, _: undefined): Lease | undefined => {
-  const { subnet6, publicIp6, backendV6Data, ...first } = lease;
-  if (subnet6 === undefined || publicIp6 === undefined) return undefined;
-  return { ...first, subnet: subnet6, publicIp: publicIp6, backendData: backendV6Data };
 });

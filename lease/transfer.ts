@@ -1,6 +1,6 @@
 /** A network as one document, out of any store and into any other: what would be done, and doing it. */
 import { FlanError, invalid, isStoreTrouble, messageOf } from "../net/errors.ts";
-import { covers, lastAddress, parseCidr } from "../net/ip.ts";
+import { type Cidr, covers, type Family, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { naturalOrder } from "../net/natural_order.ts";
 import { printable } from "../net/text.ts";
@@ -8,8 +8,9 @@ import { isConflict } from "./conflict.ts";
 import { addressIn, decodeRecord, isRefusal } from "./decode.ts";
 import { Damage, type Document, formatDocument, parseDocument } from "./document/document.ts";
 import { isObject } from "./go_json.ts";
+import { type Range, rangeOf } from "./disjoint.ts";
 import { type Held, heldSubnets, holderText } from "./held.ts";
-import { subnetOfKey } from "./key.ts";
+import { subnetOfKey, subnetsIn } from "./key.ts";
 import { type NetworkConfig, parseNetworkConfig } from "./network.ts";
 import type { Lease } from "./lease.ts";
 import { isUnclaimed } from "./reservation.ts";
@@ -193,12 +194,12 @@ function leaseStep(
   if (expires !== undefined && expires <= now) {
     return step("skip", `it ended at ${new Date(expires).toISOString()}`);
   }
-  const cidr = parseCidr(subnet);
-  if (network !== undefined && (!covers(network.network, cidr) || covers(cidr, network.network))) {
+  const cidrs = subnetsIn(key).map(parseCidr);
+  if (network !== undefined && !isOf(network, cidrs)) {
     return step("skip", "it is no subnet of the network");
   }
   if (there !== undefined && isTheSame(record, there)) return step("same");
-  const other = held.inTheWayOf(record, { cidr, lease: isRefusal(lease) ? undefined : lease });
+  const other = held.inTheWayOf(record, { cidrs, lease: isRefusal(lease) ? undefined : lease });
   if (other !== undefined) {
     return step("conflict", network === undefined ? `${other.subnet} is there` : holderText(other, network));
   }
@@ -207,6 +208,13 @@ function leaseStep(
   const left = expires === undefined ? undefined : Math.floor((expires - now) / 1000);
   const ttl = left === undefined ? undefined : Math.min(Math.max(1, left), MAX_TTL);
   return step("create", undefined, { key, value, node, reservedIp, ttl });
+}
+
+/** Whether they lie in the network; what follows the first is no matter where the network has one family only. */
+function isOf({ network, ipv6 }: NetworkConfig, [first, second]: readonly Cidr[]): boolean {
+  const isIn = (whole: Cidr, cidr: Cidr) => covers(whole, cidr) && !covers(cidr, whole);
+  if (first === undefined || !isIn(network, first)) return false;
+  return ipv6 === undefined || second === undefined || isIn(ipv6.network, second);
 }
 
 /** The same holder's, and of the same kind; what it announces and how long it lives is the store's to say. */
@@ -219,7 +227,7 @@ function isTheSame(record: LeaseRecord, there: LeaseRecord): boolean {
 
 /** What stands in the target, or will. Plain numbers, because every lease is held against every other. */
 class Taken {
-  readonly #ranges: { first: number; last: number; held: Held }[] = [];
+  readonly #ranges: Readonly<Record<Family, (Range & { held: Held })[]>> = { 4: [], 6: [] };
   readonly #byNode = new Map<string, Held>();
   readonly #byAddress = new Map<string, Held>();
   readonly #network: NetworkConfig | undefined;
@@ -231,9 +239,11 @@ class Taken {
 
   add(all: readonly Held[]): void {
     for (const held of all) {
-      const { cidr, lease, record } = held;
+      const { cidr, cidr6, lease, record } = held;
       if (this.#network !== undefined && covers(cidr, this.#network.network)) continue;
-      this.#ranges.push({ first: Number(cidr.address), last: Number(lastAddress(cidr)), held });
+      for (const one of cidr6 === undefined ? [cidr] : [cidr, cidr6]) {
+        this.#ranges[one.family].push({ ...rangeOf(one), held });
+      }
       if (this.#waits(lease)) continue;
       if (record.node !== undefined) this.#byNode.set(record.node, held);
       if (lease !== undefined) this.#byAddress.set(lease.publicIp, held);
@@ -241,9 +251,14 @@ class Taken {
   }
 
   /** Who holds any of the lease's subnet, or the lease that its host or its address has already. */
-  inTheWayOf({ node }: LeaseRecord, { cidr, lease }: Pick<Held, "cidr" | "lease">): Held | undefined {
-    const [first, last] = [Number(cidr.address), Number(lastAddress(cidr))];
-    const range = this.#ranges.find((one) => one.first <= last && first <= one.last);
+  inTheWayOf(
+    { node }: LeaseRecord,
+    { cidrs, lease }: Pick<Held, "lease"> & { cidrs: readonly Cidr[] },
+  ): Held | undefined {
+    const range = cidrs.map((cidr) => {
+      const { first, last } = rangeOf(cidr);
+      return this.#ranges[cidr.family].find((one) => one.first <= last && first <= one.last);
+    }).find((found) => found !== undefined);
     if (range !== undefined || this.#waits(lease)) return range?.held;
     const other = node === undefined ? undefined : this.#byNode.get(node);
     return other ?? (lease === undefined ? undefined : this.#byAddress.get(lease.publicIp));

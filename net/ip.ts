@@ -136,7 +136,7 @@ export function ipFromBytes(bytes: Uint8Array): Ip {
   return { family: bytes.length === 4 ? 4 : 6, value };
 }
 
-/** Whether the address can be a host's own: not unspecified, loopback, multicast, or IPv4 class E/broadcast. */
+/** Whether the address can be a host's own: not unspecified, loopback, multicast, IPv4 class E/broadcast, or IPv4 in IPv6. */
 export function isHostAddress(ip: Ip): boolean {
   return ip.value !== 0n && !neverHosts.some((cidr) => contains(cidr, ip));
 }
@@ -231,5 +231,7 @@ function netmasks(width: number): readonly bigint[] {
   );
 }
 
-const neverHosts = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::1/128", "ff00::/8"].map(parseCidr);
+const neverHosts = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::1/128", "::ffff:0:0/96", "ff00::/8"].map(
+  parseCidr,
+);
 const linkLocal = ["169.254.0.0/16", "fe80::/10"].map(parseCidr);

@@ -1,6 +1,6 @@
 /** The own lease as it is believed to stand, when it is due, and what became of those before it. */
 import { decodeRecord, isRefusal } from "../../lease/decode.ts";
-import { subnetKey } from "../../lease/key.ts";
+import { leaseKey, type Subnets } from "../../lease/key.ts";
 import type { Lease } from "../../lease/lease.ts";
 import type { Claim } from "../../lease/manager.ts";
 import type { LeaseRecord } from "../../lease/store.ts";
@@ -66,7 +66,7 @@ export class Holding {
     const own = this.#own;
     if (stored === undefined || own === undefined) return false;
     // A store that was restored holds an older revision, and writes are checked against that one.
-    const isAnother = stored.key !== subnetKey(own.subnet) || stored.revision !== own.revision;
+    const isAnother = stored.key !== leaseKey(own) || stored.revision !== own.revision;
     const lease = isAnother ? decodeRecord(stored) : own;
     if (isRefusal(lease)) return true;
     // Two that correct each other would only make their peers switch to and fro; it is told, and left.
@@ -107,8 +107,14 @@ export class Holding {
   }
 
   #become(own: Lease | undefined): void {
-    if (own?.subnet !== this.#own?.subnet) this.#lost ??= this.#own;
-    if (own !== undefined && own.subnet === this.#lost?.subnet) this.#lost = undefined;
+    if (!isSame(own, this.#own)) this.#lost ??= this.#own;
+    if (own !== undefined && isSame(own, this.#lost)) this.#lost = undefined;
     this.#own = own;
   }
+}
+
+/** Whether they are of the same subnets. One that has lost or won its IPv6 half is the same still. */
+function isSame(a: Subnets | undefined, b: Subnets | undefined): boolean {
+  return a?.subnet === b?.subnet &&
+    (a?.subnet6 === undefined || b?.subnet6 === undefined || a.subnet6 === b.subnet6);
 }

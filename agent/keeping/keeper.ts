@@ -10,9 +10,9 @@ import { FlanError, isStoreTrouble } from "../../net/errors.ts";
 import { covers, parseCidr } from "../../net/ip.ts";
 import type { Logger } from "../../net/log.ts";
 import { Holding } from "./holding.ts";
-import { rememberSubnet } from "../host_state.ts";
+import { type HostState, rememberSubnet } from "../host_state.ts";
 import { Overwritten } from "./overwritten.ts";
-import { isAnothers, overwriterOf, storedIn, type Whose } from "./own_record.ts";
+import { isAnothers, isWholeIn, overwriterOf, storedIn, type Whose } from "./own_record.ts";
 import { Retry } from "../retry.ts";
 
 export interface KeeperParts {
@@ -29,8 +29,12 @@ export function claimOf(
   host: Host,
   { config, backend, ttl }: { config: NetworkConfig; backend: Backend; ttl: number },
 ): Claim {
-  return { node: host.node, publicIp: host.publicIp, ...backend.announce(config, host), ttl };
+  const addresses = { publicIp: host.publicIp, publicIp6: host.ipv6?.publicIp };
+  return { node: host.node, ...addresses, ...backend.announce(config, host), ttl };
 }
+
+/** The subnets that a host had last. */
+export type Former = Partial<Pick<HostState, "previous" | "previous6">>;
 
 /** What became of the lease. */
 export interface Kept {
@@ -94,8 +98,8 @@ export class LeaseKeeper {
   }
 
   /** Takes a lease: the own one if the store has it, else the previous subnet if free, else another. */
-  async acquire(claim: Claim, previous: string | undefined): Promise<Lease> {
-    return await this.#acquire({ ...claim, previous });
+  async acquire(claim: Claim, former: Former): Promise<Lease> {
+    return await this.#acquire({ ...claim, previous: former.previous, previous6: former.previous6 });
   }
 
   /**
@@ -107,7 +111,7 @@ export class LeaseKeeper {
     const { own, lost } = this.#holding;
     const isLate = own === undefined || snapshot.revision < own.revision;
     if (!isLate && isAnothers(snapshot, { own, claim, config })) this.#holding.giveUp();
-    if (lost !== undefined && !isIn(config, lost)) this.#holding.forgetLoss();
+    if (lost !== undefined && !covers(config.network, parseCidr(lost.subnet))) this.#holding.forgetLoss();
   }
 
   /**
@@ -150,7 +154,7 @@ export class LeaseKeeper {
     if (this.#left) return;
     const known = overwriter === undefined && this.#holding.takeIn(stored);
     // Peers refuse what is outside the network. A lease that only a new one would not get is kept.
-    reached.taken = !known || !isIn(config, this.#holding.own!);
+    reached.taken = !known || !isWholeIn(config, this.#holding.own!);
     if (!reached.taken && (this.#isDue() || !this.#holding.says(claim))) {
       const renewed = await renew(this.#parts.store, this.#holding.own!, claim).catch(unlessConflict);
       if (renewed !== undefined) return this.#holding.hold(renewed, claim);
@@ -158,7 +162,8 @@ export class LeaseKeeper {
       reached.taken = true;
     }
     if (!reached.taken) return;
-    await this.#acquire({ ...claim, current: (own ?? this.#holding.lost)?.subnet });
+    const { subnet: current, subnet6: current6 } = own ?? this.#holding.lost ?? {};
+    await this.#acquire({ ...claim, current, current6 });
     if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
   }
 
@@ -190,7 +195,7 @@ export class LeaseKeeper {
     const { store, stateDir } = this.#parts;
     const lease = await acquire(store, claim, this.#parts);
     this.#holding.hold(lease, claim);
-    await rememberSubnet(stateDir, { subnet: lease.subnet, store: store.url });
+    await rememberSubnet(stateDir, { ...lease, store: store.url });
     return lease;
   }
 
@@ -226,10 +231,6 @@ export class LeaseKeeper {
     const dueIn = this.#holding.dueIn();
     return dueIn !== Infinity && (this.#retry.error !== undefined || dueIn === 0);
   }
-}
-
-function isIn({ network }: NetworkConfig, { subnet }: Lease): boolean {
-  return covers(network, parseCidr(subnet));
 }
 
 function unlessConflict(error: unknown): undefined {

@@ -3,8 +3,8 @@ import type { Lease } from "../../lease/lease.ts";
 import type { Claim } from "../../lease/manager.ts";
 import type { NetworkConfig } from "../../lease/network.ts";
 import type { Snapshot } from "../../lease/store.ts";
-import { covers, parseCidr } from "../../net/ip.ts";
-import { type KeeperParts, type Kept, LeaseKeeper } from "./keeper.ts";
+import { isWholeIn } from "./own_record.ts";
+import { type Former, type KeeperParts, type Kept, LeaseKeeper } from "./keeper.ts";
 import { Wake } from "../wake.ts";
 
 /** For so long the loop waits for another lease before it takes away what hangs on the one that is gone, milliseconds. */
@@ -48,8 +48,8 @@ export class Keeping {
   }
 
   /** Takes a lease, for the join; see {@link LeaseKeeper.acquire}. */
-  async acquire(claim: Claim, previous: string | undefined): Promise<Lease> {
-    return await this.#keeper.acquire(claim, previous);
+  async acquire(claim: Claim, former: Former): Promise<Lease> {
+    return await this.#keeper.acquire(claim, former);
   }
 
   /** Tells what there is now. A lease that is another's by it is given up at once, and the keeper is set to work. */
@@ -72,8 +72,8 @@ export class Keeping {
    */
   async settle(signal: AbortSignal): Promise<void> {
     const { own } = this.#keeper;
-    const { network } = this.#situation!.config;
-    if (this.#answer === undefined || own !== undefined && covers(network, parseCidr(own.subnet))) return;
+    const { config } = this.#situation!;
+    if (this.#answer === undefined || own !== undefined && isWholeIn(config, own)) return;
     const over = new AbortController();
     const patience = this.#parts.clock.sleep(PATIENCE_MS, AbortSignal.any([signal, over.signal]));
     await Promise.race([this.#answer.promise, patience]);

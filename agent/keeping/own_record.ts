@@ -1,12 +1,13 @@
 /** What a snapshot says about this host's own lease: its record, who wrote over it, and who has the subnet instead. */
 import { decodeRecord, isRefusal } from "../../lease/decode.ts";
-import { subnetKey } from "../../lease/key.ts";
+import { leaseKey, type Subnets } from "../../lease/key.ts";
 import type { Lease } from "../../lease/lease.ts";
 import type { Claim } from "../../lease/manager.ts";
 import type { NetworkConfig } from "../../lease/network.ts";
 import { isUnclaimed } from "../../lease/reservation.ts";
 import type { LeaseRecord, Snapshot } from "../../lease/store.ts";
 import { holderInstead } from "../../lease/view.ts";
+import { covers, parseCidr } from "../../net/ip.ts";
 
 /** Whose record is looked for. */
 export interface Whose {
@@ -20,7 +21,7 @@ export interface Whose {
  * only reserved for us is not ours before we claim it.
  */
 export function storedIn({ records }: Snapshot, { own, claim, config }: Whose): LeaseRecord | undefined {
-  const key = subnetKey(own.subnet);
+  const key = leaseKey(own);
   const ours = records.filter((record) => {
     if (record.node !== claim.node) return false;
     const lease = decodeRecord(record);
@@ -32,12 +33,12 @@ export function storedIn({ records }: Snapshot, { own, claim, config }: Whose): 
 
 /** Whether the store says that the subnet, or a part of it, is another host's; what is reserved in its place is, too. */
 export function isAnothers({ records }: Snapshot, { own, claim, config }: Whose): boolean {
-  const key = subnetKey(own.subnet);
+  const key = leaseKey(own);
   const record = records.find((one) => one.key === key);
   const lease = record && decodeRecord(record);
   const isOwn = (one: Lease) => isOurs(one, claim);
   if (lease !== undefined && !isRefusal(lease) && !isOwn(lease)) return true;
-  return holderInstead({ records }, { subnet: own.subnet, isOwn, network: config }) !== undefined;
+  return holderInstead({ records }, { subnets: own, isOwn, network: config }) !== undefined;
 }
 
 /** What a record says that a flannel host with our address wrote, or undefined for any other record. */
@@ -57,6 +58,15 @@ function isOurs({ node, publicIp }: Lease, claim: Claim): boolean {
 }
 
 /** All that peers learn from a lease. */
-export function announcement(said: Pick<Lease, "publicIp" | "backendType" | "backendData">): string {
-  return JSON.stringify([said.publicIp, said.backendType, said.backendData]);
+export function announcement(said: Said): string {
+  const { publicIp, publicIp6, backendType, backendData, backendV6Data } = said;
+  return JSON.stringify([publicIp, publicIp6, backendType, backendData, backendV6Data]);
+}
+
+type Said = Pick<Claim, "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data">;
+
+/** Whether peers can use the lease in all the families that the network has. */
+export function isWholeIn({ network, ipv6 }: NetworkConfig, { subnet, subnet6 }: Subnets): boolean {
+  if (!covers(network, parseCidr(subnet))) return false;
+  return ipv6 === undefined || subnet6 !== undefined && covers(ipv6.network, parseCidr(subnet6));
 }

@@ -6,7 +6,7 @@ import { parseCidr } from "../../net/ip.ts";
 import { TestNetwork, TTL } from "../lib/agents.ts";
 import { macOf } from "../lib/overlay.ts";
 
-const network = parseCidr("10.5.0.0/16");
+const networks = [parseCidr("10.5.0.0/16")];
 
 function record(n: number, change: Partial<LeaseRecord> & { ip?: string; mac?: string } = {}): LeaseRecord {
   const { ip = `192.0.2.${n}`, mac = macOf(n), ...rest } = change;
@@ -24,7 +24,7 @@ function snapshot(records: readonly LeaseRecord[], past: readonly PastLease[] = 
 }
 
 function keysAfter(last: Snapshot, next: Snapshot, node = "own"): string[] {
-  return lingering([], { last, next, now: 0, node, network }).map(({ record }) => record.key);
+  return lingering([], { last, next, now: 0, node, networks }).map(({ record }) => record.key);
 }
 
 const two = snapshot([record(2)]);
@@ -61,7 +61,7 @@ Deno.test("linger: the own lease never does", () => {
 
 Deno.test("linger: each for its own minute, which no further snapshot prolongs, and not once it is leased again", () => {
   const empty = snapshot([]);
-  const options = { node: "own", network };
+  const options = { node: "own", networks };
   const first = lingering([], { ...options, last: two, next: snapshot([record(3)]), now: 0 });
   const both = lingering(first, { ...options, last: snapshot([record(3)]), next: empty, now: 1000 });
   assert.deepEqual(both.map(({ missed }) => missed), [0, 1000]);

@@ -87,7 +87,7 @@ Deno.test("reservation: ended in a store that alone knows when leases end, the l
   const keep = async () =>
     await keeper.keep(hidden(await store.read()), { claim, config: parseNetworkConfig(value) });
   try {
-    const { subnet } = await keeper.acquire(claim, undefined);
+    const { subnet } = await keeper.acquire(claim, {});
     await reserve(store, { subnet, node: "n", self: undefined, clock });
     await keep();
     assert.equal(keeper.nextIn(), Infinity);

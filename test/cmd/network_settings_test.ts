@@ -18,6 +18,8 @@ function route(destination: string, protocol = 3): Route {
   return { kind: "route", destination, protocol, ...rest };
 }
 
+const dual = { ...network, EnableIPv6: true, IPv6Network: "fd00:5::/48" };
+
 const agrees: Partial<Settings>[] = [
   {},
   { network: "10.5.0.0/16" },
@@ -41,6 +43,49 @@ const differs: [Partial<Settings>, string][] = [
   [{ backendOption: { VNI: 8 } }, "backend option VNI is 8 here (flag) but 7 there"],
   [{ backendOption: { Port: 1 } }, "backend option Port is 1 here (flag) but not set there"],
 ];
+
+Deno.test("joining a dual-stack network holds each family against its own settings", () => {
+  const join = (settings: Partial<Settings>, config: Json = dual) =>
+    requireAgreement(given(settings), parseNetworkConfig(config), "file:/n.json");
+  join({ network: "10.5.0.0/16", network6: "fd00:5::/48", subnetLen6: 64, subnetMin6: "fd00:5:0:1::" });
+  join({ network6: "fd00:5::/48", subnetMax6: "fd00:5:0:ffff::" });
+  const refused: [Partial<Settings>, Json, RegExp][] = [
+    [{ network6: "fd00:6::/48" }, dual, /network6 is fd00:6::\/48 here \(flag\) but fd00:5::\/48 there/],
+    [{ network6: "fd00:5::/48" }, network, /network6 is fd00:5::\/48 here \(flag\) but not set there/],
+    [{ subnetLen6: 72 }, dual, /subnet-len6 is 72 here \(flag\) but 64 there/],
+    [{ network: "fd00:5::/48" }, dual, /network is fd00:5::\/48 here \(flag\) but 10\.5\.0\.0\/16 there/],
+    [{ subnetLen: 24 }, { ...dual, EnableIPv4: false }, /subnet-len is 24 here \(flag\) but not set there/],
+  ];
+  for (const [settings, config, says] of refused) assert.throws(() => join(settings, config), says);
+  join({ network: "fd00:5::/48", network6: "fd00:5::/48" }, { ...dual, EnableIPv4: false });
+});
+
+Deno.test("a new network has the families that are named, and IPv4 where none is", () => {
+  const start = (settings: Partial<Settings>) => startingConfig(given(settings), []) as Record<string, Json>;
+  const { Backend: _, ...both } = start({ network: "10.9.0.0/16", network6: "fd00:9::/48", subnetLen6: 72 });
+  assert.deepEqual(both, {
+    EnableIPv6: true,
+    Network: "10.9.0.0/16",
+    IPv6Network: "fd00:9::/48",
+    IPv6SubnetLen: 72,
+  });
+  const alone = { EnableIPv4: false, EnableIPv6: true, IPv6Network: "fd00:9::/48" };
+  for (const named of [{ network6: "fd00:9::/48" }, { network: "fd00:9::/48" }]) {
+    const { Backend: _, ...config } = start(named);
+    assert.deepEqual(config, alone);
+  }
+  assert.equal(start({ network6: "fd00:9::/48", subnetLen: 25 })["Network"], "10.244.0.0/16");
+  const refused: [Partial<Settings>, RegExp][] = [
+    [{ network: "fd00:9::/48", network6: "fd00:8::/48" }, /one IPv6 network is enough/],
+    [{ subnetLen6: 64 }, /Cannot use --subnet-len6: no IPv6 network is named/],
+    [
+      { network: "fd00:9::/48", subnetMin: "10.5.0.0" },
+      /Cannot use --subnet-min: --network fd00:9::\/48 is IPv6/,
+    ],
+    [{ network6: "fe80::/48" }, /IPv6Network is fe80::\/48: it overlaps fe80::\/10, which is link-local/],
+  ];
+  for (const [settings, says] of refused) assert.throws(() => start(settings), says);
+});
 
 for (const [settings, says] of differs) {
   Deno.test(`joining a network with ${JSON.stringify(settings)} is refused with both values`, () => {

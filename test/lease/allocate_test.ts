@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { allocate, type AllocateRequest } from "../../lease/allocate.ts";
-import { isSubnetOf, parseNetworkConfig } from "../../lease/network.ts";
+import { parseNetworkConfig } from "../../lease/network.ts";
+import { isSubnetOf } from "../../lease/subnet_range.ts";
 import type { LeaseRecord, PastLease } from "../../lease/store.ts";
 import { FlanError } from "../../net/errors.ts";
 import { covers, overlaps, parseCidr } from "../../net/ip.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { halfOf } from "../../lease/half.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../../lease/network.ts";
-import { configOf, familiesOf, halfOf, viewOf } from "../../lease/stack.ts";
+import { configOf, familiesOf, viewOf } from "../../lease/stack.ts";
 import type { View } from "../../lease/view.ts";
 import { parseCidr } from "../../net/ip.ts";
 

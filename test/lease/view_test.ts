@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeRecord, encodeLease, isRefusal } from "../../lease/decode.ts";
-import { keySubnet, subnetKey } from "../../lease/key.ts";
+import { leaseKey, parseKey, subnetIn, subnetOfKey, subnetsIn } from "../../lease/key.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
 import type { LeaseRecord, Snapshot } from "../../lease/store.ts";
 import { makeView, type View } from "../../lease/view.ts";
@@ -99,15 +99,33 @@ Deno.test("fields are read whatever their case, and what others add is ignored",
 });
 
 Deno.test("keys and subnets turn into each other", () => {
-  for (const subnet of ["10.5.1.0/24", "0.0.0.0/0", "10.5.1.2/31"]) {
-    assert.equal(keySubnet(subnetKey(subnet)), subnet);
+  for (const subnet of ["10.5.1.0/24", "0.0.0.0/0", "10.5.1.2/31", "fd00:5:1::/64", "::/0", "fd00::/127"]) {
+    assert.deepEqual(parseKey(leaseKey({ subnet })), { subnet });
   }
-  for (const bad of ["10.5.1.1/24", "10.5.1.1/32", "fd00::/64", "10.5.1.0-24", "10.5.1/24", ""]) {
-    assert.throws(() => subnetKey(bad), /^FlanError: Cannot/);
+  const both = { subnet: "10.5.1.0/24", subnet6: "fd00:5:1::/64" };
+  assert.equal(leaseKey(both), "10.5.1.0-24&fd00:5:1::-64");
+  assert.deepEqual(parseKey("10.5.1.0-24&fd00:5:1::-64"), both);
+  for (
+    const bad of ["10.5.1.1/24", "10.5.1.1/32", "fd00::1/64", "fd00::1/128", "10.5.1.0-24", "10.5.1/24", ""]
+  ) {
+    assert.throws(() => leaseKey({ subnet: bad }), /^FlanError: Cannot/);
   }
-  for (const bad of ["10.5.1.1-24", "10.5.1.1-32", "10.5.1.0-024", "10.5.1.0/24", "-", "10.5.1.0-24 ", ""]) {
-    assert.throws(() => keySubnet(bad), /^FlanError: Cannot/);
+  for (
+    const bad of ["10.5.1.1-24", "10.5.1.1-32", "10.5.1.0-024", "10.5.1.0/24", "-", "10.5.1.0-24 ", ":", ""]
+  ) {
+    assert.throws(() => parseKey(bad), /^FlanError: Cannot/);
   }
+});
+
+Deno.test("each half of a key holds its subnet, whatever is wrong with the other one", () => {
+  const halves = (key: string) => [subnetOfKey(key), subnetIn(key, 4), subnetIn(key, 6)];
+  assert.deepEqual(halves("10.5.1.0-24"), ["10.5.1.0/24", "10.5.1.0/24", undefined]);
+  assert.deepEqual(halves("fd00::-64"), ["fd00::/64", undefined, "fd00::/64"]);
+  assert.deepEqual(halves("10.5.1.0-24&fd00::-64"), ["10.5.1.0/24", "10.5.1.0/24", "fd00::/64"]);
+  assert.deepEqual(halves("10.5.1.0-24&FD00::-64"), ["10.5.1.0/24", "10.5.1.0/24", undefined]);
+  assert.deepEqual(halves("10.5.1.7-24&fd00::-64"), [undefined, undefined, "fd00::/64"]);
+  assert.deepEqual(halves("?"), [undefined, undefined, undefined]);
+  assert.deepEqual(subnetsIn("10.5.1.0-24&fd00::-64"), ["10.5.1.0/24", "fd00::/64"]);
 });
 
 Deno.test("where leases overlap, the one of the network's own length wins, whatever the revisions", () => {

@@ -1,7 +1,7 @@
 /** A host of a lab that is no flan host: the plain program carries its packets, and a lease in the store says so. */
 import { systemClock } from "../../agent/clock.ts";
 import type { LabHost } from "../../cmd/demo/lab.ts";
-import { subnetKey } from "../../lease/key.ts";
+import { leaseKey } from "../../lease/key.ts";
 import { openStore } from "../../lease/open.ts";
 import { silent } from "../../net/log.ts";
 import type { HostProcess } from "./host_process.ts";
@@ -20,7 +20,7 @@ export async function leaseFor(hosts: Hosts, { address }: LabHost, subnet: strin
   const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
   try {
     const value = { PublicIP: address, PublicIPv6: null };
-    await store.create({ key: subnetKey(subnet), value, node: undefined, ttl: 3600 });
+    await store.create({ key: leaseKey({ subnet }), value, node: undefined, ttl: 3600 });
   } finally {
     store.close();
   }

@@ -2,7 +2,7 @@
 import type { Host, Underlay } from "../../backends/backend.ts";
 import type { Owner } from "../../kernel/ownership.ts";
 import type { Lease } from "../../lease/lease.ts";
-import type { SubnetRange } from "../../lease/network.ts";
+import type { SubnetRange } from "../../lease/subnet_range.ts";
 import type { View } from "../../lease/view.ts";
 import { familyOf, parseCidr } from "../../net/ip.ts";
 import { host, macOf } from "./overlay.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import type { LabHost } from "../../cmd/demo/lab.ts";
-import { subnetKey } from "../../lease/key.ts";
+import { leaseKey } from "../../lease/key.ts";
 import { openStore } from "../../lease/open.ts";
 import type { LeaseRecord } from "../../lease/store.ts";
 import type { Json } from "../../net/json.ts";
@@ -22,7 +22,7 @@ async function three(hosts: Hosts, args: readonly string[] = []): Promise<Three>
 /** The stored lease of a member, rewritten with other values. */
 async function rewriteLease(hosts: Hosts, { subnet }: Member, fields: Record<string, Json>): Promise<void> {
   const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
-  const key = subnetKey(subnet);
+  const key = leaseKey({ subnet });
   const record = (await store.read()).records.find((one): one is LeaseRecord => one.key === key)!;
   const value = { ...record.value as Record<string, Json>, ...fields };
   await store.update({ key, value, node: record.node, ttl: 3600 }, record.revision);

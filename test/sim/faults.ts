@@ -1,5 +1,5 @@
 /** What befalls the hosts, their ways to etcd and etcd itself. Each fault begins, is told, and ends by itself. */
-import { subnetKey } from "../../lease/key.ts";
+import { leaseKey } from "../../lease/key.ts";
 import { keyOf } from "../../kernel/state.ts";
 import type { SimHost } from "./host.ts";
 import { PREFIX, TTL } from "./setting.ts";
@@ -161,7 +161,7 @@ const full: Fault = (world) => {
 const ownLease = (what: string, work: (world: World, own: { host: SimHost; key: string }) => void) =>
   forOne((host, world) => {
     if (host.subnet === undefined) return;
-    const key = subnetKey(host.subnet);
+    const key = leaseKey({ subnet: host.subnet });
     if (world.etcd.keys.get(`${PREFIX}/subnets/${key}`) === undefined) return;
     world.tell(`an administrator ${what} ${key} of ${host.name}`);
     work(world, { host, key });
