@@ -255,8 +255,10 @@ export class Agent {
 
   async #describeHost(): Promise<Host> {
     const { kernel, clock, node } = this.#parts;
-    const before = this.#host?.underlay;
-    const former = before === undefined ? this.#parts.options.former : { ...before, stays: true };
+    const { underlay, ipv6 } = this.#host ?? {};
+    const former = underlay === undefined
+      ? this.#parts.options.former
+      : { ...underlay, address6: ipv6?.underlay.address, stays: true };
     const options = { ...this.#parts.options, former };
     const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock });
     return { ...found, said: this.#overlay.said };

@@ -3,10 +3,14 @@ import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { aliasOf, type KernelObject, type Link, LINK_ALIAS } from "../kernel/state.ts";
 import type { Host } from "../backends/backend.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import { familiesOf } from "../lease/stack.ts";
+import { familyOf } from "../net/ip.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
 import { firewallOf, type FirewallOptions } from "./firewall.ts";
 import type { Network } from "./network.ts";
-import { findUnderlay, type FormerUnderlay, localAddresses } from "./underlay.ts";
+import { localAddresses } from "./surroundings.ts";
+import { findUnderlay, type FormerUnderlay } from "./underlay.ts";
 
 export const txChecksums = ["auto", "on", "off"] as const;
 /** Whether the device offloads checksums; `auto` leaves it as the kernel has it. */
@@ -16,6 +20,7 @@ export type TxChecksum = (typeof txChecksums)[number];
 export interface HostOptions extends FirewallOptions {
   readonly iface: readonly string[] | undefined;
   readonly publicIp: string | undefined;
+  readonly publicIp6: string | undefined;
   readonly mtu: number | undefined;
   readonly txChecksum: TxChecksum;
   readonly stateDir: string;
@@ -24,27 +29,28 @@ export interface HostOptions extends FirewallOptions {
 }
 
 /**
- * Gathers the facts, and gives the device a MAC if it is one with a MAC and has none yet. `node` must be in the state
+ * Gathers the facts, and gives each device a MAC if it is one with a MAC and has none yet. `node` must be in the state
  * directory.
  */
 export async function describeHost(
   kernel: Kernel,
-  { backend, devices: [device = ""], node, options, clock }: Network & {
+  { config, backend, devices, node, options, clock }: Network & {
     node: string;
     options: HostOptions;
     clock: Clock;
   },
 ): Promise<Host> {
   const objects = await kernel.dump({ links: [], sysctls: [] });
-  const found = await facts(kernel, { options, objects });
-  if (!backend.hasMac) return { ...found, node, mac: "" };
-  const mac = readHostState(options.stateDir)?.macs[device] ??
-    await ensureMac(options.stateDir, {
-      device,
-      existing: macAmong(objects, { device, node }),
-      clock,
-    });
-  return { ...found, node, mac };
+  const found = await facts(kernel, { config, options, objects });
+  const macs: string[] = [];
+  for (const device of backend.hasMac ? devices : []) {
+    const existing = macAmong(objects, { device, node });
+    macs.push(
+      readHostState(options.stateDir)?.macs[device] ??
+        await ensureMac(options.stateDir, { device, existing, clock }),
+    );
+  }
+  return described(found, { node, macs });
 }
 
 /**
@@ -53,7 +59,7 @@ export async function describeHost(
  */
 export async function observeHost(
   kernel: Kernel,
-  { backend, devices: [device = ""], options, objects }: Network & {
+  { config, backend, devices, options, objects }: Network & {
     options: HostOptions;
     /** What a dump of the kernel gave; it is read where nobody has read it yet. */
     objects?: readonly KernelObject[];
@@ -62,22 +68,63 @@ export async function observeHost(
   const state = readHostState(options.stateDir);
   const node = state?.node ?? "";
   const there = objects ?? await kernel.dump({ links: [], sysctls: [] });
-  const found = await facts(kernel, { options, objects: there });
-  if (!backend.hasMac) return { ...found, node, mac: "" };
-  return { ...found, node, mac: state?.macs[device] ?? macAmong(there, { device, node }) ?? "" };
+  const found = await facts(kernel, { config, options, objects: there });
+  const macs = (backend.hasMac ? devices : []).map((device) =>
+    state?.macs[device] ?? macAmong(there, { device, node }) ?? ""
+  );
+  return described(found, { node, macs });
+}
+
+/** What is known of a host before its devices' MACs are. */
+type Facts = Omit<Host, "node" | "mac">;
+
+function described(
+  found: Facts,
+  { node, macs: [mac = "", mac6 = ""] }: { node: string; macs: readonly string[] },
+): Host {
+  const { ipv6 } = found;
+  return { ...found, node, mac, ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, mac: mac6 } }) };
 }
 
 async function facts(
   kernel: Kernel,
-  { options, objects }: { options: HostOptions; objects: readonly KernelObject[] },
-): Promise<Omit<Host, "node" | "mac">> {
-  const { iface: wishes = [], publicIp, mtu, former } = options;
-  const underlay = await findUnderlay(kernel, { objects, wishes, publicIp, former });
-  const local = localAddresses(objects);
-  const firewall = firewallOf(objects, options);
-  const publicAddress = publicIp ?? underlay.address;
+  { config, options, objects }: {
+    config: NetworkConfig;
+    options: HostOptions;
+    objects: readonly KernelObject[];
+  },
+): Promise<Facts> {
   const txChecksum = options.txChecksum === "auto" ? undefined : options.txChecksum === "on";
-  return { underlay, local, publicIp: publicAddress, mtu, txChecksum, said: "", wanted: new Set(), firewall };
+  return {
+    ...await groundOf(kernel, { config, options, objects }),
+    local: localAddresses(objects),
+    mtu: options.mtu,
+    txChecksum,
+    said: "",
+    wanted: new Set(),
+    firewall: firewallOf(objects, options),
+  };
+}
+
+/** Where the host stands in the network's families, and what it announces of that. Throws as {@link findUnderlay}. */
+export async function groundOf(
+  kernel: Pick<Kernel, "routeGet">,
+  { config, options, objects }: {
+    config: NetworkConfig;
+    options: Pick<HostOptions, "iface" | "publicIp" | "publicIp6" | "former">;
+    objects: readonly KernelObject[];
+  },
+): Promise<Pick<Host, "underlay" | "publicIp" | "ipv6">> {
+  const { iface: wishes = [], publicIp, publicIp6, former } = options;
+  const families = familiesOf(config);
+  const wish = { objects, families, wishes, publicIp, publicIp6, former };
+  const { underlay, ipv6 } = await findUnderlay(kernel, wish);
+  const announced = (address: string) => (familyOf(address) === 4 ? publicIp : publicIp6) ?? address;
+  return {
+    underlay,
+    publicIp: announced(underlay.address),
+    ...(ipv6 && { ipv6: { underlay: ipv6, publicIp: announced(ipv6.address), mac: "" } }),
+  };
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */

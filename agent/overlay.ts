@@ -4,11 +4,13 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { formatCidr } from "../net/ip.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
+import { hostOf } from "../backends/dual.ts";
 import type { Subnets } from "../lease/key.ts";
-import { networksOf } from "../lease/stack.ts";
+import { familiesOf, networksOf } from "../lease/stack.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
-import { type FirewallOptions, needsOf } from "./firewall.ts";
+import { needsOf } from "./firewall.ts";
+import { groundOf, type HostOptions } from "./host.ts";
 import { type HostState, rememberNetwork } from "./host_state.ts";
 import { Retry } from "./retry.ts";
 import { type Network, networkIn, ownerOf, requireFit } from "./network.ts";
@@ -18,7 +20,7 @@ export interface OverlayParts {
   readonly clock: Clock;
   readonly node: string;
   readonly runCommand: AgentParts["runCommand"];
-  readonly options: FirewallOptions & { readonly stateDir: string };
+  readonly options: HostOptions;
 }
 
 export class Overlay {
@@ -93,7 +95,7 @@ export class Overlay {
     this.#text = text;
     const network = networkIn(snapshot, url);
     try {
-      if (host !== undefined) requireFit(network, host);
+      if (host !== undefined) requireFit(network, await this.#groundFor(network, host));
       await kernel.require(needsOf(network.backend, options));
     } catch (error) {
       this.#text = undefined;
@@ -119,6 +121,17 @@ export class Overlay {
     });
     this.#network = network;
     this.#reconciler = new Reconciler(kernel, { owner, clock });
+  }
+
+  /** Where this host stands in the network's families, of which it may not have had all in the former network. */
+  async #groundFor({ config }: Network, host: Host): Promise<Pick<Host, "underlay" | "publicIp" | "ipv6">> {
+    const { kernel, options } = this.#parts;
+    if (familiesOf(config).every((family) => hostOf(host, family) !== undefined)) return host;
+    return await groundOf(kernel, {
+      config,
+      options,
+      objects: await kernel.dump({ links: [], sysctls: [] }),
+    });
   }
 
   /** Runs the command before anything is announced; the same one not again. */

@@ -22,6 +22,8 @@ export function leaseDocument(lease: Lease, own: string | undefined) {
     reservation: lease.expires === undefined,
     expires: endOf(lease.expires),
     revision: lease.revision,
+    ...(lease.subnet6 === undefined ? {} : { subnet6: lease.subnet6 }),
+    ...(lease.publicIp6 === undefined ? {} : { publicIp6: lease.publicIp6 }),
   } satisfies Record<string, Json>;
 }
 
@@ -33,10 +35,17 @@ export function ownLease(
     ...leaseDocument(lease, host.node),
     gateway: gatewayOf(lease.subnet),
     network: formatCidr(config.network),
+    ...secondHalf(lease, config),
     device: backend.devices(config)[0] ?? "",
     mtu: backend.mtu(config, host),
     ipMasq: host.firewall.masquerade,
   } satisfies Record<string, Json>;
+}
+
+/** What a dual-stack network adds. */
+function secondHalf({ subnet6 }: Lease, { ipv6 }: NetworkConfig): { gateway6?: string; network6?: string } {
+  if (ipv6 === undefined || subnet6 === undefined) return {};
+  return { gateway6: gatewayOf(subnet6), network6: formatCidr(ipv6.network) };
 }
 
 /** Everything `flan status` shows, as one document without the schema's name. */
@@ -51,7 +60,14 @@ export function statusOf(
     agent: { running: true, pid, version },
     network: formatCidr(config.network),
     backend: backend.type,
-    underlay: { ...host.underlay, publicIp: host.publicIp },
+    ...(config.ipv6 === undefined ? {} : { network6: formatCidr(config.ipv6.network) }),
+    underlay: {
+      ...host.underlay,
+      publicIp: host.publicIp,
+      ...(host.ipv6 === undefined
+        ? {}
+        : { address6: host.ipv6.underlay.address, publicIp6: host.ipv6.publicIp }),
+    },
     lease: own === undefined ? null : ownLease({ lease: own, config, host, backend }),
     store: {
       url: store,

@@ -6,6 +6,7 @@ import { FlanError, systemReason } from "../net/errors.ts";
 import { type Cidr, formatCidr, formatIp, parseCidr } from "../net/ip.ts";
 import type { Backend, Host } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
+import type { Subnets } from "../lease/key.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import { directoryOf, writeDurably } from "../lease/file/durable_file.ts";
 
@@ -22,9 +23,9 @@ export interface SubnetFiles {
 }
 
 export interface SubnetEnv {
-  readonly network: Cidr;
-  /** This host's subnet, as `10.5.72.0/24`. */
-  readonly subnet: string;
+  readonly config: Pick<NetworkConfig, "network" | "ipv6">;
+  /** This host's subnets, as `10.5.72.0/24`. */
+  readonly own: Subnets;
   readonly mtu: number;
   readonly ipMasq: boolean;
 }
@@ -37,12 +38,21 @@ export function gatewayOf(subnet: string): string {
 
 export function formatSubnetEnv(env: SubnetEnv): string {
   return [
-    `FLANNEL_NETWORK=${formatCidr(env.network)}`,
-    `FLANNEL_SUBNET=${gatewayOf(env.subnet)}`,
+    ...familyLines(env),
     `FLANNEL_MTU=${env.mtu}`,
     `FLANNEL_IPMASQ=${env.ipMasq}`,
     "",
   ].join("\n");
+}
+
+/** IPv4 before IPv6. A host that has no subnet of a family has no lines of it. */
+function familyLines({ config: { network, ipv6 }, own: { subnet, subnet6 } }: SubnetEnv): string[] {
+  const lines = (whole: Cidr, half: string) => {
+    const name = whole.family === 4 ? "FLANNEL" : "FLANNEL_IPV6";
+    return [`${name}_NETWORK=${formatCidr(whole)}`, `${name}_SUBNET=${gatewayOf(half)}`];
+  };
+  const second = ipv6 !== undefined && subnet6 !== undefined ? lines(ipv6.network, subnet6) : [];
+  return [...lines(network, subnet), ...second];
 }
 
 /**
@@ -85,8 +95,8 @@ export async function publishSubnetEnv(
   }
   const mtu = backend.mtu(config, host);
   const text = formatSubnetEnv({
-    network: config.network,
-    subnet: own.subnet,
+    config,
+    own,
     mtu,
     ipMasq: host.firewall.masquerade,
   });

@@ -3,28 +3,20 @@
  * the network stays on it: routes come and go, and its peers know its address.
  */
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import {
-  covers,
-  formatCidr,
-  formatIp,
-  isHostAddress,
-  isLinkLocal,
-  parseCidr,
-  parseIp,
-  parsePrefix,
-} from "../net/ip.ts";
+import { type Family, formatIp, parseIp } from "../net/ip.ts";
 import { quoted } from "../net/text.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { isFlans } from "../kernel/ownership.ts";
-import { type Address, type KernelObject, type Link, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import type { KernelObject } from "../kernel/state.ts";
 import type { Underlay } from "../backends/backend.ts";
-
-const DEFAULT = "0.0.0.0/0";
+import { carriedAddresses, defaultLinks } from "./surroundings.ts";
 
 /** An underlay that this host had. */
 export interface FormerUnderlay {
   readonly link: string;
+  /** Of the network's first family. */
   readonly address: string;
+  /** Of the second one. */
+  readonly address6?: string | undefined;
   /** Whether it is in use: then it stays so while its link is up and has the address, whatever the default route is. */
   readonly stays: boolean;
 }
@@ -32,142 +24,122 @@ export interface FormerUnderlay {
 export interface UnderlayWish {
   /** What a dump of the kernel gave. */
   readonly objects: readonly KernelObject[];
+  /** Those of the network, the first one first. */
+  readonly families: readonly Family[];
   readonly wishes: readonly string[];
   readonly publicIp: string | undefined;
+  readonly publicIp6: string | undefined;
   readonly former?: FormerUnderlay | undefined;
 }
 
+/** A link that can carry the network's families, with an address of each. */
+export interface Ground {
+  /** Of the first family. */
+  readonly underlay: Underlay;
+  /** The same link with its IPv6 address, in dual stack. */
+  readonly ipv6: Underlay | undefined;
+}
+
 /**
- * Finds the underlay. `wishes` are tried in order: a link's name, an address that a link carries,
+ * Finds the underlay; in dual stack it is a link that has addresses of both families. `wishes` are tried in order: a
+ * link's name, an address that a link carries,
  * `regex:PATTERN` (matched against addresses first, then names) or `can-reach:ADDRESS` (the kernel's route to
- * it). Without wishes it is the link that carries `publicIp`, else the `former` one if that stays, else the one of the
- * default route with the lowest metric, else the former one as far as it is there. Throws `invalid` where no wish fits,
- * and `failed` where none was made and none is found yet, with what there is to choose from.
+ * it). Without wishes it is the link that carries one of the public addresses, else the `former` one if that stays, else
+ * the one of the first family's default route with the lowest metric, else the former one as far as it is there. Throws
+ * `invalid` where no wish fits, and `failed` where none was made and none is found yet, with what there is to choose
+ * from.
  */
 export async function findUnderlay(
   kernel: Pick<Kernel, "routeGet">,
-  { objects, wishes, publicIp, former }: UnderlayWish,
-): Promise<Underlay> {
-  const candidates = candidatesOf(objects);
+  { objects, families, wishes, publicIp, publicIp6, former }: UnderlayWish,
+): Promise<Ground> {
+  const candidates = candidatesOf(objects, { families, publicIp6 });
+  const needed = families.length > 1 ? "IPv4 and IPv6 addresses" : `an IPv${families[0]} address`;
   if (wishes.length > 0) {
     for (const wish of wishes) {
       const found = await fitting(kernel, candidates, wish);
       if (found !== undefined) return found;
     }
-    const why = `--iface ${wishes.join(", ")} fits no link with an IPv4 address`;
-    throw none(candidates, { why, code: "invalid" });
+    const why = `--iface ${wishes.join(", ")} fits no link with ${needed}`;
+    throw none(candidates, { why, needed, code: "invalid" });
   }
-  const carrying = publicIp === undefined ? undefined : candidates.withAddress(publicIp);
+  const carrying =
+    [publicIp, publicIp6].flatMap((address) =>
+      address === undefined ? [] : candidates.withAddress(address) ?? []
+    )[0];
   const found = carrying ?? usual(candidates, former);
+  if (found !== undefined) return found;
   // Nothing was asked for that somebody must correct: the network may only not be there yet.
-  if (found === undefined) throw none(candidates, { why: whyNone(objects, former), code: "failed" });
-  return found;
+  const instead = candidates.hasDefault
+    ? `no default route is over a link with ${needed}`
+    : "there is no default route";
+  const why = former === undefined ? instead : `${lossOf(objects, former)}, and ${instead}`;
+  throw none(candidates, { why, needed, code: "failed" });
 }
 
-function usual(candidates: Candidates, former: FormerUnderlay | undefined): Underlay | undefined {
-  const before = former && candidates.withAddress(former.address);
-  if (former?.stays && before?.up) return before;
+function usual(candidates: Candidates, former: FormerUnderlay | undefined): Ground | undefined {
+  const before = former && candidates.with(former);
+  if (former?.stays && before?.underlay.up) return before;
   return candidates.ofDefaultRoute() ?? before ?? (former && candidates.named(former.link));
 }
 
-function whyNone(objects: readonly KernelObject[], former: FormerUnderlay | undefined): string {
-  const instead = "there is no default route";
-  if (former === undefined) return instead;
-  const { link, address } = former;
+/** What of it is gone, as a clause. */
+function lossOf(objects: readonly KernelObject[], { link, address, address6 }: FormerUnderlay): string {
   const isThere = objects.some((one) => one.kind === "link" && one.name === link);
-  return `${
-    isThere ? `address ${address} is gone from link ${link}` : `link ${link} is gone`
-  }, and ${instead}`;
-}
-
-/** The IPv4 addresses of this host on other links than flan's, and the gateways of the routes over those. */
-export function localAddresses(objects: readonly KernelObject[]): readonly string[] {
-  const { addresses, gateways } = surroundings(objects);
-  const own = addresses.map(({ address }) => formatIp(parsePrefix(address).ip));
-  return [...new Set([...own, ...gateways.map(({ gateway }) => gateway)])];
-}
-
-/** What is not flan's: links by name, their IPv4 addresses, and the routes over them that have a gateway. */
-function surroundings(objects: readonly KernelObject[]) {
-  const links = new Map(
-    objects.filter((o): o is Link => o.kind === "link" && !isFlans(o.alias)).map((l) => [l.name, l]),
-  );
-  // flan's own routes may lie on any link, by its peers' addresses.
-  const routes = objects.filter((o): o is Route =>
-    o.kind === "route" && links.has(o.link) && o.protocol !== ROUTE_PROTOCOL && isIpv4(o.destination)
-  );
-  return {
-    links,
-    addresses: objects.filter((o): o is Address =>
-      o.kind === "address" && links.has(o.link) && isIpv4(o.address)
-    ),
-    routes,
-    gateways: routes.filter(({ gateway }) => isIpv4(gateway)),
-  };
-}
-
-function isIpv4(text: string): boolean {
-  return text !== "" && !text.includes(":");
-}
-
-/**
- * Who is on the link itself. A default route without a gateway, as on a point-to-point link, makes nobody a neighbour.
- */
-function neighbourhood(
-  { name: link, up }: Link,
-  { routes, addresses }: { routes: readonly Route[]; addresses: readonly Address[] },
-): Pick<Underlay, "onLink" | "offLink"> {
-  const over = routes.filter((one) =>
-    one.link === link && one.type === "unicast" && one.destination !== DEFAULT
-  );
-  const onLink = over.filter(({ gateway }) => gateway === "").map(({ destination }) => destination);
-  // The routes of its addresses went with it, and come back with it: nobody has moved.
-  const coming = up ? [] : addresses.filter((one) => one.link === link)
-    .map(({ address }) => formatCidr(parsePrefix(address).cidr));
-  onLink.push(...coming);
-  const within = onLink.map(parseCidr);
-  const beyond = over.filter(({ gateway, destination }) =>
-    gateway !== "" && within.some((prefix) => covers(prefix, parseCidr(destination)))
-  ).map(({ destination }) => destination);
-  return { onLink: [...new Set(onLink)].sort(), offLink: [...new Set(beyond)].sort() };
+  if (!isThere) return `link ${link} is gone`;
+  const isGone = (text: string) =>
+    !objects.some((one) => one.kind === "address" && one.link === link && one.address.startsWith(`${text}/`));
+  const gone = address6 !== undefined && !isGone(address) ? address6 : address;
+  return `address ${gone} is gone from link ${link}`;
 }
 
 type Candidates = ReturnType<typeof candidatesOf>;
 
-function candidatesOf(objects: readonly KernelObject[]) {
-  const { links, addresses, gateways, routes } = surroundings(objects);
-  const defaults = routes.filter(({ destination }) => destination === DEFAULT);
-  const carried = addresses
-    .map((o) => ({ link: links.get(o.link)!, ip: parsePrefix(o.address).ip }))
-    .filter(({ ip }) => isHostAddress(ip))
-    // Global addresses before link-local ones; the kernel's order otherwise.
-    .sort((a, b) => Number(isLinkLocal(a.ip)) - Number(isLinkLocal(b.ip)))
-    .map(({ link, ip }): Underlay => ({
-      link: link.name,
-      address: formatIp(ip),
-      up: link.up,
-      mtu: link.mtu,
-      gateways: [...new Set(gateways.filter((one) => one.link === link.name).map((one) => one.gateway))],
-      ...neighbourhood(link, { routes, addresses }),
-    }));
+function candidatesOf(
+  objects: readonly KernelObject[],
+  { families: [first = 4, second], publicIp6 }: {
+    families: readonly Family[];
+    publicIp6: string | undefined;
+  },
+) {
+  const firsts = carriedAddresses(objects, first);
+  const seconds = second === undefined
+    ? [undefined]
+    : preferred(carriedAddresses(objects, second), publicIp6);
+  const all = firsts.flatMap((underlay) =>
+    seconds.filter((one) => one === undefined || one.link === underlay.link)
+      .map((ipv6): Ground => ({ underlay, ipv6 }))
+  );
+  const defaults = defaultLinks(objects, first);
+  const named = (name: string) => all.find((one) => one.underlay.link === name);
   return {
-    all: carried,
-    named: (name: string) => carried.find((one) => one.link === name),
-    withAddress: (address: string) => carried.find((one) => one.address === address),
-    ofDefaultRoute: () => {
-      const best = defaults.sort((a, b) => a.metric - b.metric).find((route) =>
-        carried.some((one) => one.link === route.link)
-      );
-      return best && carried.find((one) => one.link === best.link);
+    all,
+    hasDefault: defaults.length > 0,
+    named,
+    withAddress: (address: string) => all.find((one) => addressesOf(one).includes(address)),
+    /** With both addresses, or else the first one. */
+    with: ({ address, address6 }: FormerUnderlay) => {
+      const same = all.filter(({ underlay }) => underlay.address === address);
+      return same.find(({ ipv6 }) => ipv6?.address === address6) ?? same[0];
     },
+    ofDefaultRoute: () => defaults.map(named).find((one) => one !== undefined),
   };
+}
+
+/** The one with `address` before the others. */
+function preferred(all: readonly Underlay[], address: string | undefined): readonly Underlay[] {
+  return [...all.filter((one) => one.address === address), ...all.filter((one) => one.address !== address)];
+}
+
+function addressesOf({ underlay, ipv6 }: Ground): readonly string[] {
+  return ipv6 === undefined ? [underlay.address] : [underlay.address, ipv6.address];
 }
 
 async function fitting(
   kernel: Pick<Kernel, "routeGet">,
   candidates: Candidates,
   wish: string,
-): Promise<Underlay | undefined> {
+): Promise<Ground | undefined> {
   if (wish.startsWith("can-reach:")) {
     const target = reachable(wish.slice("can-reach:".length));
     const answer = await kernel.routeGet(target).catch((error) => {
@@ -178,8 +150,8 @@ async function fitting(
   }
   if (wish.startsWith("regex:")) {
     const pattern = compile(wish.slice("regex:".length));
-    return candidates.all.find((one) => pattern.test(one.address)) ??
-      candidates.all.find((one) => pattern.test(one.link));
+    return candidates.all.find((one) => addressesOf(one).some((address) => pattern.test(address))) ??
+      candidates.all.find((one) => pattern.test(one.underlay.link));
   }
   return candidates.named(wish) ?? candidates.withAddress(wish);
 }
@@ -204,10 +176,13 @@ function compile(pattern: string): RegExp {
   }
 }
 
-function none(candidates: Candidates, { why, code }: { why: string; code: "invalid" | "failed" }): FlanError {
-  const known = candidates.all.map((one) => `${one.link} (${one.address})`).join(", ") || "none";
-  const shown = quoted(known, 400).slice(1, -1);
-  return new FlanError(`Cannot choose the underlay interface: ${why}; links with an IPv4 address: ${shown}`, {
+function none(
+  candidates: Candidates,
+  { why, needed, code }: { why: string; needed: string; code: "invalid" | "failed" },
+): FlanError {
+  const known = candidates.all.map((one) => `${one.underlay.link} (${addressesOf(one).join(" and ")})`);
+  const shown = quoted(known.join(", ") || "none", 400).slice(1, -1);
+  return new FlanError(`Cannot choose the underlay interface: ${why}; links with ${needed}: ${shown}`, {
     op: "underlay",
     code,
     hint: "name one with --iface",

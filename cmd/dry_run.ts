@@ -76,6 +76,7 @@ export async function foresee(
     store: store.url,
     startsNetwork: started,
     network: formatCidr(network.config.network),
+    ...(network.config.ipv6 === undefined ? {} : { network6: formatCidr(network.config.ipv6.network) }),
     subnet: own.subnet,
     ...(own.subnet6 === undefined ? {} : { subnet6: own.subnet6 }),
     device: network.devices[0] ?? "",

@@ -4,7 +4,8 @@ import type { Backend, Host, Plan } from "../backends/backend.ts";
 import { familyOfObject } from "../kernel/relations.ts";
 import { keyOf } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import { configOf, familiesOf, halfOf, viewOf } from "../lease/stack.ts";
+import { halfOf } from "../lease/half.ts";
+import { configOf, familiesOf, viewOf } from "../lease/stack.ts";
 import type { View } from "../lease/view.ts";
 import { type Family, familyOf, parseCidr } from "../net/ip.ts";
 

@@ -1,5 +1,6 @@
 /** The leases of a network, each with what it is to this host. */
 import { leaseDocument } from "../agent/status.ts";
+import { isNobody } from "../lease/decode.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import { reservedFor } from "../lease/reservation.ts";
 import { makeView, unclaimedIn } from "../lease/view.ts";
@@ -47,13 +48,10 @@ export function itemDocument(
   node: string | undefined,
 ): { [field: string]: Json } {
   if (refusal !== undefined) return { subnet: refusal.subnet, state, refused: { ...refusal } };
-  const { subnet6, publicIp6 } = lease;
   return {
     ...leaseDocument(lease, node),
     ...(state === "reserved" ? { own: false, backend: null } : {}),
-    ...(lease.publicIp === "0.0.0.0" ? { publicIp: null } : {}),
-    ...(subnet6 === undefined ? {} : { subnet6 }),
-    ...(publicIp6 === undefined ? {} : { publicIp6 }),
+    ...(isNobody(lease.publicIp) ? { publicIp: null } : {}),
     state,
     refused: null,
   };

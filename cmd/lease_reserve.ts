@@ -1,5 +1,6 @@
 /** `flan lease reserve` and `unreserve`. */
 import { readHostState } from "../agent/host_state.ts";
+import { isNobody } from "../lease/decode.ts";
 import type { Lease } from "../lease/lease.ts";
 import { reservedAddress, reservedFor } from "../lease/reservation.ts";
 import { type Outcome, reserve, unreserve } from "../lease/reserve.ts";
@@ -69,7 +70,7 @@ function unreservedText(subnet: string, { how, lease }: Outcome): string {
 /** Whom the reservation is for, claimed or not. */
 function holder(lease: Lease): string {
   const whom = reservedFor(lease);
-  if (lease.node === undefined || lease.publicIp === "0.0.0.0") return whom;
+  if (lease.node === undefined || isNobody(lease.publicIp)) return whom;
   return reservedAddress(lease) === undefined
     ? `${whom} at ${lease.publicIp}`
     : `${whom}, held by node ${lease.node}`;

@@ -3,9 +3,10 @@ import { readHostState } from "../agent/host_state.ts";
 import { observeHost } from "../agent/host.ts";
 import { ownLease } from "../agent/status.ts";
 import { FlanError, invalid } from "../net/errors.ts";
+import { isNobody } from "../lease/decode.ts";
 import { formatCidr } from "../net/ip.ts";
 import { orAgentsLease } from "./agent_knows.ts";
-import { readNetwork, withKernel, withStore } from "./context.ts";
+import { readNetwork, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
 import { epochSeconds, remaining } from "./lease_end.ts";
@@ -28,7 +29,10 @@ export async function listLeases({ context, format, header }: Call): Promise<num
   };
   const columns: Column<Item>[] = [
     { name: "SUBNET", cell: subnetOf },
-    { name: "PUBLIC-IP", cell: ({ lease }) => lease?.publicIp === "0.0.0.0" ? undefined : lease?.publicIp },
+    {
+      name: "PUBLIC-IP",
+      cell: ({ lease }) => lease && (isNobody(lease.publicIp) ? undefined : lease.publicIp),
+    },
     {
       name: "BACKEND",
       cell: ({ lease, state }) => state === "reserved" ? undefined : lease && (lease.backendType || "udp"),
@@ -50,9 +54,14 @@ export async function listLeases({ context, format, header }: Call): Promise<num
     tsv: [...columns.slice(0, 4), epoch, columns[5]!, columns[6]!, code],
     json: (item) => itemDocument(item, node),
     empty: "no leases",
-    extra: { network: formatCidr(network.config.network), revision: network.snapshot.revision },
+    extra: { ...networkFields(network), revision: network.snapshot.revision },
   }, header);
   return exit.done;
+}
+
+function networkFields({ config: { network, ipv6 } }: StoredNetwork): { network: string; network6?: string } {
+  const first = { network: formatCidr(network) };
+  return ipv6 === undefined ? first : { ...first, network6: formatCidr(ipv6.network) };
 }
 
 function macOf({ lease }: Item): string | undefined {
@@ -73,7 +82,7 @@ export async function getLease({ context, format, header, args: [subnet] }: Call
     return exit.done;
   }
   const found = leasesOf(network, node).filter((item) =>
-    wanted === undefined ? item.state === "own" : subnetOf(item) === wanted
+    wanted === undefined ? item.state === "own" : subnetOf(item) === wanted || item.lease?.subnet6 === wanted
   );
   const item = found.find(({ lease }) => lease !== undefined) ?? found[0];
   if (item?.lease === undefined) throw notFound(item, { wanted, store: context.settings.store });
@@ -82,7 +91,7 @@ export async function getLease({ context, format, header, args: [subnet] }: Call
       throw invalid("lease.get", `Cannot print format "env": lease ${wanted} is not this host's`);
     }
     const { refused: _, ...document } = itemDocument(item, node);
-    printOwnLease(format, { ...document, network: formatCidr(network.config.network) }, header);
+    printOwnLease(format, { ...document, ...networkFields(network) }, header);
     return exit.done;
   }
   const lease = item.lease;

@@ -17,8 +17,12 @@ const fields: readonly (keyof ReturnType<typeof ownLease>)[] = [
   "reservation",
   "expires",
   "revision",
+  "subnet6",
+  "publicIp6",
   "gateway",
+  "gateway6",
   "network",
+  "network6",
   "device",
   "mtu",
   "ipMasq",
@@ -43,8 +47,7 @@ export function printOwnLease(format: Format, lease: Document, header = false): 
       return print(valueOf(lease, format.field));
     case "env":
       return print([
-        `FLANNEL_NETWORK=${lease["network"]}`,
-        `FLANNEL_SUBNET=${lease["gateway"]}`,
+        ...familyLines(lease),
         `FLANNEL_MTU=${lease["mtu"]}`,
         `FLANNEL_IPMASQ=${lease["ipMasq"]}`,
       ].join("\n"));
@@ -66,6 +69,15 @@ export function printOwnLease(format: Format, lease: Document, header = false): 
       }, header);
     }
   }
+}
+
+/** As in subnet.env; see `agent/subnet_env.ts`. */
+function familyLines({ network, gateway, network6, gateway6 }: Document): string[] {
+  const lines = (of: Json | undefined, at: Json | undefined) => {
+    const name = String(of).includes(":") ? "FLANNEL_IPV6" : "FLANNEL";
+    return [`${name}_NETWORK=${of}`, `${name}_SUBNET=${at}`];
+  };
+  return [...lines(network, gateway), ...(gateway6 === undefined ? [] : lines(network6, gateway6))];
 }
 
 function text(value: Json | undefined): string | undefined {

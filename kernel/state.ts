@@ -67,6 +67,8 @@ export interface Address {
   readonly link: string;
   /** With its prefix length, host bits kept: `10.5.1.0/32`. */
   readonly address: string;
+  /** Whether a host is not to be known by it: tentative, deprecated or temporary, as there are of IPv6. */
+  readonly passing?: true;
 }
 
 export interface Nexthop {

@@ -9,6 +9,7 @@ import { givesOut } from "./network.ts";
 import { isUnclaimed, reservedAddress } from "./reservation.ts";
 import type { LeaseRecord } from "./store.ts";
 import { isSubnetOf } from "./subnet_range.ts";
+import { holderInstead } from "./view.ts";
 
 export interface AllocateRequest extends ChooseRequest {
   /** The address that this host announces. */
@@ -58,7 +59,12 @@ export function allocate(request: AllocateRequest): Allocation {
     isReserved(one) && (wishes.wish === undefined || one.subnet === wishes.wish)
   );
   const former = sameAddress.filter((one) => one.record.node === undefined && !isReserved(one));
-  const mine = own.find(fits);
+  // In dual stack a lease that has its key may have lost its IPv6 subnet to another.
+  const isWhole = (one: Held) =>
+    config.ipv6 === undefined ||
+    holderInstead(snapshot, { subnets: one, isOwn: (lease) => lease.node === node, network: config }) ===
+      undefined;
+  const mine = own.find((one) => fits(one) && isWhole(one));
   const forMe = reserved.find((one) => one.subnet === request.current && fits(one)) ??
     (canStay(request) ? undefined : reserved.find(fits));
   const kept = mine ?? forMe ?? former.find(fits);

@@ -16,4 +16,5 @@ export const plan = document("plan", {
     conflicts: list(conflict),
     refused: list(refusal),
   },
+  optional: { subnet6: subnet, network6: subnet },
 });

@@ -23,7 +23,7 @@ export const yesOrNo: Shape = { type: "boolean" };
 export const count: Shape = { type: "integer", minimum: 0 };
 /** RFC 3339, always in UTC. */
 export const time: Shape = { type: "string", format: "date-time" };
-export const address: Shape = { type: "string", format: "ipv4" };
+export const address: Shape = { type: "string", anyOf: [{ format: "ipv4" }, { format: "ipv6" }] };
 /** `10.244.1.0/24`; in dual-stack networks also an IPv6 one. */
 export const subnet: Shape = { type: "string", pattern: "^[0-9a-f.:]+/[0-9]{1,3}$" };
 /** The identity of a host that runs flan: 16 hex digits, but what others write into a store may be any text. */

@@ -1,4 +1,4 @@
-import { dualStack, leaseFields, ownFields } from "./lease_fields.ts";
+import { dualNetwork, leaseFields, ownDual, ownFields } from "./lease_fields.ts";
 import {
   about,
   address,
@@ -32,8 +32,8 @@ const joined: Fields = {
     onLink: about("prefixes of its neighbours on the link", list(subnet)),
     offLink: about("prefixes within those that lie behind a gateway", list(subnet)),
     publicIp: address,
-  }),
-  lease: about("null where it was lost", nullable(object({ ...leaseFields, ...ownFields }, dualStack))),
+  }, { address6: about("of the same link, in dual stack", address), publicIp6: address }),
+  lease: about("null where it was lost", nullable(object({ ...leaseFields, ...ownFields }, ownDual))),
   store: object({
     url: text,
     revision: count,
@@ -60,7 +60,7 @@ export const status = {
   ...document("status", {
     description: "What this host's agent says of itself: flan status. Without an agent only agent is there.",
     fields: { agent: object({ running: yesOrNo }, { pid: count, version: text, joining: yesOrNo }) },
-    optional: joined,
+    optional: { ...joined, ...dualNetwork },
   }),
   dependentRequired: { node: Object.keys(joined) },
 };

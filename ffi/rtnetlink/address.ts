@@ -10,6 +10,8 @@ const IFADDRMSG_LENGTH = 8;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_F_NODAD = 0x02;
+/** IFA_F_TEMPORARY, DADFAILED, DEPRECATED and TENTATIVE; the low eight flags also stand in the header. */
+const PASSING = 0x01 | 0x08 | 0x20 | 0x40;
 const policy = new Policy({ [IFA_ADDRESS]: "bytes", [IFA_LOCAL]: "bytes" });
 
 /** RTM_NEWADDR or RTM_DELADDR. */
@@ -50,5 +52,8 @@ export function decodeAddress(
   if (bytes === undefined || link === undefined || (bytes.length !== 4 && bytes.length !== 16)) {
     return undefined;
   }
-  return { kind: "address", link, address: `${addressText(bytes)}/${parser.headU8(message, 1)}` };
+  const address = `${addressText(bytes)}/${parser.headU8(message, 1)}`;
+  // In IPv4 the bit of a temporary address means a secondary one.
+  const isPassing = bytes.length === 16 && (parser.headU8(message, 2) & PASSING) !== 0;
+  return { kind: "address", link, address, ...(isPassing ? { passing: true } : {}) };
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { Family } from "../../net/ip.ts";
 import type { Underlay } from "../../backends/backend.ts";
-import { findUnderlay, type FormerUnderlay, localAddresses } from "../../agent/underlay.ts";
+import { localAddresses } from "../../agent/surroundings.ts";
+import { findUnderlay, type FormerUnderlay } from "../../agent/underlay.ts";
 import type { KernelObject, Link, Route } from "../../kernel/state.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import { FakeStack } from "../lib/fake_stack.ts";
@@ -37,7 +39,8 @@ async function find(
   publicIp?: string,
 ): Promise<Underlay> {
   const objects = await kernel.dump({ links: [], sysctls: [] });
-  return await findUnderlay(kernel, { objects, wishes, publicIp });
+  const wish = { objects, families: [4] as const, wishes, publicIp, publicIp6: undefined };
+  return (await findUnderlay(kernel, wish)).underlay;
 }
 
 async function chosen(kernel: FakeKernel, ...wishes: string[]): Promise<string> {
@@ -112,6 +115,107 @@ Deno.test("underlay: local addresses are those of all links but flan's, with the
   assert.ok(!local.includes("10.5.1.0"));
 });
 
+/** Beside IPv4, eth1 has a global address of IPv6 after ones that nobody is to be known by, and eth2 has IPv6 alone. */
+function dualHost(...more: KernelObject[]): FakeKernel {
+  const passing = (text: string): KernelObject => ({
+    kind: "address",
+    link: "eth1",
+    address: text,
+    passing: true,
+  });
+  return host(
+    passing("2001:db8::dead/64"),
+    address("eth1", "fe80::1/64"),
+    address("eth1", "2001:db8::1/64"),
+    address("eth1", "2001:db8::2/64"),
+    link("eth2"),
+    address("eth2", "2001:db8:2::1/64"),
+    ...more,
+  );
+}
+
+async function grounds(
+  kernel: FakeKernel,
+  { families = [4, 6], wishes = [], publicIp, publicIp6 }: {
+    families?: readonly Family[];
+    wishes?: readonly string[];
+    publicIp?: string;
+    publicIp6?: string;
+  } = {},
+) {
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const { underlay, ipv6 } = await findUnderlay(kernel, { objects, families, wishes, publicIp, publicIp6 });
+  return [underlay.link, underlay.address, ...(ipv6 === undefined ? [] : [ipv6.address])].join(" ");
+}
+
+const over = (name: string, metric: number) => route({ link: name, metric, gateway: "" });
+const over6 = (name: string, metric: number) =>
+  route({ destination: "::/0", link: name, metric, gateway: "fe80::99" });
+
+Deno.test("underlay: in dual stack it is a link with both families, whatever has the better default route", async () => {
+  assert.equal(await grounds(dualHost(over("eth0", 1), over("eth1", 9))), "eth1 198.51.100.1 fd00::1");
+  await assert.rejects(grounds(dualHost(over("eth0", 1))), {
+    message:
+      "Cannot choose the underlay interface: no default route is over a link with IPv4 and IPv6 addresses; " +
+      "links with IPv4 and IPv6 addresses: eth1 (198.51.100.1 and fd00::1), eth1 (198.51.100.1 and 2001:db8::1), " +
+      "eth1 (198.51.100.1 and 2001:db8::2), eth1 (198.51.100.1 and fe80::1)",
+  });
+});
+
+Deno.test("underlay: an interface may be asked for by either address, and is refused where it lacks a family", async () => {
+  const kernel = dualHost(over("eth1", 9));
+  const asked = async (...wishes: string[]) => await grounds(kernel, { wishes });
+  assert.equal(await asked("eth1"), "eth1 198.51.100.1 fd00::1");
+  assert.equal(await asked("2001:db8::2"), "eth1 198.51.100.1 2001:db8::2");
+  assert.equal(await asked("eth0", "eth2", "regex:^2001:db8"), "eth1 198.51.100.1 2001:db8::1");
+  await assert.rejects(asked("eth0"), /--iface eth0 fits no link with IPv4 and IPv6 addresses/);
+  await assert.rejects(asked("2001:db8::dead"), /fits no link/);
+});
+
+Deno.test("underlay: the IPv6 address that is announced is taken where the link has it", async () => {
+  const kernel = dualHost(over("eth1", 9));
+  assert.equal(await grounds(kernel, { publicIp6: "2001:db8::2" }), "eth1 198.51.100.1 2001:db8::2");
+  assert.equal(await grounds(kernel, { publicIp6: "2001:db8:9::9" }), "eth1 198.51.100.1 fd00::1");
+});
+
+Deno.test("underlay: of IPv6 alone it needs no IPv4, and global addresses come first", async () => {
+  const find6 = async (kernel: FakeKernel, wishes: readonly string[] = []) =>
+    await grounds(kernel, { families: [6], wishes });
+  assert.equal(
+    await find6(dualHost(over("eth0", 0), over6("eth1", 9), over6("eth2", 5))),
+    "eth2 2001:db8:2::1",
+  );
+  assert.equal(await find6(dualHost(), ["eth1"]), "eth1 fd00::1");
+  await assert.rejects(
+    find6(dualHost(over("eth0", 0))),
+    /there is no default route; links with an IPv6 address: /,
+  );
+  const onlyLocal = host(link("eth3"), address("eth3", "fe80::3/64"));
+  assert.equal(await find6(onlyLocal, ["eth3"]), "eth3 fe80::3");
+});
+
+Deno.test("underlay: each family comes with its own gateways and neighbours", async () => {
+  const kernel = dualHost(
+    over6("eth1", 9),
+    route({ destination: "0.0.0.0/0", link: "eth1", gateway: "198.51.100.254" }),
+    route({ destination: "2001:db8::/64", link: "eth1", gateway: "" }),
+    route({ destination: "2001:db8::8000/113", link: "eth1", gateway: "2001:db8::9" }),
+  );
+  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const wish = { objects, wishes: ["eth1"], publicIp: undefined, publicIp6: undefined };
+  const { underlay, ipv6 } = await findUnderlay(kernel, { ...wish, families: [4, 6] });
+  assert.deepEqual([underlay.gateways, ipv6!.gateways], [["198.51.100.254"], ["fe80::99", "2001:db8::9"]]);
+  assert.ok(ipv6!.onLink.includes("2001:db8::/64") && !ipv6!.onLink.includes("::/0"));
+  assert.deepEqual(ipv6!.offLink, ["2001:db8::8000/113"]);
+  assert.ok(underlay.onLink.every((prefix) => !prefix.includes(":")));
+});
+
+Deno.test("underlay: local addresses are of both families, without the link-local ones of IPv6", async () => {
+  const local = localAddresses(await dualHost(over6("eth1", 1)).dump({ links: [], sysctls: [] }));
+  assert.ok(["192.0.2.1", "fd00::1", "2001:db8::dead", "fe80::99"].every((one) => local.includes(one)));
+  assert.ok(!local.includes("fe80::1"));
+});
+
 const wishes: readonly [readonly string[], string][] = [
   [["eth1"], "eth1 198.51.100.1"],
   [["198.51.100.1"], "eth1 198.51.100.1"],
@@ -165,10 +269,12 @@ async function after(
   change(kernel.stack);
   const former: FormerUnderlay = { link: "eth0", address: "192.0.2.1", stays };
   const objects = await kernel.dump({ links: [], sysctls: [] });
-  const { link, address, up } = await findUnderlay(kernel, {
+  const { underlay: { link, address, up } } = await findUnderlay(kernel, {
     objects,
+    families: [4],
     wishes: [],
     publicIp: undefined,
+    publicIp6: undefined,
     former,
   });
   return `${link} ${address} ${up ? "up" : "down"}`;

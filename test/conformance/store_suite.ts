@@ -4,6 +4,7 @@
  */
 import { type Opened, register } from "./store_case.ts";
 import { storeReads } from "./store_reads.ts";
+import { storeStacks } from "./store_stacks.ts";
 import { storeWatches } from "./store_watches.ts";
 import { storeWrites } from "./store_writes.ts";
 
@@ -14,7 +15,7 @@ export interface StoreSuite {
   readonly open: () => Promise<Opened>;
 }
 
-const cases = { ...storeReads, ...storeWrites, ...storeWatches };
+const cases = { ...storeReads, ...storeWrites, ...storeWatches, ...storeStacks };
 
 /** Registers the suite's tests with `Deno.test`. */
 export function storeSuite(suite: StoreSuite): void {

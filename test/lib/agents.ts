@@ -185,6 +185,7 @@ export class TestHost {
     this.options = {
       iface: undefined,
       publicIp: undefined,
+      publicIp6: undefined,
       mtu: undefined,
       ipMasq: false,
       noMasq: undefined,

@@ -192,6 +192,7 @@ export class SimHost {
     const options: AgentOptions = {
       iface: undefined,
       publicIp: undefined,
+      publicIp6: undefined,
       mtu: undefined,
       ipMasq: false,
       noMasq: undefined,
