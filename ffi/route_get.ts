@@ -22,9 +22,9 @@ import {
 
 // linux/rtnetlink.h
 const RTAX_MTU = 2;
-/** The answer names the table that decided, … */
+/** The answer names the table that decided, which that of IPv6 always does; it refuses the flag. */
 const RTM_F_LOOKUP_TABLE = 0x1000;
-/** … and is the entry itself, not the way that follows from it (Linux 4.13). */
+/** The answer is the entry itself, not the way that follows from it (Linux 4.13). */
 const RTM_F_FIB_MATCH = 0x2000;
 const metricsPolicy = new Policy({ [RTAX_MTU]: "u32" });
 
@@ -54,7 +54,8 @@ export function routeMatch(
   const head = new Uint8Array(RTMSG_LENGTH);
   head[0] = bytes.length === 16 ? AF_INET6 : AF_INET;
   head[1] = bytes.length * 8;
-  new DataView(head.buffer).setUint32(8, RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH, true);
+  const flags = RTM_F_FIB_MATCH | (head[0] === AF_INET ? RTM_F_LOOKUP_TABLE : 0);
+  new DataView(head.buffer).setUint32(8, flags, true);
   const from = source === undefined ? undefined : addressBytes(source);
   if (from !== undefined) head[2] = from.length * 8;
   const { builder } = requests;

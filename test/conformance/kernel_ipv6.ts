@@ -69,6 +69,15 @@ async function absent(kernel: Kernel, ...objects: KernelObject[]): Promise<void>
 }
 
 export function ipv6Suite(register: Register): void {
+  register("IPv6: the kernel says by which route and over which link a packet goes", async (system) => {
+    const kernel = system.kernel();
+    await succeed(kernel, add(device(system)), ...onDevice.map(add));
+    assert.deepEqual(await kernel.routeMatch("fd00:5:2::7"), { route, table: 254 });
+    const { link, gateway, source } = await kernel.routeGet("fd00:5:2::7");
+    assert.deepEqual([link, gateway, source], [DEVICE, "fe80:5:2::", "fd00:5:1::"]);
+    await assert.rejects(kernel.routeMatch("fd00:9::1"), { errno: "ENETUNREACH" });
+  });
+
   register("IPv6: what was added stands in the dump as it was given, exclusively", async (system) => {
     const kernel = system.kernel();
     const all = [device(system), ...onDevice];
