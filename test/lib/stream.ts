@@ -1,5 +1,5 @@
 /**
- * The program with which tests move bytes between hosts: `receive PORT`, and `send PORT MIB SEED ADDRESS…`, which
+ * The program with which tests move bytes between hosts: `receive PORT [HOSTNAME]`, and `send PORT MIB SEED ADDRESS…`, which
  * prints, for each address, what was sent and what the receiver says has arrived.
  */
 import { createHash } from "node:crypto";
@@ -25,8 +25,8 @@ function fill(words: Uint32Array, state: number): number {
   return state;
 }
 
-async function receive(port: number): Promise<void> {
-  const listener = Deno.listen({ hostname: "0.0.0.0", port });
+async function receive(port: number, hostname = "0.0.0.0"): Promise<void> {
+  const listener = Deno.listen({ hostname, port });
   console.log("listening");
   for await (const conn of listener) {
     digest(conn).catch((error) => console.error(error)).finally(() => conn.close());
@@ -65,7 +65,7 @@ async function send(
 
 if (import.meta.main) {
   const [mode, port, mebibytes, seed, ...addresses] = Deno.args;
-  if (mode === "receive") await receive(Number(port));
+  if (mode === "receive") await receive(Number(port), mebibytes);
   else {
     const transfers: Transfer[] = [];
     for (const [i, address] of addresses.entries()) {

@@ -1,0 +1,147 @@
+/** Three hosts on a real kernel with IPv6, beside IPv4 and alone: everything reaches everything, whole, and at full size. */
+import assert from "node:assert/strict";
+import type { LabHost } from "../../cmd/demo/lab.ts";
+import { gatewayOf } from "../../agent/subnet_env.ts";
+import { type Family, familyOf } from "../../net/ip.ts";
+import { type Hosts, hostTest } from "../lib/hosts.ts";
+import { until } from "../lib/until.ts";
+import { streamFile, type Transfer } from "../lib/stream.ts";
+
+const PORT = 7106;
+const MEBIBYTES = 20;
+const stream = [Deno.execPath(), "run", "--quiet", "--allow-net", streamFile];
+
+/** Of an echo request: the IP header and ICMP's (RFC 791, 792, 8200, 4443). */
+const HEADERS: Readonly<Record<Family, number>> = { 4: 28, 6: 48 };
+
+interface Case {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** What fits the overlay of each family over an underlay of 1500. */
+  readonly mtu: Partial<Record<Family, number>>;
+  /** Words for `ip` that take addresses, routes and sysctls of IPv6 along. */
+  readonly deeds: readonly string[];
+}
+
+const NETWORK6 = ["--network6", "fd00:10:244::/48"];
+const cases: readonly Case[] = [
+  {
+    name: "vxlan-dual",
+    args: ["--network", "10.244.0.0/16", ...NETWORK6],
+    mtu: { 4: 1450, 6: 1430 },
+    deeds: [
+      "link set flan-v6.1 down; link set flan-v6.1 up",
+      // Less than IPv6 needs (RFC 8200): the kernel takes it off the link.
+      "link set flan-v6.1 mtu 1200",
+      "link delete flan-v6.1",
+    ],
+  },
+  { name: "host-gw-ipv6", args: ["--backend", "host-gw", ...NETWORK6], mtu: { 6: 1500 }, deeds: [] },
+];
+
+/** A host that has joined, with an address of its bridge for each family. */
+interface Member {
+  readonly host: LabHost;
+  readonly containers: readonly string[];
+}
+
+for (const { name, args, mtu, deeds } of cases) {
+  hostTest(`three hosts reach one another fully by ${name}`, { lab: name, hosts: 3 }, async (hosts, t) => {
+    const members = await joined(hosts, args);
+    const ways = members.flatMap((from) =>
+      members.filter((to) => to !== from).flatMap((to) =>
+        to.containers.map((address) => ({ from: from.host, address }))
+      )
+    );
+    assert.equal(ways.length, 6 * Object.keys(mtu).length);
+
+    await t.step("every host pings every other host's container, by each family", async () => {
+      await Promise.all(ways.map(async ({ from, address }) => {
+        assert.equal(await hosts.lost(from, address), 0, `${from.namespace} does not reach ${address}`);
+      }));
+    });
+
+    await t.step("a packet of the overlay's MTU passes undivided, one byte more is too long", async () => {
+      await Promise.all(ways.map(async ({ from, address }) => {
+        const family = familyOf(address);
+        const ping = (bytes: number) => {
+          const size = `${bytes - HEADERS[family]}`;
+          return hosts.lab.on(from, ["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", size, address]);
+        };
+        const fits = await ping(mtu[family]!);
+        assert.equal(fits.code, 0, `${from.namespace} to ${address}: ${fits.stdout}`);
+        const more = await ping(mtu[family]! + 1);
+        assert.notEqual(more.code, 0);
+        assert.match(more.stdout + more.stderr, /message too long/i);
+      }));
+    });
+
+    await t.step(`${MEBIBYTES} MiB arrive whole, by each family`, async () => {
+      const [one, two] = members as [Member, Member];
+      await hosts.start(two.host, [...stream, "receive", String(PORT), "::"]).out.line(/^listening$/);
+      const argv = [...stream, "send", PORT, MEBIBYTES, 1, ...two.containers].map(String);
+      const { code, stdout, stderr } = await hosts.lab.on(one.host, argv);
+      assert.equal(code, 0, stderr);
+      const transfers: Transfer[] = JSON.parse(stdout);
+      assert.equal(transfers.length, two.containers.length);
+      for (const { address, sent, received } of transfers) assert.equal(received, sent, `to ${address}`);
+    });
+
+    await t.step("routes explain follows a packet, and somebody's deed is found and mended", async () => {
+      const [one, two] = members as [Member, Member];
+      const address = two.containers.at(-1)!;
+      const explained = await hosts.lab.flan(one.host, ["routes", "explain", address]);
+      assert.equal(explained.code, 0, explained.stdout + explained.stderr);
+      for (const deed of ["-6 route flush proto 113", ...deeds]) {
+        const done = await hosts.lab.on(one.host, ["sh", "-c", `ip ${deed.replaceAll("; ", "; ip ")}`]);
+        assert.equal(done.code, 0, done.stderr);
+        await until(`${address} after ${deed}`, async () => await hosts.lost(one.host, address, 1) === 0);
+      }
+      const status = await hosts.status(one.host);
+      assert.deepEqual(status, { code: 0, problems: [] });
+    });
+
+    await t.step("down leaves nothing behind", async () => {
+      const [one] = members as [Member];
+      const left = await hosts.lab.flan(one.host, ["down"]);
+      assert.equal(left.code, 0, left.stderr);
+      assert.deepEqual(await hosts.show(one.host, "ip", "-6 route show proto 113"), []);
+      const links = (await hosts.show(one.host, "ip", "link show")).map(({ ifname }) => ifname);
+      assert.deepEqual(links, ["lo", "eth0", "cni0"]);
+    });
+  });
+}
+
+/** Gives each host an address of IPv6, lets it join, and makes the bridge that a container runtime would make. */
+async function joined(hosts: Hosts, args: readonly string[]): Promise<Member[]> {
+  const all = hosts.lab.hosts;
+  await Promise.all(
+    all.map((host, i) =>
+      hosts.ip(
+        host,
+        `address add 2001:db8::${i + 1}/64 dev eth0 nodad`,
+        "route add default via 2001:db8::fe dev eth0",
+      )
+    ),
+  );
+  const members: Member[] = [];
+  for (const host of all) {
+    await hosts.up(host, args);
+    const { stdout } = await hosts.lab.flan(host, ["lease", "get", "-o", "json"]);
+    const { subnet, subnet6 } = JSON.parse(stdout) as { subnet: string; subnet6?: string | null };
+    const gateways = [subnet, ...subnet6 == null ? [] : [subnet6]].map(gatewayOf);
+    const given = gateways.map((one) => `address add ${one} dev cni0${familyOf(one) === 6 ? " nodad" : ""}`);
+    await hosts.ip(host, "link add cni0 type bridge", ...given, "link set cni0 up");
+    members.push({ host, containers: gateways.map((one) => one.split("/")[0]!) });
+  }
+  await Promise.all(all.map((host) => knows(hosts, host, all.length - 1)));
+  return members;
+}
+
+/** Waits until a host has a route to so many others' IPv6 subnets. */
+async function knows(hosts: Hosts, host: LabHost, others: number): Promise<void> {
+  await until(
+    `${others} routes of ${host.namespace}`,
+    async () => (await hosts.show(host, "ip", "-6 route show proto 113")).length === others,
+  );
+}
