@@ -106,7 +106,7 @@ export interface Plan {
 
 export interface PeerPlan {
   readonly lease: Lease;
-  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `alloc`, `extension`. */
+  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `ipip`, `alloc`, `extension`. */
   readonly way: string;
   /** Keys (`keyOf`) of the objects that this peer needs. */
   readonly keys: readonly string[];

@@ -2,7 +2,7 @@
 import { defaultMetric, keyOf, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import { type Cidr, contains, parseCidr, parseIp } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
-import type { PeerPlan, Underlay } from "./backend.ts";
+import type { PeerPlan, Plan, Underlay } from "./backend.ts";
 import type { Peer } from "./peers.ts";
 
 /**
@@ -18,6 +18,30 @@ export function linkTest(
     const longest = (prefixes: readonly Cidr[]) =>
       prefixes.reduce((most, one) => one.length > most && contains(one, ip) ? one.length : most, -1);
     return longest(on) > longest(off);
+  };
+}
+
+/** `tunnel` plans for those who need it. Decided anew by each plan, so that peers change over as the underlay does. */
+export function planDirect<P extends Peer>(
+  peers: readonly P[],
+  { underlay, tunnel }: { underlay: Underlay; tunnel: (distant: readonly P[]) => Plan },
+): Plan {
+  const isOnLink = linkTest(underlay);
+  const { direct = [], distant = [] } = Object.groupBy(
+    peers,
+    ({ lease }) => isOnLink(lease.publicIp) ? "direct" : "distant",
+  );
+  const made = direct.map((peer) => directRoute(peer, { link: underlay.link, way: "direct" }));
+  const tunnelled = tunnel(distant);
+  const plans = new Map(
+    [...tunnelled.peers, ...made.map(({ plan }) => plan)].map((
+      plan,
+    ): [object, PeerPlan] => [plan.lease, plan]),
+  );
+  return {
+    ...tunnelled,
+    objects: [...tunnelled.objects, ...made.map(({ route }) => route)],
+    peers: peers.map(({ lease }) => plans.get(lease)!),
   };
 }
 

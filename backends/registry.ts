@@ -7,6 +7,7 @@ import type { Backend } from "./backend.ts";
 import { dualStack } from "./dual.ts";
 import { extension } from "./extension.ts";
 import { hostGw } from "./host_gw.ts";
+import { ipip } from "./ipip.ts";
 import { type BackendType, backendTypes } from "./types.ts";
 import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
@@ -15,13 +16,13 @@ const backends: Readonly<Record<BackendType, Backend>> = {
   vxlan: dualStack(vxlan),
   udp: dualStack(udp),
   "host-gw": dualStack(hostGw),
+  ipip,
   alloc: dualStack(alloc),
   extension,
 };
 
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [
-  "ipip",
   "ipsec",
   "wireguard",
   "ali-vpc",

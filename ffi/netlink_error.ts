@@ -90,9 +90,11 @@ function isTunMissing({ verb, object }: Change, errno: string): boolean {
 
 /** Of all that can stand in the way, the one that the kernel's text does not name. */
 function hintFor({ verb, object }: Change, errno: string): string | undefined {
-  if (errno !== "EEXIST" || verb !== "add" || object.kind !== "link" || object.vxlan === undefined) {
-    return undefined;
+  if (errno !== "EEXIST" || verb !== "add" || object.kind !== "link") return undefined;
+  if (object.ipip !== undefined) {
+    return `ip -d link show type ipip shows which device has local ${object.ipip.local} and any remote; remove it`;
   }
+  if (object.vxlan === undefined) return undefined;
   return `ip -d link show type vxlan shows which device has VNI ${object.vxlan.vni}; remove it, or use another VNI`;
 }
 

@@ -62,7 +62,7 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
 
 function requireFeature(requests: NetlinkRequests, feature: Feature): void {
   const op = "kernel.require";
-  if (feature === "vxlan") return requireLinkKind(requests, feature);
+  if (feature === "vxlan" || feature === "ipip") return requireLinkKind(requests, feature);
   if (feature === "proxy") {
     // The kernel has none; `proxy/proxied_kernel.ts` answers for it.
     throw new FlanError("Cannot use the UDP proxy: it is no part of the kernel", { op, code: "unsupported" });

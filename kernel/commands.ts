@@ -139,7 +139,8 @@ function tunCommand(name: string, { multiQueue }: Tun): Words {
   ];
 }
 
-function typeWords({ type, vxlan }: Link): Words {
+function typeWords({ type, vxlan, ipip }: Link): Words {
+  if (ipip) return ["type", "ipip", "local", ipip.local, "remote", ipip.remote || "any", "nopmtudisc"];
   if (!vxlan) return type === "" ? [] : ["type", type];
   return [
     ...["type", "vxlan", "id", vxlan.vni],

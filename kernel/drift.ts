@@ -110,13 +110,11 @@ function judgeLinks(
   }
   const coming = new Set<string>();
   for (const [key, object] of wanted) {
-    if (object.kind === "link" && object.vxlan && (remade.has(key) || !present.has(key))) {
-      coming.add(placeOf(object.vxlan));
-    }
+    if (object.kind === "link" && (remade.has(key) || !present.has(key))) coming.add(placeOf(object));
   }
   const stray = ours.filter((link) => !wanted.has(keyOf(link)));
-  // A renamed device of ours still holds its VNI, and the kernel refuses a second one (EEXIST).
-  const inTheWay = stray.filter((link) => link.vxlan !== undefined && coming.has(placeOf(link.vxlan)));
+  // A renamed device of ours still holds its place, and the kernel refuses a second one (EEXIST).
+  const inTheWay = stray.filter((link) => placeOf(link) !== "" && coming.has(placeOf(link)));
   removedFirst.push(...inTheWay);
   const removedFirstNames = new Set(removedFirst.map((link) => link.name));
   const removedLast = new Set(stray.map((link) => link.name).filter((name) => !removedFirstNames.has(name)));
@@ -127,9 +125,13 @@ function judgeLinks(
   return { removedFirst, removedFirstNames, remade, removedLast, kept, renumbered };
 }
 
-/** What two devices cannot share; those of IPv4 and of IPv6 do not meet. */
-function placeOf({ vni, local }: Vxlan): string {
-  return `${vni} of IPv${familyOf(local)}`;
+/**
+ * What only one device of a namespace can have, whatever its name; "" where it has no such thing. VXLAN devices of IPv4
+ * and of IPv6 do not meet.
+ */
+function placeOf({ vxlan, ipip }: Link): string {
+  if (vxlan !== undefined) return `vni ${vxlan.vni} of IPv${familyOf(vxlan.local)}`;
+  return ipip === undefined ? "" : `ipip ${ipip.local} ${ipip.remote}`;
 }
 
 /** Whether the object is still there once the links are as desired. */

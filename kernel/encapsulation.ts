@@ -15,8 +15,12 @@ export function udpOverhead(family: Family): number {
   return HEADER[family] + 8;
 }
 
+/** Outer IPv4 20 (RFC 2003); the payload is the packet itself. */
+export const IPIP_OVERHEAD = 20;
+
 /** For packets that leave by this link; 0 where it is no tunnel of flan's. */
-export function overheadOf(link: Pick<Link, "vxlan" | "tun">): number {
+export function overheadOf(link: Pick<Link, "vxlan" | "tun" | "ipip">): number {
   if (link.vxlan !== undefined) return vxlanOverhead(familyOf(link.vxlan.local));
+  if (link.ipip !== undefined) return IPIP_OVERHEAD;
   return link.tun === undefined ? 0 : udpOverhead(4);
 }

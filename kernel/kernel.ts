@@ -51,10 +51,10 @@ export interface Kernel {
 }
 
 /**
- * What not every host has: VXLAN and TUN devices, the compiled library of the UDP proxy, a packet filter that can be
+ * What not every host has: VXLAN, IPIP and TUN devices, the compiled library of the UDP proxy, a packet filter that can be
  * set, and leave to run the network's commands.
  */
-export type Feature = "vxlan" | "tun" | "proxy" | "firewall" | "hooks";
+export type Feature = "vxlan" | "ipip" | "tun" | "proxy" | "firewall" | "hooks";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */

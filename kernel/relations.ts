@@ -108,6 +108,7 @@ export function dependsOn(object: KernelObject, keys: ReadonlySet<string>): bool
 export function changeable(from: Link, to: Link): boolean {
   if (from.type !== to.type) return false;
   if (from.tun?.multiQueue !== to.tun?.multiQueue) return false;
+  if (from.ipip?.local !== to.ipip?.local || from.ipip?.remote !== to.ipip?.remote) return false;
   const a = from.vxlan;
   const b = to.vxlan;
   if (a === undefined || b === undefined) return a === b;

@@ -37,6 +37,16 @@ export interface Link {
   readonly txChecksum?: boolean;
   /** Only where `type` is "tun", and the device is one for IP packets that outlives its reader. */
   readonly tun?: Tun;
+  /** Only where `type` is "ipip". */
+  readonly ipip?: Ipip;
+}
+
+/** The ends of an IPIP device (RFC 2003); the hop limit and the don't-fragment bit of its packets are the inner ones. */
+export interface Ipip {
+  /** Source address of the outer packets, and the only address at which they come in. */
+  readonly local: string;
+  /** "" where the route of a packet says to whom it goes. */
+  readonly remote: string;
 }
 
 /** A TUN device that outlives whoever reads it (linux/if_tun.h). */

@@ -101,6 +101,7 @@ const shared: readonly string[] = [
   "peers", // what makes any lease a peer: a subnet, an address that is not this host's
   "direct", // which peers are on the underlay's own link, and the plain route to one
   "mtu", // what fits the underlay
+  "families", // that what carries IPv4 and nothing else refuses the rest in the same words
 ];
 
 Deno.test("backends never import one another: each is its own file or begins with its name", () => {

@@ -19,7 +19,7 @@ export const routes = listing("routes", {
     subnet: text,
     via: nullable(address),
     dev: nullable(text),
-    kind: word("local", "vxlan", "direct", "udp", "host-gw", "alloc", "extension", "refused"),
+    kind: word("local", "vxlan", "direct", "udp", "host-gw", "ipip", "alloc", "extension", "refused"),
     state: word("local", "ok", "missing", "wrong", "foreign", "refused"),
     expires: nullable(time),
     node: nullable(node),

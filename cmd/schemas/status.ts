@@ -22,7 +22,7 @@ import {
 const joined: Fields = {
   node,
   network: subnet,
-  backend: word("vxlan", "udp", "host-gw", "alloc", "extension"),
+  backend: word("vxlan", "udp", "host-gw", "ipip", "alloc", "extension"),
   underlay: object({
     link: text,
     address,

@@ -1,5 +1,5 @@
 /** Links: `struct ifinfomsg` and IFLA_ attributes (linux/if_link.h). */
-import type { Link, Tun } from "../../kernel/state.ts";
+import type { Ipip, Link, Tun } from "../../kernel/state.ts";
 import { macBytes, macText } from "../bytes.ts";
 import type { MessageBuilder } from "../message_builder.ts";
 import { type MessageBounds, type MessageParser, Policy } from "../message_parser.ts";
@@ -13,6 +13,7 @@ import {
   RTM_NEWLINK,
 } from "./constants.ts";
 import type { EncodeContext } from "./context.ts";
+import { decodeIpip, encodeIpip } from "./ipip.ts";
 import { decodeTun } from "./tun.ts";
 import { decodeVxlan, encodeVxlan, type VxlanFields } from "./vxlan.ts";
 
@@ -65,17 +66,19 @@ export function encodeLinkCreate(link: Link, { message, indexOf }: EncodeContext
   if (link.mac !== "") message.put(IFLA_ADDRESS, macBytes(link.mac));
   message.nest(IFLA_LINKINFO, () => {
     message.putString(IFLA_INFO_KIND, link.type);
-    const { vxlan } = link;
+    const { ipip, vxlan } = link;
+    if (ipip !== undefined) message.nest(IFLA_INFO_DATA, () => encodeIpip(message, ipip));
     if (vxlan !== undefined) message.nest(IFLA_INFO_DATA, () => encodeVxlan(message, vxlan, parent));
   });
 }
 
 /**
- * Asks for a link of which nothing but the type is said. A kernel that has the type refuses that with EINVAL where the
- * type needs more, and another one with EOPNOTSUPP; neither makes anything.
+ * Asks for a link with an MTU that none can have. A kernel that has the type refuses that with EINVAL, and another one
+ * with EOPNOTSUPP; neither makes anything.
  */
-export function encodeIncompleteLink(message: MessageBuilder, type: string): void {
+export function encodeImpossibleLink(message: MessageBuilder, type: string): void {
   message.start({ type: RTM_NEWLINK, flags: NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL }, ifinfomsg({}));
+  message.putU32(IFLA_MTU, 1);
   message.nest(IFLA_LINKINFO, () => message.putString(IFLA_INFO_KIND, type));
 }
 
@@ -144,17 +147,23 @@ export function decodeLink(parser: MessageParser, message: MessageBounds): LinkF
   const queueLength = parser.u32(IFLA_TXQLEN) ?? 0;
   if (!parser.nested(IFLA_LINKINFO, infoPolicy)) return { ...fields, type: "" };
   const type = parser.string(IFLA_INFO_KIND) ?? "";
-  return { ...fields, type, ...decodeInfo(parser, { type, queueLength }) };
+  const info = decodeInfo(parser, { type, queueLength });
+  // Its link-layer address is that of its outer packets.
+  return "ipip" in info ? { ...fields, mac: "", type, ...info } : { ...fields, type, ...info };
 }
 
 /** What is particular to the type of a link whose IFLA_LINKINFO was parsed last. */
 function decodeInfo(
   parser: MessageParser,
   { type, queueLength }: { type: string; queueLength: number },
-): { vxlan?: VxlanFields; tun?: Tun } {
+): { vxlan?: VxlanFields; tun?: Tun; ipip?: Ipip } {
   if (type === "vxlan") {
     const vxlan = decodeVxlan(parser, IFLA_INFO_DATA);
     return vxlan === undefined ? {} : { vxlan };
+  }
+  if (type === "ipip") {
+    const ipip = decodeIpip(parser, IFLA_INFO_DATA);
+    return ipip === undefined ? {} : { ipip };
   }
   const tun = type === "tun" ? decodeTun(parser, IFLA_INFO_DATA) : undefined;
   return tun === undefined ? {} : { tun: { ...tun, queueLength } };

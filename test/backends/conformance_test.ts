@@ -2,6 +2,7 @@
 import { dualStack } from "../../backends/dual.ts";
 import { extension } from "../../backends/extension.ts";
 import { hostGw } from "../../backends/host_gw.ts";
+import { ipip } from "../../backends/ipip.ts";
 import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
@@ -14,6 +15,7 @@ import {
   host,
   hostGwSeenBy,
   owner,
+  seenAs,
   seenBy,
   udpHost,
   udpOwner,
@@ -103,6 +105,26 @@ for (const stack of stacks) {
     open: openDual,
   });
 }
+
+const ipipOwner = { ...bareOwner, links: ["flan.ipip"] };
+
+backendSuite({
+  name: "ipip in memory",
+  backend: ipip,
+  host: host({ mac: "" }),
+  owner: ipipOwner,
+  view: seenAs("ipip"),
+  open,
+});
+
+backendSuite({
+  name: "ipip with direct routes in memory",
+  backend: ipip,
+  host: host({ mac: "", underlay: { ...host().underlay, onLink: ["192.0.2.0/30"] } }),
+  owner: ipipOwner,
+  view: seenAs("ipip", { options: { DirectRouting: true } }),
+  open,
+});
 
 const commands = {
   PostStartupCommand: ":",

@@ -43,6 +43,15 @@ Deno.test("commands: a join of an IPv6 network, word for word", () => {
   ]);
 });
 
+Deno.test("commands: a device of the ipip backend, which has no MAC", () => {
+  const tunnel: Link = { ...link, name: "flan.ipip", type: "ipip", mac: "", mtu: 1480 };
+  const { vxlan: _, ...plain } = tunnel;
+  assert.equal(
+    toCommands([add({ ...plain, ipip: { local: "192.0.2.1", remote: "" } })])[0],
+    "ip link add flan.ipip mtu 1480 type ipip local 192.0.2.1 remote any nopmtudisc",
+  );
+});
+
 Deno.test("commands: a checksum offload that is to be so is switched before the link is up", () => {
   const made = toCommands([add({ ...link, txChecksum: false })]);
   assert.deepEqual(made.slice(2), [

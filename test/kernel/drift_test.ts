@@ -150,6 +150,31 @@ Deno.test("drift: a renamed device of ours goes first, because it still holds th
   ]);
 });
 
+Deno.test("drift: a renamed ipip device of ours goes first where it has the same ends, and else last", () => {
+  const tunnel: Link = {
+    kind: "link",
+    name: "flan.ipip",
+    type: "ipip",
+    alias: owner.alias,
+    mac: "",
+    mtu: 1480,
+    up: true,
+    ipip: { local: "192.0.2.1", remote: "" },
+  };
+  const renamed = { ...tunnel, name: "foo" };
+  assert.deepEqual(shown(drift([tunnel], [renamed], owner).changes), [
+    "delete link foo",
+    "add link flan.ipip",
+  ]);
+  const elsewhere = { ...renamed, ipip: { local: "192.0.2.9", remote: "" } };
+  assert.deepEqual(shown(drift([tunnel], [elsewhere], owner).changes), [
+    "add link flan.ipip",
+    "delete link foo",
+  ]);
+  const moved = drift([tunnel], [{ ...elsewhere, name: "flan.ipip" }], { ...owner, links: ["flan.ipip"] });
+  assert.deepEqual(shown(moved.changes), ["delete link flan.ipip", "add link flan.ipip"]);
+});
+
 Deno.test("drift: a device of ours that is in nobody's way goes last, and takes its objects along", () => {
   const old: Link = { ...link, name: "flan.9", vxlan: { ...link.vxlan!, vni: 9 } };
   const entry: KernelObject = { kind: "fdb", link: "flan.9", mac: macOf(2), remote: "192.0.2.2" };

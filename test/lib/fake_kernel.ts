@@ -45,6 +45,7 @@ const texts: Readonly<Record<string, string>> = {
 /** What brings a feature that is missing. */
 const hints: Readonly<Record<Feature, string>> = {
   vxlan: "modprobe vxlan",
+  ipip: "modprobe ipip",
   tun: "modprobe tun",
   proxy: "deno task build",
   hooks: "--backend extension",

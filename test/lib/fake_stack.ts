@@ -7,6 +7,7 @@ import type { KernelEvent } from "../../kernel/kernel.ts";
 import { changeable, isProxys, linkOf, proxyOf } from "../../kernel/relations.ts";
 import {
   type Address,
+  type Ipip,
   type KernelObject,
   keyOf,
   type Link,
@@ -169,6 +170,7 @@ export class FakeStack {
 
   #refuseLink(link: Link): Errno {
     if (this.objects.has(keyOf(link))) return "EEXIST";
+    if (link.ipip !== undefined) return this.#hasTunnel(link.ipip) ? "EEXIST" : undefined;
     const vxlan = link.vxlan;
     if (!vxlan) return undefined;
     if (vxlan.parent !== "" && !this.link(vxlan.parent)) return "ENODEV";
@@ -177,6 +179,13 @@ export class FakeStack {
       const isAlike = other.vxlan.vni === vxlan.vni && other.vxlan.port === vxlan.port;
       if (isAlike && familyOf(other.vxlan.local) === familyOf(vxlan.local)) return "EEXIST";
     }
+  }
+
+  /** Whether a device has these ends. */
+  #hasTunnel({ local, remote }: Ipip): boolean {
+    return [...this.objects.values()].some((other) =>
+      other.kind === "link" && other.ipip?.local === local && other.ipip.remote === remote
+    );
   }
 
   #connected(gateway: Ip, link: string): boolean {

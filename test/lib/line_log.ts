@@ -1,7 +1,6 @@
 /** The lines that a running program has printed so far, and waiting for the ones to come. */
 
-/** Far above anything that is waited for; only a test that fails waits so long. */
-const PATIENCE_MS = 20_000;
+import { PATIENCE_MS } from "./until.ts";
 
 export class LineLog {
   readonly lines: string[] = [];

@@ -162,3 +162,19 @@ export function hostGwSeenBy(options: Options): (peers: readonly number[]) => Vi
   const changed = (n: number) => hostGwLease(n, { publicIp: `192.0.2.${100 + n}` });
   return (peers) => hostGwView(peers.map((n) => n > 0 ? n : changed(-n)), options);
 }
+
+/** The same of a network whose leases announce this backend, with the `data` of each host. */
+export function seenAs(
+  backendType: string,
+  { options = {}, data = () => undefined }: { options?: Options; data?: (n: number) => Json | undefined } =
+    {},
+): (peers: readonly number[]) => View {
+  const of = (n: number, change: Partial<Lease> = {}) =>
+    lease(n, { backendType, backendData: data(n), ...change });
+  return (peers) => ({
+    network: config(options, backendType),
+    own: of(1, { node: NODE }),
+    peers: peers.map((n) => n > 0 ? of(n) : of(-n, { publicIp: `192.0.2.${100 - n}` })),
+    refused: [],
+  });
+}

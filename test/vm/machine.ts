@@ -16,6 +16,9 @@ export interface Job {
 /** MiB. What the command writes is kept there, too. */
 const MEMORY = 1024;
 
+/** How much longer everything takes there. */
+const SLOWNESS = 10;
+
 /** The command's exit code. Throws where the machine ends without one, or in time with none. */
 export async function runInMachine(kernel: StockKernel, { argv, patience, tell }: Job): Promise<number> {
   const dir = Deno.makeTempDirSync({ prefix: "flan-vm-" });
@@ -48,7 +51,9 @@ export async function runInMachine(kernel: StockKernel, { argv, patience, tell }
 function writeJob(dir: string, { release, modules }: StockKernel, argv: readonly string[]): void {
   Deno.writeTextFileSync(`${dir}/settings`, `release=${release}\nmodules=${quote(modules)}\n`);
   const environment = Object.entries(Deno.env.toObject()).filter(([name]) => /^[A-Za-z_]\w*$/.test(name))
-    .map(([name, value]) => `export ${name}=${quote(value)}\n`);
+    .map(([name, value]) => `export ${name}=${quote(value)}\n`).concat(
+      `export FLAN_TEST_SLOWNESS=${SLOWNESS}\n`,
+    );
   const command = argv.map(quote).join(" ");
   Deno.writeTextFileSync(
     `${dir}/command`,

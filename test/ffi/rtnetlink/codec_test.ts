@@ -28,9 +28,22 @@ const link: KernelObject = {
   vxlan: { vni: 16777215, port: 4789, local: "192.0.2.1", parent: "under0", learning: false, gbp: true },
 };
 
+const tunnel: KernelObject = {
+  kind: "link",
+  name: "flan.ipip",
+  type: "ipip",
+  alias: "",
+  mac: "",
+  mtu: 1480,
+  up: false,
+  ipip: { local: "192.0.2.1", remote: "" },
+};
+
 const objects: readonly KernelObject[] = [
   link,
   { ...link, vxlan: { ...link.vxlan!, local: "fd00::1", parent: "", learning: true, gbp: false } },
+  tunnel,
+  { ...tunnel, ipip: { local: "", remote: "192.0.2.9" } },
   ...onDevice.filter((object) => object.kind !== "route"),
   plainRoute,
   unreachable,

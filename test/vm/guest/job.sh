@@ -1,6 +1,8 @@
 # The guest's first process from then on: runs the command, hands its output and status on, and ends the machine.
 exec </dev/null >/dev/console 2>&1
 busybox=/run/vm/busybox
+# The fallback devices that tunnel modules make in every namespace would stand beside those that tests make.
+echo 2 >/proc/sys/net/core/fb_tunnels_only_for_init_net
 # A port of the host's can be opened only once, and the command may open its output again.
 $busybox mkfifo /run/vm/output
 set -- /dev/vport*p1
