@@ -51,8 +51,12 @@ export async function stream(
   const file = `${hosts.lab.directory}/stream`;
   const script = `
 head -c $2 /dev/urandom >"$1"
-ip netns exec "$4" busybox nc -l -s "$5" -p 7107 </dev/null | sha256sum >"$1.received" & receiver=$!
-until ip netns exec "$4" ss -ltn | grep -q :7107; do sleep 0.05; done
+mkfifo "$1.silence" && exec 9<>"$1.silence" # where its input ends, the receiver ends the connection
+ip netns exec "$4" busybox nc -l -p 7107 <&9 | sha256sum >"$1.received" & receiver=$!
+until ip netns exec "$4" ss -Hltn | grep -q :7107; do
+  kill -0 $receiver || exit
+  sleep 0.05
+done
 ip netns exec "$3" busybox nc "$5" 7107 <"$1"
 wait $receiver
 sha256sum <"$1" | cmp - "$1.received" && wc -c <"$1"`;
