@@ -11,7 +11,6 @@ import {
   type NeighbourState,
   type ObjectKind,
   sameObject,
-  type Vxlan,
 } from "./state.ts";
 
 /** How a desired object stands in the kernel; `foreign` means that somebody else's is in its place. */

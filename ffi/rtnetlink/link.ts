@@ -73,12 +73,12 @@ export function encodeLinkCreate(link: Link, { message, indexOf }: EncodeContext
 }
 
 /**
- * Asks for a link with an MTU that none can have. A kernel that has the type refuses that with EINVAL, and another one
- * with EOPNOTSUPP; neither makes anything.
+ * Asks for a link with a name that none can have (dev_valid_name in net/core/dev.c). A kernel that has the type refuses
+ * that with EINVAL, and another one with EOPNOTSUPP; neither makes anything.
  */
 export function encodeImpossibleLink(message: MessageBuilder, type: string): void {
   message.start({ type: RTM_NEWLINK, flags: NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL }, ifinfomsg({}));
-  message.putU32(IFLA_MTU, 1);
+  message.putString(IFLA_IFNAME, "/");
   message.nest(IFLA_LINKINFO, () => message.putString(IFLA_INFO_KIND, type));
 }
 

@@ -6,6 +6,7 @@ import { requireLinkKind } from "../../ffi/link_kinds.ts";
 import { NetlinkRequests } from "../../ffi/netlink_requests.ts";
 import { NLMSG_ERROR } from "../../ffi/rtnetlink/constants.ts";
 import { message, refusal, scripted } from "./scripted_socket.ts";
+import { shown, withSystem } from "./system.ts";
 
 /** Asks a kernel that answers with `errno`. */
 function ask(errno: string): void {
@@ -33,5 +34,15 @@ Deno.test("link kinds: a kernel without them is named with what brings them", ()
     message:
       "Cannot use vxlan links: the kernel has no module for them, Operation not supported (EOPNOTSUPP)",
     hint: "modprobe vxlan",
+  });
+});
+
+Deno.test("link kinds: whatever Linux answers, asking makes no link", async () => {
+  await withSystem(async (_, kernel) => {
+    const before = await shown("ip", "link");
+    await kernel.require(["vxlan"]);
+    // Not every kernel has it.
+    await kernel.require(["ipip"]).catch((error) => assert.equal(error.code, "unsupported"));
+    assert.deepEqual(await shown("ip", "link"), before);
   });
 });

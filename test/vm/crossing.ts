@@ -5,7 +5,6 @@ import type { VmHost, VmHosts } from "./hosts.ts";
 
 /** Pings from one host's container to another's until `count` answers came, or not. */
 export async function pings(
-  hosts: VmHosts,
   { from, to, count = 3, more = [] }: { from: VmHost; to: VmHost; count?: number; more?: readonly string[] },
 ): Promise<{ lost: number; said: string }> {
   const words = [
@@ -30,14 +29,14 @@ export async function pings(
 export async function allReach(hosts: VmHosts, most: number): Promise<void> {
   for (const from of hosts.all) {
     for (const to of hosts.all.filter((one) => one !== from)) {
-      const plain = await pings(hosts, { from, to });
+      const plain = await pings({ from, to });
       assert.equal(plain.lost, 0, plain.said);
       const sized = (size: number) => ["-M", "do", "-s", `${size - 28}`];
-      const full = await pings(hosts, { from, to, count: 1, more: sized(most) });
+      const full = await pings({ from, to, count: 1, more: sized(most) });
       assert.equal(full.lost, 0, full.said);
-      const over = await pings(hosts, { from, to, count: 1, more: sized(most + 1) });
+      const over = await pings({ from, to, count: 1, more: sized(most + 1) });
       assert.match(over.said, /message too long/i);
-      const divided = await pings(hosts, { from, to, count: 1, more: ["-s", "4000"] });
+      const divided = await pings({ from, to, count: 1, more: ["-s", "4000"] });
       assert.equal(divided.lost, 0, divided.said);
     }
   }
