@@ -4,7 +4,6 @@
  */
 import { IPIP_OVERHEAD } from "../kernel/encapsulation.ts";
 import { type Address, aliasOf, keyOf, type Link, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
-import type { Lease } from "../lease/lease.ts";
 import type { View } from "../lease/view.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
@@ -12,15 +11,7 @@ import { planDirect } from "./direct.ts";
 import { ipv4Problems, requireIpv4 } from "./families.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
 import { OptionReader, type RawOptions } from "./options.ts";
-import {
-  type HostFacts,
-  ownSubnet,
-  type Peer,
-  readPeer,
-  type Refused,
-  requireType,
-  sortPeers,
-} from "./peers.ts";
+import { deviceAddress, ownSubnet, type Peer, readPeer, requireType, sortPeers } from "./peers.ts";
 
 const TYPE = "ipip";
 const DEVICE = "flan.ipip";
@@ -72,10 +63,13 @@ function plan(view: View, host: Host): Plan {
   const { directRouting, read } = readIpipOptions(view.network.backendOptions);
   const own = ownSubnet(view, [...ipv4Problems(view.network), ...read.problems]);
   if ("objects" in own) return own;
-  const facts = { publicIp: host.publicIp, address: host.underlay.address };
-  const { peers, refused } = sortPeers(view.peers, { own, judge: (lease) => peerOf(lease, facts) });
+  const { peers, refused } = sortPeers(view.peers, {
+    own,
+    host: { publicIp: host.publicIp, address: host.underlay.address },
+    judge: (lease, family) => requireType(lease, TYPE) ?? readPeer(lease, family),
+  });
   const link = linkOf(host);
-  const address: Address = { kind: "address", link: DEVICE, address: `${own.gateway}/32` };
+  const address: Address = { kind: "address", link: DEVICE, address: deviceAddress(own) };
   const tunnel = (distant: readonly Peer[]): Plan => {
     const made = distant.map((peer) => routeTo(peer, undefined));
     const routes = made.map(({ route }) => route);
@@ -100,13 +94,6 @@ const routeTo = memo(({ lease }: Peer, _: undefined): { route: Route; plan: Peer
   };
   return { route, plan: { lease, way: TYPE, keys: [keyOf(route)] } };
 });
-
-/** One changed lease must not cost reading all of them again. */
-const peerOf = memo(readIpipPeer, (a, b) => a.publicIp === b.publicIp && a.address === b.address);
-
-function readIpipPeer(lease: Lease, facts: HostFacts): Peer | Refused {
-  return requireType(lease, TYPE) ?? readPeer(lease, facts);
-}
 
 function linkOf(host: Host): Link {
   return {

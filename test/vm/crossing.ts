@@ -42,24 +42,20 @@ export async function allReach(hosts: VmHosts, most: number): Promise<void> {
   }
 }
 
-/** Sends so many MiB by TCP, and insists that they arrive as they were sent. */
+/** Sends so many numbers by TCP, eight bytes each, and insists that they arrive as they were sent. */
 export async function stream(
   hosts: VmHosts,
-  { from, to, mebibytes }: { from: VmHost; to: VmHost; mebibytes: number },
+  { from, to, numbers }: { from: VmHost; to: VmHost; numbers: number },
 ): Promise<void> {
   const file = `${hosts.lab.directory}/stream`;
   const script = `
-head -c $2 /dev/urandom >"$1"
-mkfifo "$1.silence" && exec 9<>"$1.silence" # where its input ends, the receiver ends the connection
-ip netns exec "$4" busybox nc -l -p 7107 <&9 | sha256sum >"$1.received" & receiver=$!
-until ip netns exec "$4" ss -Hltn | grep -q :7107; do
-  kill -0 $receiver || exit
-  sleep 0.05
-done
+seq -w 1000000 $((1000000 + $2)) >"$1"
+rm -f "$1.silence" && mkfifo "$1.silence" && exec 9<>"$1.silence" # where its input ends, nc ends the connection
+ip netns exec "$4" busybox nc -l -p 7107 <&9 | cmp - "$1" & receiver=$!
+until ip netns exec "$4" ss -Hltn | grep -q :7107; do kill -0 $receiver || exit; done
 ip netns exec "$3" busybox nc "$5" 7107 <"$1"
-wait $receiver
-sha256sum <"$1" | cmp - "$1.received" && wc -c <"$1"`;
-  const words = [file, `${mebibytes << 20}`, from.namespace, to.namespace, to.container];
+wait $receiver`;
+  const words = [file, `${numbers}`, from.namespace, to.namespace, to.container];
   const { code, stdout, stderr } = await run(["sh", "-c", script, "sh", ...words]);
-  assert.deepEqual([code, stdout.trim()], [0, `${mebibytes << 20}`], stderr);
+  assert.equal(code, 0, stdout + stderr);
 }
