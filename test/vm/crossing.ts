@@ -49,7 +49,7 @@ export async function stream(
 ): Promise<void> {
   const file = `${hosts.lab.directory}/stream`;
   const script = `
-seq -w 1000000 $((1000000 + $2)) >"$1"
+seq 1000000 $((1000000 + $2)) >"$1"
 rm -f "$1.silence" && mkfifo "$1.silence" && exec 9<>"$1.silence" # where its input ends, nc ends the connection
 ip netns exec "$4" busybox nc -l -p 7107 <&9 | cmp - "$1" & receiver=$!
 until ip netns exec "$4" ss -Hltn | grep -q :7107; do kill -0 $receiver || exit; done
