@@ -3,13 +3,13 @@ import { noNetwork } from "../agent/network.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { Lease } from "../lease/lease.ts";
 import { requireNoFlannel } from "../lease/flannel_hosts.ts";
-import { leaseKey } from "../lease/key.ts";
-import { givesOut, type NetworkConfig, parseNetworkConfig, requireUsable } from "../lease/network.ts";
+import { type NetworkConfig, parseNetworkConfig, requireUsable } from "../lease/network.ts";
 import { networksOf } from "../lease/stack.ts";
+import { isSubnetOf } from "../lease/subnet_range.ts";
 import type { Snapshot } from "../lease/store.ts";
 import { makeView } from "../lease/view.ts";
 import { invalid } from "../net/errors.ts";
-import { formatCidr } from "../net/ip.ts";
+import { formatCidr, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
 import { withStore } from "./context.ts";
@@ -56,7 +56,10 @@ function lostLeases(
 ): readonly Lease[] {
   const { peers } = makeView(snapshot, { node: "", network: before });
   const kept = new Set(makeView(snapshot, { node: "", network: after }).peers.map((lease) => lease.subnet));
-  const fits = (config: NetworkConfig, lease: Lease) => givesOut(config, leaseKey(lease));
+  // A lease of another stack keeps its IPv4 subnet.
+  const fits = (config: NetworkConfig, { subnet, subnet6 }: Lease) =>
+    isSubnetOf(config, parseCidr(subnet)) &&
+    (subnet6 === undefined || config.ipv6 === undefined || isSubnetOf(config.ipv6, parseCidr(subnet6)));
   return peers.filter((lease) => !kept.has(lease.subnet) || (fits(before, lease) && !fits(after, lease)));
 }
 

@@ -15,7 +15,7 @@ import type { SettingKey } from "./settings.ts";
 const listFormats: readonly FormatName[] = ["table", "wide", "json", "jsonl", "tsv", "value"];
 const formats: readonly FormatName[] = ["table", "json", "tsv", "env", "value"];
 const reports: readonly FormatName[] = ["table", "json", "tsv"];
-const speaksForHost: readonly SettingKey[] = ["iface", "publicIp", "mtu"];
+const speaksForHost: readonly SettingKey[] = ["iface", "publicIp", "publicIp6", "mtu"];
 const holdsLease: readonly SettingKey[] = [...speaksForHost, "leaseTtl"];
 const example = "such as 10.244.3.0/24";
 const any = ["[subnet]", example] as const;
@@ -50,7 +50,10 @@ const own: readonly Command[] = [
   [{
     name: "acquire",
     summary: "Take a lease for this host, without touching its kernel",
-    options: [new Option("--subnet <cidr>", "the subnet to wish for")],
+    options: [
+      new Option("--subnet <cidr>", "the subnet to wish for"),
+      new Option("--subnet6 <cidr>", "the IPv6 subnet to wish for, in dual stack"),
+    ],
     settings: holdsLease,
     formats,
     after: "Beside a running agent it answers the agent's lease and changes nothing.\n\n" +
@@ -82,6 +85,7 @@ const reserving: readonly Command[] = [
     summary: "Keep SUBNET for one host, or from all; its lease never ends",
     args: [one],
     options: [
+      new Option("--subnet6 <cidr>", "the IPv6 subnet beside it, in dual stack; a free one by default"),
       new Option("--for <node>", "the node that gets it").conflicts("forIp"),
       new Option("--for-ip <address>", "the address whose host gets it, flan or flannel"),
     ],

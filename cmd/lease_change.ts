@@ -19,13 +19,13 @@ import { leaseNow, printChange, requireChangeField, stays } from "./lease_change
 import { leasesOf, ownLeaseIn, subnetOf } from "./lease_items.ts";
 import type { Call } from "./leaf.ts";
 import { noLease, printOwnLease, requireField } from "./own_lease.ts";
-import { subnetArgument } from "./subnet_argument.ts";
+import { optionalSubnet, subnetArgument } from "./subnet_argument.ts";
 
 export async function acquireLease({ context, format, header, flags }: Call): Promise<number> {
   requireField(format);
-  const wish = flags["subnet"] as string | undefined;
   const { settings, clock } = context;
-  const subnet = wish === undefined ? undefined : subnetArgument("--subnet", wish);
+  const subnet = optionalSubnet("--subnet", flags["subnet"]);
+  const subnet6 = optionalSubnet("--subnet6", flags["subnet6"]);
   const { node, previous, previous6 } = await ensureHostState(settings.stateDir, clock);
   await withStore(context, (store) =>
     withKernel(context, async (kernel) => {
@@ -35,6 +35,7 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
       // What the agent announces, and for how long, is the agent's to say.
       if (own !== undefined && await agentRuns(context)) {
         if (subnet !== undefined && subnet !== own.subnet) throw otherHeld(subnet, own);
+        if (subnet6 !== undefined && subnet6 !== own.subnet6) throw otherHeld(subnet6, own);
         const host = await observeHost(kernel, { ...network, options: settings });
         return printOwnLease(format, ownLease({ lease: own, ...network, host }), header);
       }
@@ -44,7 +45,8 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
         ...claimOf(host, { ...network, ttl: settings.leaseTtl }),
         previous,
         previous6,
-        ...(subnet === undefined ? {} : { wish: subnet }),
+        wish: subnet,
+        wish6: subnet6,
       };
       const lease = await acquire(store, claim, context);
       await rememberSubnet(settings.stateDir, { ...lease, store: store.url });

@@ -60,6 +60,7 @@ export function itemDocument(
 /** What a person should know of it: why it is refused, whom it is for. */
 export function noteOf({ state, lease, refusal }: Item): string | undefined {
   if (refusal !== undefined) return `${refusal.code}: ${refusal.reason}`;
-  if (state === "reserved") return reservedFor(lease);
-  return lease.subnet6 === undefined ? undefined : `also ${lease.subnet6}`;
+  const beside = lease.subnet6 === undefined ? [] : [`also ${lease.subnet6}`];
+  const notes = state === "reserved" ? [reservedFor(lease), ...beside] : beside;
+  return notes.length === 0 ? undefined : notes.join(", ");
 }

@@ -13,7 +13,7 @@ import { type Changed, leaseNow, printChange, requireChangeField } from "./lease
 import { leasesOf } from "./lease_items.ts";
 import type { Call } from "./leaf.ts";
 import { hostAddress } from "./setting_types.ts";
-import { subnetArgument } from "./subnet_argument.ts";
+import { optionalSubnet, subnetArgument } from "./subnet_argument.ts";
 
 /** As in a lease (`lease/decode.ts`). */
 const MAX_NODE = 128;
@@ -21,6 +21,7 @@ const MAX_NODE = 128;
 export async function reserveSubnet({ context, format, flags, args: [text = ""] }: Call): Promise<number> {
   requireChangeField(format);
   const subnet = subnetArgument("subnet", text);
+  const subnet6 = optionalSubnet("--subnet6", flags["subnet6"]);
   const node = nodeOf(flags["for"] as string | undefined);
   const publicIp = addressOf(flags["forIp"] as string | undefined);
   const self = readHostState(context.settings.stateDir)?.node;
@@ -33,7 +34,7 @@ export async function reserveSubnet({ context, format, flags, args: [text = ""] 
         `Cannot use --for-ip ${publicIp}: it is inside the network ${whole} itself`,
       );
     }
-    const outcome = await reserve(store, { subnet, node, publicIp, self, clock: context.clock });
+    const outcome = await reserve(store, { subnet, subnet6, node, publicIp, self, clock: context.clock });
     printChange(format, shown(subnet, { outcome, network, self, text: reservedText(subnet, outcome) }));
     if (outcome.how === "reserved" && (node === undefined || node !== self)) {
       note(network, { node, publicIp });

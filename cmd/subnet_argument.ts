@@ -12,3 +12,8 @@ export function subnetArgument(place: string, text: string): string {
     throw invalid("cli", `Cannot use ${place} ${quoted(text)}: ${reason}`);
   }
 }
+
+/** The same of a flag that may not be there. */
+export function optionalSubnet(place: string, value: unknown): string | undefined {
+  return typeof value === "string" ? subnetArgument(place, value) : undefined;
+}

@@ -291,3 +291,20 @@ Deno.test("a watch judges by the network as it is now, and by the last good one 
   child.kill("SIGINT");
   assert.equal((await child.status).code, 130);
 });
+
+Deno.test("dual stack: a reservation has a subnet of each family, by either of which it is found and ended", async () => {
+  using host = new Host();
+  await host.ok(["config", "set", "IPv6Network", "fd00:5::/48"]);
+  await host.ok(["config", "set", "EnableIPv6", "true"]);
+  const given = await host.ok(["lease", "reserve", "10.5.9.0/24", "--subnet6", "fd00:5:0:99::/64", "--json"]);
+  const { lease } = JSON.parse(given.stdout);
+  assert.deepEqual([lease.subnet, lease.subnet6], ["10.5.9.0/24", "fd00:5:0:99::/64"]);
+  await host.ok(["lease", "reserve", "10.5.10.0/24"]);
+  const found = await host.ok(["lease", "get", "fd00:5:0:99::/64", "-o", "value=subnet"]);
+  assert.equal(found.stdout, "10.5.9.0/24\n");
+  const { stdout } = await host.ok(["lease", "list"]);
+  assert.match(stdout, /10\.5\.9\.0\/24 .* for nobody, also fd00:5:0:99::\/64\n/);
+  assert.ok("10.5.10.0-24&fd00:5:0:a::-64" in host.leases());
+  await host.ok(["lease", "unreserve", "fd00:5:0:99::/64"]);
+  assert.ok(!Object.keys(host.leases()).some((key) => key.startsWith("10.5.9.0")));
+});

@@ -57,6 +57,39 @@ Deno.test("dump: every table of a recorded kernel is read, each route once", asy
   assert.deepEqual(await dumped(replay({})), expected);
 });
 
+/** RTM_NEWADDR of an address on lo: `struct ifaddrmsg` with these flags, and IFA_ADDRESS. */
+function newAddress(
+  sequence: number,
+  { bytes, flags }: { bytes: readonly number[]; flags: number },
+): Uint8Array {
+  const [AF_INET, AF_INET6, RTM_NEWADDR, IFA_ADDRESS] = [2, 10, 20, 1];
+  const family = bytes.length === 16 ? AF_INET6 : AF_INET;
+  const head = [family, bytes.length * 4, flags, 0, 1, 0, 0, 0];
+  const payload = Uint8Array.from([...head, bytes.length + 4, 0, IFA_ADDRESS, 0, ...bytes]);
+  return message(RTM_NEWADDR, { sequence, payload });
+}
+
+Deno.test("dump: an IPv6 address that is temporary, tentative, deprecated or a duplicate is told as passing", async () => {
+  const RTM_GETADDR = 22;
+  const ipv6 = [0x20, 0x01, 0x0d, 0xb8, ...new Array(11).fill(0), 1];
+  const passing = async (bytes: readonly number[], flags: number) => {
+    const reply: Reply = (sequences, types) =>
+      types[0] === RTM_GETADDR
+        ? [
+          newAddress(sequences[0]!, { bytes, flags }),
+          message(NLMSG_DONE, { sequence: sequences[0]!, payload: new Uint8Array(4) }),
+        ]
+        : replay({})(sequences, types);
+    const [address] = (await dumped(reply)).filter(({ kind }) => kind === "address");
+    return address?.kind === "address" && address.passing;
+  };
+  for (const flags of [0x01, 0x08, 0x20, 0x40, 0x81]) {
+    assert.equal(await passing(ipv6, flags), true, `${flags}`);
+    assert.equal(await passing([192, 0, 2, 1], flags), undefined, "of IPv4 these mean something else");
+  }
+  assert.equal(await passing(ipv6, 0x82), undefined, "permanent, without detection of duplicates");
+});
+
 Deno.test("dump: a kernel without nexthop objects is unsupported and told which Linux has them", async () => {
   for (const errno of ["EOPNOTSUPP", "EINVAL"]) {
     await assert.rejects(dumped(replay({ [RTM_GETNEXTHOP]: errno })), (error) => {
