@@ -112,8 +112,27 @@ for (const { name, args, mtu, deeds } of cases) {
   });
 }
 
+const onDemand = [...NETWORK6, "--backend-option", "Mode=on-demand"];
+
+hostTest(
+  "on demand: the kernel asks for neighbours of IPv6, too",
+  { lab: "demand-ipv6", hosts: 2 },
+  async (hosts) => {
+    const [one, two] = await joined(hosts, onDemand, 1) as [Member, Member];
+    const [address] = two.containers as [string];
+    assert.equal(await hosts.lost(one.host, address, 1), 0);
+    const rows = await hosts.show(one.host, "ip", "-6 neighbour show dev flan-v6.1");
+    assert.deepEqual(rows.filter((row) => "lladdr" in row).map(({ dst }) => dst), [address]);
+    assert.equal(await hosts.lost(one.host, address.replace(/::1$/, "::2"), 1), 1, "nobody has it");
+  },
+);
+
 /** Gives each host an address of IPv6, lets it join, and makes the bridge that a container runtime would make. */
-async function joined(hosts: Hosts, args: readonly string[]): Promise<Member[]> {
+async function joined(
+  hosts: Hosts,
+  args: readonly string[],
+  routes = hosts.lab.hosts.length - 1,
+): Promise<Member[]> {
   const all = hosts.lab.hosts;
   await Promise.all(
     all.map((host, i) =>
@@ -134,14 +153,14 @@ async function joined(hosts: Hosts, args: readonly string[]): Promise<Member[]> 
     await hosts.ip(host, "link add cni0 type bridge", ...given, "link set cni0 up");
     members.push({ host, containers: gateways.map((one) => one.split("/")[0]!) });
   }
-  await Promise.all(all.map((host) => knows(hosts, host, all.length - 1)));
+  await Promise.all(all.map((host) => knows(hosts, host, routes)));
   return members;
 }
 
-/** Waits until a host has a route to so many others' IPv6 subnets. */
-async function knows(hosts: Hosts, host: LabHost, others: number): Promise<void> {
+/** Waits until a host has so many routes of flan's for IPv6. */
+async function knows(hosts: Hosts, host: LabHost, routes: number): Promise<void> {
   await until(
-    `${others} routes of ${host.namespace}`,
-    async () => (await hosts.show(host, "ip", "-6 route show proto 113")).length === others,
+    `${routes} routes of ${host.namespace}`,
+    async () => (await hosts.show(host, "ip", "-6 route show proto 113")).length === routes,
   );
 }
