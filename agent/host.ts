@@ -11,6 +11,7 @@ import { firewallOf, type FirewallOptions } from "./firewall.ts";
 import type { Network } from "./network.ts";
 import { localAddresses } from "./surroundings.ts";
 import { findUnderlay, type FormerUnderlay } from "./underlay.ts";
+import { ensurePublicKey, readPublicKey } from "./wireguard_key.ts";
 
 export const txChecksums = ["auto", "on", "off"] as const;
 /** Whether the device offloads checksums; `auto` leaves it as the kernel has it. */
@@ -26,10 +27,12 @@ export interface HostOptions extends FirewallOptions {
   readonly stateDir: string;
   /** The underlay that it had before, where it is known. */
   readonly former?: FormerUnderlay | undefined;
+  /** Whether only a network will do whose packets nobody else can read. */
+  readonly encrypt?: boolean;
 }
 
 /**
- * Gathers the facts, and gives each device a MAC if it is one with a MAC and has none yet. `node` must be in the state
+ * Gathers the facts, and gives each device a MAC, or this host a key, where it needs one and has none yet. `node` must be in the state
  * directory.
  */
 export async function describeHost(
@@ -50,12 +53,13 @@ export async function describeHost(
         await ensureMac(options.stateDir, { device, existing, clock }),
     );
   }
-  return described(found, { node, macs });
+  const publicKey = backend.hasKey ? await ensurePublicKey(options.stateDir, clock) : undefined;
+  return described(found, { node, macs, publicKey });
 }
 
 /**
- * The same without changing anything: for `routes`, `status` and `--dry-run`. A host that has no identity or
- * no MAC yet has empty ones: nothing that somebody could repeat by hand on two hosts.
+ * The same without changing anything: for `routes`, `status` and `--dry-run`. A host that has no identity, MAC
+ * or key yet has empty ones: nothing that somebody could repeat by hand on two hosts.
  */
 export async function observeHost(
   kernel: Kernel,
@@ -72,7 +76,8 @@ export async function observeHost(
   const macs = (backend.hasMac ? devices : []).map((device) =>
     state?.macs[device] ?? macAmong(there, { device, node }) ?? ""
   );
-  return described(found, { node, macs });
+  const publicKey = backend.hasKey ? readPublicKey(options.stateDir) ?? "" : undefined;
+  return described(found, { node, macs, publicKey });
 }
 
 /** What is known of a host before its devices' MACs are. */
@@ -80,10 +85,15 @@ type Facts = Omit<Host, "node" | "mac">;
 
 function described(
   found: Facts,
-  { node, macs: [mac = "", mac6 = ""] }: { node: string; macs: readonly string[] },
+  { node, macs: [mac = "", mac6 = ""], publicKey }: {
+    node: string;
+    macs: readonly string[];
+    publicKey: string | undefined;
+  },
 ): Host {
   const { ipv6 } = found;
-  return { ...found, node, mac, ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, mac: mac6 } }) };
+  const key = publicKey === undefined ? {} : { publicKey };
+  return { ...found, ...key, node, mac, ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, mac: mac6 } }) };
 }
 
 async function facts(

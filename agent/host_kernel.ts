@@ -1,4 +1,5 @@
 /** The kernel of this host. A file of its own, so that commands that only look need not load an agent. */
+import { NativeWireguard } from "../ffi/wireguard_devices.ts";
 import { openKernel } from "../ffi/netlink_kernel.ts";
 import { runNft } from "../ffi/nftables.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
@@ -8,10 +9,13 @@ import { ip6tablesPrograms, iptablesPrograms } from "../firewall/programs.ts";
 import { openHookedKernel } from "../hooks/hooked_kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Owner } from "../kernel/ownership.ts";
+import type { Secrets } from "../kernel/secrets.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import type { Clock } from "../net/clock.ts";
 import type { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
+import { openProgram } from "../wireguard/program.ts";
+import { openWireguardKernel } from "../wireguard/wireguard_kernel.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { requireNetAdmin } from "./capability.ts";
 
@@ -40,19 +44,32 @@ export function findInIptables(log: Logger): Promise<readonly KernelObject[]> {
 export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
   /** Told why the packet filter cannot be seen. */
   readonly unseenFirewall?: (error: Error) => void;
+  /** Told why WireGuard's devices cannot be seen. */
+  readonly unseenWireguard?: (error: Error) => void;
   /** Told why it cannot be seen what the network's commands did. */
   readonly unseenHooks?: (error: FlanError) => void;
 }
 
 /**
- * The kernel of this network namespace, packet filter included, with the proxy and the hooks of a run directory. Nothing
- * changes in it. `runsHooks` is the leave to run the commands of the network.
+ * The kernel of this network namespace, packet filter and WireGuard included, with the proxy and the hooks of a run
+ * directory. Nothing changes in it. `runsHooks` is the leave to run the commands of the network.
  */
 export function openHost(
   place: ProxyPlace,
-  { clock, runsHooks, unseenFirewall, unseenHooks, ...seeing }: { clock: Clock; runsHooks: boolean } & Seeing,
+  { clock, runsHooks, secrets, unseenFirewall, unseenHooks, unseenWireguard, ...seeing }: {
+    clock: Clock;
+    runsHooks: boolean;
+    secrets: Secrets;
+  } & Seeing,
 ): Kernel {
-  const firewalled = openFirewalledKernel(openKernel({ clock }), {
+  const wireguarded = openWireguardKernel(openKernel({ clock }), {
+    clock,
+    secrets,
+    native: new NativeWireguard({ clock }),
+    program: openProgram({ runDir: place.runDir, clock }),
+    unseen: unseenWireguard,
+  });
+  const firewalled = openFirewalledKernel(wireguarded, {
     nft: permittedNft,
     ...iptables,
     unseen: unseenFirewall,

@@ -66,7 +66,7 @@ export function readHostState(stateDir: string): HostState | undefined {
 
 /** Reads the state, after giving this host an identity if it has none. Safe against a second process. */
 export async function ensureHostState(stateDir: string, clock: Clock): Promise<HostState> {
-  return await locked(stateDir, async () => {
+  return await withStateLock(stateDir, async () => {
     const known = readHostState(stateDir);
     if (known !== undefined) return known;
     const node = Array.from(clock.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -82,7 +82,7 @@ export async function ensureMac(
   stateDir: string,
   { device, existing, clock }: { device: string; existing: string | undefined; clock: Clock },
 ): Promise<string> {
-  return await locked(stateDir, async () => {
+  return await withStateLock(stateDir, async () => {
     const state = readHostState(stateDir);
     if (state === undefined) {
       throw invalid("host.state", `Cannot keep a MAC in ${stateDir}: the host has no identity there`);
@@ -121,7 +121,7 @@ export async function forgetNetworks(stateDir: string): Promise<void> {
 }
 
 async function change(stateDir: string, to: (state: HostState) => Partial<HostState>): Promise<void> {
-  await locked(stateDir, async () => {
+  await withStateLock(stateDir, async () => {
     const state = readHostState(stateDir);
     if (state === undefined) return;
     const changed = { ...state, ...to(state) };
@@ -140,7 +140,7 @@ async function write(stateDir: string, state: HostState): Promise<HostState> {
 }
 
 /** Runs `work` while no other process does; writers hold the lock for a moment only. */
-async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+export async function withStateLock<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   let file: Deno.FsFile;
   try {
     Deno.mkdirSync(stateDir, { recursive: true, mode: 0o755 });

@@ -77,6 +77,19 @@ export function requireFit(
   backend.requireHost(config, host);
 }
 
+/** Throws `invalid` for a network in clear, where only an encrypted one will do. */
+export function requireEncrypted(
+  { backend }: Pick<Network, "backend">,
+  { encrypt = false }: { readonly encrypt?: boolean },
+): void {
+  if (!encrypt || backend.encrypts) return;
+  throw invalid(
+    "network",
+    `Cannot use backend ${backend.type} with --encrypt: it carries packets in clear`,
+    "flan config set Backend.Type wireguard encrypts a running network",
+  );
+}
+
 /** Throws `store` where the store holds no network, and `invalid` where this version cannot serve it. */
 export function networkIn({ config: stored }: Snapshot, url: string): Network {
   if (stored === undefined) throw noNetwork(url);

@@ -13,13 +13,14 @@ import { needsOf } from "./firewall.ts";
 import { groundOf, type HostOptions } from "./host.ts";
 import { type HostState, rememberNetwork } from "./host_state.ts";
 import { Retry } from "./retry.ts";
-import { type Network, networkIn, ownerOf, requireFit } from "./network.ts";
+import { type Network, networkIn, ownerOf, requireEncrypted, requireFit } from "./network.ts";
 
 export interface OverlayParts {
   readonly kernel: Kernel;
   readonly clock: Clock;
   readonly node: string;
   readonly runCommand: AgentParts["runCommand"];
+  readonly secrets?: AgentParts["secrets"];
   readonly options: HostOptions;
 }
 
@@ -94,6 +95,7 @@ export class Overlay {
     if (text !== this.#text) this.#retry.succeeded();
     this.#text = text;
     const network = networkIn(snapshot, url);
+    requireEncrypted(network, options);
     try {
       if (host !== undefined) requireFit(network, await this.#groundFor(network, host));
       await kernel.require(needsOf(network.backend, options));
@@ -119,6 +121,7 @@ export class Overlay {
       networks: [...this.#networks],
       macs: this.#macs,
     });
+    this.#parts.secrets?.learn(network);
     this.#network = network;
     this.#reconciler = new Reconciler(kernel, { owner, clock });
   }

@@ -5,6 +5,7 @@ import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { UdpCounters } from "./probing/checksum_watch.ts";
 import type { HostOptions } from "./host.ts";
+import type { Network } from "./network.ts";
 import type { Watcher } from "./pulse.ts";
 import type { ProbingParts } from "./probing/probing.ts";
 import type { SubnetFiles } from "./subnet_env.ts";
@@ -22,6 +23,8 @@ export interface AgentParts {
   /** This host's identity, which must be in the state directory. */
   readonly node: string;
   readonly options: AgentOptions;
+  /** Told of each network that the host goes over to, whose plans name secrets; undefined where none can. */
+  readonly secrets?: { learn(network: Pick<Network, "backend" | "config">): void } | undefined;
   /** Runs a command of the network's on this host, and resolves to what it said. Throws FlanError. */
   readonly runCommand: (command: string) => Promise<string>;
   /** Whoever is told that the loop turns. */

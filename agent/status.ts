@@ -60,6 +60,7 @@ export function statusOf(
     agent: { running: true, pid, version },
     network: formatCidr(config.network),
     backend: backend.type,
+    encrypted: backend.encrypts === true,
     ...(config.ipv6 === undefined ? {} : { network6: formatCidr(config.ipv6.network) }),
     underlay: {
       ...host.underlay,

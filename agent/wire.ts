@@ -7,6 +7,7 @@ import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
 import { Agent } from "./agent.ts";
+import { HostSecrets } from "./secrets.ts";
 import { openHost, type ProxyPlace } from "./host_kernel.ts";
 import { ensureHostState } from "./host_state.ts";
 import { udpCounters } from "./probing/udp_counters.ts";
@@ -16,19 +17,26 @@ import type { AgentParts } from "./parts.ts";
 export interface Ground {
   readonly store: Store;
   readonly kernel: Kernel;
+  readonly secrets: HostSecrets;
   close(): void;
 }
 
 /** Opens the store and the kernel. Nothing changes in either. */
 export async function openGround(
   url: string,
-  { proxy, runsHooks, ...options }: OpenOptions & { proxy: ProxyPlace; runsHooks: boolean },
+  { proxy, runsHooks, stateDir, ...options }: OpenOptions & {
+    proxy: ProxyPlace;
+    runsHooks: boolean;
+    stateDir: string;
+  },
 ): Promise<Ground> {
   const store = await openStore(url, options);
-  const kernel = openHost(proxy, { clock: options.clock, log: options.log, runsHooks });
+  const secrets = new HostSecrets(stateDir);
+  const kernel = openHost(proxy, { clock: options.clock, log: options.log, runsHooks, secrets });
   return {
     store,
     kernel,
+    secrets,
     close() {
       kernel.close();
       store.close();

@@ -22,6 +22,8 @@ export interface Host {
   readonly mac: string;
   /** The same for the IPv6 half of a dual-stack network; the link of both underlays is one. */
   readonly ipv6?: { readonly underlay: Underlay; readonly publicIp: string; readonly mac: string };
+  /** The public key of its WireGuard devices, whose private one is in the state directory; only for such a backend. */
+  readonly publicKey?: string;
   /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
   readonly mtu: number | undefined;
   /** Whether the backend's device offloads checksums, or undefined to leave it as the kernel has it. */
@@ -68,6 +70,12 @@ export interface Backend {
   readonly needs: readonly Feature[];
   /** Whether its device has a MAC, which this host then keeps so that peers need not learn another. */
   readonly hasMac: boolean;
+  /** Whether it needs a WireGuard key of this host's, which this host then keeps. */
+  readonly hasKey?: true;
+  /** Whether nobody on the underlay can read or change its packets. */
+  readonly encrypts?: true;
+  /** What of the network's options is secret, by the fingerprint that stands for it in a plan. */
+  secrets?(config: NetworkConfig): ReadonlyMap<string, Uint8Array>;
   /**
    * Checks the config's backend options. Throws `invalid` with key and value; returns a sentence for every
    * option that this host ignores (a network shared with flannel may carry options of flannel's own).
@@ -97,7 +105,7 @@ export interface Announcement {
 }
 
 export interface Plan {
-  /** In the order in which they are made: link, sysctl, address, proxy and its routes, nexthop, FDB, neighbour, route, hook. */
+  /** In the order in which they are made: link, sysctl, address, WireGuard peer, proxy and its routes, nexthop, FDB, neighbour, route, hook. */
   readonly objects: readonly KernelObject[];
   readonly peers: readonly PeerPlan[];
   /** Leases that the view accepts and this backend cannot use. */
@@ -106,7 +114,7 @@ export interface Plan {
 
 export interface PeerPlan {
   readonly lease: Lease;
-  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `ipip`, `alloc`, `extension`. */
+  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `wireguard`, `ipip`, `alloc`, `extension`. */
   readonly way: string;
   /** Keys (`keyOf`) of the objects that this peer needs. */
   readonly keys: readonly string[];

@@ -14,12 +14,9 @@ import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
  * underlay of the second family is planned for the first one alone.
  */
 export function dualStack(backend: Backend): Backend {
-  const { type, needs, hasMac } = backend;
   const halves = (config: NetworkConfig) => familiesOf(config).map((family) => configOf(config, family));
   return {
-    type,
-    needs,
-    hasMac,
+    ...backend,
     check: (config) => [...new Set(halves(config).flatMap((half) => backend.check(half)))],
     requireHost(config, host) {
       for (const half of halves(config)) {

@@ -67,6 +67,15 @@ export class OptionReader {
     return "";
   }
 
+  /** A text that `read` understands, undefined where none is given. It is a secret: no refusal repeats it. */
+  secret<T>(name: string, { read, needed }: { read: (text: string) => T | undefined; needed: string }) {
+    const given = this.#given(name);
+    if (given === undefined || given.value === "") return undefined;
+    const found = typeof given.value === "string" ? read(given.value) : undefined;
+    if (found === undefined) this.problems.push(`${given.key} cannot be used: ${needed} is needed`);
+    return found;
+  }
+
   /** The option's key as it is written, undefined where it is not given. */
   keyOf(name: string): string | undefined {
     return this.#values.get(name)?.key;

@@ -11,9 +11,11 @@ import { ipip } from "./ipip.ts";
 import { type BackendType, backendTypes } from "./types.ts";
 import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
+import { wireguard } from "./wireguard.ts";
 
 const backends: Readonly<Record<BackendType, Backend>> = {
   vxlan: dualStack(vxlan),
+  wireguard: dualStack(wireguard),
   udp: dualStack(udp),
   "host-gw": dualStack(hostGw),
   ipip,
@@ -24,7 +26,6 @@ const backends: Readonly<Record<BackendType, Backend>> = {
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [
   "ipsec",
-  "wireguard",
   "ali-vpc",
   "aws-vpc",
   "gce",

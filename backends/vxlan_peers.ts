@@ -5,6 +5,7 @@ import type { Json } from "../net/json.ts";
 import { isStationMac, parseMac } from "../net/mac.ts";
 import { memo } from "../net/memo.ts";
 import { quoted } from "../net/text.ts";
+import { badData, dataField, dataObject } from "./backend_data.ts";
 import {
   type HostFacts,
   type Peer,
@@ -65,27 +66,17 @@ function readVxlanPeer(
 
 /** The VTEP's MAC from `{"VNI":1,"VtepMAC":"…"}`; flannel 0.7 leaves VNI out, Go reads keys in any case. */
 function readBackendData(data: Json | undefined, vni: number): string | Refused {
-  const bad = (reason: string) => new Refused("bad-backend-data", reason);
-  if (typeof data !== "object" || data === null || Array.isArray(data)) {
-    return bad(`BackendData is ${quoted(data ?? null)}, not an object`);
-  }
-  const theirs = field(data, "VNI") ?? vni;
+  const fields = dataObject(data);
+  if (fields instanceof Refused) return fields;
+  const theirs = dataField(fields, "VNI") ?? vni;
   if (typeof theirs !== "number" || !Number.isInteger(theirs) || theirs < 1 || theirs > MAX_VNI) {
-    return bad(`VNI ${quoted(theirs)} is not 1 to ${MAX_VNI}`);
+    return badData(`VNI ${quoted(theirs)} is not 1 to ${MAX_VNI}`);
   }
   if (theirs !== vni) return new Refused("vni-mismatch", `its VNI is ${theirs}, this host's is ${vni}`);
-  const text = field(data, "VtepMAC");
-  if (typeof text !== "string") return bad("VtepMAC is missing");
+  const text = dataField(fields, "VtepMAC");
+  if (typeof text !== "string") return badData("VtepMAC is missing");
   const mac = readMac(text);
-  return mac ?? bad(`VtepMAC ${quoted(text)} cannot be one station's`);
-}
-
-/** The field under its own name, or else under one that differs in case. */
-function field(data: object, name: string): unknown {
-  const own = Object.getOwnPropertyDescriptor(data, name);
-  if (own) return own.value;
-  const wanted = name.toLowerCase();
-  return Object.entries(data).find(([key]) => key.toLowerCase() === wanted)?.[1];
+  return mac ?? badData(`VtepMAC ${quoted(text)} cannot be one station's`);
 }
 
 function readMac(text: string): string | undefined {

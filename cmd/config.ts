@@ -2,6 +2,7 @@
  * The shared config loader: flags over environment over config file over defaults, each value with its
  * source. Every subcommand gets its settings here.
  */
+import { isSecretOption } from "../backends/types.ts";
 import { invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { isBounded } from "../lease/go_json.ts";
@@ -99,7 +100,9 @@ export function display(key: SettingKey, value: unknown): string {
   if (value === undefined) return "-";
   if (key === "leaseTtl") return seconds(Number(value));
   if (Array.isArray(value)) return value.join(",");
-  if (typeof value === "object") return Object.entries(value!).map(([k, v]) => `${k}=${v}`).join(",");
+  if (typeof value === "object") {
+    return Object.entries(value!).map(([k, v]) => `${k}=${isSecretOption(k) ? "(secret)" : v}`).join(",");
+  }
   return String(value);
 }
 

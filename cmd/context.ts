@@ -1,6 +1,7 @@
 /** What every subcommand starts from: the settings, the clock and the log, and doors to the store and the kernel. */
 import { systemClock } from "../agent/clock.ts";
 import type { Network } from "../agent/network.ts";
+import type { HostSecrets } from "../agent/secrets.ts";
 import type { Seeing } from "../agent/host_kernel.ts";
 import { FLANNEL_FILE } from "../agent/subnet_env.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -43,23 +44,28 @@ export async function withStore<T>(context: Context, work: (store: Store) => Pro
 
 /**
  * Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. A packet filter that this
- * user may not see has no rules for whoever does not ask otherwise, and the network's commands did nothing.
+ * user may not see has no rules for whoever does not ask otherwise, WireGuard's devices have no settings, and the
+ * network's commands did nothing.
  */
 export async function withKernel<T>(
   context: Context,
-  work: (kernel: Kernel) => Promise<T>,
+  work: (kernel: Kernel, secrets: HostSecrets) => Promise<T>,
   seeing: Omit<Seeing, "log"> = {},
 ): Promise<T> {
   const { openHost } = await import("../agent/host_kernel.ts");
+  const { HostSecrets } = await import("../agent/secrets.ts");
+  const secrets = new HostSecrets(context.settings.stateDir);
   const kernel = openHost(proxyPlace(context), {
     clock: context.clock,
+    secrets,
     runsHooks: mayRunHooks(context),
     unseenFirewall: () => {},
     unseenHooks: () => {},
+    unseenWireguard: () => {},
     ...seeing,
   });
   try {
-    return await work(kernel);
+    return await work(kernel, secrets);
   } finally {
     kernel.close();
   }

@@ -43,7 +43,10 @@ async function runDoctor({ context, format, header, flags }: Call): Promise<numb
 }
 
 /** The findings, what follows from another one below it, and a line for each check that could not look at everything. */
-function show({ checks, findings }: Report, { quiet, verbose }: { quiet: boolean; verbose: boolean }): void {
+function show(
+  { traffic, checks, findings }: Report,
+  { quiet, verbose }: { quiet: boolean; verbose: boolean },
+): void {
   const first = findings.filter(({ because }) => because === undefined);
   const lines = first.flatMap((one) => findingLines(one, { findings, indent: "" }));
   const well = checks.filter(({ state }) => state === "ok").map(({ name }) => name);
@@ -54,6 +57,9 @@ function show({ checks, findings }: Report, { quiet, verbose }: { quiet: boolean
     for (const { name, unseen } of checks) {
       if (unseen !== undefined) lines.push(folded(`?   ${name}: ${printable(unseen, 2000)}`));
     }
+  }
+  if (!quiet && traffic !== undefined) {
+    lines.push(`traffic encrypted: ${traffic.encrypted ? `yes (${traffic.backend})` : "no"}`);
   }
   if (lines.length > 0) print(lines.join("\n"));
 }
@@ -90,6 +96,7 @@ function list(format: Format, { report, header }: { report: Report; header: bool
     json: findingDocument,
     empty: "nothing is wrong here",
     extra: {
+      encrypted: report.traffic?.encrypted ?? null,
       checks: report.checks.map(({ name, state, unseen }) => ({ name, state, unseen: unseen ?? null })),
     },
   }, header);

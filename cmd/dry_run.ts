@@ -4,7 +4,7 @@ import { claimOf } from "../agent/keeping/keeper.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { joinedOver } from "../agent/joined.ts";
-import { networkIn, requireFit } from "../agent/network.ts";
+import { networkIn, requireEncrypted, requireFit } from "../agent/network.ts";
 import { toCommands } from "../kernel/commands.ts";
 import type { Feature, Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
@@ -60,6 +60,7 @@ export async function foresee(
   const config = snapshot.config ?? { value: startingConfig({ settings }, there), revision: 0 };
   const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
   if (!started) requireAgreement({ settings, sources }, network.config, store.url);
+  requireEncrypted(network, settings);
   const options = { ...settings, former: joinedOver(settings.runDir) };
   const host = await observeHost(kernel, { ...network, options, objects: there });
   requireFit(network, host);

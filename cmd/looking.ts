@@ -1,5 +1,6 @@
 /** This host for those who only look, who may be another user than the one whose proxy runs here. */
 import type { PeerPlan, Plan } from "../backends/backend.ts";
+import type { HostSecrets } from "../agent/secrets.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { isFirewalls, isProxys } from "../kernel/relations.ts";
 import { type KernelObject, keyOf } from "../kernel/state.ts";
@@ -15,13 +16,20 @@ export interface Looked {
   readonly isFirewallHidden: () => boolean;
   /** Whether it could not be read what the network's commands did, so far. */
   readonly isHooksHidden: () => boolean;
+  /** Whether WireGuard's devices could not be asked, so far. */
+  readonly isWireguardHidden: () => boolean;
+}
+
+/** The same for who may change it. */
+export interface Opened extends Looked {
+  readonly secrets: HostSecrets;
 }
 
 /**
  * Runs `work` with the host, and says once on stderr where its proxy cannot be seen, or packet filter rules that it
  * should have.
  */
-export async function withLook<T>(context: Context, work: (looked: Looked) => Promise<T>): Promise<T> {
+export async function withLook<T>(context: Context, work: (looked: Opened) => Promise<T>): Promise<T> {
   let hidden = false;
   const unseen = ({ message }: Error) => {
     if (!hidden) console.error(`flan: The UDP proxy is not judged: ${printable(message, 2000)}`);
@@ -41,13 +49,19 @@ export async function withLook<T>(context: Context, work: (looked: Looked) => Pr
     }
     hooksHidden = true;
   };
+  let wireguardHidden = false;
+  const unseenWireguard = ({ message }: Error) => {
+    if (!wireguardHidden) console.error(`flan: WireGuard is not judged: ${printable(message, 2000)}`);
+    wireguardHidden = true;
+  };
   const looked = {
     isProxyHidden: () => hidden,
     isFirewallHidden: () => filterHidden,
     isHooksHidden: () => hooksHidden,
+    isWireguardHidden: () => wireguardHidden,
   };
-  const told = { unseen, unseenFirewall, unseenHooks };
-  return await withKernel(context, (kernel) => work({ kernel, ...looked }), told);
+  const told = { unseen, unseenFirewall, unseenHooks, unseenWireguard };
+  return await withKernel(context, (kernel, secrets) => work({ kernel, secrets, ...looked }), told);
 }
 
 /** The plan without rules of the packet filter; no peer names them. */
@@ -63,6 +77,17 @@ export function withoutProxy(plan: Plan): Plan {
 /** The plan without what only the kept hooks could tell. */
 export function withoutHooks(plan: Plan): Plan {
   return without(plan, ({ kind }) => kind === "hook");
+}
+
+/** The plan without what only WireGuard's devices could tell. */
+export function withoutWireguard(plan: Plan): Plan {
+  const rest = without(plan, ({ kind }) => kind === "wireguard-peer");
+  const objects = rest.objects.map((object): KernelObject => {
+    if (object.kind !== "link") return object;
+    const { wireguard: _, ...link } = object;
+    return link;
+  });
+  return { ...rest, objects };
 }
 
 function without(plan: Plan, isHidden: (object: KernelObject) => boolean): Plan {

@@ -1,5 +1,6 @@
 /** The settings that shape a network: what a new one starts with, and whether an existing one agrees. */
 import { backendFor } from "../backends/registry.ts";
+import { isSecretOption } from "../backends/types.ts";
 import { type NetworkConfig, newNetworkConfig, type NewRange } from "../lease/network.ts";
 import { invalid } from "../net/errors.ts";
 import { type Cidr, familyOf, formatCidr, formatIp, overlaps, parseCidr } from "../net/ip.ts";
@@ -28,7 +29,10 @@ export function startingConfig({ settings }: Pick<Loaded, "settings">, host: rea
       subnetMax: settings.subnetMax,
     },
     ipv6,
-    backend: { Type: settings.backend ?? "vxlan", ...settings.backendOption },
+    backend: {
+      Type: settings.backend ?? (settings.encrypt ? "wireguard" : "vxlan"),
+      ...settings.backendOption,
+    },
   });
 }
 
@@ -110,11 +114,12 @@ export function requireAgreement(
     );
     const existing = name === undefined ? undefined : config.backendOptions[name];
     if (existing === wanted) continue;
+    const shown = (value: Json) => isSecretOption(key) ? "a secret" : quoted(value);
     throw invalid(
       "network",
       `Cannot join the network in ${store}: backend option ${key} is ${
-        quoted(wanted)
-      } here (${sources.backendOption}) but ${existing === undefined ? "not set" : quoted(existing)} there`,
+        shown(wanted)
+      } here (${sources.backendOption}) but ${existing === undefined ? "not set" : shown(existing)} there`,
       "flan config get shows the network",
     );
   }

@@ -21,7 +21,15 @@ import { printable } from "../net/text.ts";
 import { halvesOf } from "./halves.ts";
 import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
-import { type Looked, withLook, withoutFirewall, withoutHooks, withoutProxy } from "./looking.ts";
+import {
+  type Looked,
+  type Opened,
+  withLook,
+  withoutFirewall,
+  withoutHooks,
+  withoutProxy,
+  withoutWireguard,
+} from "./looking.ts";
 
 export interface Observation extends StoredNetwork {
   readonly node: string;
@@ -53,7 +61,7 @@ export async function observe(context: Context): Promise<Observed> {
 /** Does so, and runs `work` with it while the kernel can still be asked. */
 export async function withObservation<T>(
   context: Context,
-  work: (observed: Observed, looked: Looked) => Promise<T>,
+  work: (observed: Observed, looked: Opened) => Promise<T>,
 ): Promise<T> {
   return await withStore(
     context,
@@ -110,7 +118,7 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
  * device; `own` is the lease it would have, where it has none yet.
  */
 export async function compare(
-  { kernel, isProxyHidden, isFirewallHidden, isHooksHidden }: Looked,
+  { kernel, isProxyHidden, isFirewallHidden, isHooksHidden, isWireguardHidden }: Looked,
   { network, host, stateDir, objects, own }: {
     network: StoredNetwork;
     host: Host;
@@ -125,7 +133,8 @@ export async function compare(
   const whole = planFor(backend, view, { ...host, wanted: askedFor(objects, devices) });
   const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
-  const plan = isProxyHidden() ? withoutProxy(hookless) : hookless;
+  const proxyless = isProxyHidden() ? withoutProxy(hookless) : hookless;
+  const plan = isWireguardHidden() ? withoutWireguard(proxyless) : proxyless;
   const actual = await withDetails(kernel, { objects, plan });
   const { previous, previous6, macs = {}, networks = [] } = readHostState(stateDir) ?? {};
   const former = [previous, previous6].filter((subnet) => subnet !== undefined);

@@ -93,6 +93,7 @@ function linesOf(removed: readonly KernelObject[]): string[] {
 const names: readonly (readonly [kind: KernelObject["kind"], one: string, many: string])[] = [
   ["route", "route", "routes"],
   ["proxy-route", "proxy route", "proxy routes"],
+  ["wireguard-peer", "WireGuard peer", "WireGuard peers"],
   ["neighbour", "neighbour", "neighbours"],
   ["fdb", "FDB entry", "FDB entries"],
   ["nexthop", "nexthop", "nexthops"],

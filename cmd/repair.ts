@@ -71,11 +71,12 @@ async function repairAlone(context: Context, subnet: string | undefined): Promis
   const lock = tryLockAgent(runDir);
   if (lock === undefined) throw busy(runDir);
   try {
-    return await withObservation(context, async (observed, { kernel }) => {
+    return await withObservation(context, async (observed, { kernel, secrets }) => {
       const { view, backend, drift: { changes, conflicts } } = observed;
       if (view.own === undefined) throw noLease(store);
       const keys = subnet === undefined ? undefined : keysFor(observed, subnet);
       await kernel.require(backend.needs);
+      secrets.learn(observed);
       const wanted = changes.filter(({ object }) => keys?.has(keyOf(object)) ?? true);
       const failures = wanted.length === 0 ? [] : await kernel.apply(wanted);
       const refused = new Set(failures.map(({ change }) => change));

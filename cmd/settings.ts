@@ -63,6 +63,12 @@ export const settings = {
   subnetLen6: setting(type.integer(2, 126), "<bits>", "prefix length of each host's IPv6 subnet"),
   subnetMin6: setting(type.anyAddress(6), "<address>", "first IPv6 subnet that may be leased"),
   subnetMax6: setting(type.anyAddress(6), "<address>", "last IPv6 subnet that may be leased"),
+  encrypt: setting(
+    type.flag,
+    "",
+    "join no network whose packets others can read; wireguard where none was started yet",
+    false,
+  ),
   iface: setting(
     type.list(type.text),
     "<which...>",

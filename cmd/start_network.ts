@@ -3,7 +3,7 @@ import { needsOf } from "../agent/firewall.ts";
 import { groundOf } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { joinedOver } from "../agent/joined.ts";
-import { requireFit } from "../agent/network.ts";
+import { requireEncrypted, requireFit } from "../agent/network.ts";
 import { requireNoOverlap } from "../agent/overlap.ts";
 import type { Ground } from "../agent/wire.ts";
 import { backendFor } from "../backends/registry.ts";
@@ -35,6 +35,7 @@ export async function startNetwork(
   const planned = parseNetworkConfig(wanted);
   const backend = backendFor(planned.backendType);
   backend.check(planned);
+  requireEncrypted({ backend }, context.settings);
   await kernel.require(needsOf(backend, context.settings));
   const fits = async (network: NetworkConfig) => {
     const ground = await groundOf(kernel, { config: network, options, objects });
@@ -48,6 +49,7 @@ export async function startNetwork(
   const network = parseNetworkConfig(config.value);
   if (started) return tellStarted(context, { network, url: store.url });
   requireAgreement(context, network, store.url);
+  requireEncrypted({ backend: backendFor(network.backendType) }, context.settings);
   await fits(network);
 }
 

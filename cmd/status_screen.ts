@@ -17,6 +17,7 @@ export function screen(status: Status, columns = 0): string {
     `node    ${node}  ${underlay.publicIp} on ${underlay.link} mtu ${underlay.mtu}`,
     status.lease === null ? `lease   none in ${network}` : `lease   ${leaseWords(status, status.lease)}`,
     `store   ${store.url} revision ${store.revision}, ${storeWords(status)}`,
+    `traffic encrypted: ${status.encrypted ? `yes (${status.backend})` : "no"}`,
     `agent   process ${agent.pid}, drift ${status.drift}, repairs ${repairs.count}`,
     ...(last === null ? [] : [`        last ${last.at}: ${last.what} (${last.cause})`]),
     `peers   ${peers.planned}, ${peers.refused} refused${

@@ -96,6 +96,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
     notifier?.joining();
     const ground = await openGround(settings.store, {
       ...storeOptions(context),
+      stateDir: settings.stateDir,
       proxy: proxyPlace(context),
       runsHooks: mayRunHooks(context),
     });

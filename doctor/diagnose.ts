@@ -44,6 +44,8 @@ export interface CheckResult {
 }
 
 export interface Report {
+  /** The network's backend, and whether it encrypts; undefined where the network is not known. */
+  readonly traffic: { readonly backend: string; readonly encrypted: boolean } | undefined;
   readonly checks: readonly CheckResult[];
   /** The severe ones first; what two checks tell of alike stands there once. */
   readonly findings: readonly Finding[];
@@ -62,6 +64,7 @@ export function diagnose(facts: Facts): Report {
   }));
   const high = findings.filter(({ severity }) => severity === "high");
   return {
+    traffic: trafficOf(facts),
     checks: outcomes.map(({ name, found, unseen }) => ({
       name,
       state: found.some(({ severity }) => severity === "high")
@@ -75,6 +78,12 @@ export function diagnose(facts: Facts): Report {
     })),
     findings: [...high, ...findings.filter((one) => !high.includes(one))],
   };
+}
+
+function trafficOf({ network }: Facts): Report["traffic"] {
+  if ("unseen" in network) return undefined;
+  const { config: { backendType: backend }, encrypted } = network.seen;
+  return { backend, encrypted };
 }
 
 function isHealthCode(code: string): code is HealthCode {

@@ -37,6 +37,8 @@ export interface NetworkFacts {
   readonly config: NetworkConfig;
   /** The names of the backend's devices. */
   readonly devices: readonly string[];
+  /** Whether nobody on the underlay can read the network's packets. */
+  readonly encrypted: boolean;
   /** This host's subnet, undefined where it has none. */
   readonly own: string | undefined;
   /** Its subnet of the second family, undefined where it or the network has none. */

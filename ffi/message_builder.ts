@@ -69,6 +69,11 @@ export class MessageBuilder {
     this.#check(libnl().nla_put_u16(this.#message, type, ((value & 0xff) << 8) | (value >>> 8)));
   }
 
+  /** A 16-bit value in the machine's byte order. */
+  putU16(type: number, value: number): void {
+    this.#check(libnl().nla_put_u16(this.#message, type, value));
+  }
+
   putU32(type: number, value: number): void {
     this.#check(libnl().nla_put_u32(this.#message, type, value));
   }

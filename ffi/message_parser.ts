@@ -94,6 +94,23 @@ export class MessageParser {
     return this.parseAt(at, this.#length(at), policy);
   }
 
+  /**
+   * Where the values of the attributes in the attribute `type` of the last parse lie, for a list whose members have no
+   * numbers of their own; {@link parseAt} takes each of them. Ends before the first that is not whole.
+   */
+  members(type: number): (readonly [offset: number, length: number])[] {
+    const found: (readonly [number, number])[] = [];
+    let at = this.#offset(type);
+    const end = at === 0 ? 0 : at + this.#length(at);
+    while (at + NLA_HDRLEN <= end) {
+      const length = this.#view.getUint16(at, true);
+      if (length < NLA_HDRLEN || at + length > end) break;
+      found.push([at + NLA_HDRLEN, length - NLA_HDRLEN]);
+      at += (length + 3) & ~3;
+    }
+    return found;
+  }
+
   /** Finds the attributes in a stretch of bytes. */
   parseAt(offset: number, length: number, policy: Policy): boolean {
     if (offset + length > this.#end) return false;
@@ -128,6 +145,12 @@ export class MessageParser {
   be16(type: number): number | undefined {
     const at = this.#offset(type);
     return at === 0 ? undefined : this.#view.getUint16(at, false);
+  }
+
+  /** The value of a `u16` attribute that is in the machine's byte order. */
+  u16(type: number): number | undefined {
+    const at = this.#offset(type);
+    return at === 0 ? undefined : this.#view.getUint16(at, true);
   }
 
   u32(type: number): number | undefined {

@@ -1,11 +1,12 @@
 /**
- * Changes as the `ip`, `bridge`, `nft`, `sysctl` and `ethtool` commands (iproute2, nftables, procps, ethtool) that do the same, to paste into
+ * Changes as the `ip`, `bridge`, `nft`, `wg`, `sysctl` and `ethtool` commands (iproute2, nftables, wireguard-tools, procps, ethtool) that do the same, to paste into
  * a shell. What a process does and no command, stands between them as a comment.
  */
 import { familyOf } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 import type { Change } from "./kernel.ts";
 import { hookEnvironment } from "./hook.ts";
+import { deviceCommands, peerCommand } from "./wireguard_commands.ts";
 import { nftCommands } from "./nft_commands.ts";
 import { isFirewalls, isProxys } from "./relations.ts";
 import {
@@ -23,6 +24,7 @@ import {
   type ProxyRoute,
   type Route,
   type Tun,
+  type WireguardPeer,
 } from "./state.ts";
 
 type Verb = Change["verb"];
@@ -35,12 +37,15 @@ export function toCommands(changes: readonly Change[], actual: readonly KernelOb
   const links = new Map(actual.flatMap((one) => one.kind === "link" ? [[one.name, one]] : []));
   return changes.flatMap(({ verb, object }) => {
     if (object.kind === "link") {
-      return (verb === "replace" ? linkSettings(object, links.get(object.name)) : linkCommands(verb, object))
-        .map(join);
+      const there = links.get(object.name);
+      const words = verb === "replace" ? linkSettings(object, there) : linkCommands(verb, object);
+      return [...words.map(join), ...(verb === "delete" ? [] : deviceCommands(object, there))];
     }
     if (isProxys(object)) return [`# ${printable(proxyComment(verb, object))}`];
     if (object.kind === "hook") return hookCommand(verb, object);
-    return isFirewalls(object) ? firewallLines(verb, object) : commandsFor(verb, object).map(join);
+    if (object.kind === "wireguard-peer") return [peerCommand(verb, object)];
+    if (isFirewalls(object)) return firewallLines(verb, object);
+    return commandsFor(verb, object).map(join);
   });
 }
 
@@ -82,7 +87,10 @@ type Words = readonly (string | number)[];
 
 function commandsFor(
   verb: Verb,
-  object: Exclude<KernelObject, Link | Proxy | ProxyRoute | Hook | Masquerade | ForwardRules>,
+  object: Exclude<
+    KernelObject,
+    Link | Proxy | ProxyRoute | Hook | Masquerade | ForwardRules | WireguardPeer
+  >,
 ): Words[] {
   switch (object.kind) {
     case "address":

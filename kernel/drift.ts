@@ -2,6 +2,7 @@
 import { familyOf } from "../net/ip.ts";
 import { delta } from "./delta.ts";
 import type { Change } from "./kernel.ts";
+import { settingsOfPeer, withLivingEndpoint } from "./wireguard.ts";
 import { type Claim, claims, type Owner } from "./ownership.ts";
 import { byRank, changeable, dependsOn, isProxys, linkOf, proxyOf } from "./relations.ts";
 import {
@@ -228,6 +229,9 @@ const resolved: ReadonlySet<NeighbourState> = new Set(["reachable", "stale", "de
 export function satisfies(wanted: KernelObject, found: KernelObject): boolean {
   if (wanted.kind === "neighbour" && wanted.state === "reachable" && found.kind === "neighbour") {
     return found.mac === wanted.mac && resolved.has(found.state) && found.protocol === wanted.protocol;
+  }
+  if (wanted.kind === "wireguard-peer" && found.kind === "wireguard-peer") {
+    return sameObject(withLivingEndpoint(wanted, found), settingsOfPeer(found));
   }
   return sameObject(wanted, found);
 }

@@ -15,12 +15,18 @@ export function udpOverhead(family: Family): number {
   return HEADER[family] + 8;
 }
 
+/** The outer header, UDP 8, and WireGuard's own 16 with a tag of 16 (wireguard.pdf, 5.4.6). */
+export function wireguardOverhead(family: Family): number {
+  return HEADER[family] + 8 + 16 + 16;
+}
+
 /** Outer IPv4 20 (RFC 2003); the payload is the packet itself. */
 export const IPIP_OVERHEAD = 20;
 
-/** For packets that leave by this link; 0 where it is no tunnel of flan's. */
-export function overheadOf(link: Pick<Link, "vxlan" | "tun" | "ipip">): number {
+/** For packets that leave by this link over an underlay of the family `outer`; 0 where it is no tunnel of flan's. */
+export function overheadOf(link: Pick<Link, "type" | "vxlan" | "tun" | "ipip">, outer: Family): number {
   if (link.vxlan !== undefined) return vxlanOverhead(familyOf(link.vxlan.local));
+  if (link.type === "wireguard") return wireguardOverhead(outer);
   if (link.ipip !== undefined) return IPIP_OVERHEAD;
   return link.tun === undefined ? 0 : udpOverhead(4);
 }

@@ -16,7 +16,8 @@ export interface Kernel {
    * Reads what is there, whole and consistent (an interrupted dump is done again): every link and address;
    * the routes of the main table and every nexthop object; this host's proxy and its routes; neighbours and FDB entries of the links in
    * `request.links` that exist; `txChecksum` of those in `request.txChecksums`; the values of `request.sysctls` that exist; what of the packet filter is flan's, and
-   * which chains on its forward hook drop by policy.
+   * which chains on its forward hook drop by policy; WireGuard's settings and peers of those of `request.links` that
+   * are such devices.
    */
   dump(request: DumpRequest): Promise<readonly KernelObject[]>;
 
@@ -51,10 +52,10 @@ export interface Kernel {
 }
 
 /**
- * What not every host has: VXLAN, IPIP and TUN devices, the compiled library of the UDP proxy, a packet filter that can be
+ * What not every host has: VXLAN, IPIP and TUN devices, WireGuard in the kernel or as a program, the compiled library of the UDP proxy, a packet filter that can be
  * set, and leave to run the network's commands.
  */
-export type Feature = "vxlan" | "ipip" | "tun" | "proxy" | "firewall" | "hooks";
+export type Feature = "vxlan" | "wireguard" | "ipip" | "tun" | "proxy" | "firewall" | "hooks";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */

@@ -57,6 +57,7 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
       case "address":
         return ours.has(object.link) ? claimAddress(object.address, held) : "foreign";
       case "fdb":
+      case "wireguard-peer":
         return ours.has(object.link) ? "ours" : "foreign";
       case "neighbour":
         return ours.has(object.link) ? claimNeighbour(object) : "foreign";

@@ -9,6 +9,7 @@ import {
   type ObjectKind,
   type Proxy,
   type ProxyRoute,
+  type WireguardPeer,
 } from "./state.ts";
 
 /**
@@ -22,13 +23,14 @@ const rank: Readonly<Record<ObjectKind, number>> = {
   "forward-rules": 2,
   sysctl: 3,
   address: 4,
-  proxy: 5,
-  "proxy-route": 6,
-  nexthop: 7,
-  fdb: 8,
-  neighbour: 9,
-  route: 10,
-  hook: 11,
+  "wireguard-peer": 5,
+  proxy: 6,
+  "proxy-route": 7,
+  nexthop: 8,
+  fdb: 9,
+  neighbour: 10,
+  route: 11,
+  hook: 12,
 };
 
 /** Every kind there is, in this order. */
@@ -91,6 +93,11 @@ export function isFirewalls(object: KernelObject): object is Masquerade | Forwar
   return object.kind === "masquerade" || object.kind === "forward-rules";
 }
 
+/** Whether the object is WireGuard's, and told to a device rather than to the kernel's tables. */
+export function isWireguards(object: KernelObject): object is WireguardPeer | Link {
+  return object.kind === "wireguard-peer" || (object.kind === "link" && object.type === "wireguard");
+}
+
 /** Key of the proxy that has a route, and takes it along, or "". */
 export function proxyOf(object: KernelObject): string {
   return object.kind === "proxy-route" ? `proxy ${object.link}` : "";
@@ -108,6 +115,8 @@ export function dependsOn(object: KernelObject, keys: ReadonlySet<string>): bool
 export function changeable(from: Link, to: Link): boolean {
   if (from.type !== to.type) return false;
   if (from.tun?.multiQueue !== to.tun?.multiQueue) return false;
+  // One that gives no answer is good for nothing any more.
+  if ((from.wireguard === undefined) !== (to.wireguard === undefined)) return false;
   if (from.ipip?.local !== to.ipip?.local || from.ipip?.remote !== to.ipip?.remote) return false;
   const a = from.vxlan;
   const b = to.vxlan;

@@ -5,6 +5,9 @@
  */
 
 import { type Family, familyOf } from "../net/ip.ts";
+import { peerKey, type Wireguard, type WireguardPeer } from "./wireguard.ts";
+
+export type { Wireguard, WireguardPeer };
 
 /** flan's mark on routes, nexthops and neighbours (`proto 113` in `ip`); unassigned in rtnetlink's list. */
 export const ROUTE_PROTOCOL = 113;
@@ -39,6 +42,8 @@ export interface Link {
   readonly tun?: Tun;
   /** Only where `type` is "ipip". */
   readonly ipip?: Ipip;
+  /** Only where `type` is "wireguard", and whoever looks may see it. */
+  readonly wireguard?: Wireguard;
 }
 
 /** The ends of an IPIP device (RFC 2003); the hop limit and the don't-fragment bit of its packets are the inner ones. */
@@ -269,6 +274,7 @@ export type KernelObject =
   | Neighbour
   | FdbEntry
   | Route
+  | WireguardPeer
   | Sysctl
   | Proxy
   | ProxyRoute
@@ -292,6 +298,8 @@ export function keyOf(object: KernelObject): string {
       return `fdb ${object.mac} dev ${object.link}`;
     case "route":
       return `route ${object.destination} metric ${object.metric}`;
+    case "wireguard-peer":
+      return peerKey(object);
     case "sysctl":
       return `sysctl ${object.name}`;
     case "proxy":
@@ -346,6 +354,8 @@ export function describe(object: KernelObject): string {
         object.link && `dev ${object.link}`,
         object.metric !== defaultMetric(object.destination) && `metric ${object.metric}`,
       ].filter(Boolean).join(" ");
+    case "wireguard-peer":
+      return `wireguard peer ${object.publicKey} at ${object.endpoint || "no endpoint"} dev ${object.link}`;
     case "sysctl":
       return `sysctl ${object.name}=${object.value}`;
     case "proxy":

@@ -45,6 +45,7 @@ export const refusalCodes = [
   "second-lease",
   "duplicate-endpoint",
   "duplicate-mac",
+  "duplicate-key",
   "other-backend",
   "vni-mismatch",
   "not-on-link",

@@ -48,6 +48,8 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
       package: "containernetworking-plugins",
       why: "wires containers up by subnet.env",
     },
+    { programs: ["wireguard-go"], package: "wireguard-go", why: "is the WireGuard of a kernel without it" },
+    { programs: ["wg"], package: "wireguard-tools", why: "sets up a host that knows nothing of flan" },
     { programs: ["openssl"], package: "openssl", why: "makes certificates" },
     { programs: ["debootstrap"], package: "debootstrap", why: "makes a fresh Debian to install flan on" },
     { programs: ["dpkg-shlibdeps"], package: "dpkg-dev", why: "builds the Debian package" },
@@ -86,8 +88,6 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
   ],
   bench: [
     { programs: ["iperf3"], package: "iperf3", why: "measures throughput" },
-    { programs: ["wireguard-go"], package: "wireguard-go", why: "is a data plane to compare with" },
-    { programs: ["wg"], package: "wireguard-tools", why: "sets it up" },
     { programs: ["openvpn"], package: "openvpn", why: "is a data plane to compare with" },
     { programs: ["fastd"], package: "fastd", why: "is a data plane to compare with" },
   ],

@@ -63,6 +63,7 @@ const parts: readonly Part[] = [
       "test/control",
       "test/probe",
       "test/proxy",
+      "test/wireguard",
       "test/hooks",
       "test/firewall",
       "test/agent",

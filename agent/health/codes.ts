@@ -130,6 +130,7 @@ export const healthCodes = {
   "foreign-nexthop": foreign("nexthop"),
   "foreign-neighbour": foreign("neighbour", ["foreign-link"]),
   "foreign-fdb": foreign("FDB entry", ["foreign-link"]),
+  "foreign-wireguard-peer": foreign("WireGuard peer", ["foreign-link"]),
   "foreign-masquerade": foreign("table ip flan"),
   "foreign-sysctl": {
     severity: "warning",

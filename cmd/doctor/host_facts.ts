@@ -41,16 +41,19 @@ export async function lookAtHost(context: Context, known: Known): Promise<HostLo
   const unseenFirewall = () => filterHidden = true;
   let hooksHidden = false;
   const unseenHooks = () => hooksHidden = true;
+  let wireguardHidden = false;
+  const unseenWireguard = () => wireguardHidden = true;
   const seeing = {
     isProxyHidden: () => hidden,
     isFirewallHidden: () => filterHidden,
     isHooksHidden: () => hooksHidden,
+    isWireguardHidden: () => wireguardHidden,
   };
   try {
     return await withKernel(
       context,
       (kernel) => look(context, { ...known, kernel, ...seeing }),
-      { unseen, unseenFirewall, unseenHooks },
+      { unseen, unseenFirewall, unseenHooks, unseenWireguard },
     );
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
@@ -59,7 +62,7 @@ export async function lookAtHost(context: Context, known: Known): Promise<HostLo
   }
 }
 
-type Looking = Known & Looked;
+type Looking = Known & Omit<Looked, "secrets">;
 
 async function look(context: Context, looking: Looking): Promise<HostLook> {
   const { kernel } = looking;
@@ -110,11 +113,15 @@ async function networkFacts(
   },
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
   const { config, devices, backend, snapshot } = network;
+  const encrypted = backend.encrypts === true;
   const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
   if (host instanceof FlanError) {
     const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], winning: [] };
     const own = keptSubnet(settings);
-    return { facts: { config, devices, own, ...nothing, noUnderlay: host.message }, host: undefined };
+    return {
+      facts: { config, devices, encrypted, own, ...nothing, noUnderlay: host.message },
+      host: undefined,
+    };
   }
   const view = makeView(snapshot, { ...host, network: config });
   // Without a lease it is any host's place in the network that is judged.
@@ -135,7 +142,19 @@ async function networkFacts(
   const winning = [...new Set(compared?.overridden.map(({ found }) => found))];
   const own6 = view.own?.subnet6;
   return {
-    facts: { config, devices, own, own6, mtu, underlay, noUnderlay, planned, drift: drifted, winning },
+    facts: {
+      config,
+      devices,
+      encrypted,
+      own,
+      own6,
+      mtu,
+      underlay,
+      noUnderlay,
+      planned,
+      drift: drifted,
+      winning,
+    },
     host,
   };
 }

@@ -1,8 +1,12 @@
-import { about, list, listing, nullable, object, oneOf, text, word } from "./shapes.ts";
+import { about, list, listing, nullable, object, oneOf, text, word, yesOrNo } from "./shapes.ts";
 
 export const doctor = listing("doctor", {
   description: "What is missing or wrong on this host: flan doctor.",
   fields: {
+    encrypted: about(
+      "whether nobody on the underlay can read the network's packets; null where it is not known",
+      nullable(yesOrNo),
+    ),
     checks: list(object({
       name: text,
       state: oneOf("ok", "warning", "high", "unseen"),

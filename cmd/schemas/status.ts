@@ -22,7 +22,8 @@ import {
 const joined: Fields = {
   node,
   network: subnet,
-  backend: word("vxlan", "udp", "host-gw", "ipip", "alloc", "extension"),
+  encrypted: about("whether nobody on the underlay can read the network's packets", yesOrNo),
+  backend: word("vxlan", "wireguard", "udp", "host-gw", "ipip", "alloc", "extension"),
   underlay: object({
     link: text,
     address,

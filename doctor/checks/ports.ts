@@ -14,6 +14,8 @@ export const ports: Check = {
       return planned.flatMap((one) =>
         one.kind === "link" && one.vxlan !== undefined
           ? judgeVxlan(one, { there, sockets })
+          : one.kind === "link" && one.wireguard !== undefined
+          ? judgeWireguard(one, { there, sockets })
           : one.kind === "proxy"
           ? judgeProxy(one, { objects, sockets })
           : []
@@ -43,6 +45,16 @@ function judgeVxlan(
   // The socket of a device that is up is the kernel's own.
   if (onPort.some(({ up }) => up)) return found;
   return [...found, ...taken(port, sockets)];
+}
+
+/** The socket of a device that is there is its own. */
+function judgeWireguard(
+  { name, wireguard }: Link,
+  { there, sockets }: { there: readonly Link[]; sockets: readonly UdpSocket[] },
+): Diagnosis[] {
+  const { listenPort } = wireguard!;
+  const isOurs = there.some((one) => one.name === name && one.wireguard?.listenPort === listenPort);
+  return isOurs ? [] : taken(listenPort, sockets);
 }
 
 /** The proxy that runs is asked for by its socket, and stands among the objects. */

@@ -6,11 +6,27 @@ import { judge } from "./judged.ts";
 import { removalOf, repairOf } from "./remedy.ts";
 import { matchText, routeStep } from "./route.ts";
 import { returnSteps, sizeStep, sourceStep, underlayStep } from "./underlay.ts";
-import { describe, type KernelObject, keyOf, type Link, type ObjectKind } from "../state.ts";
+import {
+  describe,
+  type KernelObject,
+  keyOf,
+  type Link,
+  type ObjectKind,
+  type WireguardPeer,
+} from "../state.ts";
 import { lookupCommand, type Step, type WayFacts } from "./way.ts";
 
 /** The order in which a packet meets them; what is not named here comes in between, in the order of making. */
-const first: readonly ObjectKind[] = ["link", "sysctl", "address", "route", "nexthop", "neighbour", "fdb"];
+const first: readonly ObjectKind[] = [
+  "link",
+  "sysctl",
+  "address",
+  "route",
+  "wireguard-peer",
+  "nexthop",
+  "neighbour",
+  "fdb",
+];
 
 /**
  * Every hop from the device to the reply. What only lacks another hop, and cannot be judged without it, is `skipped`; a
@@ -107,8 +123,20 @@ function textOf(object: KernelObject, found?: KernelObject): string {
     const { name, type, mtu, up } = found?.kind === "link" ? found : object;
     return `${name} ${type} mtu ${mtu} ${up ? "up" : "down"}`;
   }
+  if (object.kind === "wireguard-peer") return peerText(object, found);
   return describe(object).replace(
-    /^(address|route|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of|hook for) /,
+    /^(address|route|wireguard peer|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of|hook for) /,
     "",
   );
+}
+
+/** Of one that is there also when it was heard from last. */
+function peerText(object: WireguardPeer, found?: KernelObject): string {
+  const peer = found?.kind === "wireguard-peer" ? found : object;
+  const { publicKey, endpoint, allowedIps, link, handshakeAge } = peer;
+  const heard = handshakeAge === undefined ? "no handshake yet" : `latest handshake ${handshakeAge} s ago`;
+  const allowed = allowedIps.join(" ") || "nothing";
+  return `${publicKey} at ${endpoint || "no endpoint"} dev ${link}, allowed ${allowed}${
+    found === undefined ? "" : `, ${heard}`
+  }`;
 }

@@ -20,6 +20,8 @@ export function proofOf(object: KernelObject, found?: KernelObject): string | un
       return `bridge fdb get ${object.mac} dev ${object.link} self`;
     case "route":
       return `ip route show ${object.destination}`;
+    case "wireguard-peer":
+      return `wg show ${object.link}`;
     case "sysctl":
       return `sysctl ${object.name}`;
     case "proxy":

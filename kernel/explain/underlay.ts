@@ -1,4 +1,5 @@
 /** What carries the packet outside of the overlay, how large it may be, and whether the answer comes in. Pure. */
+import { familyOf } from "../../net/ip.ts";
 import { overheadOf } from "../encapsulation.ts";
 import { linkOf } from "../relations.ts";
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
@@ -99,7 +100,7 @@ export function sizeStep({ wanted, actual, underlay, mtu, lookup }: WayFacts): S
     return { what: "size", text: "unknown", state: "skipped", note: "a link is missing" };
   }
   const inner = mtu > 0 ? Math.min(mtu, device.mtu) : device.mtu;
-  const overhead = overheadOf(device);
+  const overhead = overheadOf(device, familyOf(underlay.remote));
   const limitedByRoute = underlay.mtu > 0 && underlay.mtu < carrier.mtu;
   const most = limitedByRoute ? underlay.mtu : carrier.mtu;
   const fits = inner + overhead <= most;

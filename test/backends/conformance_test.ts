@@ -5,6 +5,8 @@ import { hostGw } from "../../backends/host_gw.ts";
 import { ipip } from "../../backends/ipip.ts";
 import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import { wireguard } from "../../backends/wireguard.ts";
+import { FakeWireguard } from "../lib/fake_wireguard.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { openHookedKernel } from "../../hooks/hooked_kernel.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
@@ -20,6 +22,9 @@ import {
   udpHost,
   udpOwner,
   udpSeenBy,
+  wireguardHost,
+  wireguardOwner,
+  wireguardSeenBy,
 } from "../lib/overlay.ts";
 import { onlyNear, stacks } from "../lib/stacks.ts";
 
@@ -125,6 +130,35 @@ backendSuite({
   view: seenAs("ipip", { options: { DirectRouting: true } }),
   open,
 });
+
+for (const stack of stacks) {
+  backendSuite({
+    name: `wireguard in ${stack.name} in memory`,
+    backend: dualStack(wireguard),
+    host: stack.host(wireguardHost()),
+    owner: stack.owner(wireguardOwner),
+    view: (peers) => stack.view(wireguardSeenBy({})(peers)),
+    open() {
+      const fake = new FakeWireguard({ native: true });
+      fake.stack.add({ kind: "address", link: "eth0", address: "2001:db8::1/64" });
+      return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
+    },
+  });
+}
+
+for (const native of [true, false]) {
+  backendSuite({
+    name: `wireguard in memory, ${native ? "the kernel's" : "a program's"}`,
+    backend: wireguard,
+    host: wireguardHost(),
+    owner: wireguardOwner,
+    view: wireguardSeenBy({ PersistentKeepaliveInterval: 25 }),
+    open() {
+      const fake = new FakeWireguard({ native });
+      return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
+    },
+  });
+}
 
 const commands = {
   PostStartupCommand: ":",

@@ -23,7 +23,10 @@ Deno.test({
     const before = sandbox.list();
     const fresh = await sandbox.flan(["doctor"]);
     assert.deepEqual([fresh.code, fresh.stderr], [0, ""]);
-    assert.match(fresh.stdout, /^ok {2}kernel and libraries, underlay, port, .*, plan\n$/);
+    assert.match(
+      fresh.stdout,
+      /^ok {2}kernel and libraries, underlay, port, .*, plan\ntraffic encrypted: no\n$/,
+    );
     assert.deepEqual(sandbox.list(), before, "nothing was written");
     assert.equal((await sandbox.flan(["doctor", "--quiet"])).stdout, "");
 

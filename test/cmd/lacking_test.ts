@@ -2,35 +2,11 @@
 import assert from "node:assert/strict";
 import { foresee } from "../../cmd/dry_run.ts";
 import { compare } from "../../cmd/observe.ts";
-import type { Context } from "../../cmd/context.ts";
-import type { Settings, Source } from "../../cmd/settings.ts";
 import { startNetwork } from "../../cmd/start_network.ts";
 import { observeHost } from "../../agent/host.ts";
 import { networkIn } from "../../agent/network.ts";
-import { MemoryStore } from "../../lease/document/memory_store.ts";
-import { FakeClock } from "../lib/fake_clock.ts";
-import { TestNetwork, udpNetwork, underlayStack } from "../lib/agents.ts";
-import { FakeKernel } from "../lib/fake_kernel.ts";
-import { KeptLog } from "../lib/reconciling.ts";
-
-/** A command on a host whose state directory is new. */
-function contextOf(settings: Partial<Settings>): Context {
-  const sources = new Proxy({}, { get: (): Source => "flag" }) as Record<keyof Settings, Source>;
-  const all = {
-    stateDir: "/nonexistent/flan",
-    network: "10.5.0.0/16",
-    leaseTtl: 3600,
-    ...settings,
-  } as Settings;
-  return { settings: all, sources, file: undefined, clock: new FakeClock(), log: new KeptLog() };
-}
-
-function ground() {
-  const store = new MemoryStore({ clock: new FakeClock() });
-  const kernel = new FakeKernel(underlayStack(1));
-  const hidden = { isProxyHidden: () => false, isFirewallHidden: () => false, isHooksHidden: () => false };
-  return { store, kernel, ...hidden, allowOverlap: false, close() {} };
-}
+import { TestNetwork, udpNetwork } from "../lib/agents.ts";
+import { contextOf, ground } from "../lib/grounds.ts";
 
 for (const feature of ["tun", "proxy"] as const) {
   Deno.test(`lacking ${feature}: no udp network is started that this host could not be in`, async () => {
@@ -86,6 +62,7 @@ for (const feature of ["tun", "proxy"] as const) {
       isProxyHidden: () => false,
       isFirewallHidden: () => false,
       isHooksHidden: () => false,
+      isWireguardHidden: () => false,
     }, {
       network: known,
       host: facts,

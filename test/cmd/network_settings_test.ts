@@ -115,7 +115,7 @@ Deno.test("a backend that nobody has is refused with those that there are, whate
   const join = () => requireAgreement(given({ backend: "foo" }), parseNetworkConfig(network), "file:/n.json");
   assert.throws(join, {
     message:
-      'Cannot use backend "foo": it is not known; this version has vxlan, udp, host-gw, alloc, extension',
+      'Cannot use backend "foo": it is not known; this version has vxlan, wireguard, udp, host-gw, ipip, alloc, extension',
   });
 });
 

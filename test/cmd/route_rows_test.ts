@@ -19,6 +19,7 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
     isProxyHidden: () => hidden,
     isFirewallHidden: () => false,
     isHooksHidden: () => false,
+    isWireguardHidden: () => false,
   }, {
     network: known,
     host: facts,

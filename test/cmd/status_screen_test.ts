@@ -76,7 +76,7 @@ Deno.test("a problem stands below the one that it follows from, once, and withou
     follows("store-unreachable", "underlay-missing", "a"),
     follows("store-unreachable", "underlay-missing", "b"),
   ];
-  assert.deepEqual(shown(null, { problems }).slice(5), [
+  assert.deepEqual(shown(null, { problems }).slice(6), [
     "! underlay-missing  for 3m: underlay-missing eth0",
     "  hint: flan store check",
     "  - store-unreachable  for 3m: store-unreachable a",

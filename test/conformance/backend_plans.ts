@@ -11,6 +11,7 @@ const order = [
   "link",
   "sysctl",
   "address",
+  "wireguard-peer",
   "proxy",
   "proxy-route",
   "nexthop",
@@ -68,6 +69,9 @@ export function purePlans(
       "DirectRouting",
       "CheckSource",
       "queues",
+      "PSK",
+      "ListenPort",
+      "PersistentKeepaliveInterval",
       "x",
     );
     fc.assert(fc.property(fc.dictionary(keys, fc.jsonValue()), (options) => {
@@ -122,6 +126,7 @@ function hostileLease(good: readonly Lease[]): fc.Arbitrary<Lease> {
   const data = fc.oneof(
     fc.jsonValue(),
     fc.record({ VNI: fc.oneof(fc.integer(), fc.double()), VtepMAC: text }),
+    fc.record({ PublicKey: text, Port: fc.oneof(fc.integer(), fc.double()) }),
     fc.constant(good[0]?.backendData),
   );
   return fc.tuple(

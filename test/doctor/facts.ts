@@ -59,6 +59,7 @@ const objects: readonly KernelObject[] = [
 ];
 
 const network: NetworkFacts = {
+  encrypted: false,
   config: parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vxlan" } }),
   devices: ["flan.1"],
   own: "10.5.1.0/24",

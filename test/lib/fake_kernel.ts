@@ -47,6 +47,7 @@ const hints: Readonly<Record<Feature, string>> = {
   vxlan: "modprobe vxlan",
   ipip: "modprobe ipip",
   tun: "modprobe tun",
+  wireguard: "modprobe wireguard",
   proxy: "deno task build",
   hooks: "--backend extension",
   firewall: "apt-get install libnftables1",
@@ -104,7 +105,9 @@ export class FakeKernel implements Kernel {
     if (errno) return Promise.reject(error("Cannot read the kernel", errno, "kernel.dump"));
     const links = new Set(request.links);
     const objects = [...this.stack.read()].filter((object) => {
-      if (object.kind === "neighbour" || object.kind === "fdb") return links.has(object.link);
+      if (object.kind === "neighbour" || object.kind === "fdb") {
+        return links.has(object.link);
+      }
       return !request.linksOnly || object.kind === "link" || object.kind === "address";
     }).map((object) => object.kind === "link" ? asAsked(object, request) : object);
     for (const name of request.sysctls) {

@@ -298,6 +298,8 @@ export class FakeStack {
   #tell(action: "new" | "delete", object: KernelObject, port: number): void {
     // Nothing tells of a proxy's routes, and of a proxy only what it does.
     if (object.kind === "sysctl" || object.kind === "proxy-route" || object.kind === "hook") return;
+    // WireGuard's peers are no kernel's.
+    if (object.kind === "wireguard-peer") return;
     const link = object.kind === "link" ? object.name : linkOf(object);
     const subject = subjectOf(object);
     this.#say({

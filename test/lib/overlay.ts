@@ -9,6 +9,7 @@ import type { NetworkConfig } from "../../lease/network.ts";
 import type { View } from "../../lease/view.ts";
 import type { Json } from "../../net/json.ts";
 import { parseCidr } from "../../net/ip.ts";
+import { publicKey } from "./fake_wireguard.ts";
 import { macFromBytes } from "../../net/mac.ts";
 
 export const NODE = "3f2a";
@@ -96,6 +97,37 @@ export function hostGwView(peers: readonly (number | Lease)[], options?: Options
     peers: peers.map((peer) => typeof peer === "number" ? hostGwLease(peer) : peer),
     refused: [],
   };
+}
+
+/** The lease of host `n` in a wireguard network; `key` is the number of the host whose key it announces. */
+export function wireguardLease(
+  n: number,
+  { key = n, ...change }: Partial<Lease> & { key?: number } = {},
+): Lease {
+  const backendData = { PublicKey: publicKey(key), Port: 51820 };
+  return lease(n, { backendType: "wireguard", backendData, ...change });
+}
+
+export function wireguardView(peers: readonly (number | Lease)[], options?: Options): View {
+  return {
+    network: config(options, "wireguard"),
+    own: wireguardLease(1, { node: NODE }),
+    peers: peers.map((peer) => typeof peer === "number" ? wireguardLease(peer) : peer),
+    refused: [],
+  };
+}
+
+/** Host 1 in a wireguard network. */
+export function wireguardHost(change: Partial<Host> = {}): Host {
+  return host({ mac: "", publicKey: publicKey(1), ...change });
+}
+
+export const wireguardOwner: Owner = { alias: aliasOf(NODE), links: ["flan-wg"], network: "10.5.0.0/16" };
+
+/** Host `-n` is host `n` with another endpoint and key. */
+export function wireguardSeenBy(options: Options): (peers: readonly number[]) => View {
+  const changed = (n: number) => wireguardLease(n, { publicIp: `192.0.2.${100 + n}`, key: 100 + n });
+  return (peers) => wireguardView(peers.map((n) => n > 0 ? n : changed(-n)), options);
 }
 
 export function host(change: Partial<Host> = {}): Host {

@@ -3,6 +3,7 @@ import { systemClock } from "../../agent/clock.ts";
 import type { LabHost } from "../../cmd/demo/lab.ts";
 import { leaseKey } from "../../lease/key.ts";
 import { openStore } from "../../lease/open.ts";
+import type { Json } from "../../net/json.ts";
 import { silent } from "../../net/log.ts";
 import type { HostProcess } from "./host_process.ts";
 import type { Hosts } from "./hosts.ts";
@@ -15,11 +16,18 @@ export const PLAIN_DEVICE = "plain0";
 /** The port of flannel's udp backend. */
 export const UDP_PORT = "8285";
 
-/** Gives a host that never speaks for itself a lease, as flannel's udp backend writes it: no type, no data. */
-export async function leaseFor(hosts: Hosts, { address }: LabHost, subnet: string): Promise<void> {
+/**
+ * Gives a host that never speaks for itself a lease, as flannel's udp backend writes it: no type, no data. Those of
+ * other backends have `more`.
+ */
+export async function leaseFor(
+  hosts: Hosts,
+  { address }: LabHost,
+  { subnet, ...more }: { subnet: string; BackendType?: string; BackendData?: Json },
+): Promise<void> {
   const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
   try {
-    const value = { PublicIP: address, PublicIPv6: null };
+    const value = { PublicIP: address, PublicIPv6: null, ...more };
     await store.create({ key: leaseKey({ subnet }), value, node: undefined, ttl: 3600 });
   } finally {
     store.close();

@@ -1,4 +1,8 @@
 /** The backends that carry packets on a real kernel, for the tests whose case is the same for each of them. */
+import { systemClock } from "../../agent/clock.ts";
+import type { PeerFields } from "../../kernel/wireguard_devices.ts";
+import { KernelError } from "../../net/errors.ts";
+import { openUapiDevices } from "../../wireguard/uapi_devices.ts";
 import type { LabHost } from "../../cmd/demo/lab.ts";
 import { must } from "../../cmd/demo/shell.ts";
 import { showProxy } from "./ask_proxy.ts";
@@ -42,6 +46,30 @@ export const udp: Plane = {
     return (await showProxy(host))?.routes.map(([destination]) => destination) ?? [];
   },
 };
+
+/** On a kernel without WireGuard by a program of its own, whose sockets lie in the host's run directory. */
+export const wireguard: Plane = {
+  backend: "wireguard",
+  args: ["--backend", "wireguard"],
+  device: "flan-wg",
+  overhead: 60,
+  route: () => NETWORK,
+  reached: async (host) => {
+    if ((await routes(host.namespace)).length === 0) return [];
+    return (await wireguardPeers(host)).flatMap(({ allowedIps }) => allowedIps);
+  },
+};
+
+/** The peers of a host's device; none while it has none. */
+export async function wireguardPeers({ runDir }: LabHost): Promise<readonly PeerFields[]> {
+  const socketOf = (link: string) => `${runDir}/wireguard/${link}.sock`;
+  try {
+    return (await openUapiDevices({ clock: systemClock, socketOf }).read("flan-wg")).peers;
+  } catch (error) {
+    if (error instanceof KernelError && error.errno === "ENODEV") return [];
+    throw error;
+  }
+}
 
 /** It has no device, and its routes lie on the underlay. */
 export const hostGw: Plane = {

@@ -4,6 +4,7 @@ import type { Owner } from "../../kernel/ownership.ts";
 import type { Lease } from "../../lease/lease.ts";
 import type { SubnetRange } from "../../lease/subnet_range.ts";
 import type { View } from "../../lease/view.ts";
+import type { Json } from "../../net/json.ts";
 import { familyOf, parseCidr } from "../../net/ip.ts";
 import { host, macOf } from "./overlay.ts";
 
@@ -30,13 +31,18 @@ export function mac6Of(n: number): string {
 export function dualLease(lease: Lease): Lease {
   const n = numberIn(lease.subnet, 2);
   const m = numberIn(lease.publicIp, 3);
-  const data = lease.backendType === "vxlan" ? { VNI: 1, VtepMAC: mac6Of(m) } : undefined;
+  const data = backendV6Data(lease, m);
   return {
     ...lease,
     subnet6: subnet6(n),
     publicIp6: `2001:db8::${m.toString(16)}`,
     ...(data && { backendV6Data: data }),
   };
+}
+
+function backendV6Data({ backendType, backendData }: Lease, m: number): Json | undefined {
+  if (backendType === "vxlan") return { VNI: 1, VtepMAC: mac6Of(m) };
+  return backendType === "wireguard" ? { ...backendData as { PublicKey: string }, Port: 51821 } : undefined;
 }
 
 /** The second half as the only one. */
@@ -87,7 +93,9 @@ export function dualOwner(owner: Owner): Owner {
 }
 
 export function ipv6Owner(owner: Owner): Owner {
-  const links = owner.links.map((name) => name.replace(/^flan\./, "flan-v6."));
+  const links = owner.links.map((name) =>
+    name.replace(/^flan\./, "flan-v6.").replace(/^flan-wg$/, "flan-wg-v6")
+  );
   return { ...owner, links, network: NETWORK6 };
 }
 

@@ -27,7 +27,7 @@ async function cast(hosts: Hosts): Promise<Cast> {
   const [first, second, owner, stranger] = hosts.lab.hosts as [LabHost, LabHost, LabHost, LabHost];
   const victim = await hosts.join(first);
   assert.equal(victim.subnet, "10.244.1.0/24", "the fixtures are for this one");
-  await leaseFor(hosts, owner, "10.244.2.0/24");
+  await leaseFor(hosts, owner, { subnet: "10.244.2.0/24" });
   const member = await hosts.join(second);
   await hosts.knows(victim, [victim, member, { ...member, subnet: "10.244.2.0/24" }]);
   return { victim, member, owner, stranger };

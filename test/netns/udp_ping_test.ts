@@ -26,7 +26,7 @@ hostTest("ping over udp", { lab: "ping-udp", hosts: 3, ...where }, async (hosts,
 
 hostTest("ping of a flannel host", { lab: "ping-plain", hosts: 2, ...where }, async (hosts, t) => {
   const member = await hosts.join(hosts.at(1));
-  await leaseFor(hosts, hosts.at(2), PLAIN_SUBNET);
+  await leaseFor(hosts, hosts.at(2), { subnet: PLAIN_SUBNET });
   await startPlain(hosts, hosts.at(2), hosts.at(1));
   await member.agent.err.until("the peer", async () => (await udp.reached(member.host)).length === 1);
 

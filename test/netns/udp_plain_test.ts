@@ -58,7 +58,7 @@ hostTest("a plain peer exchanges all kinds of packets with flan", {
 }, async (hosts, t) => {
   const [first, other] = hosts.lab.hosts as [LabHost, LabHost];
   const member: Member = await hosts.join(first);
-  await leaseFor(hosts, other, PLAIN_SUBNET);
+  await leaseFor(hosts, other, { subnet: PLAIN_SUBNET });
   await startPlain(hosts, other, first);
   const plain: End = { host: other, container: PLAIN_CONTAINER };
   await hosts.knows(member, [member, { ...member, subnet: PLAIN_SUBNET }]);

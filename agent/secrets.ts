@@ -1,0 +1,25 @@
+/** The secrets of this host: its own key, and what its network's options keep from everybody else. */
+import type { Secrets } from "../kernel/secrets.ts";
+import type { Network } from "./network.ts";
+import { readPrivateKey, readPublicKey } from "./wireguard_key.ts";
+
+export class HostSecrets implements Secrets {
+  readonly #stateDir: string;
+  #shared: ReadonlyMap<string, Uint8Array> = new Map();
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+  }
+
+  /** Takes in what the network's plans name from now on. */
+  learn({ backend, config }: Pick<Network, "backend" | "config">): void {
+    this.#shared = backend.secrets?.(config) ?? new Map();
+  }
+
+  /** Throws what keeps the key from being read. */
+  find(name: string): Uint8Array | undefined {
+    const shared = this.#shared.get(name);
+    if (shared !== undefined) return shared;
+    return name === readPublicKey(this.#stateDir) ? readPrivateKey(this.#stateDir) : undefined;
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * Hosts whose packets WireGuard carries on a real kernel: by wireguard-go where the kernel has none, and with a host
+ * beside them that knows nothing of flan.
+ */
+import assert from "node:assert/strict";
+import type { LabHost } from "../../cmd/demo/lab.ts";
+import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { wireguard, wireguardPeers } from "../lib/planes.ts";
+import { leaseFor, PLAIN_CONTAINER, PLAIN_SUBNET } from "../lib/plain_host.ts";
+import { streamFile, type Transfer } from "../lib/stream.ts";
+import { until } from "../lib/until.ts";
+import { underTraffic } from "../lib/traffic.ts";
+
+const PORT = 7108;
+const MEBIBYTES = 100;
+const MTU = 1440;
+const stream = [Deno.execPath(), "run", "--quiet", "--allow-net", streamFile];
+
+const where = { lab: "wireguard", hosts: 3, plane: wireguard };
+
+hostTest(
+  "wireguard carries packets between flan hosts and a plain wg, whatever happens",
+  where,
+  async (hosts, t) => {
+    const [first, second] = [hosts.at(1), hosts.at(2)];
+    const plain = await PlainWg.start(hosts, hosts.at(3));
+    const one = await hosts.join(first, ["--encrypt"]);
+    const two = await hosts.join(second);
+    await plain.announce(hosts);
+    await plain.takePeers(hosts, [one, two]);
+    await hosts.knows(one, [one, two, { ...one, subnet: PLAIN_SUBNET }]);
+    await hosts.knows(two, [one, two, { ...one, subnet: PLAIN_SUBNET }]);
+
+    await t.step(
+      "all reach one another, the plain host too, and status says that it is encrypted",
+      async () => {
+        await hosts.allReach([one, two]);
+        for (const member of [one, two]) {
+          assert.equal(await hosts.lost(member.host, plain.address), 0);
+          assert.equal(await hosts.lost(plain.host, member.container), 0);
+        }
+        const { stdout } = await hosts.lab.flan(first, ["status"]);
+        assert.match(stdout, /^traffic encrypted: yes \(wireguard\)$/m);
+      },
+    );
+
+    await t.step("100 MiB arrive whole", async () => {
+      const server = hosts.start(second, [...stream, "receive", `${PORT}`]);
+      await server.out.line(/^listening$/);
+      const argv = [...stream, "send", `${PORT}`, `${MEBIBYTES}`, "1", two.container];
+      const { code, stdout, stderr } = await hosts.lab.on(first, argv);
+      assert.equal(code, 0, stderr);
+      const [{ sent, received }] = JSON.parse(stdout) as [Transfer];
+      assert.equal(received, sent);
+    });
+
+    await t.step("a packet of the overlay's MTU passes undivided, one byte more is too long", async () => {
+      for (const [mtu, passes] of [[MTU, true], [MTU + 1, false]] as const) {
+        const argv = ["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${mtu - 28}`, two.container];
+        assert.equal((await hosts.lab.on(first, argv)).code === 0, passes, `${mtu} bytes`);
+      }
+    });
+
+    await t.step(
+      "no packet is lost while the agent is killed and starts again, and no session ends",
+      async () => {
+        const before = await sessions(first);
+        const { sent, received } = await underTraffic(hosts, { from: first, to: two.container }, async () => {
+          await one.agent.end("SIGKILL");
+          one.agent = await hosts.up(first);
+        });
+        assert.ok(sent >= 20, `${sent} sent`);
+        assert.equal(received, sent);
+        assert.deepEqual(await sessions(first), before);
+      },
+    );
+
+    await t.step("a host with another key is followed, and its old key is gone", async () => {
+      const [old] = (await wireguardPeers(first)).filter(({ allowedIps }) => allowedIps.includes(two.subnet));
+      await two.agent.end("SIGTERM");
+      Deno.removeSync(`${second.stateDir}/wireguard.key`);
+      two.agent = await hosts.up(second);
+      await one.agent.err.until("a peer with another key", async () => {
+        const found = (await wireguardPeers(first)).filter(({ allowedIps }) =>
+          allowedIps.includes(two.subnet)
+        );
+        return found.length === 1 && found[0]!.publicKey !== old!.publicKey;
+      });
+      assert.ok(!(await wireguardPeers(first)).some(({ publicKey }) => publicKey === old!.publicKey));
+      await meets(hosts, one, two.container);
+      await hosts.allReach([one, two]);
+    });
+
+    await t.step("wireguard-go that is killed is back at once, with all its peers", async () => {
+      const lock = `${first.runDir}/wireguard-flan-wg.lock`;
+      const killed = Number(Deno.readTextFileSync(lock));
+      Deno.kill(killed, "SIGKILL");
+      await one.agent.err.line(/Repaired link flan-wg/);
+      assert.notEqual(Number(Deno.readTextFileSync(lock)), killed);
+      await hosts.allReach([one, two]);
+      assert.equal(await hosts.lost(first, plain.address), 0);
+    });
+
+    await t.step("whoever leaves leaves nothing, and no secret was told to anybody", async () => {
+      const secret = Deno.readTextFileSync(`${first.stateDir}/wireguard.key`).trim();
+      assert.equal(Deno.statSync(`${first.stateDir}/wireguard.key`).mode! & 0o777, 0o600);
+      const said = await Promise.all(
+        [["routes", "-o", "json"], ["status", "--json"], ["routes", "explain", two.container], [
+          "up",
+          "--dry-run",
+          "-o",
+          "commands",
+        ]]
+          .map((args) => hosts.lab.flan(first, args)),
+      );
+      const all = said.map(({ stdout, stderr }) => stdout + stderr).join("\n") +
+        one.agent.err.lines.join("\n");
+      assert.ok(all.includes("flan-wg") && !all.includes(secret));
+      await one.agent.end("SIGTERM");
+      const { code, stdout } = await hosts.lab.flan(first, ["down"]);
+      assert.equal(code, 0);
+      assert.match(stdout, /^removed link flan-wg$/m);
+      assert.deepEqual(await hosts.show(first, "ip", "route show proto 113"), []);
+      assert.deepEqual([...Deno.readDirSync(`${first.runDir}/wireguard`)], []);
+    });
+  },
+);
+
+/** Waits for the first handshake: where both begin one at once, both drop it, and try again after 5 s (wireguard.pdf, 6.1). */
+async function meets(hosts: Hosts, from: Member, to: string): Promise<void> {
+  await until(`the way to ${to}`, async () => await hosts.lost(from.host, to, 1) === 0);
+}
+
+/** The latest handshake of each peer. */
+async function sessions(host: LabHost): Promise<Map<string, number>> {
+  return new Map((await wireguardPeers(host)).map(({ publicKey, handshake }) => [publicKey, handshake]));
+}
+
+/** A host that wg(8) was set up on by hand: its own wireguard-go, `wg setconf`, an address and a route. */
+class PlainWg {
+  readonly address = PLAIN_CONTAINER;
+  readonly #directory: string;
+  readonly #publicKey: string;
+
+  private constructor(
+    readonly host: LabHost,
+    { directory, publicKey }: { directory: string; publicKey: string },
+  ) {
+    this.#directory = directory;
+    this.#publicKey = publicKey;
+  }
+
+  static async start(hosts: Hosts, host: LabHost): Promise<PlainWg> {
+    const directory = `${host.runDir}/plain`;
+    Deno.mkdirSync(`${directory}/sockets`, { recursive: true });
+    const program = hosts.start(
+      host,
+      within(directory, "wg genkey >key; wg pubkey <key; exec wireguard-go -f wg0"),
+    );
+    const publicKey = await program.out.line(/^\S{44}$/);
+    await program.err.until(
+      "its device",
+      async () => (await hosts.show(host, "ip", "link")).some((one) => one["ifname"] === "wg0"),
+    );
+    return new PlainWg(host, { directory, publicKey });
+  }
+
+  async announce(hosts: Hosts): Promise<void> {
+    const BackendData = { PublicKey: this.#publicKey, Port: 51820 };
+    await leaseFor(hosts, this.host, { subnet: PLAIN_SUBNET, BackendType: "wireguard", BackendData });
+  }
+
+  async takePeers(hosts: Hosts, members: readonly Member[]): Promise<void> {
+    const peers = members.map(({ host, subnet }) =>
+      [
+        "[Peer]",
+        `PublicKey = ${Deno.readTextFileSync(`${host.stateDir}/wireguard.pub`).trim()}`,
+        `Endpoint = ${host.address}:51820`,
+        `AllowedIPs = ${subnet}`,
+      ].join("\n")
+    );
+    const key = Deno.readTextFileSync(`${this.#directory}/key`).trim();
+    const conf = [`[Interface]\nPrivateKey = ${key}\nListenPort = 51820`, ...peers].join("\n");
+    Deno.writeTextFileSync(`${this.#directory}/wg0.conf`, `${conf}\n`);
+    const script = "wg setconf wg0 wg0.conf && ip link set wg0 mtu 1440 up" +
+      ` && ip address add ${this.address}/32 dev wg0 && ip route add 10.244.0.0/16 dev wg0`;
+    const { code, stderr } = await hosts.lab.on(this.host, within(this.#directory, script));
+    assert.equal(code, 0, stderr);
+  }
+}
+
+/** Runs a script in the directory, with sockets of WireGuard's of its own. */
+function within(directory: string, script: string): string[] {
+  const mounted = `mkdir -p /run/wireguard && mount --bind sockets /run/wireguard && ${script}`;
+  return ["sh", "-c", `cd ${directory} && exec unshare --mount --propagation private sh -c '${mounted}'`];
+}
