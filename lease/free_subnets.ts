@@ -1,5 +1,6 @@
 /** Which subnets of a network are free, without listing them all: a /8 of /30s holds four million, a /16 of /64s 2^48. */
 import { bits, type Family, formatCidr, lastAddress, parseCidr } from "../net/ip.ts";
+import { memo } from "../net/memo.ts";
 import { subnetIn } from "./key.ts";
 import type { PastLease, Snapshot } from "./store.ts";
 import { isSubnetOf, type SubnetRange } from "./subnet_range.ts";
@@ -82,10 +83,22 @@ function gaps(config: SubnetRange, occupied: readonly Range[]): string[] {
  */
 function taken(config: SubnetRange, items: readonly { readonly key: string }[]): Range[] {
   const whole = { first: config.network.address, last: lastAddress(config.network) };
-  const family: Family = config.network.family;
-  return items.map(({ key }) => subnetIn(key, family)).filter((subnet) => subnet !== undefined).map(rangeOf)
+  const { family } = config.network;
+  return items.map((item) => held(item, undefined)[family]).filter((range) => range !== undefined)
     .filter(({ first, last }) => first > whole.first || last < whole.last);
 }
+
+/** What a record holds of each family: looked at again and again, and two families of ten thousand take long to read. */
+const held = memo((
+  { key }: { readonly key: string },
+  _: undefined,
+): Readonly<Record<Family, Range | undefined>> => {
+  const [subnet, subnet6] = [subnetIn(key, 4), subnetIn(key, 6)];
+  return {
+    4: subnet === undefined ? undefined : rangeOf(subnet),
+    6: subnet6 === undefined ? undefined : rangeOf(subnet6),
+  };
+});
 
 function merged(ranges: readonly Range[]): Range[] {
   const result: Range[] = [];

@@ -2,9 +2,11 @@
 import { FlanError, messageOf } from "../../net/errors.ts";
 import { printable, quoted } from "../../net/text.ts";
 import type { JsonObject } from "../go_json.ts";
+import { isDualStackKey, subnetIn } from "../key.ts";
+import { parseNetworkConfig } from "../network.ts";
 import { skewed } from "../remote/server_time.ts";
 import type { StoreFinding } from "../store.ts";
-import { integer, type KeyValue, objects, textOf } from "./fields.ts";
+import { integer, jsonOf, type KeyValue, objects, textOf } from "./fields.ts";
 import { EtcdError, type Gateway, type Method, type Probed } from "./gateway.ts";
 import { unreadable } from "./flannel_value.ts";
 import type { Keys } from "./keys.ts";
@@ -73,7 +75,8 @@ async function fullness(gateway: Gateway): Promise<StoreFinding[]> {
 }
 
 function foreignKeys(keys: Keys, kvs: readonly KeyValue[]): StoreFinding[] {
-  const foreign = kvs.filter(({ key, bytes }) => keys.confusesFlannel(key ?? bytes));
+  const isOurs = isIpv6Alone(keys, kvs) ? (key: string | undefined) => isIpv6Lease(keys, key) : () => false;
+  const foreign = kvs.filter(({ key, bytes }) => keys.confusesFlannel(key ?? bytes) && !isOurs(key));
   return foreign.slice(0, MAX_NAMED).map(({ key, bytes }) => ({
     code: "foreign-key",
     severity: "high",
@@ -82,6 +85,23 @@ function foreignKeys(keys: Keys, kvs: readonly KeyValue[]): StoreFinding[] {
     } is no lease, and makes every flannel host drop all its peers`,
     hint: `etcdctl del ${shellQuoted(key ?? bytes)}`,
   }));
+}
+
+/** Whether it is a network that no flanneld can be in, so that keys without IPv4 are as they should be. */
+function isIpv6Alone(keys: Keys, kvs: readonly KeyValue[]): boolean {
+  const config = kvs.find(({ key }) => key === keys.config);
+  if (config === undefined) return false;
+  try {
+    return parseNetworkConfig(jsonOf(config.rawValue).value).network.family === 6;
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
+    return false;
+  }
+}
+
+function isIpv6Lease(keys: Keys, key: string | undefined): boolean {
+  const meaning = key === undefined ? undefined : keys.meaning(key);
+  return meaning?.kind === "lease" && !isDualStackKey(meaning.key) && subnetIn(meaning.key, 6) !== undefined;
 }
 
 /** Values under flannel's keys that it cannot read have the same effect as foreign keys. */

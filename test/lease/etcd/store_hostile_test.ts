@@ -204,6 +204,25 @@ Deno.test("keys that confuse every flanneld are found, each with the command tha
   assert.ok(findings.some(({ hint }) => hint === "etcdctl del '/coreos.com/network/subnets/it'\\''s'"));
 });
 
+Deno.test("keys of IPv6 alone are foreign, but for a network that is of IPv6 alone", async () => {
+  const ipv6 = { EnableIPv6: true, IPv6Network: "fd00:5::/48" };
+  const networks: [Json, string[]][] = [
+    [{ Network: "10.5.0.0/16", ...ipv6 }, ["fd00:5:0:1::-64", "?&fd00:5:0:2::-64", "fd00::1-64"]],
+    [{ EnableIPv4: false, ...ipv6 }, ["?&fd00:5:0:2::-64", "fd00::1-64"]],
+    ["no config", ["fd00:5:0:1::-64", "?&fd00:5:0:2::-64", "fd00::1-64"]],
+  ];
+  for (const [config, foreign] of networks) {
+    const network = fakeNetwork();
+    const store = network.open();
+    await store.writeConfig(config, 0);
+    for (const key of ["fd00:5:0:1::-64", "?&fd00:5:0:2::-64", "fd00::1-64"]) {
+      await store.create(lease(1, { key }));
+    }
+    const named = (await store.inspect()).map(({ hint }) => hint?.match(/subnets\/(.*)'$/)?.[1]).sort();
+    assert.deepEqual(named, foreign.toSorted(), JSON.stringify(config));
+  }
+});
+
 Deno.test("values that no flanneld can read are found, each with the command that removes its key", async () => {
   const network = fakeNetwork();
   const store = network.open();
