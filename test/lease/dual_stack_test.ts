@@ -200,6 +200,13 @@ Deno.test("dual stack: the own lease is kept, and a flannel host's with both hal
   assert.deepEqual(chosen({ records: [former] }), [...both(7), "taken-over"]);
 });
 
+Deno.test("dual stack: an own lease whose IPv6 subnet is another's is left for one with the same IPv4 subnet", () => {
+  const own = record(1, { revision: 77 });
+  const thief = record(9, { key: "10.5.9.0-24&fd00:5:0:1::-64" });
+  const { subnet, subnet6, record: kept, surplus } = choose({ records: [own, thief] });
+  assert.deepEqual([subnet, subnet6, kept, surplus], ["10.5.1.0/24", "fd00:5:0:2::/64", undefined, [own]]);
+});
+
 Deno.test("a network that becomes dual stack, or stops to be, leaves every host its IPv4 subnet", () => {
   const plain = record(1, { key: "10.5.7.0-24" });
   const grown = choose({ records: [plain, record(2)] });
