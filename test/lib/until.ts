@@ -4,9 +4,9 @@ import { systemClock } from "../../agent/clock.ts";
 const EVERY_MS = 20;
 /**
  * Far above anything that is waited for; only a test that fails waits so long. An emulated machine says by
- * FLAN_TEST_SLOWNESS how much longer it takes.
+ * TEST_SLOWNESS how much longer it takes.
  */
-export const PATIENCE_MS = 20_000 * Number(Deno.env.get("FLAN_TEST_SLOWNESS") ?? 1);
+export const PATIENCE_MS = 20_000 * Number(Deno.env.get("TEST_SLOWNESS") ?? 1);
 
 /** Resolves when `holds` says so, which is asked again and again. Throws with `what` where it never does. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

@@ -52,7 +52,7 @@ function writeJob(dir: string, { release, modules }: StockKernel, argv: readonly
   Deno.writeTextFileSync(`${dir}/settings`, `release=${release}\nmodules=${quote(modules)}\n`);
   const environment = Object.entries(Deno.env.toObject()).filter(([name]) => /^[A-Za-z_]\w*$/.test(name))
     .map(([name, value]) => `export ${name}=${quote(value)}\n`).concat(
-      `export FLAN_TEST_SLOWNESS=${SLOWNESS}\n`,
+      `export TEST_SLOWNESS=${SLOWNESS}\n`,
     );
   const command = argv.map(quote).join(" ");
   Deno.writeTextFileSync(
