@@ -66,6 +66,7 @@ if (reason === undefined) {
       owner: stack.owner(owner),
       view: (peers) => stack.view(seenBy({})(peers)),
       open: openDualSystem,
+      kernelOnly: true,
     });
     backendSuite({
       name: `vxlan on demand in ${stack.name} on Linux`,
@@ -74,6 +75,7 @@ if (reason === undefined) {
       owner: stack.owner(owner),
       view: (peers) => stack.view(seenBy({ Mode: "on-demand" })(peers)),
       open: openDualSystem,
+      kernelOnly: true,
     });
     backendSuite({
       name: `vxlan with direct routes in ${stack.name} on Linux`,
@@ -82,6 +84,7 @@ if (reason === undefined) {
       owner: stack.owner(owner),
       view: (peers) => stack.view(seenBy({ DirectRouting: true })(peers)),
       open: openDualSystem,
+      kernelOnly: true,
     });
     backendSuite({
       name: `host-gw in ${stack.name} on Linux`,
@@ -90,6 +93,7 @@ if (reason === undefined) {
       owner: stack.owner(bareOwner),
       view: (peers) => stack.view(hostGwSeenBy({})(peers)),
       open: openDualSystem,
+      kernelOnly: true,
     });
   }
 } else {
