@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import type { KernelEvent } from "../../kernel/kernel.ts";
 import { type Meaning, noteEvent } from "../../kernel/note.ts";
 import { type KernelObject, keyOf, type Neighbour } from "../../kernel/state.ts";
-import { macOf, planned } from "../lib/overlay.ts";
+import { vxlan } from "../../backends/vxlan.ts";
+import { macOf, planned, view } from "../lib/overlay.ts";
+import { ipv6Host, ipv6View, subnet6 } from "../lib/stacks.ts";
 
 const entry: Neighbour = {
   kind: "neighbour",
@@ -13,7 +15,8 @@ const entry: Neighbour = {
   state: "reachable",
   protocol: 113,
 };
-const objects: KernelObject[] = [...planned([2]), entry];
+const six = vxlan.plan(ipv6View(view([2])), ipv6Host()).objects;
+const objects: KernelObject[] = [...planned([2]), ...six, entry];
 
 function note(event: Partial<KernelEvent>): { meaning: Meaning; entry: KernelObject | undefined } {
   const believed = new Map(objects.map((object) => [keyOf(object), object]));
@@ -41,6 +44,8 @@ const cases: readonly [string, Partial<KernelEvent>, Meaning][] = [
     "nothing",
   ],
   ["another's route in our place", { group: "route", protocol: 4, subject: "10.5.2.0/24" }, "resync"],
+  ["another's IPv6 route elsewhere", { group: "route", protocol: 4, subject: "fd00:9::/64" }, "nothing"],
+  ["another's IPv6 route in our place", { group: "route", protocol: 4, subject: subnet6(2) }, "resync"],
   [
     "another's route on our link",
     { group: "route", protocol: 4, subject: "10.9.0.0/24", link: "flan.1" },
