@@ -70,12 +70,18 @@ export function familyOfObject(object: KernelObject): Family | undefined {
       return familyOf(object.source);
     case "masquerade":
       return object.family;
+    case "wireguard-peer":
+      return onlyOne(object.allowedIps.map(familyOf));
     case "sysctl":
       return object.name.startsWith("net/ipv6/") ? 6 : object.name.startsWith("net/ipv4/") ? 4 : undefined;
     case "forward-rules":
     case "hook":
       return undefined;
   }
+}
+
+function onlyOne(families: readonly Family[]): Family | undefined {
+  return new Set(families).size === 1 ? families[0] : undefined;
 }
 
 /** Key of the nexthop object that a route uses, or "". */

@@ -6,6 +6,7 @@ import { halfIn, halvesOf } from "../../cmd/halves.ts";
 import type { Observed } from "../../cmd/observe.ts";
 import { rowsOf } from "../../cmd/route_rows.ts";
 import { drift } from "../../kernel/drift.ts";
+import { familyOfObject } from "../../kernel/relations.ts";
 import { keyOf } from "../../kernel/state.ts";
 import { lease, NODE, owner, view } from "../lib/overlay.ts";
 import { dualHost, dualLease, dualOwner, dualView, ipv6Host, ipv6View } from "../lib/stacks.ts";
@@ -82,4 +83,18 @@ Deno.test("routes: each half of a lease has a row of its own, by its own way and
     ["fd00:5:0:2::/64", "2001:db8::2", "flan-v6.1", "vxlan", "missing", "expired,route"],
     ["fd00:5:0:3::/64", undefined, undefined, "refused", "refused", "bad-backend-data"],
   ]);
+});
+
+Deno.test("halves: a WireGuard peer is of the family of what it may send, and of both where that is both", () => {
+  const peer = {
+    kind: "wireguard-peer",
+    link: "flan-wg",
+    publicKey: "k",
+    endpoint: "192.0.2.2:51820",
+    keepalive: 0,
+    presharedKey: "",
+  } as const;
+  const families = [["10.5.2.0/24"], ["fd00:5:0:2::/64"], ["10.5.2.0/24", "fd00:5:0:2::/64"], []]
+    .map((allowedIps) => familyOfObject({ ...peer, allowedIps }));
+  assert.deepEqual(families, [4, 6, undefined, undefined]);
 });
