@@ -1,4 +1,5 @@
 /** A lease as several documents show it. */
+import { backendTypes } from "../../backends/types.ts";
 import {
   about,
   address,
@@ -19,7 +20,7 @@ import {
 export const leaseFields: Fields = {
   subnet,
   publicIp: about("where its host is reached; null for a reservation that nobody claimed", nullable(address)),
-  backend: nullable(word("vxlan", "udp", "host-gw", "ipip", "alloc", "extension")),
+  backend: nullable(word(...backendTypes)),
   backendData: about("what the backend keeps in the lease, as flannel does", anything),
   node: about("null for a flannel host", nullable(node)),
   own: about("whether it is this host's", yesOrNo),

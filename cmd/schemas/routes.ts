@@ -1,3 +1,4 @@
+import { backendTypes } from "../../backends/types.ts";
 import {
   about,
   address,
@@ -21,14 +22,8 @@ export const routes = listing("routes", {
     dev: nullable(text),
     kind: word(
       "local",
-      "vxlan",
-      "wireguard",
+      ...backendTypes,
       "direct",
-      "udp",
-      "host-gw",
-      "ipip",
-      "alloc",
-      "extension",
       "refused",
     ),
     state: word("local", "ok", "missing", "wrong", "foreign", "refused"),

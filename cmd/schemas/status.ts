@@ -1,3 +1,4 @@
+import { backendTypes } from "../../backends/types.ts";
 import { dualNetwork, leaseFields, ownDual, ownFields } from "./lease_fields.ts";
 import {
   about,
@@ -23,7 +24,7 @@ const joined: Fields = {
   node,
   network: subnet,
   encrypted: about("whether nobody on the underlay can read the network's packets", yesOrNo),
-  backend: word("vxlan", "wireguard", "udp", "host-gw", "ipip", "alloc", "extension"),
+  backend: word(...backendTypes),
   underlay: object({
     link: text,
     address,
