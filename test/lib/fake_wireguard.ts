@@ -162,7 +162,7 @@ function trouble(link: string, errno: string): KernelError {
 }
 
 /** The private keys of all hosts. */
-const allKeys: Secrets = {
+export const allKeys: Secrets = {
   find(name) {
     const n = publicKeys.indexOf(name);
     return n < 0 ? undefined : privateKeyOf(n);

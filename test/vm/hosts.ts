@@ -21,8 +21,10 @@ export interface HostsInit {
   readonly count: number;
   readonly backend: Backend;
   readonly options?: Parameters<typeof config>[0];
+  /** What is particular to a host beside its addresses. */
+  readonly facts?: (number: number) => Partial<Host>;
   /** Puts around each host's kernel what the backend needs. */
-  readonly around?: (kernel: Kernel, host: Host) => Kernel;
+  readonly around?: (kernel: Kernel, host: Host & { readonly namespace: string }) => Kernel;
 }
 
 /** One host: 192.0.2.n on the underlay, 10.5.n.0/24 in the overlay, and 10.5.n.1 as its container. */
@@ -57,9 +59,16 @@ export class VmHosts implements AsyncDisposable {
         mac: "",
         publicIp: address,
         underlay: { ...aHost().underlay, address },
+        ...init.facts?.(number),
       });
       const kernel = kernelOf(namespace, systemClock);
-      return { number, namespace, container, host, kernel: init.around?.(kernel, host) ?? kernel };
+      return {
+        number,
+        namespace,
+        container,
+        host,
+        kernel: init.around?.(kernel, { ...host, namespace }) ?? kernel,
+      };
     }));
     return new VmHosts(lab, all, init);
   }

@@ -13,7 +13,7 @@ const CLONE_NEWNET = 0x40000000; // linux/sched.h
 const O_CLOEXEC = 0o2000000;
 
 /** Runs `work`, which must not wait for anything, in the namespace (setns(2) concerns the calling thread). */
-function inside<T>(namespace: string, work: () => T): T {
+export function inside<T>(namespace: string, work: () => T): T {
   const outer = openNamespace("/proc/self/ns/net");
   const inner = openNamespace(`/run/netns/${namespace}`);
   assert.equal(libc.symbols.setns(inner, CLONE_NEWNET), 0, `enter ${namespace}`);
