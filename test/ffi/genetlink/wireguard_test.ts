@@ -4,8 +4,12 @@ import { fingerprint } from "../../../net/fingerprint.ts";
 import { keyText } from "../../../net/wireguard_key.ts";
 import { DeviceReader, encodeDeviceSet, encodePeerSet } from "../../../ffi/genetlink/wireguard.ts";
 import { decodeFamily, encodeFamilyGet } from "../../../ffi/genetlink/family.ts";
+import { libnl } from "../../../ffi/libnl.ts";
 import { MessageBuilder } from "../../../ffi/message_builder.ts";
 import { MessageParser } from "../../../ffi/message_parser.ts";
+
+// Opened once and kept: not a leak of whichever test comes first.
+libnl();
 
 const key = (n: number) => new Uint8Array(32).fill(n);
 const NESTED = 0x8000;
