@@ -8,7 +8,7 @@ import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
-import type { View } from "../lease/view.ts";
+import { makeView, type View } from "../lease/view.ts";
 import { Asked } from "./asked.ts";
 import { ChecksumWatch, tunnelPorts } from "./probing/checksum_watch.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
@@ -100,6 +100,8 @@ export class Agent {
       report: this.#report,
       backend,
       own: this.#keeping.own,
+      /** Undefined while the network does not move from one backend to another. */
+      move: this.#overlay.moveOf({ view: this.#view, host: this.#host }),
       /** Milliseconds until the lease is renewed, Infinity for a reservation. */
       renewIn: this.#keeping.renewIn,
       lingering: [...this.#linger.records.values()],
@@ -118,6 +120,8 @@ export class Agent {
     await this.#adopt();
     this.#host = await this.#describeHost();
     requireFit(this.#overlay.network, this.#host);
+    const before = makeView(this.#snapshot, { node: this.#host.node, network: this.#overlay.network.config });
+    this.#overlay.resume(before.own, this.#host);
     const lease = await this.#keeping.acquire(this.#claim(), state ?? {});
     this.#snapshot = await store.read();
     this.store.watched(undefined);
@@ -212,8 +216,10 @@ export class Agent {
   }
 
   async #reconcile({ resync }: { resync: boolean }): Promise<void> {
-    const { backend, config } = this.#overlay.network;
     const { own } = this.#keeping;
+    const isCurrent = this.#snapshot.revision >= (own?.revision ?? 0);
+    this.#overlay.heard(own, { host: this.#host, isCurrent });
+    const { backend, config } = this.#overlay.network;
     if (own !== undefined) this.#overlay.had(own);
     const place = { snapshot: this.#snapshot, config, host: this.#host, own, isHeld: !this.store.isWell };
     this.#view = viewFrom(place, this.#linger);
@@ -228,6 +234,9 @@ export class Agent {
     this.#judge(judgeLingering(this.#view, this.#linger));
     // Their holders may live, in a store that takes no renewals. Own ones tell, which may not be due for long.
     if (this.#linger.hasNew) this.#keeping.renewWithin(PROBE_MS);
+    if (this.#overlay.look({ report: this.#report, view: this.#view, host: this.#host })) {
+      this.#inbox.wake.because("lease");
+    }
     const changes = this.#report.done.length;
     if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes });
   }
@@ -314,7 +323,8 @@ export class Agent {
     if (event.group === "overrun") this.tally.overran();
     const asked = this.#inbox.wanted.has(event.subject ?? "");
     if (!asked && this.#overlay.reconciler.knows(event)) return;
-    const { backend, devices, config } = this.#overlay.network;
+    const { backend, config } = this.#overlay.network;
+    const { devices } = this.#overlay;
     const reason = this.#inbox.take(event, {
       devices,
       underlay: this.#host.underlay.link,

@@ -24,6 +24,7 @@ const records = v.array(v.object({
   key: v.string(),
   value: v.unknown(),
   node: v.optional(v.string()),
+  otherPlanes: v.optional(v.unknown()),
   /** Null where only the store knew it. */
   expires: v.optional(v.nullable(v.number())),
   revision: v.number(),
@@ -119,18 +120,26 @@ async function asked<T extends v.GenericSchema>(
   }
 }
 
-function recordDocument({ key, value, node, expires, revision }: LeaseRecord): Json {
+function recordDocument({ key, value, node, otherPlanes, expires, revision }: LeaseRecord): Json {
   return {
     key,
     value,
     ...(node === undefined ? {} : { node }),
+    ...(otherPlanes === undefined ? {} : { otherPlanes }),
     ...(expires === undefined ? {} : { expires: expires === Infinity ? null : expires }),
     revision,
   };
 }
 
 function recordOf(
-  { key, value, node, expires, revision }: v.InferOutput<typeof records>[number],
+  { key, value, node, otherPlanes, expires, revision }: v.InferOutput<typeof records>[number],
 ): LeaseRecord {
-  return { key, value: value as Json, node, expires: expires === null ? Infinity : expires, revision };
+  return {
+    key,
+    value: value as Json,
+    node,
+    ...(otherPlanes === undefined ? {} : { otherPlanes: otherPlanes as Json }),
+    expires: expires === null ? Infinity : expires,
+    revision,
+  };
 }

@@ -5,13 +5,17 @@ import { formatCidr } from "../net/ip.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
 import { hostOf } from "../backends/dual.ts";
+import type { Plane } from "../backends/several.ts";
 import type { Subnets } from "../lease/key.ts";
+import type { Lease } from "../lease/lease.ts";
 import { familiesOf, networksOf } from "../lease/stack.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
 import { needsOf } from "./firewall.ts";
 import { groundOf, type HostOptions } from "./host.ts";
-import { type HostState, rememberNetwork } from "./host_state.ts";
+import { type HostState, readHostState, rememberNetwork } from "./host_state.ts";
+import { type Move, Moving, type Outcome } from "./moving.ts";
+import { readPlanes, rememberPlanes } from "./planes.ts";
 import { Retry } from "./retry.ts";
 import { type Network, networkIn, ownerOf, requireEncrypted, requireFit } from "./network.ts";
 
@@ -26,6 +30,7 @@ export interface OverlayParts {
 
 export class Overlay {
   #network!: Network;
+  readonly #moving: Moving;
   #reconciler!: Reconciler;
   /** The startup command that ran last, and what it said. */
   #startup = { command: "", said: "" };
@@ -36,6 +41,8 @@ export class Overlay {
   /** Networks that it was in. Their routes may be left on links that are not ours. */
   readonly #networks = new Set<string>();
   #macs: readonly string[] = [];
+  /** Planes that this host had before this agent was started. */
+  #had: readonly Plane[] = [];
   /** When a network whose start failed may be tried again. */
   readonly #retry: Retry;
   readonly #parts: OverlayParts;
@@ -43,11 +50,22 @@ export class Overlay {
   constructor(parts: OverlayParts) {
     this.#parts = parts;
     this.#retry = new Retry(parts.clock);
+    this.#moving = new Moving(parts.clock);
   }
 
-  /** Valid after {@link adopt}. */
+  /** Valid after {@link adopt}. While the network moves, its backend is all of them that are needed. */
   get network(): Network {
-    return this.#network;
+    return { ...this.#network, backend: this.#moving.backend };
+  }
+
+  /** Of all backends that are needed now. */
+  get devices(): readonly string[] {
+    return this.#moving.devices;
+  }
+
+  /** How far the network has moved to this backend; undefined where it does not. */
+  moveOf(seen: Pick<Outcome, "view" | "host">): Move | undefined {
+    return this.#moving.move(seen);
   }
 
   /** What the network's startup command said on this host. */
@@ -82,6 +100,21 @@ export class Overlay {
     return this.#retry.error !== undefined && this.#retry.nextIn() === 0;
   }
 
+  /** Goes on with a move that an agent before this one began; `lease` is the one that this host has in the store. */
+  resume(lease: Lease | undefined, host: Host): void {
+    this.#moving.resume(this.#had, { lease, host });
+  }
+
+  /** See {@link Moving.heard}. */
+  heard(own: Lease | undefined, known: { host: Host; isCurrent: boolean }): void {
+    this.#moving.heard(own, known);
+  }
+
+  /** Goes on with a move where there is one. Returns whether there is something to announce or to plan anew. */
+  look(outcome: Outcome): boolean {
+    return this.#moving.look(outcome);
+  }
+
   /**
    * Goes over to the snapshot's network. Throws what {@link networkIn} does, and `unsupported` or `not-permitted` where
    * the host lacks what is needed; then the old one stays.
@@ -109,13 +142,15 @@ export class Overlay {
       await this.#start(network.backend.startup(network.config));
       // Before anything of it is made: whoever takes it away later must know it.
       for (const cidr of cidrs) await rememberNetwork(options.stateDir, cidr);
+      await this.#rememberPlanes(network, host);
     } catch (error) {
       this.#retry.failed(error, begun);
       throw error;
     }
     this.#retry.succeeded();
     for (const cidr of cidrs) this.#networks.add(cidr);
-    const owner = ownerOf(network, {
+    this.#moving.adopt(network, host);
+    const owner = ownerOf({ ...network, devices: this.devices }, {
       node,
       former: [...this.#former],
       networks: [...this.#networks],
@@ -135,6 +170,16 @@ export class Overlay {
       options,
       objects: await kernel.dump({ links: [], sysctls: [] }),
     });
+  }
+
+  /** The new one before those that the host had, since the store forgets them. */
+  async #rememberPlanes(network: Network, host: Host | undefined): Promise<void> {
+    const { stateDir } = this.#parts.options;
+    const macs = readHostState(stateDir)?.macs ?? {};
+    if (host === undefined) this.#had = readPlanes(stateDir, { network: network.config, macs });
+    const [present, ...former] = host === undefined ? this.#had : this.#moving.planes;
+    const planes = [network, ...present === undefined ? [] : [present, ...former]];
+    await rememberPlanes(stateDir, planes);
   }
 
   /** Runs the command before anything is announced; the same one not again. */

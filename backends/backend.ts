@@ -4,6 +4,7 @@
  */
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
+import type { OtherPlane } from "../lease/other_planes.ts";
 import type { View } from "../lease/view.ts";
 import type { Feature } from "../kernel/kernel.ts";
 import type { KernelObject } from "../kernel/state.ts";
@@ -102,6 +103,8 @@ export interface Announcement {
   readonly backendData: Json | undefined;
   /** The same of the IPv6 half of a dual-stack network. */
   readonly backendV6Data?: Json;
+  /** By what else the host can be reached, while the network moves to another backend. */
+  readonly otherPlanes?: readonly OtherPlane[];
 }
 
 export interface Plan {

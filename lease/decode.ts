@@ -5,6 +5,7 @@ import { isPrintable, printable, quoted } from "../net/text.ts";
 import { fieldNames, goFields, isBounded, isObject, type JsonObject } from "./go_json.ts";
 import { parseKey, type Subnets } from "./key.ts";
 import type { Lease, Refusal, RefusalCode } from "./lease.ts";
+import { type OtherPlane, readOtherPlanes } from "./other_planes.ts";
 import type { LeaseRecord } from "./store.ts";
 import { type Family, formatIp, parseIp } from "../net/ip.ts";
 
@@ -79,6 +80,7 @@ function decode(record: LeaseRecord): Lease | Refusal {
   }
   const own = {
     ...(expires === undefined ? reservedIpIn(record, isIpv6 ? 6 : 4) : {}),
+    ...otherPlanesIn(record),
     node,
     expires,
     revision,
@@ -177,6 +179,11 @@ function ipv6(text: Json): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function otherPlanesIn(record: LeaseRecord): { otherPlanes?: readonly OtherPlane[] } {
+  const otherPlanes = readOtherPlanes(record.otherPlanes);
+  return otherPlanes === undefined ? {} : { otherPlanes };
 }
 
 /** Text that is no address reserves nothing, and hides no lease. */

@@ -1,5 +1,6 @@
 /** A lease: which host owns which subnet of the network, and how that host is reached. */
 import type { Json } from "../net/json.ts";
+import type { OtherPlane } from "./other_planes.ts";
 
 /** Without the fields that end in 6 it is of the network's first family: IPv4, unless the network has IPv6 alone. */
 export interface Lease {
@@ -19,6 +20,8 @@ export interface Lease {
   readonly backendV6Data?: Json;
   /** The address that a claimed reservation was made for. One made for a node or not claimed has none. */
   readonly reservedIp?: string;
+  /** By what else the host can be reached, while the network moves to another backend. */
+  readonly otherPlanes?: readonly OtherPlane[];
   /** flan's identity of the host; undefined for a flannel host's lease. */
   readonly node: string | undefined;
   /** Milliseconds since 1970, undefined for a reservation, which does not expire, Infinity where not known. */

@@ -11,6 +11,7 @@ import { createLease } from "./create.ts";
 import { leaseKey, subnetOfKey, type Subnets, subnetsText } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import { parseNetworkConfig } from "./network.ts";
+import { encodeOtherPlanes, type OtherPlane } from "./other_planes.ts";
 import { reservedAddress } from "./reservation.ts";
 import type { LeaseRecord, NewRecord, Snapshot, Store, StoredConfig } from "./store.ts";
 import { warnOfClock } from "./suspect_clock.ts";
@@ -25,6 +26,8 @@ export interface Claim extends Wishes {
   /** What it says for IPv6, in dual stack. */
   readonly publicIp6?: string | undefined;
   readonly backendV6Data?: Json | undefined;
+  /** By what else it can be reached for now. */
+  readonly otherPlanes?: readonly OtherPlane[];
   /** Seconds the lease lives without renewal; a reservation does not expire in spite of it. */
   readonly ttl: number;
 }
@@ -87,7 +90,8 @@ export async function renew(store: Store, lease: Lease, claim: Claim): Promise<L
   try {
     // Where nothing is new to peers, a store need not tell them.
     return leaseOf(
-      JSON.stringify(encodeLease(lease)) === JSON.stringify(wanted.value)
+      JSON.stringify([encodeLease(lease), encodeOtherPlanes(lease.otherPlanes)]) ===
+          JSON.stringify([wanted.value, wanted.otherPlanes])
         ? await store.renew(key, { expected, ttl: claim.ttl })
         : await store.update(wanted, expected),
     );
@@ -132,7 +136,12 @@ function networkOf(store: Store, snapshot: Snapshot) {
 function recordOf(claim: Claim, subnets: Subnets, before: LeaseRecord | Lease | undefined): NewRecord {
   const former = before !== undefined && "key" in before ? decodeRecord(before) : before;
   const reservedIp = former === undefined || isRefusal(former) ? undefined : reservedAddress(former);
-  const own = { node: claim.node, ...(reservedIp === undefined ? {} : { reservedIp }) };
+  const otherPlanes = encodeOtherPlanes(claim.otherPlanes);
+  const own = {
+    node: claim.node,
+    ...(reservedIp === undefined ? {} : { reservedIp }),
+    ...(otherPlanes === undefined ? {} : { otherPlanes }),
+  };
   const record = { key: leaseKey(subnets), value: encodeLease(claim), ...own };
   leaseOf({ ...record, expires: undefined, revision: 0 });
   return { ...record, ttl: before !== undefined && before.expires === undefined ? undefined : claim.ttl };

@@ -116,6 +116,8 @@ export interface OwnWord {
   readonly node: string | undefined;
   /** The address that a reservation was made for: whoever claims it does not change whom it is for. */
   readonly reservedIp?: string | undefined;
+  /** By what else the host can be reached; see {@link import("./other_planes.ts").encodeOtherPlanes}. */
+  readonly otherPlanes?: Json | undefined;
 }
 
 /** What a writer gives. */

@@ -4,6 +4,7 @@ import { leaseKey, type Subnets } from "../../lease/key.ts";
 import type { Lease } from "../../lease/lease.ts";
 import type { Claim } from "../../lease/manager.ts";
 import type { NetworkConfig } from "../../lease/network.ts";
+import { encodeOtherPlanes } from "../../lease/other_planes.ts";
 import { isUnclaimed } from "../../lease/reservation.ts";
 import type { LeaseRecord, Snapshot } from "../../lease/store.ts";
 import { holderInstead } from "../../lease/view.ts";
@@ -59,11 +60,15 @@ function isOurs({ node, publicIp }: Lease, claim: Claim): boolean {
 
 /** All that peers learn from a lease. */
 export function announcement(said: Said): string {
-  const { publicIp, publicIp6, backendType, backendData, backendV6Data } = said;
-  return JSON.stringify([publicIp, publicIp6, backendType, backendData, backendV6Data]);
+  const { publicIp, publicIp6, backendType, backendData, backendV6Data, otherPlanes } = said;
+  const others = encodeOtherPlanes(otherPlanes);
+  return JSON.stringify([publicIp, publicIp6, backendType, backendData, backendV6Data, others]);
 }
 
-type Said = Pick<Claim, "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data">;
+type Said = Pick<
+  Claim,
+  "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data" | "otherPlanes"
+>;
 
 /** Whether peers can use the lease in all the families that the network has. */
 export function isWholeIn({ network, ipv6 }: NetworkConfig, { subnet, subnet6 }: Subnets): boolean {

@@ -12,6 +12,10 @@ export const network = document("network", {
         expires: about("none for a reservation; seconds since 1970", count),
         node,
         reservedIp: address,
+        otherPlanes: about(
+          "by what else the host can be reached while the network changes its backend",
+          anything,
+        ),
       })),
     ),
     past: about("leases that ended", mapOf(object({ how: oneOf("released", "expired"), ended: seconds }))),

@@ -142,11 +142,19 @@ function stored(document: Document, lease: NewRecord, now: number): Changed<Leas
 }
 
 function recordOf(
-  { key, value, node, reservedIp, ttl }: NewRecord,
+  { key, value, node, reservedIp, otherPlanes, ttl }: NewRecord,
   { revision, now }: { revision: number; now: number },
 ): LeaseRecord {
   const expires = ttl === undefined ? undefined : Math.ceil(now / 1000 + ttl) * 1000;
-  return { key, value, node, ...(reservedIp === undefined ? {} : { reservedIp }), expires, revision };
+  return {
+    key,
+    value,
+    node,
+    ...(reservedIp === undefined ? {} : { reservedIp }),
+    ...(otherPlanes === undefined ? {} : { otherPlanes }),
+    expires,
+    revision,
+  };
 }
 
 function isExpired({ expires }: LeaseRecord, now: number): boolean {

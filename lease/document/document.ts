@@ -97,11 +97,12 @@ export function formatDocument(document: Document): string {
     ...(config === undefined
       ? []
       : [`"config":{"revision":${config.revision},"value":${JSON.stringify(config.value)}},`]),
-    ...section("leases", document.leases, ({ revision, expires, node, reservedIp, value }) => ({
+    ...section("leases", document.leases, ({ revision, expires, node, reservedIp, otherPlanes, value }) => ({
       revision,
       ...(expires === undefined ? {} : { expires: Math.ceil(expires / 1000) }),
       ...(node === undefined ? {} : { node }),
       ...(reservedIp === undefined ? {} : { reservedIp }),
+      ...(otherPlanes === undefined ? {} : { otherPlanes }),
       value,
     })),
     ...section("past", document.past, ({ how, ended }) => ({ how, ended: Math.floor(ended / 1000) }), ""),
@@ -144,12 +145,13 @@ function mapOf<T>(
 
 function leaseOf(key: string, entry: Json, revision: number): LeaseRecord {
   const fields: JsonObject = isObject(entry) && Object.hasOwn(entry, "value") ? entry : { value: entry };
-  const { expires, node, reservedIp } = fields;
+  const { expires, node, reservedIp, otherPlanes } = fields;
   return {
     key,
     value: fields.value!,
     node: typeof node === "string" ? node : undefined,
     ...(typeof reservedIp === "string" ? { reservedIp } : {}),
+    ...(otherPlanes === undefined ? {} : { otherPlanes }),
     expires: isSeconds(expires) ? expires * 1000 : undefined,
     revision: isRevision(fields.revision) && fields.revision <= revision ? fields.revision : revision,
   };

@@ -4,7 +4,7 @@
  */
 import type { Json } from "../../net/json.ts";
 import type { JsonObject } from "../go_json.ts";
-import type { LeaseRecord, PastLease, Snapshot, StoredConfig } from "../store.ts";
+import type { LeaseRecord, OwnWord, PastLease, Snapshot, StoredConfig } from "../store.ts";
 import type { PastWord } from "./forget.ts";
 import type { Keys, Meaning } from "./keys.ts";
 import type { Listing } from "./listing.ts";
@@ -201,12 +201,15 @@ export class Contents {
     if (held === undefined) return undefined;
     const { kv, value, record } = held;
     const own = ownIn(this.wordOn(key));
-    if (record !== undefined && record.node === own.node && record.reservedIp === own.reservedIp) {
-      return record;
-    }
+    if (record !== undefined && sameWord(record, own)) return record;
     const expires = kv.lease === "0" ? undefined : Infinity;
     return held.record = { ...own, key, value, expires, revision: kv.modRevision };
   }
+}
+
+function sameWord(a: OwnWord, b: OwnWord): boolean {
+  return a.node === b.node && a.reservedIp === b.reservedIp &&
+    JSON.stringify(a.otherPlanes) === JSON.stringify(b.otherPlanes);
 }
 
 /** Whether two snapshots of one line of contents say the same. */

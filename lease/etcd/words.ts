@@ -18,11 +18,12 @@ export interface Word extends OwnWord {
 
 /** The word of a lease that is written at `now` (milliseconds since 1970). */
 export function heldWord(
-  { node, reservedIp, ttl, now }: OwnWord & { ttl: number | undefined; now: number },
+  { node, reservedIp, otherPlanes, ttl, now }: OwnWord & { ttl: number | undefined; now: number },
 ): Json {
   return {
     ...(node === undefined ? {} : { node }),
     ...(reservedIp === undefined ? {} : { reservedIp }),
+    ...(otherPlanes === undefined ? {} : { otherPlanes }),
     ...(ttl === undefined ? {} : { ttl }),
     written: Math.floor(now / 1000),
   };
@@ -34,10 +35,13 @@ export function releasedWord({ node, now }: { node: string | undefined; now: num
 
 /** Reads a word; what is odd in it is left out. */
 export function wordOf(value: Json): Word {
-  const { node, reservedIp, ttl, written, released } = isObject(value) ? value : {} as Record<string, Json>;
+  const { node, reservedIp, otherPlanes, ttl, written, released } = isObject(value)
+    ? value
+    : {} as Record<string, Json>;
   return {
     node: typeof node === "string" ? node : undefined,
     ...(typeof reservedIp === "string" ? { reservedIp } : {}),
+    ...(otherPlanes === undefined ? {} : { otherPlanes }),
     ttl: isSeconds(ttl) ? ttl : undefined,
     at: isSeconds(released) ? released : isSeconds(written) ? written : undefined,
     released: released !== undefined,
@@ -46,8 +50,12 @@ export function wordOf(value: Json): Word {
 
 /** What a word says of its lease; no word says nothing. */
 export function ownIn(word: Word | undefined): OwnWord {
-  const { node, reservedIp } = word ?? {};
-  return { node, ...(reservedIp === undefined ? {} : { reservedIp }) };
+  const { node, reservedIp, otherPlanes } = word ?? {};
+  return {
+    node,
+    ...(reservedIp === undefined ? {} : { reservedIp }),
+    ...(otherPlanes === undefined ? {} : { otherPlanes }),
+  };
 }
 
 /**

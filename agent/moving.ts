@@ -1,0 +1,234 @@
+/**
+ * The move of a living network from one backend to another. All hosts follow the config at once, each at its own pace,
+ * and none waits for another; what keeps them together is that each has both planes for as long as anybody needs them:
+ *
+ * 1. A host that sees the new config makes the new plane beside the old one, and sends as before. Only when its own part
+ *    of the new plane stands does its lease announce that, and beside it the old one, by which it can still be reached.
+ * 2. From then on it sends to each peer by the plane that the peer's lease announces. A host that cannot run the new plane announces
+ *    the old one, and is reached by that for as long as it lives.
+ * 3. When no peer announces the old plane any more, it sends by the new one alone, and its lease says so.
+ * 4. When every peer's lease has said so, nothing can come by the old plane, and it is taken away.
+ *
+ * Since each step follows from what leases say, and a host says only what it has done already, no packet depends on how
+ * soon a store tells whom. A host that is dead holds the old plane until its lease ends; a reservation, which has no
+ * end, holds it for a day. What a host had is kept in its state directory, so that an agent that is started again goes
+ * on with the move. Two planes that want the same device (another port of one VXLAN, for instance) cannot stand beside
+ * each other, and flan carries no packets of `alloc` and `extension`: there every host changes over at once.
+ */
+import type { Backend, Host } from "../backends/backend.ts";
+import {
+  announcementOn,
+  announces,
+  carrierOf,
+  type Plane,
+  type Planes,
+  several,
+  standOf,
+} from "../backends/several.ts";
+import type { Report } from "../kernel/reconcile.ts";
+import { keyOf } from "../kernel/state.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { OtherPlane } from "../lease/other_planes.ts";
+import type { View } from "../lease/view.ts";
+import type { Clock } from "../net/clock.ts";
+import { canStandBeside, planeName, planesStillNeeded } from "./planes.ts";
+
+/** For so long a reservation that announces an old plane holds it, milliseconds. */
+const RESERVATION_MS = 24 * 3600 * 1000;
+
+/** More than one is there only where a network is changed again before all have followed. */
+const MOST_FORMER = 3;
+
+/** How far the move is, as this host sees it. */
+export interface Move {
+  /** The backends that somebody may still send by, the latest first. */
+  readonly from: readonly string[];
+  readonly to: string;
+  /** How many hosts announce the new one, this one included. */
+  readonly moved: number;
+  /** The subnets of those that do not. */
+  readonly waiting: readonly string[];
+}
+
+/** What a reconcile has come to. */
+export interface Outcome {
+  readonly report: Report;
+  readonly view: View;
+  readonly host: Host;
+}
+
+export class Moving {
+  #planes!: Planes;
+  #backend!: Backend;
+  /** The name of the plane that the lease announces. */
+  #announced = "";
+  /** Names of those that this host can be reached by. */
+  readonly #ready = new Set<string>();
+  /** Names of those that this host sends by, or will when its lease has said so. */
+  #sends = new Set<string>();
+  /** Names of those that its lease has said it sends by; undefined as long as that is not known. */
+  #said: ReadonlySet<string> | undefined;
+  /** When each became a former one, monotonic. */
+  readonly #since = new Map<string, number>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The present one and those that somebody may still need. */
+  get planes(): Planes {
+    return this.#planes;
+  }
+
+  /** All of them as one. */
+  get backend(): Backend {
+    return this.#backend;
+  }
+
+  get devices(): readonly string[] {
+    return this.#planes.flatMap(({ backend, config }) => backend.devices(config));
+  }
+
+  /**
+   * The network is to have this plane from now on; the one that it had before is kept as it is on `host`. See {@link resume}
+   * for a host that was in another one before.
+   */
+  adopt(plane: Plane, host: Host | undefined): void {
+    const [present, ...former]: readonly Plane[] = this.#planes ?? [];
+    const before = present === undefined || host === undefined ? [] : [frozen(present, host), ...former];
+    const name = planeName(plane);
+    // What is announced stands.
+    this.#ready.add(this.#announced);
+    this.#said ??= new Set([this.#announced]);
+    const kept = before.filter((one) => planeName(one) !== name && canStandBeside(one, plane));
+    const isSame = before[0] !== undefined && planeName(before[0]) === name;
+    this.#set([plane, ...kept.slice(0, MOST_FORMER)]);
+    if (!isSame) this.#ready.delete(name);
+    if (this.#find(this.#announced) === undefined) this.#announced = name;
+  }
+
+  /**
+   * An agent that is started again finds the planes that it had, and its lease as it was. Without one there is nobody who
+   * would send by a former plane.
+   */
+  resume(former: readonly Plane[], { lease, host }: { lease: Lease | undefined; host: Host }): void {
+    const [plane] = this.#planes;
+    const others = planesStillNeeded(plane, former, { lease, host });
+    this.#set([plane, ...others]);
+    for (const one of others) this.#ready.add(planeName(one));
+    this.#sends = new Set(others.map(planeName));
+    const said = this.#planes.find((one) => lease !== undefined && announces(lease, one, host));
+    if (said !== undefined) this.#announced = planeName(said);
+  }
+
+  /** What the lease is to say of how this host is reached. */
+  announcement(host: Host) {
+    const announced = this.#find(this.#announced)!;
+    const others = this.#planes.filter((one) => one !== announced && this.#ready.has(planeName(one)));
+    if (others.length === 0) return announcementOn(announced, host);
+    const otherPlanes = others.map((one): OtherPlane => ({
+      ...announcementOn(one, host),
+      sends: this.#sends.has(planeName(one)),
+    }));
+    return { ...announcementOn(announced, host), otherPlanes };
+  }
+
+  /**
+   * Takes in what this host's lease says, before the next plan is made. What was said counts only once all is known that
+   * others had said before: they may have taken down by then what nobody seemed to need.
+   */
+  heard(own: Lease | undefined, { host, isCurrent }: { host: Host; isCurrent: boolean }): void {
+    if (own === undefined || !isCurrent || this.#planes.length === 1) return;
+    const said = this.#planes.filter((one) =>
+      announces(own, one, host) ||
+      own.otherPlanes?.some((other) => other.sends && announces(other, one, host))
+    );
+    this.#said = new Set(said.map(planeName));
+  }
+
+  /** Goes as far as it can. Returns whether there is something to announce or to plan anew. */
+  look({ report, view, host }: Outcome): boolean {
+    if (this.#planes.length === 1) return false;
+    const before = JSON.stringify([this.announcement(host), this.#planes.length]);
+    const [present] = this.#planes;
+    if (view.own !== undefined && stands(report, standOf(present, view, host))) {
+      this.#ready.add(planeName(present));
+      this.#announced = planeName(present);
+    }
+    this.#sends = this.#sendsBy({ report, view, host });
+    this.#set([present, ...this.#planes.slice(1).filter((one) => this.#isNeeded(one, { view, host }))]);
+    return JSON.stringify([this.announcement(host), this.#planes.length]) !== before;
+  }
+
+  /** Undefined while the network does not move. */
+  move({ view, host }: Pick<Outcome, "view" | "host">): Move | undefined {
+    const [present, ...former] = this.#planes;
+    if (former.length === 0) return undefined;
+    const leases = [...view.own === undefined ? [] : [view.own], ...view.peers];
+    const waiting = leases.filter((lease) => !announces(lease, present, host));
+    return {
+      from: former.map(({ backend }) => backend.type),
+      to: present.backend.type,
+      moved: leases.length - waiting.length,
+      waiting: waiting.map(({ subnet }) => subnet),
+    };
+  }
+
+  /** Where the kernel did not do all, routes may still lead over any of them. */
+  #sendsBy({ report, view, host }: Outcome): Set<string> {
+    const isSure = report.error === undefined && report.failures.length === 0 && report.waiting.length === 0;
+    if (!isSure) return new Set([...this.#sends, ...this.#ready]);
+    const planes = this.#planes;
+    const wanted = view.peers.map((lease) => carrierOf(lease, { planes, host, maySend: () => true }));
+    const used = view.peers.map((lease) => carrierOf(lease, { planes, host, maySend: this.#maySend }));
+    return new Set([...wanted, ...used].map(planeName));
+  }
+
+  /** Whether somebody may still send by it. The lease that says that this host has another one must be written, too. */
+  #isNeeded(plane: Plane, { view, host }: Pick<Outcome, "view" | "host">): boolean {
+    const [present] = this.#planes;
+    if (view.own === undefined || !announces(view.own, present, host)) return true;
+    if (view.own.otherPlanes?.some((one) => one.sends && announces(one, plane, host))) return true;
+    if (this.#sends.has(planeName(plane))) return true;
+    const age = this.#clock.monotonic() - this.#since.get(planeName(plane))!;
+    return view.peers.some((lease) =>
+      (lease.expires !== undefined || age < RESERVATION_MS) &&
+      (announces(lease, plane, host) ||
+        lease.otherPlanes?.some((one) => one.sends && announces(one, plane, host)))
+    );
+  }
+
+  readonly #maySend = (plane: Plane): boolean => this.#said?.has(planeName(plane)) ?? true;
+
+  #find(name: string): Plane | undefined {
+    return this.#planes.find((one) => planeName(one) === name);
+  }
+
+  #set(planes: Planes): void {
+    const names = new Set(planes.map(planeName));
+    for (const name of this.#ready) if (!names.has(name)) this.#ready.delete(name);
+    for (const name of this.#since.keys()) if (!names.has(name)) this.#since.delete(name);
+    for (const one of planes.slice(1)) {
+      const name = planeName(one);
+      if (!this.#since.has(name)) this.#since.set(name, this.#clock.monotonic());
+    }
+    const isSame = this.#planes?.length === planes.length &&
+      planes.every((one, i) => one === this.#planes[i]);
+    this.#planes = planes;
+    if (planes.length === 1) this.#said = undefined;
+    if (isSame) return;
+    this.#backend = {
+      ...several(planes, this.#maySend),
+      announce: (_config, host) => this.announcement(host),
+    };
+  }
+}
+
+function frozen(plane: Plane, { mac, ipv6 }: Host): Plane {
+  return { ...plane, macs: ipv6 === undefined ? [mac] : [mac, ipv6.mac] };
+}
+
+function stands(report: Report, objects: ReturnType<typeof standOf>): boolean {
+  return report.error === undefined && objects.every((object) => report.state.get(keyOf(object)) === "ok");
+}

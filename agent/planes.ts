@@ -1,0 +1,118 @@
+/**
+ * The data planes that this host has, and which of them can stand beside each other. `planes.json` in the state directory
+ * remembers them, since the store holds only the one that the network is to have. It is for root alone: backends'
+ * options may be secret.
+ */
+import { announces, type Plane } from "../backends/several.ts";
+import type { Host } from "../backends/backend.ts";
+import { backendFor } from "../backends/registry.ts";
+import { writeDurably } from "../lease/file/durable_file.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import { FlanError } from "../net/errors.ts";
+import type { Json } from "../net/json.ts";
+import { v } from "../net/schema.ts";
+import { readOwnDocument } from "./own_document.ts";
+
+/** Those whose packets flan carries itself, so that it can tell which peer is reached by which. */
+const carrying: ReadonlySet<string> = new Set(["vxlan", "udp", "host-gw", "wireguard", "ipip"]);
+
+const MAX_PLANES = 8;
+
+const schema = v.object({
+  schema: v.literal("flan.planes/v1"),
+  planes: v.pipe(
+    v.array(v.object({
+      type: v.string(),
+      options: v.record(v.string(), v.unknown()),
+    })),
+    v.maxLength(MAX_PLANES),
+  ),
+});
+
+/** By its backend and its devices: what has the same is one plane, whose options may change. */
+export function planeName({ backend, config }: Plane): string {
+  return [backend.type, ...backend.devices(config)].join(" ");
+}
+
+/** Whether a host can have both at once. */
+export function canStandBeside(a: Plane, b: Plane): boolean {
+  const devices = new Set(a.backend.devices(a.config));
+  return [a, b].every(({ backend }) => carrying.has(backend.type)) &&
+    !b.backend.devices(b.config).some((device) => devices.has(device));
+}
+
+/**
+ * The planes that this host had last, in the `network` of now; none where nothing is known or may be read, or no backend
+ * of this version has them any more.
+ */
+export function readPlanes(
+  stateDir: string,
+  { network, macs }: { network: NetworkConfig; macs: Readonly<Record<string, string>> },
+): readonly Plane[] {
+  return read(stateDir).flatMap(({ type, options }): Plane[] => {
+    const config = { ...network, backendType: type, backendOptions: options as { [key: string]: Json } };
+    try {
+      const backend = backendFor(type);
+      backend.check(config);
+      return [{ backend, config, macs: backend.devices(config).map((device) => macs[device] ?? "") }];
+    } catch (error) {
+      if (!(error instanceof FlanError)) throw error;
+      return [];
+    }
+  });
+}
+
+function read(stateDir: string) {
+  try {
+    const file = fileIn(stateDir);
+    return readOwnDocument(file, { schema, hint: `remove ${file}; the agent writes it anew` })?.planes ?? [];
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
+    // Without it a host that moves loses what it had a little sooner; that must keep nobody from joining or looking.
+    return [];
+  }
+}
+
+/**
+ * Those of the planes that this host had by which somebody may still send to it, as its `lease` says, beside the `present`
+ * one; without a lease there is nobody who would.
+ */
+export function planesStillNeeded(
+  present: Plane,
+  former: readonly Plane[],
+  { lease, host }: { lease: Lease | undefined; host: Host },
+): readonly Plane[] {
+  if (lease === undefined) return [];
+  const said = [lease, ...lease.otherPlanes ?? []];
+  return former.filter((one) =>
+    planeName(one) !== planeName(present) && canStandBeside(one, present) &&
+    said.some((what) => announces(what, one, host))
+  );
+}
+
+/** Remembers the planes, each once, the first ones if there are too many. Throws FlanError. */
+export async function rememberPlanes(stateDir: string, planes: readonly Plane[]): Promise<void> {
+  const named = new Map(planes.toReversed().map((plane) => [planeName(plane), plane]));
+  const kept = [...named.values()].reverse().filter(({ backend }) => carrying.has(backend.type))
+    .slice(0, MAX_PLANES).map(({ backend, config }) => ({
+      type: backend.type,
+      options: config.backendOptions,
+    }));
+  await writeDurably(fileIn(stateDir), `${JSON.stringify({ schema: "flan.planes/v1", planes: kept })}\n`, {
+    mode: 0o600,
+  });
+}
+
+/** Forgets them: this host has left. */
+export function forgetPlanes(stateDir: string): void {
+  try {
+    Deno.removeSync(fileIn(stateDir));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function fileIn(stateDir: string): string {
+  return `${stateDir}/planes.json`;
+}

@@ -1,0 +1,224 @@
+/**
+ * Several data planes at once, for a network that moves from one backend to another. Each peer is sent to by the plane
+ * that it announces, and this host takes packets from all of them: devices, and what a plane has to know of who sends,
+ * are there for every plane, but only one of them has the routes to a peer.
+ */
+import { byRank } from "../kernel/relations.ts";
+import { defaultMetric, type KernelObject, keyOf, type Link, type Route } from "../kernel/state.ts";
+import type { Lease, Refusal } from "../lease/lease.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import type { OtherPlane } from "../lease/other_planes.ts";
+import type { View } from "../lease/view.ts";
+import { isObject } from "../lease/go_json.ts";
+import { parseCidr } from "../net/ip.ts";
+import type { Json } from "../net/json.ts";
+import { memo } from "../net/memo.ts";
+import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
+
+/** One of them. */
+export interface Plane {
+  readonly backend: Backend;
+  readonly config: NetworkConfig;
+  /** The MACs that this host keeps for its devices; undefined where they are the host's own. */
+  readonly macs?: readonly string[];
+}
+
+export type Planes = readonly [Plane, ...Plane[]];
+
+/** What of a lease, or beside it, says how its host is reached. */
+type Announced = Pick<Lease, "backendType" | "backendData"> | OtherPlane;
+
+/**
+ * The planes as one backend, the one that the network is to have first. What it says of itself is the first one's,
+ * except its plan, its MTU, which is that of the narrowest, and whether the link is followed.
+ */
+export function several(planes: Planes, maySend: MaySend = () => true): Backend {
+  const [{ backend: first }, ...others] = planes;
+  return {
+    ...first,
+    check: (config) => first.check(config),
+    requireHost: (config, host) => first.requireHost(config, host),
+    startup: (config) => first.startup(config),
+    devices: (config) => first.devices(config),
+    announce: (config, host) => first.announce(config, host),
+    followsLink: (config) =>
+      first.followsLink(config) || others.some((plane) => plane.backend.followsLink(plane.config)),
+    mtu: (config, host) =>
+      Math.min(
+        first.mtu(config, host),
+        ...others.map((plane) => plane.backend.mtu(configOn(plane, config), hostOn(plane, host))),
+      ),
+    plan: (view, host) => planOver(view, { planes, host, maySend }),
+  };
+}
+
+/** Whether this host may send by a plane: not before its lease has said so, for as long peers may take theirs down. */
+export type MaySend = (plane: Plane) => boolean;
+
+export interface Carriers {
+  readonly planes: Planes;
+  readonly host: Host;
+  readonly maySend: MaySend;
+}
+
+/**
+ * Which plane a peer is sent to by: the one that its lease announces, or else one beside it. Where this host may not send
+ * by any of them, it does all the same: there is no other way.
+ */
+export function carrierOf(lease: Lease, { planes, host, maySend }: Carriers): Plane {
+  const [first] = planes;
+  const announced = planes.filter((plane) => announces(lease, plane, host));
+  const beside = planes.filter((plane) =>
+    lease.otherPlanes?.some((other) => announces(other, plane, host)) ?? false
+  );
+  const there = [...announced, ...beside];
+  return there.find(maySend) ?? there[0] ?? first;
+}
+
+/** Whether packets by this plane arrive at the host that says so. */
+export function announces(said: Announced, plane: Plane, host: Host): boolean {
+  const own = plane.backend.announce(plane.config, hostOn(plane, host));
+  return said.backendType === own.backendType && vniIn(said.backendData) === vniIn(own.backendData);
+}
+
+/** What this host's lease says where it announces the plane. */
+export function announcementOn(plane: Plane, host: Host) {
+  return plane.backend.announce(plane.config, hostOn(plane, host));
+}
+
+/** What of the plane must stand before a packet can arrive by it, whoever sends: the objects without any peer. */
+export function standOf(plane: Plane, view: View, host: Host): readonly KernelObject[] {
+  const alone = { ...view, network: configOn(plane, view.network), peers: [], refused: [] };
+  return plane.backend.plan(alone, hostOn(plane, host)).objects;
+}
+
+/** Two VXLAN networks of one type are two planes; of no other backend there can be two on a host. */
+function vniIn(data: Json | undefined): Json | undefined {
+  if (data === undefined || !isObject(data)) return undefined;
+  return Object.entries(data).find(([key]) => key.toLowerCase() === "vni")?.[1];
+}
+
+/** The network as it is now, with this plane's backend. */
+function configOn({ config }: Plane, network: NetworkConfig): NetworkConfig {
+  return { ...network, backendType: config.backendType, backendOptions: config.backendOptions };
+}
+
+function hostOn({ macs }: Plane, host: Host): Host {
+  if (macs === undefined) return host;
+  const [mac = "", mac6 = ""] = macs;
+  return { ...host, mac, ...(host.ipv6 === undefined ? {} : { ipv6: { ...host.ipv6, mac: mac6 } }) };
+}
+
+/** A lease as it would be with what its host announces beside it; the same one each time. */
+const leaseWith = memo((other: OtherPlane, lease: Lease): Lease => {
+  const { backendV6Data: _, ...rest } = lease;
+  const { backendType, backendData, backendV6Data } = other;
+  return { ...rest, backendType, backendData, ...(backendV6Data === undefined ? {} : { backendV6Data }) };
+});
+
+function leaseOn(plane: Plane, lease: Lease, host: Host): Lease {
+  if (lease.otherPlanes === undefined || announces(lease, plane, host)) return lease;
+  const other = lease.otherPlanes.find((one) => announces(one, plane, host));
+  return other === undefined ? lease : leaseWith(other, lease);
+}
+
+interface Part {
+  readonly plane: Plane;
+  readonly plan: Plan;
+  /** By the lease as it stands in the view. */
+  readonly peers: ReadonlyMap<Lease, PeerPlan>;
+}
+
+function planOver(view: View, { planes, host, maySend }: Carriers): Plan {
+  const [first] = planes;
+  if (planes.length === 1 && view.peers.every(({ otherPlanes }) => otherPlanes === undefined)) {
+    return first.backend.plan(view, host);
+  }
+  const parts = planes.map((plane) => partOf(plane, view, host));
+  const carried = new Map(view.peers.map((lease) => [lease, carrierOf(lease, { planes, host, maySend })]));
+  const kept = parts.map((part) => withOwnRoutes(part, { carried, isFirst: part.plane === first }));
+  const peers = view.peers.flatMap((lease) => kept.flatMap((part) => part.peers.get(lease) ?? []));
+  return {
+    objects: together(kept.map(({ objects }) => objects)),
+    peers,
+    refused: refusedBy(parts[0]!.plan.refused, peers),
+  };
+}
+
+function partOf(plane: Plane, view: View, host: Host): Part {
+  const there = view.peers.map((lease) => ({ lease, on: leaseOn(plane, lease, host) }));
+  const network = configOn(plane, view.network);
+  const plan = plane.backend.plan(
+    { ...view, network, peers: there.map(({ on }) => on) },
+    hostOn(plane, host),
+  );
+  const planned = new Map(plan.peers.map((peer) => [peer.lease, peer]));
+  const peers = there.flatMap(({ lease, on }): [Lease, PeerPlan][] => {
+    const peer = planned.get(on);
+    return peer === undefined ? [] : [[lease, { ...peer, lease }]];
+  });
+  return { plane, plan, peers: new Map(peers) };
+}
+
+/**
+ * A plane without the routes to those peers that are sent to by another one. The route of a whole network, which other
+ * planes may want, too, becomes one for each of its own peers, unless the plane is the one that stays.
+ */
+function withOwnRoutes(
+  { plane, plan, peers }: Part,
+  { carried, isFirst }: { carried: ReadonlyMap<Lease, Plane>; isFirst: boolean },
+): { objects: readonly KernelObject[]; peers: ReadonlyMap<Lease, PeerPlan> } {
+  const anybodys = new Set([...carried.keys()].flatMap(subnetsOf));
+  const mine = [...peers].filter(([lease]) => carried.get(lease) === plane);
+  const own = new Set(mine.flatMap(([lease]) => subnetsOf(lease)));
+  const isWide = (route: Route) => !isFirst && !anybodys.has(route.destination);
+  const routes = plan.objects.filter((object): object is Route => object.kind === "route");
+  const wide = routes.filter(isWide);
+  const made = new Map(mine.map(([lease, peer]) => {
+    const copies = wide.flatMap((route) => peer.keys.includes(keyOf(route)) ? narrowed(route, lease) : []);
+    const dropped = new Set(wide.map(keyOf));
+    const keys = [...peer.keys.filter((key) => !dropped.has(key)), ...copies.map(keyOf)];
+    return [lease, { peer: { ...peer, keys }, copies }];
+  }));
+  const stay = routes.filter((route) =>
+    !isWide(route) && (own.has(route.destination) || !anybodys.has(route.destination))
+  );
+  const nexthops = new Set(stay.map(({ nexthop }) => nexthop));
+  const others = plan.objects.filter((object) =>
+    object.kind !== "route" && (object.kind !== "nexthop" || nexthops.has(object.id))
+  );
+  const copies = [...made.values()].flatMap((one) => one.copies);
+  return {
+    objects: [...others, ...stay, ...copies],
+    peers: new Map([...made].map(([lease, { peer }]) => [lease, peer])),
+  };
+}
+
+function subnetsOf({ subnet, subnet6 }: Lease): string[] {
+  return subnet6 === undefined ? [subnet] : [subnet, subnet6];
+}
+
+/** The route for the lease's own subnet of the same family. */
+function narrowed(route: Route, lease: Lease): Route[] {
+  const { family } = parseCidr(route.destination);
+  return subnetsOf(lease).filter((subnet) => parseCidr(subnet).family === family)
+    .map((destination) => ({ ...route, destination, metric: defaultMetric(destination) }));
+}
+
+/** Each key once, the first plane's where two want it, and all devices as narrow as the narrowest. */
+function together(parts: readonly (readonly KernelObject[])[]): readonly KernelObject[] {
+  const all = new Map<string, KernelObject>();
+  for (const object of parts.flat()) {
+    const key = keyOf(object);
+    if (!all.has(key)) all.set(key, object);
+  }
+  const links = [...all.values()].filter((object): object is Link => object.kind === "link");
+  const mtu = Math.min(...links.map((link) => link.mtu));
+  return [...all.values()].map((object) => object.kind === "link" ? { ...object, mtu } : object).sort(byRank);
+}
+
+/** What the first plane refuses and no other one carries. */
+function refusedBy(refused: readonly Refusal[], peers: readonly PeerPlan[]): readonly Refusal[] {
+  const carried = new Set(peers.flatMap(({ lease }) => subnetsOf(lease)));
+  return refused.filter(({ subnet }) => !carried.has(subnet));
+}

@@ -1,0 +1,110 @@
+/** A living network moves from backend to backend, whatever happens to its hosts meanwhile, and no pair is out of touch. */
+import assert from "node:assert/strict";
+import { lostBetween, type Station } from "../lib/arrival.ts";
+import type { SimHost } from "./host.ts";
+import { network, TTL } from "./setting.ts";
+import { World } from "./world.ts";
+
+/** For so long nobody may be out of touch, milliseconds. */
+const LONGEST_MS = 1000;
+const SEEDS = 40;
+const HOSTS = 4;
+const backends = [{ Type: "vxlan" }, { Type: "udp" }, { Type: "host-gw" }, { Type: "vxlan", VNI: 7 }, {
+  Type: "vxlan",
+  DirectRouting: true,
+}] as const;
+
+/** Watches every pair at every moment at which nothing goes on. */
+class Watch {
+  longest = { ms: 0, what: "" };
+  readonly #since = new Map<string, number>();
+  readonly #world: World;
+  readonly #stations: readonly Station[];
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#stations = world.hosts.map((host) => stationOf(host));
+    world.clock.settled = () => this.#look();
+  }
+
+  #look(): void {
+    const now = this.#world.clock.monotonic();
+    for (const from of this.#stations) {
+      for (const to of this.#stations) {
+        if (from === to) continue;
+        const pair = `${from.address} to ${to.address}`;
+        const why = lostBetween(from, to, network.Network);
+        if (why === undefined) {
+          this.#since.delete(pair);
+          continue;
+        }
+        const since = this.#since.get(pair) ?? now;
+        this.#since.set(pair, since);
+        if (now - since > this.longest.ms) this.longest = { ms: now - since, what: `${pair}: ${why}` };
+      }
+    }
+  }
+}
+
+function stationOf(host: SimHost): Station {
+  return { address: `192.0.2.${host.n}`, subnet: host.subnet!, objects: host.stack.objects };
+}
+
+/** One thing that happens to a host, and is over before its lease ends. */
+function befall(world: World): void {
+  const host = world.pick(world.hosts);
+  const ms = world.pick([100, 1500, 8000, 20_000]);
+  const what = world.pick(["crash", "freeze", "away", "black-hole", "nothing"] as const);
+  world.tell(`${host.name}: ${what} for ${ms} ms`);
+  const { life } = host;
+  if (what === "crash") host.kill();
+  else if (what === "freeze") life?.gate.shut();
+  else if (what !== "nothing") host.reach = what;
+  world.clock.sleep(ms).then(() => {
+    if (world.isOver) return;
+    if (what === "crash") host.start();
+    else if (what === "freeze") life?.gate.open();
+    else if (what !== "nothing") host.reach = "well";
+  });
+}
+
+async function movedThrough(seed: number): Promise<void> {
+  using world = new World({ seed });
+  for (let n = 1; n <= HOSTS; n++) world.host(n);
+  await world.start();
+  await advance(world, 10_000);
+  const watch = new Watch(world);
+  for (let round = 0; round < 3; round++) {
+    const to = world.pick(backends);
+    world.tell(`to ${JSON.stringify(to)}`);
+    if (world.chance.random(2) === 0) befall(world);
+    world.admin.put("config", { ...network, Backend: to });
+    await advance(world, world.pick([0, 1, 20, 300]));
+    befall(world);
+    await advance(world, world.pick([0, 50, 2000, 30_000]));
+  }
+  await advance(world, 2 * TTL * 1000);
+  const told = world.story.join("\n");
+  assert.ok(
+    watch.longest.ms < LONGEST_MS,
+    `SEED=${seed}: ${watch.longest.ms} ms, ${watch.longest.what}\n${told}`,
+  );
+  for (const host of world.hosts) {
+    const { plan, move } = host.agent!.state;
+    assert.equal(move, undefined, `SEED=${seed}: ${host.name} still moves\n${told}`);
+    const links = [...host.stack.objects.values()].filter((one) =>
+      one.kind === "link" && /^flan/.test(one.name)
+    );
+    const wanted = plan.objects.filter(({ kind }) => kind === "link");
+    assert.equal(links.length, wanted.length, `SEED=${seed}: nothing of a former plane is left\n${told}`);
+  }
+}
+
+async function advance(world: World, ms: number): Promise<void> {
+  await world.clock.turn();
+  await world.clock.advance(ms);
+}
+
+Deno.test(`no pair of hosts is out of touch for a second while their network moves (${SEEDS} seeds)`, async () => {
+  for (let seed = 1; seed <= SEEDS; seed++) await movedThrough(seed);
+});
