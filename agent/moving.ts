@@ -22,6 +22,7 @@ import {
   carrierOf,
   type Plane,
   type Planes,
+  saysItSends,
   several,
   standOf,
 } from "../backends/several.ts";
@@ -189,13 +190,12 @@ export class Moving {
   #isNeeded(plane: Plane, { view, host }: Pick<Outcome, "view" | "host">): boolean {
     const [present] = this.#planes;
     if (view.own === undefined || !announces(view.own, present, host)) return true;
-    if (view.own.otherPlanes?.some((one) => one.sends && announces(one, plane, host))) return true;
+    if (saysItSends(view.own, plane, host)) return true;
     if (this.#sends.has(planeName(plane))) return true;
     const age = this.#clock.monotonic() - this.#since.get(planeName(plane))!;
     return view.peers.some((lease) =>
       (lease.expires !== undefined || age < RESERVATION_MS) &&
-      (announces(lease, plane, host) ||
-        lease.otherPlanes?.some((one) => one.sends && announces(one, plane, host)))
+      saysItSends(lease, plane, host)
     );
   }
 
@@ -225,8 +225,8 @@ export class Moving {
   }
 }
 
-function frozen(plane: Plane, { mac, ipv6 }: Host): Plane {
-  return { ...plane, macs: ipv6 === undefined ? [mac] : [mac, ipv6.mac] };
+function frozen(plane: Plane, { mac, ipv6, publicKey }: Host): Plane {
+  return { ...plane, publicKey, macs: ipv6 === undefined ? [mac] : [mac, ipv6.mac] };
 }
 
 function stands(report: Report, objects: ReturnType<typeof standOf>): boolean {

@@ -3,7 +3,7 @@
  * remembers them, since the store holds only the one that the network is to have. It is for root alone: backends'
  * options may be secret.
  */
-import { announces, type Plane } from "../backends/several.ts";
+import { announces, type Plane, type Planes, saysItSends, several } from "../backends/several.ts";
 import type { Host } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
@@ -12,7 +12,9 @@ import type { NetworkConfig } from "../lease/network.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { v } from "../net/schema.ts";
+import type { Network } from "./network.ts";
 import { readOwnDocument } from "./own_document.ts";
+import { readPublicKey } from "./wireguard_key.ts";
 
 /** Those whose packets flan carries itself, so that it can tell which peer is reached by which. */
 const carrying: ReadonlySet<string> = new Set(["vxlan", "udp", "host-gw", "wireguard", "ipip"]);
@@ -55,7 +57,13 @@ export function readPlanes(
     try {
       const backend = backendFor(type);
       backend.check(config);
-      return [{ backend, config, macs: backend.devices(config).map((device) => macs[device] ?? "") }];
+      const publicKey = backend.hasKey ? readPublicKey(stateDir) : undefined;
+      return [{
+        backend,
+        config,
+        macs: backend.devices(config).map((device) => macs[device] ?? ""),
+        publicKey,
+      }];
     } catch (error) {
       if (!(error instanceof FlanError)) throw error;
       return [];
@@ -89,6 +97,34 @@ export function planesStillNeeded(
     planeName(one) !== planeName(present) && canStandBeside(one, present) &&
     said.some((what) => announces(what, one, host))
   );
+}
+
+/** The names of the network's devices, and of those that this host may still have of former backends. */
+export function devicesOf(network: Network, stateDir: string): readonly string[] {
+  const had = readPlanes(stateDir, { network: network.config, macs: {} });
+  return [
+    ...new Set([...network.devices, ...had.flatMap(({ backend, config }) => backend.devices(config))]),
+  ];
+}
+
+/** The network with all backends that this host has while it moves, for those who look: as the agent has them. */
+export function asItMoves(
+  network: Network,
+  { stateDir, macs, lease, host }: {
+    stateDir: string;
+    macs: Readonly<Record<string, string>>;
+    lease: Lease | undefined;
+    host: Host;
+  },
+): Network {
+  const had = readPlanes(stateDir, { network: network.config, macs });
+  const former = planesStillNeeded(network, had, { lease, host });
+  const planes: Planes = [network, ...former];
+  return {
+    ...network,
+    backend: several(planes, (plane) => lease === undefined || saysItSends(lease, plane, host)),
+    devices: planes.flatMap(({ backend, config }) => backend.devices(config)),
+  };
 }
 
 /** Remembers the planes, each once, the first ones if there are too many. Throws FlanError. */

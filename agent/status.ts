@@ -53,7 +53,7 @@ export function statusOf(
   agent: Agent,
   { pid, version, store, now }: { pid: number; version: string; store: string; now: number },
 ) {
-  const { snapshot, config, host, view, plan, report, backend, own } = agent.state;
+  const { snapshot, config, host, view, plan, report, backend, own, move } = agent.state;
   const problems = agent.health.list();
   return {
     node: host.node,
@@ -82,6 +82,7 @@ export function statusOf(
       refused: view.refused.length + plan.refused.length,
       expired: problems.filter(({ code }) => code === "peer-expired").length,
     },
+    ...(move === undefined ? {} : { move: { ...move, from: [...move.from], waiting: [...move.waiting] } }),
     drift: driftOf(report),
     repairs: { count: agent.repairs.count, last: lastRepair(agent) },
     problems: problems.map((one) => ({

@@ -21,6 +21,8 @@ export interface Plane {
   readonly config: NetworkConfig;
   /** The MACs that this host keeps for its devices; undefined where they are the host's own. */
   readonly macs?: readonly string[];
+  /** The public key of this host on its devices, where it has one. */
+  readonly publicKey?: string | undefined;
 }
 
 export type Planes = readonly [Plane, ...Plane[]];
@@ -30,12 +32,14 @@ type Announced = Pick<Lease, "backendType" | "backendData"> | OtherPlane;
 
 /**
  * The planes as one backend, the one that the network is to have first. What it says of itself is the first one's,
- * except its plan, its MTU, which is that of the narrowest, and whether the link is followed.
+ * except its plan, its MTU, which is that of the narrowest, whether all of it is encrypted, and whether the link is followed.
  */
 export function several(planes: Planes, maySend: MaySend = () => true): Backend {
   const [{ backend: first }, ...others] = planes;
+  const { encrypts: _, ...rest } = first;
   return {
-    ...first,
+    ...rest,
+    ...(planes.every(({ backend }) => backend.encrypts) ? { encrypts: true } : {}),
     check: (config) => first.check(config),
     requireHost: (config, host) => first.requireHost(config, host),
     startup: (config) => first.startup(config),
@@ -81,6 +85,12 @@ export function announces(said: Announced, plane: Plane, host: Host): boolean {
   return said.backendType === own.backendType && vniIn(said.backendData) === vniIn(own.backendData);
 }
 
+/** Whether the holder of the lease says that it may send by the plane, which nobody must take down then. */
+export function saysItSends(lease: Lease, plane: Plane, host: Host): boolean {
+  return announces(lease, plane, host) ||
+    (lease.otherPlanes?.some((other) => other.sends && announces(other, plane, host)) ?? false);
+}
+
 /** What this host's lease says where it announces the plane. */
 export function announcementOn(plane: Plane, host: Host) {
   return plane.backend.announce(plane.config, hostOn(plane, host));
@@ -103,10 +113,11 @@ function configOn({ config }: Plane, network: NetworkConfig): NetworkConfig {
   return { ...network, backendType: config.backendType, backendOptions: config.backendOptions };
 }
 
-function hostOn({ macs }: Plane, host: Host): Host {
+function hostOn({ macs, publicKey }: Plane, host: Host): Host {
   if (macs === undefined) return host;
   const [mac = "", mac6 = ""] = macs;
-  return { ...host, mac, ...(host.ipv6 === undefined ? {} : { ipv6: { ...host.ipv6, mac: mac6 } }) };
+  const key = publicKey === undefined ? {} : { publicKey };
+  return { ...host, ...key, mac, ...(host.ipv6 === undefined ? {} : { ipv6: { ...host.ipv6, mac: mac6 } }) };
 }
 
 /** A lease as it would be with what its host announces beside it; the same one each time. */

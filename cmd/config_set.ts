@@ -2,7 +2,7 @@
 import { noNetwork } from "../agent/network.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { Lease } from "../lease/lease.ts";
-import { requireNoFlannel } from "../lease/flannel_hosts.ts";
+import { requireFlansAlone, requireNoFlannel } from "../lease/flannel_hosts.ts";
 import { type NetworkConfig, parseNetworkConfig, requireUsable } from "../lease/network.ts";
 import { networksOf } from "../lease/stack.ts";
 import { isSubnetOf } from "../lease/subnet_range.ts";
@@ -23,11 +23,12 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
   return await withStore(context, async (store) => {
     const snapshot = await store.read();
     if (snapshot.config === undefined) throw noNetwork(store.url);
-    const changed = withValue(snapshot.config.value, { path: key.split("."), value: jsonOrText(value), key });
+    const changed = changedBy(snapshot.config.value, { key, value });
     const config = parseNetworkConfig(changed);
     const before = parseNetworkConfig(snapshot.config.value);
     if (networkText(before) !== networkText(config)) requireUsable(config);
     requireNoFlannel(config, snapshot);
+    requireFlansAlone({ before, after: config }, snapshot);
     if (config.unknownKeys.length > 0) {
       throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
     }
@@ -47,6 +48,13 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
     print(JSON.stringify(changed, null, 2));
     return exit.done;
   });
+}
+
+/** `backend udp` is a whole new backend: the options of the former one mean nothing to it. */
+function changedBy(document: Json, { key, value }: { key: string; value: string }): Json {
+  const isBackend = key.toLowerCase() === "backend" && /^[A-Za-z][\w-]*$/.test(value);
+  const wanted = isBackend ? { Type: value } : jsonOrText(value);
+  return withValue(document, { path: key.split("."), value: wanted, key });
 }
 
 /** Leases that are good and would be refused, or that their hosts would have to give up for another length. */

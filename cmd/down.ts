@@ -3,6 +3,7 @@ import { requireNetAdmin } from "../agent/capability.ts";
 import { forgetLease, forgetNetworks, readHostState } from "../agent/host_state.ts";
 import { noNetwork } from "../agent/network.ts";
 import { readJoined, removeJoined } from "../agent/joined.ts";
+import { forgetPlanes } from "../agent/planes.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
 import { release } from "../lease/release.ts";
@@ -71,6 +72,7 @@ async function runDown({ context, flags }: Call): Promise<number> {
     // Everything else is gone; what this host was in the network is kept for the next down.
     if (hooksHidden !== undefined) throw hooksHidden;
     if (self?.isRecorded) await forgetNetworks(settings.stateDir);
+    forgetPlanes(settings.stateDir);
     removeJoined(settings.runDir);
     return exit.done;
   } finally {

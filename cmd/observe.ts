@@ -4,6 +4,7 @@ import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askLingering, askNetwork } from "../agent/known_network.ts";
 import { networkIn, ownerOf } from "../agent/network.ts";
+import { asItMoves, devicesOf } from "../agent/planes.ts";
 import { underlayTrouble } from "../agent/underlay_trouble.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
@@ -83,7 +84,8 @@ export async function observeIn(
     (error) => instead(error, context),
   );
   const { snapshot, gone } = withLingering(network.snapshot, lingering);
-  const objects = await looked.kernel.dump({ links: network.devices, sysctls: [] });
+  const links = devicesOf(network, settings.stateDir);
+  const objects = await looked.kernel.dump({ links, sysctls: [] });
   const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
   const observation = await compare(looked, seen);
@@ -127,18 +129,30 @@ export async function compare(
     own?: Lease;
   },
 ): Promise<Observation> {
-  const { config, backend, devices, snapshot } = network;
+  const { config, snapshot } = network;
   const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
+  const state = readHostState(stateDir);
+  const { backend, devices } = asItMoves(network, {
+    stateDir,
+    macs: state?.macs ?? {},
+    lease: view.own,
+    host,
+  });
   const whole = planFor(backend, view, { ...host, wanted: askedFor(objects, devices) });
   const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
   const proxyless = isProxyHidden() ? withoutProxy(hookless) : hookless;
   const plan = isWireguardHidden() ? withoutWireguard(proxyless) : proxyless;
   const actual = await withDetails(kernel, { objects, plan });
-  const { previous, previous6, macs = {}, networks = [] } = readHostState(stateDir) ?? {};
+  const { previous, previous6, macs = {}, networks = [] } = state ?? {};
   const former = [previous, previous6].filter((subnet) => subnet !== undefined);
-  const owner = ownerOf(network, { node: host.node, former, networks, macs: Object.values(macs) });
+  const owner = ownerOf({ ...network, devices }, {
+    node: host.node,
+    former,
+    networks,
+    macs: Object.values(macs),
+  });
   const halves = halvesOf({ ...network, host, view, plan, expired: new Set<string>() });
   return {
     ...network,

@@ -23,10 +23,26 @@ export function screen(status: Status, columns = 0): string {
     `peers   ${peers.planned}, ${peers.refused} refused${
       peers.expired > 0 ? `, ${peers.expired} expired` : ""
     }`,
+    ...moveLines(status),
     ...problems.filter(({ because }) => because === null).flatMap((one) => problemLines(status, one)),
   ];
   return lines.map((line) => printable(line, 2000))
     .map((line) => /^ *hint: /.test(line) ? line : foldLine(line, columns)).join("\n");
+}
+
+/** More would fill the screen; the document has all. */
+const MOST_WAITING = 5;
+
+/** How far the network has gone over to another backend, while it does. */
+function moveLines({ move }: Status): string[] {
+  if (move === undefined) return [];
+  const { from, to, moved, waiting } = move;
+  const shown = waiting.slice(0, MOST_WAITING).join(", ");
+  const more = waiting.length > MOST_WAITING ? ` and ${waiting.length - MOST_WAITING} more` : "";
+  const rest = waiting.length === 0 ? "" : `, not yet ${shown}${more}`;
+  return [
+    `move    from ${from.join(", ")} to ${to}: ${moved} of ${moved + waiting.length} hosts have moved${rest}`,
+  ];
 }
 
 type Problem = Status["problems"][number];

@@ -12,6 +12,29 @@ export function flannelLeases({ records }: Pick<Snapshot, "records">): readonly 
 }
 
 /**
+ * Throws `failed` for another backend where a flannel host is in the network: it reads the config once, as it starts, and
+ * knows no lease of two backends, so nobody can reach it by the new one, nor it anybody.
+ */
+export function requireFlansAlone(
+  { before, after }: { before: NetworkConfig; after: NetworkConfig },
+  snapshot: Pick<Snapshot, "records">,
+): void {
+  if (before.backendType === after.backendType) return;
+  const [lease] = flannelLeases(snapshot);
+  if (lease === undefined) return;
+  throw new FlanError(
+    `Cannot move the network from ${before.backendType} to ${after.backendType}: a flannel host holds ` +
+      `${lease.subnet} with ${lease.publicIp}, and flanneld follows no change of the backend`,
+    {
+      op: "config.set",
+      code: "failed",
+      hint: "let flan join there in flanneld's place, or " +
+        `flan lease revoke ${lease.subnet} --yes where that host is gone`,
+    },
+  );
+}
+
+/**
  * Throws `failed` for a network of IPv6 alone in a store that a flannel host uses: flanneld reads all keys below its
  * prefix, and drops all its peers at one without an IPv4 subnet (FLANNEL.md 3.1, 3.5).
  */

@@ -58,11 +58,19 @@ const joined: Fields = {
   generatedAt: time,
 };
 
+/** There while the network goes over from one backend to another. */
+const move = object({
+  from: about("backends that somebody may still send by", list(text)),
+  to: text,
+  moved: about("hosts that announce the new one, this one included", count),
+  waiting: about("the subnets of those that do not", list(subnet)),
+});
+
 export const status = {
   ...document("status", {
     description: "What this host's agent says of itself: flan status. Without an agent only agent is there.",
     fields: { agent: object({ running: yesOrNo }, { pid: count, version: text, joining: yesOrNo }) },
-    optional: { ...joined, ...dualNetwork },
+    optional: { ...joined, ...dualNetwork, move },
   }),
   dependentRequired: { node: Object.keys(joined) },
 };
