@@ -16,7 +16,7 @@ const problem = {
 /** At 00:03:18, with a lease that ends at `expires`. */
 function shown(
   expires: string | null,
-  { reservation = false, problems = [problem] } = {},
+  { reservation = false, problems = [problem], move = undefined as Status["move"] } = {},
 ): string[] {
   const status = {
     node: "11111111111111aa",
@@ -36,6 +36,7 @@ function shown(
     drift: 0,
     repairs: { count: 0, last: null },
     problems,
+    ...(move === undefined ? {} : { move }),
     generatedAt: "2026-01-01T00:03:18.500Z",
   } as unknown as Status;
   return screen(status).split("\n");
@@ -85,4 +86,20 @@ Deno.test("a problem stands below the one that it follows from, once, and withou
     "- lease-refused  for 3m: lease-refused 10.5.2.0/24",
     "  hint: flan store check",
   ]);
+});
+
+Deno.test("a network that moves says from where to where, and who has not, by a few of their subnets", () => {
+  const line = (waiting: string[]) =>
+    shown(null, { move: { from: ["vxlan", "udp"], to: "host-gw", moved: 2, waiting } }).find((one) =>
+      one.startsWith("move")
+    );
+  const subnets = Array.from({ length: 7 }, (_, i) => `10.5.${i}.0/24`);
+  const begin = "move    from vxlan, udp to host-gw: ";
+  assert.equal(line([]), `${begin}2 of 2 hosts have moved`);
+  assert.equal(line(["10.5.3.0/24"]), `${begin}2 of 3 hosts have moved, not yet 10.5.3.0/24`);
+  assert.equal(
+    line(subnets),
+    `${begin}2 of 9 hosts have moved, not yet ${subnets.slice(0, 5).join(", ")} and 2 more`,
+  );
+  assert.equal(shown(null).some((one) => one.startsWith("move")), false);
 });

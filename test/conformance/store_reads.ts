@@ -39,6 +39,21 @@ export const storeReads: Cases = {
     assert.equal((await open().read()).records[0]!.reservedIp, undefined);
   },
 
+  async "by what else a host can be reached is kept beside the value, until a write leaves it out"({ open }) {
+    const otherPlanes = [{ type: "vxlan", data: { VNI: 1 }, sends: true }];
+    const made = await open().create(lease(1, { otherPlanes }));
+    const renewed = await open().renew(made.key, { expected: made.revision, ttl: 60 });
+    const [read] = (await open().read()).records;
+    for (const one of [made, renewed, read!]) assert.deepEqual(one.otherPlanes, otherPlanes);
+    const said = await open().update(
+      lease(1, { otherPlanes: [{ ...otherPlanes[0]!, sends: false }] }),
+      read!.revision,
+    );
+    assert.deepEqual((await open().read()).records[0]!.otherPlanes, [{ ...otherPlanes[0]!, sends: false }]);
+    await open().update(lease(1), said.revision);
+    assert.equal((await open().read()).records[0]!.otherPlanes, undefined);
+  },
+
   async "a read with expiries says when each lease ends"(network) {
     const { open, now } = network;
     await open().create(lease(1, { ttl: 600 }));
