@@ -4,6 +4,7 @@
  */
 import { FlanError, messageOf } from "../net/errors.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
+import type { KernelObject } from "../kernel/state.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
@@ -252,27 +253,28 @@ export class Agent {
     this.health.set(["option-ignored"], this.#overlay.network.ignored, this.#parts.clock.now());
   }
 
-  async #describeHost(): Promise<Host> {
-    const { kernel, clock, node } = this.#parts;
-    const before = this.#host?.underlay;
-    const former = before === undefined ? this.#parts.options.former : { ...before, stays: true };
-    const options = { ...this.#parts.options, former };
-    const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock });
+  async #describeHost(objects?: readonly KernelObject[]): Promise<Host> {
+    const { kernel, clock, node, options: given } = this.#parts;
+    const options = { ...given, former: this.#host?.underlay ?? given.former };
+    const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock, objects });
     return { ...found, said: this.#overlay.said };
   }
 
+  /** A host whose underlay is gone stays as it was. */
   async #lookAtHost(): Promise<void> {
-    const before = this.#host.underlay.link;
+    const before = this.#host.underlay;
     try {
-      this.#host = await this.#describeHost();
+      const objects = await this.#parts.kernel.dump({ links: [], sysctls: [] });
+      this.#host = await this.#describeHost(objects);
       const { underlay } = this.#host;
-      const trouble = await underlayTrouble(this.#parts.kernel, { underlay, peers: this.#plan.peers });
+      const trouble = underlayTrouble(objects, { underlay, peers: this.#plan.peers });
       if (trouble === undefined) this.#solved("underlay-missing");
       else this.#problem("underlay-missing", underlay.link, trouble);
     } catch (error) {
-      this.#problem("underlay-missing", before, messageOf(error));
+      this.#problem("underlay-missing", before.link, messageOf(error));
     }
-    if (this.#host.underlay.link !== before) this.#parts.moved?.();
+    const { link, address } = this.#host.underlay;
+    if (link !== before.link || address !== before.address) this.#parts.moved?.();
   }
 
   #claim() {
@@ -311,11 +313,10 @@ export class Agent {
     if (event.group === "overrun") this.tally.overran();
     const asked = this.#inbox.wanted.has(event.subject ?? "");
     if (!asked && this.#overlay.reconciler.knows(event)) return;
-    const { backend, device, config } = this.#overlay.network;
+    const { device, config } = this.#overlay.network;
     const reason = this.#inbox.take(event, {
       device,
       underlay: this.#host.underlay.link,
-      followsLink: backend.followsLink(config),
       network: config.network,
       searching: this.health.has("underlay-missing") || this.health.has("foreign-link") ||
         this.#view.refused.some(({ code }) => code === "covers-host"),

@@ -8,8 +8,6 @@ export interface Scope {
   readonly device: string;
   /** The link that carries the tunnel. */
   readonly underlay: string;
-  /** Whether the routes over the underlay decide how peers are reached. */
-  readonly followsLink: boolean;
   readonly network: Cidr;
   /** Whether something is missing or in the way, so that any link or address that comes or goes may be the one. */
   readonly searching: boolean;
@@ -44,14 +42,18 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
       // The kernel ages entries by itself; what others do to them, and every removal, concerns us.
       return event.action === "delete" || event.port !== 0 ? "kernel" : undefined;
     case "route":
-      if (event.subject === DEFAULT_ROUTE) return "host";
-      if (scope.followsLink && event.link === scope.underlay && event.protocol !== ROUTE_PROTOCOL) {
-        return "host";
-      }
+      if (isWayOut(event, scope)) return "host";
       return onDevice || event.protocol === ROUTE_PROTOCOL || inside(scope.network, event.subject)
         ? "kernel"
         : undefined;
   }
+}
+
+/** Those over the underlay decide whether and how peers are reached, and so do those that name no link and refuse. */
+function isWayOut({ subject, link, protocol }: KernelEvent, { underlay, network }: Scope): boolean {
+  if (subject === DEFAULT_ROUTE) return true;
+  if (protocol === ROUTE_PROTOCOL || subject?.includes(":")) return false;
+  return link === underlay || link === undefined && !inside(network, subject);
 }
 
 function inside(network: Cidr, subject: string | undefined): boolean {

@@ -19,7 +19,7 @@ export interface HostOptions extends FirewallOptions {
   readonly mtu: number | undefined;
   readonly txChecksum: TxChecksum;
   readonly stateDir: string;
-  /** The underlay that it had before, where it is known. */
+  /** The underlay that it is in the network by, where it is. */
   readonly former?: FormerUnderlay | undefined;
 }
 
@@ -29,9 +29,15 @@ export interface HostOptions extends FirewallOptions {
  */
 export async function describeHost(
   kernel: Kernel,
-  { backend, device, node, options, clock }: Network & { node: string; options: HostOptions; clock: Clock },
+  { backend, device, node, options, clock, objects: known }: Network & {
+    node: string;
+    options: HostOptions;
+    clock: Clock;
+    /** What a dump of the kernel gave; it is read where nobody has read it yet. */
+    objects?: readonly KernelObject[] | undefined;
+  },
 ): Promise<Host> {
-  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const objects = known ?? await kernel.dump({ links: [], sysctls: [] });
   const found = await facts(kernel, { options, objects });
   if (!backend.hasMac) return { ...found, node, mac: "" };
   const mac = readHostState(options.stateDir)?.macs[device] ??

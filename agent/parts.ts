@@ -26,7 +26,7 @@ export interface AgentParts {
   readonly runCommand: (command: string) => Promise<string>;
   /** Whoever is told that the loop turns. */
   readonly watcher?: Watcher | undefined;
-  /** Told when another link has come to carry the overlay. Must not throw. */
+  /** Told when another link or address has come to carry the overlay. Must not throw. */
   readonly moved?: (() => void) | undefined;
   /** What is counted of UDP on this host; undefined where nobody counts. */
   readonly udpCounters?: UdpCounters | undefined;

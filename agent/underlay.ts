@@ -1,6 +1,6 @@
 /**
  * Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. A host that is in
- * the network stays on it: routes come and go, and its peers know its address.
+ * the network stays where it is as long as that is whole: routes come and go, and its peers know its address.
  */
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import {
@@ -21,13 +21,8 @@ import type { Underlay } from "../backends/backend.ts";
 
 const DEFAULT = "0.0.0.0/0";
 
-/** An underlay that this host had. */
-export interface FormerUnderlay {
-  readonly link: string;
-  readonly address: string;
-  /** Whether it is in use: then it stays so while its link is up and has the address, whatever the default route is. */
-  readonly stays: boolean;
-}
+/** The underlay that this host is in the network by. */
+export type FormerUnderlay = Pick<Underlay, "link" | "address">;
 
 export interface UnderlayWish {
   /** What a dump of the kernel gave. */
@@ -40,9 +35,11 @@ export interface UnderlayWish {
 /**
  * Finds the underlay. `wishes` are tried in order: a link's name, an address that a link carries,
  * `regex:PATTERN` (matched against addresses first, then names) or `can-reach:ADDRESS` (the kernel's route to
- * it). Without wishes it is the link that carries `publicIp`, else the `former` one if that stays, else the one of the
- * default route with the lowest metric, else the former one as far as it is there. Throws `invalid` where no wish fits,
- * and `failed` where none was made and none is found yet, with what there is to choose from.
+ * it). Without wishes it is the link that carries `publicIp`, else the `former` one while that is whole (up, with carrier
+ * and its address), else the one of the default route with the lowest metric, else the former one if only its link is not
+ * whole. Another address of a former link is taken only where a default route leads over it: what is there meanwhile, as
+ * while DHCP asks, is nobody's to announce. Throws `invalid` where no wish fits, and `failed` where none was made and none
+ * is found yet, with what there is to choose from.
  */
 export async function findUnderlay(
   kernel: Pick<Kernel, "routeGet">,
@@ -65,9 +62,11 @@ export async function findUnderlay(
 }
 
 function usual(candidates: Candidates, former: FormerUnderlay | undefined): Underlay | undefined {
-  const before = former && candidates.withAddress(former.address);
-  if (former?.stays && before?.up) return before;
-  return candidates.ofDefaultRoute() ?? before ?? (former && candidates.named(former.link));
+  if (former === undefined) return candidates.ofDefaultRoute();
+  const before = candidates.withAddress(former.address);
+  if (before !== undefined && candidates.isWhole(before)) return before;
+  const other = candidates.ofDefaultRoute(former);
+  return other !== undefined && candidates.isWhole(other) ? other : before;
 }
 
 function whyNone(objects: readonly KernelObject[], former: FormerUnderlay | undefined): string {
@@ -104,6 +103,10 @@ function surroundings(objects: readonly KernelObject[]) {
     routes,
     gateways: routes.filter(({ gateway }) => isIpv4(gateway)),
   };
+}
+
+function isCarrying({ up, noCarrier }: Link): boolean {
+  return up && !noCarrier;
 }
 
 function isIpv4(text: string): boolean {
@@ -150,15 +153,23 @@ function candidatesOf(objects: readonly KernelObject[]) {
       gateways: [...new Set(gateways.filter((one) => one.link === link.name).map((one) => one.gateway))],
       ...neighbourhood(link, { routes, addresses }),
     }));
+  const isWhole = ({ link }: Underlay) => isCarrying(links.get(link)!);
   return {
     all: carried,
     named: (name: string) => carried.find((one) => one.link === name),
     withAddress: (address: string) => carried.find((one) => one.address === address),
-    ofDefaultRoute: () => {
-      const best = defaults.sort((a, b) => a.metric - b.metric).find((route) =>
-        carried.some((one) => one.link === route.link)
+    isWhole,
+    /** Instead of a former one, no address that a host gives itself is good enough. */
+    ofDefaultRoute: (former?: FormerUnderlay) => {
+      const fit = carried.filter(({ address }) =>
+        former === undefined || address === former.address || !isLinkLocal(parseIp(address))
       );
-      return best && carried.find((one) => one.link === best.link);
+      const on = (name: string) =>
+        fit.find((one) => one.link === name && one.address === former?.address) ??
+          fit.find((one) => one.link === name);
+      const byMetric = defaults.toSorted((a, b) => a.metric - b.metric)
+        .flatMap((route) => on(route.link) ?? []);
+      return byMetric.find(isWhole) ?? byMetric[0];
     },
   };
 }

@@ -41,10 +41,6 @@ export const udp: Backend = {
 
   requireHost() {},
 
-  followsLink() {
-    return false;
-  },
-
   startup() {
     return "";
   },

@@ -40,7 +40,9 @@ export function joinedWith(settings: Settings, { config, host, backend }: Agent[
       settingKeys.filter((key) => !manners.includes(key)).map((key) => [key, display(key, values[key])]),
     );
   const [node, device] = [host.node, backend.device(config)];
-  return { pid: Deno.pid, settings: shown(settings), found: shown(found), node, device };
+  const { link, address } = host.underlay;
+  const underlay = { link, address };
+  return { pid: Deno.pid, settings: shown(settings), found: shown(found), node, device, underlay };
 }
 
 /** What a second `up` needs of the status of the first one's agent. */

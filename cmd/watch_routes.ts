@@ -46,7 +46,6 @@ async function watchRoutes(call: Call): Promise<number> {
         underlay: observed.host.underlay.link,
         network: observed.config.network,
         searching: false,
-        followsLink: observed.backend.followsLink(observed.config),
       };
       const told = new RouteEvents(observed.plan.objects);
       for await (const event of events) {

@@ -204,10 +204,10 @@ export const healthCodes = {
   },
   "underlay-missing": {
     severity: "high",
-    means: "no way out: the underlay's link, address or route is gone",
+    means: "no way out: the underlay's link, carrier or address is gone, or every route to a peer",
     needs: [],
     within: "2 s",
-    remedy: "bring the link up, or name another one with --iface",
+    remedy: "put back what the message names, or name another link with --iface",
   },
   "subnet-file": {
     severity: "high",

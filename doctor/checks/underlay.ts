@@ -26,6 +26,10 @@ function judge({ underlay, noUnderlay }: NetworkFacts, objects: readonly KernelO
     const remedy = `ip link set dev ${name} up`;
     return [diagnosis(code, { subject: name, message: `Link ${name} of the underlay is down`, remedy })];
   }
+  if (objects.some((one) => one.kind === "link" && one.name === name && one.noCarrier)) {
+    const message = `Link ${name} of the underlay has no carrier`;
+    return [diagnosis(code, { subject: name, message, remedy: `put the cable of ${name} back` })];
+  }
   // Those of flan itself lead nowhere without others, and IPv6 has one on every link.
   const isRouted = objects.some((one) =>
     one.kind === "route" && one.link === name && one.protocol !== ROUTE_PROTOCOL &&

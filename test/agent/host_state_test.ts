@@ -8,7 +8,7 @@ import {
   rememberNetwork,
   rememberSubnet,
 } from "../../agent/host_state.ts";
-import { readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
+import { joinedOver, readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
 import { lockAgentWithin, lockHolder, makeRunDir, provenHolder, tryLockAgent } from "../../agent/lock.ts";
 import { FlanError } from "../../net/errors.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
@@ -107,6 +107,19 @@ Deno.test("joined: what was written is read, nothing is undefined, and damage is
     removeJoined(dir);
     removeJoined(dir);
     assert.equal(readJoined(dir), undefined);
+  });
+});
+
+Deno.test("joined: what carries the overlay is kept with its address, and found for the next agent", async () => {
+  await inDirectory(async (dir) => {
+    assert.equal(joinedOver(dir), undefined);
+    const found = { iface: "eth0", publicIp: "192.0.2.1" };
+    const joined = { pid: 7, settings: {}, found };
+    await writeJoined(dir, joined);
+    assert.deepEqual(joinedOver(dir), { link: "eth0", address: "192.0.2.1" }, "an older document");
+    const underlay = { link: "eth0", address: "10.0.0.1" };
+    await writeJoined(dir, { ...joined, underlay });
+    assert.deepEqual(joinedOver(dir), underlay, "whatever address is announced");
   });
 });
 
