@@ -11,6 +11,7 @@ import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { View } from "../lease/view.ts";
 import { Asked } from "./asked.ts";
+import { isBackFromBoot } from "./boot.ts";
 import { ChecksumWatch, tunnelPorts } from "./probing/checksum_watch.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
@@ -20,7 +21,7 @@ import { Health, type Judgement } from "./health/health.ts";
 import type { HealthCode } from "./health/codes.ts";
 import { planFor } from "./firewall.ts";
 import { describeHost } from "./host.ts";
-import { readHostState } from "./host_state.ts";
+import { readHostState, rememberBoot } from "./host_state.ts";
 import { claimOf } from "./keeping/keeper.ts";
 import { Keeping } from "./keeping/keeping.ts";
 import { Linger, PROBE_MS } from "./linger.ts";
@@ -111,9 +112,10 @@ export class Agent {
    * Throws what stands in the way: store, settings, a kernel that refuses, a foreign object in our place.
    */
   async join(): Promise<Lease> {
-    const { store, options } = this.#parts;
+    const { store, options, bootId } = this.#parts;
     this.#snapshot = await store.read();
     const state = readHostState(options.stateDir);
+    this.probing?.begin({ afterBoot: isBackFromBoot(state, bootId) });
     if (state !== undefined) this.#overlay.recall(state);
     await this.#adopt();
     this.#host = await this.#describeHost();
@@ -124,6 +126,8 @@ export class Agent {
     await this.#reconcile({ resync: true });
     requireJoined(this.#report);
     await this.#publish();
+    // Not before: the attempts of a host that cannot join yet are no restarts of its agent.
+    if (bootId !== undefined) await rememberBoot(options.stateDir, bootId);
     return lease;
   }
 

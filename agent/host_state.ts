@@ -9,6 +9,7 @@ import { localMac, parseMac } from "../net/mac.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
 import { v } from "../net/schema.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
+import { isBootId } from "./boot.ts";
 import { readOwnDocument } from "./own_document.ts";
 
 export interface HostState {
@@ -22,6 +23,8 @@ export interface HostState {
   readonly leasedIn: string | undefined;
   /** Networks that this host was in since it last left with all its objects, the latest last. */
   readonly networks: readonly string[];
+  /** The kernel's id of the boot in which this host was in a network last; older documents have none. */
+  readonly boot: string | undefined;
 }
 
 /** Of so many networks at most it is remembered that this host was in them. */
@@ -34,6 +37,7 @@ const schema = v.object({
   previous: v.optional(v.string()),
   leasedIn: v.optional(v.string()),
   networks: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_NETWORKS)), []),
+  boot: v.optional(v.pipe(v.string(), v.check(isBootId))),
 });
 
 /**
@@ -46,13 +50,14 @@ export function readHostState(stateDir: string): HostState | undefined {
   const found = readOwnDocument(file, { schema, hint });
   if (found === undefined) return undefined;
   try {
-    const { node, macs, previous, leasedIn, networks } = found;
+    const { node, macs, previous, leasedIn, networks, boot } = found;
     return {
       node,
       macs: Object.fromEntries(Object.entries(macs).map(([link, mac]) => [link, parseMac(mac)])),
       previous: previous === undefined ? undefined : formatCidr(parseCidr(previous)),
       leasedIn,
       networks: networks.map((network) => formatCidr(parseCidr(network))),
+      boot,
     };
   } catch (error) {
     throw invalid("host.state", `Cannot use ${file}: ${messageOf(error)}`, hint);
@@ -65,7 +70,14 @@ export async function ensureHostState(stateDir: string, clock: Clock): Promise<H
     const known = readHostState(stateDir);
     if (known !== undefined) return known;
     const node = Array.from(clock.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return await write(stateDir, { node, macs: {}, previous: undefined, leasedIn: undefined, networks: [] });
+    return await write(stateDir, {
+      node,
+      macs: {},
+      previous: undefined,
+      leasedIn: undefined,
+      networks: [],
+      boot: undefined,
+    });
   });
 }
 
@@ -108,6 +120,11 @@ export async function rememberNetwork(stateDir: string, network: string): Promis
   await change(stateDir, ({ networks }) => ({
     networks: [...networks.filter((one) => one !== network), network].slice(-MAX_NETWORKS),
   }));
+}
+
+/** Remembers in which boot this host has joined. */
+export async function rememberBoot(stateDir: string, boot: string): Promise<void> {
+  await change(stateDir, () => ({ boot }));
 }
 
 /** Remembers that nothing of this host is left in any network. */

@@ -22,6 +22,8 @@ export interface AgentParts {
   /** This host's identity, which must be in the state directory. */
   readonly node: string;
   readonly options: AgentOptions;
+  /** The kernel's id of this boot, where it tells. */
+  readonly bootId?: string | undefined;
   /** Runs a command of the network's on this host, and resolves to what it said. Throws FlanError. */
   readonly runCommand: (command: string) => Promise<string>;
   /** Whoever is told that the loop turns. */

@@ -147,7 +147,8 @@ export const healthCodes = {
   },
   "overlay-unreachable": {
     severity: "high",
-    means: "no peer answers, and two or more did, or wrote their lease since this agent began",
+    means:
+      "no peer answers, and two or more should: flan's all, right after a boot those that did or wrote their lease",
     needs: ["underlay-missing", "proxy-down", "kernel-refuses", "checksum-errors"],
     within: "60 s; of over 400 peers 0.1 s each",
     remedy: "flan doctor; the backend's UDP port must pass on the way between the hosts",
