@@ -4,6 +4,7 @@ import { runNft } from "../ffi/nftables.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
 import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
 import { findLeftBehind, removeLeftBehind } from "../firewall/left_behind.ts";
+import type { InIptables } from "../firewall/iptables_rules.ts";
 import { iptablesPrograms } from "../firewall/programs.ts";
 import { openHookedKernel } from "../hooks/hooked_kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -14,6 +15,8 @@ import type { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { requireNetAdmin } from "./capability.ts";
+
+export type { InIptables };
 
 /** How a proxy is found, and started where the network needs one. */
 export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
@@ -29,8 +32,8 @@ export function removeFromIptables(owner: Owner, log: Logger): Promise<readonly 
   return removeLeftBehind(iptablesPrograms, { owner, log });
 }
 
-/** What any flan left in iptables. */
-export function findInIptables(log: Logger): Promise<readonly KernelObject[]> {
+/** What any flan left in iptables, with the lines that remove it. */
+export function findInIptables(log: Logger): Promise<InIptables> {
   return findLeftBehind(iptablesPrograms, log);
 }
 

@@ -7,6 +7,8 @@ import {
   type Masquerade,
   ROUTE_PROTOCOL,
 } from "../kernel/state.ts";
+import type { InIptables } from "../agent/host_kernel.ts";
+import { shellWords } from "../kernel/commands.ts";
 import { printable } from "../net/text.ts";
 
 export interface Remain {
@@ -23,12 +25,12 @@ const kinds = [
 /** A link takes along what lives on it. `inIptables`: what of the packet filter iptables shows, and nftables does not. */
 export function remainsOf(
   objects: readonly KernelObject[],
-  inIptables: readonly KernelObject[] = [],
+  inIptables: InIptables = { objects: [], removal: [] },
 ): readonly Remain[] {
   const links = objects.filter(({ kind }) => kind === "link");
   const taken = new Set(links.map((link) => link.kind === "link" ? link.name : ""));
   const others = objects.filter((object) => !taken.has(linkOf(object)));
-  const shown = new Set(inIptables.map(describe));
+  const shown = new Set(inIptables.objects.map(describe));
   return [
     ...links.map(remainOfLink),
     ...kinds.flatMap(([kind, one, many]): Remain[] => {
@@ -37,7 +39,7 @@ export function remainsOf(
       return count === 0 ? [] : [{ what: count === 1 ? `1 ${one}` : `${count} ${many}`, command }];
     }),
     ...others.filter(isFirewalls).filter((rules) => !shown.has(describe(rules))).map(remainOfRules),
-    ...(inIptables.length === 0 ? [] : [remainInIptables(inIptables)]),
+    ...(inIptables.objects.length === 0 ? [] : [remainInIptables(inIptables)]),
   ];
 }
 
@@ -57,9 +59,11 @@ function remainOfRules(rules: Masquerade | ForwardRules): Remain {
   };
 }
 
-function remainInIptables(rules: readonly KernelObject[]): Remain {
+/** Without a word about any other rule: who saves all and restores a part loses what others put there meanwhile. */
+function remainInIptables({ objects, removal }: InIptables): Remain {
+  const printf = shellWords(["printf", "%s\\n", ...removal.map((line) => printable(line, Infinity))]);
   return {
-    what: `${rules.map(describe).join(", ")} (iptables)`,
-    command: `iptables-save | grep -v -e '--comment "flan ' -e FLAN-POSTRTG | iptables-restore`,
+    what: `${objects.map(describe).join(", ")} (iptables)`,
+    command: `${printf} | iptables-restore --noflush`,
   };
 }

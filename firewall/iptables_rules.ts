@@ -22,12 +22,37 @@ export function iptablesRules(iptables: Iptables): RuleSet {
     read: async () => readAll(parseSaved(await iptables.save())),
     apply: async (change) => {
       const saved = parseSaved(await iptables.save());
-      const lines = change.object.kind === "masquerade"
-        ? masqueradeLines({ ...change, object: change.object }, saved)
-        : forwardLines(change, saved);
+      const lines = linesOf(change, saved);
       if (lines.length > 0) await iptables.restore(`${[...lines, "COMMIT"].join("\n")}\n`);
     },
   };
+}
+
+/** What of a save is flan's in iptables, and how it is removed by hand. */
+export interface InIptables {
+  readonly objects: readonly FirewallObject[];
+  /** The lines for `iptables-restore --noflush` that delete exactly these, rule by rule. */
+  readonly removal: readonly string[];
+}
+
+/** Throws FlanError where iptables cannot be read. */
+export async function readRemovable(
+  iptables: Pick<Iptables, "save">,
+  isMeant: (object: FirewallObject) => boolean,
+): Promise<InIptables> {
+  const saved = parseSaved(await iptables.save());
+  const objects = readAll(saved).filter(isMeant);
+  const removal = objects.flatMap((object) => {
+    const lines = linesOf({ verb: "delete", object }, saved);
+    return lines.length === 0 ? [] : [...lines, "COMMIT"];
+  });
+  return { objects, removal };
+}
+
+function linesOf(change: FirewallChange, saved: Saved): string[] {
+  return change.object.kind === "masquerade"
+    ? masqueradeLines({ ...change, object: change.object }, saved)
+    : forwardLines(change, saved);
 }
 
 function readAll(saved: Saved): FirewallObject[] {

@@ -2,8 +2,8 @@
 import { bearsMark, claims, type Owner } from "../kernel/ownership.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
-import { type Iptables, iptablesRules } from "./iptables_rules.ts";
-import type { FirewallObject, RuleSet } from "./rule_set.ts";
+import { type InIptables, type Iptables, iptablesRules, readRemovable } from "./iptables_rules.ts";
+import type { FirewallObject } from "./rule_set.ts";
 
 /**
  * Removes this host's rules from iptables, and resolves to them: one call of iptables-save where there are none. A host
@@ -15,7 +15,7 @@ export async function removeLeftBehind(
   { owner, log }: { owner: Owner; log: Logger },
 ): Promise<readonly FirewallObject[]> {
   const rules = iptablesRules(iptables);
-  const found = await readIfAny(rules, log);
+  const found = await unlessUnreadable(rules.read(), log) ?? [];
   const claim = claims(owner, found);
   const ours = found.filter((object) => claim(object) === "ours");
   for (const object of ours) await rules.apply({ verb: "delete", object });
@@ -23,16 +23,17 @@ export async function removeLeftBehind(
 }
 
 /** What any flan left in iptables, this host's or not. A host whose iptables cannot be read has nothing there. */
-export async function findLeftBehind(iptables: Iptables, log: Logger): Promise<readonly FirewallObject[]> {
-  return (await readIfAny(iptablesRules(iptables), log)).filter(bearsMark);
+export async function findLeftBehind(iptables: Iptables, log: Logger): Promise<InIptables> {
+  const found = await unlessUnreadable(readRemovable(iptables, bearsMark), log);
+  return found ?? { objects: [], removal: [] };
 }
 
-async function readIfAny(rules: RuleSet, log: Logger): Promise<readonly FirewallObject[]> {
+async function unlessUnreadable<T>(reading: Promise<T>, log: Logger): Promise<T | undefined> {
   try {
-    return await rules.read();
+    return await reading;
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
     if (error.code !== "unsupported") log.log("warning", messageOf(error));
-    return [];
+    return undefined;
   }
 }
