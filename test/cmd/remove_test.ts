@@ -89,7 +89,7 @@ Deno.test("remove: what the kernel does not show is asked for by this host's mar
   const unseen = { kind: "masquerade", alias: `flan ${self.node}`, rules: [] } as const;
   const { removed } = await removeFromKernel(host.kernel, self, {
     remove: ({ alias }) => Promise.resolve(alias === unseen.alias ? [unseen] : []),
-    find: () => Promise.resolve([]),
+    find: () => Promise.resolve({ objects: [], removal: [] }),
   });
   assert.deepEqual(removed, ["removed link flan.1", "removed masquerade rules in table ip flan"]);
 });
