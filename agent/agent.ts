@@ -4,12 +4,14 @@
  */
 import { FlanError, messageOf } from "../net/errors.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
+import type { KernelObject } from "../kernel/state.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Snapshot } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { Asked } from "./asked.ts";
+import { isBackFromBoot } from "./boot.ts";
 import { ChecksumWatch, tunnelPorts } from "./probing/checksum_watch.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
 import { Inbox, type Reason } from "./inbox.ts";
@@ -19,7 +21,8 @@ import { Health, type Judgement } from "./health/health.ts";
 import type { HealthCode } from "./health/codes.ts";
 import { planFor } from "./firewall.ts";
 import { describeHost } from "./host.ts";
-import { readHostState } from "./host_state.ts";
+import { formerOf } from "./underlay.ts";
+import { readHostState, rememberBoot } from "./host_state.ts";
 import { claimOf } from "./keeping/keeper.ts";
 import { Keeping } from "./keeping/keeping.ts";
 import { Linger, PROBE_MS } from "./linger.ts";
@@ -113,9 +116,10 @@ export class Agent {
    * Throws what stands in the way: store, settings, a kernel that refuses, a foreign object in our place.
    */
   async join(): Promise<Lease> {
-    const { store, options } = this.#parts;
+    const { store, options, bootId } = this.#parts;
     this.#snapshot = await store.read();
     const state = readHostState(options.stateDir);
+    this.probing?.begin({ afterBoot: isBackFromBoot(state, bootId) });
     if (state !== undefined) this.#overlay.recall(state);
     await this.#adopt();
     this.#host = await this.#describeHost();
@@ -128,6 +132,8 @@ export class Agent {
     await this.#reconcile({ resync: true });
     requireJoined(this.#report);
     await this.#publish();
+    // Not before: the attempts of a host that cannot join yet are no restarts of its agent.
+    if (bootId !== undefined) await rememberBoot(options.stateDir, bootId);
     return lease;
   }
 
@@ -262,29 +268,28 @@ export class Agent {
     this.health.set(["option-ignored"], this.#overlay.network.ignored, this.#parts.clock.now());
   }
 
-  async #describeHost(): Promise<Host> {
-    const { kernel, clock, node } = this.#parts;
-    const { underlay, ipv6 } = this.#host ?? {};
-    const former = underlay === undefined
-      ? this.#parts.options.former
-      : { ...underlay, address6: ipv6?.underlay.address, stays: true };
-    const options = { ...this.#parts.options, former };
-    const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock });
+  async #describeHost(objects?: readonly KernelObject[]): Promise<Host> {
+    const { kernel, clock, node, options: given } = this.#parts;
+    const options = { ...given, former: this.#host === undefined ? given.former : formerOf(this.#host) };
+    const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock, objects });
     return { ...found, said: this.#overlay.said };
   }
 
+  /** A host whose underlay is gone stays as it was. */
   async #lookAtHost(): Promise<void> {
-    const before = this.#host.underlay.link;
+    const before = this.#host.underlay;
     try {
-      this.#host = await this.#describeHost();
+      const objects = await this.#parts.kernel.dump({ links: [], sysctls: [] });
+      this.#host = await this.#describeHost(objects);
       const { underlay } = this.#host;
-      const trouble = await underlayTrouble(this.#parts.kernel, { underlay, peers: this.#plan.peers });
+      const trouble = underlayTrouble(objects, { underlay, peers: this.#plan.peers });
       if (trouble === undefined) this.#solved("underlay-missing");
       else this.#problem("underlay-missing", underlay.link, trouble);
     } catch (error) {
-      this.#problem("underlay-missing", before, messageOf(error));
+      this.#problem("underlay-missing", before.link, messageOf(error));
     }
-    if (this.#host.underlay.link !== before) this.#parts.moved?.();
+    const { link, address } = this.#host.underlay;
+    if (link !== before.link || address !== before.address) this.#parts.moved?.();
   }
 
   #claim() {
@@ -323,12 +328,11 @@ export class Agent {
     if (event.group === "overrun") this.tally.overran();
     const asked = this.#inbox.wanted.has(event.subject ?? "");
     if (!asked && this.#overlay.reconciler.knows(event)) return;
-    const { backend, config } = this.#overlay.network;
+    const { config } = this.#overlay.network;
     const { devices } = this.#overlay;
     const reason = this.#inbox.take(event, {
       devices,
       underlay: this.#host.underlay.link,
-      followsLink: backend.followsLink(config),
       networks: networksOf(config),
       searching: this.health.has("underlay-missing") || this.health.has("foreign-link") ||
         this.#view.refused.some(({ code }) => code === "covers-host"),

@@ -1,5 +1,5 @@
 /** Which kernel events concern this host's network, and what has to be looked at again for them. Pure. */
-import { type Cidr, contains, parsePrefix } from "../net/ip.ts";
+import { type Cidr, contains, familyOf, parsePrefix } from "../net/ip.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
 import { ROUTE_PROTOCOL } from "../kernel/state.ts";
 
@@ -8,8 +8,6 @@ export interface Scope {
   readonly devices: readonly string[];
   /** The link that carries the tunnel. */
   readonly underlay: string;
-  /** Whether the routes over the underlay decide how peers are reached. */
-  readonly followsLink: boolean;
   /** One for each address family. */
   readonly networks: readonly Cidr[];
   /** Whether something is missing or in the way, so that any link or address that comes or goes may be the one. */
@@ -46,14 +44,23 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
       // The kernel ages entries by itself; what others do to them, and every removal, concerns us.
       return event.action === "delete" || event.port !== 0 ? "kernel" : undefined;
     case "route":
-      if (DEFAULT_ROUTES.includes(event.subject)) return "host";
-      if (scope.followsLink && event.link === scope.underlay && event.protocol !== ROUTE_PROTOCOL) {
-        return "host";
-      }
+      if (isWayOut(event, scope)) return "host";
       return onDevice || event.protocol === ROUTE_PROTOCOL || inside(scope.networks, event.subject)
         ? "kernel"
         : undefined;
   }
+}
+
+/** Those over the underlay decide whether and how peers are reached, and so do those that name no link and refuse. */
+function isWayOut({ subject, link, protocol }: KernelEvent, { underlay, networks }: Scope): boolean {
+  if (subject !== undefined && DEFAULT_ROUTES.includes(subject)) return true;
+  if (protocol === ROUTE_PROTOCOL || !isCarried(networks, subject)) return false;
+  return link === underlay || link === undefined && !inside(networks, subject);
+}
+
+/** Whether the network has the family of the route; a route without a subject is of every one. */
+function isCarried(networks: readonly Cidr[], subject: string | undefined): boolean {
+  return subject === undefined || networks.some(({ family }) => family === familyOf(subject));
 }
 
 function inside(networks: readonly Cidr[], subject: string | undefined): boolean {

@@ -25,7 +25,7 @@ export interface HostOptions extends FirewallOptions {
   readonly mtu: number | undefined;
   readonly txChecksum: TxChecksum;
   readonly stateDir: string;
-  /** The underlay that it had before, where it is known. */
+  /** The underlay that it is in the network by, where it is. */
   readonly former?: FormerUnderlay | undefined;
   /** Whether only a network will do whose packets nobody else can read. */
   readonly encrypt?: boolean;
@@ -37,13 +37,15 @@ export interface HostOptions extends FirewallOptions {
  */
 export async function describeHost(
   kernel: Kernel,
-  { config, backend, devices, node, options, clock }: Network & {
+  { config, backend, devices, node, options, clock, objects: known }: Network & {
     node: string;
     options: HostOptions;
     clock: Clock;
+    /** What a dump of the kernel gave; it is read where nobody has read it yet. */
+    objects?: readonly KernelObject[] | undefined;
   },
 ): Promise<Host> {
-  const objects = await kernel.dump({ links: [], sysctls: [] });
+  const objects = known ?? await kernel.dump({ links: [], sysctls: [] });
   const found = await facts(kernel, { config, options, objects });
   const macs: string[] = [];
   for (const device of backend.hasMac ? devices : []) {

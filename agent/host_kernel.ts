@@ -5,6 +5,7 @@ import { runNft } from "../ffi/nftables.ts";
 import { requireProxyLibrary } from "../ffi/proxy.ts";
 import { openFirewalledKernel } from "../firewall/firewalled_kernel.ts";
 import { findLeftBehind, removeLeftBehind } from "../firewall/left_behind.ts";
+import type { InIptables } from "../firewall/iptables_rules.ts";
 import { ip6tablesPrograms, iptablesPrograms } from "../firewall/programs.ts";
 import { openHookedKernel } from "../hooks/hooked_kernel.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -18,6 +19,8 @@ import { openProgram } from "../wireguard/program.ts";
 import { openWireguardKernel } from "../wireguard/wireguard_kernel.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { requireNetAdmin } from "./capability.ts";
+
+export type { InIptables };
 
 /** How a proxy is found, and started where the network needs one. */
 export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
@@ -35,8 +38,8 @@ export function removeFromIptables(owner: Owner, log: Logger): Promise<readonly 
   return removeLeftBehind(iptables, { owner, log });
 }
 
-/** What any flan left in iptables. */
-export function findInIptables(log: Logger): Promise<readonly KernelObject[]> {
+/** What any flan left in iptables, with the lines that remove it: of each program that has some. */
+export function findInIptables(log: Logger): Promise<readonly InIptables[]> {
   return findLeftBehind(iptables, log);
 }
 

@@ -10,6 +10,7 @@ import { formatCidr, parseCidr } from "../net/ip.ts";
 import { v } from "../net/schema.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
 import type { Subnets } from "../lease/key.ts";
+import { isBootId } from "./boot.ts";
 import { readOwnDocument } from "./own_document.ts";
 
 export interface HostState {
@@ -25,6 +26,8 @@ export interface HostState {
   readonly leasedIn: string | undefined;
   /** Networks that this host was in since it last left with all its objects, the latest last. */
   readonly networks: readonly string[];
+  /** The kernel's id of the boot in which this host was in a network last; older documents have none. */
+  readonly boot: string | undefined;
 }
 
 /** Of so many networks at most it is remembered that this host was in them. */
@@ -38,6 +41,7 @@ const schema = v.object({
   previous6: v.optional(v.string()),
   leasedIn: v.optional(v.string()),
   networks: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_NETWORKS)), []),
+  boot: v.optional(v.pipe(v.string(), v.check(isBootId))),
 });
 
 /**
@@ -50,7 +54,7 @@ export function readHostState(stateDir: string): HostState | undefined {
   const found = readOwnDocument(file, { schema, hint });
   if (found === undefined) return undefined;
   try {
-    const { node, macs, previous, previous6, leasedIn, networks } = found;
+    const { node, macs, previous, previous6, leasedIn, networks, boot } = found;
     return {
       node,
       macs: Object.fromEntries(Object.entries(macs).map(([link, mac]) => [link, parseMac(mac)])),
@@ -58,6 +62,7 @@ export function readHostState(stateDir: string): HostState | undefined {
       ...(previous6 === undefined ? {} : { previous6: formatCidr(parseCidr(previous6)) }),
       leasedIn,
       networks: networks.map((network) => formatCidr(parseCidr(network))),
+      boot,
     };
   } catch (error) {
     throw invalid("host.state", `Cannot use ${file}: ${messageOf(error)}`, hint);
@@ -70,7 +75,14 @@ export async function ensureHostState(stateDir: string, clock: Clock): Promise<H
     const known = readHostState(stateDir);
     if (known !== undefined) return known;
     const node = Array.from(clock.randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return await write(stateDir, { node, macs: {}, previous: undefined, leasedIn: undefined, networks: [] });
+    return await write(stateDir, {
+      node,
+      macs: {},
+      previous: undefined,
+      leasedIn: undefined,
+      networks: [],
+      boot: undefined,
+    });
   });
 }
 
@@ -113,6 +125,11 @@ export async function rememberNetwork(stateDir: string, network: string): Promis
   await change(stateDir, ({ networks }) => ({
     networks: [...networks.filter((one) => one !== network), network].slice(-MAX_NETWORKS),
   }));
+}
+
+/** Remembers in which boot this host has joined. */
+export async function rememberBoot(stateDir: string, boot: string): Promise<void> {
+  await change(stateDir, () => ({ boot }));
 }
 
 /** Remembers that nothing of this host is left in any network. */

@@ -14,6 +14,7 @@ const schema = v.object({
   found: v.record(v.string(), v.string()),
   node: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/))),
   device: v.optional(v.string()),
+  underlay: v.optional(v.object({ link: v.string(), address: v.string() })),
   once: v.optional(v.boolean()),
 });
 
@@ -28,6 +29,8 @@ export interface Joined {
   readonly node?: string | undefined;
   /** The name of the backend's device, "" where it makes none. */
   readonly device?: string | undefined;
+  /** What carries the overlay, and the host's address there. Older documents have none. */
+  readonly underlay?: FormerUnderlay | undefined;
   /** Whether no agent was to stay, as after `flan up --once`. */
   readonly once?: boolean | undefined;
 }
@@ -43,10 +46,11 @@ export function readJoined(runDir: string): Joined | undefined {
   return readOwnDocument(file, { schema, hint: `remove ${file}; flan up writes it anew` });
 }
 
-/** The underlay that this host joined over; it stands in where there is no default route. Throws as {@link readJoined}. */
+/** The underlay that this host is in the network by, also after its agent has ended. Throws as {@link readJoined}. */
 export function joinedOver(runDir: string): FormerUnderlay | undefined {
-  const { iface: link, publicIp: address } = readJoined(runDir)?.found ?? {};
-  return link === undefined || address === undefined ? undefined : { link, address, stays: false };
+  const { found, underlay } = readJoined(runDir) ?? {};
+  const { iface: link, publicIp: address } = found ?? {};
+  return underlay ?? (link === undefined || address === undefined ? undefined : { link, address });
 }
 
 export function removeJoined(runDir: string): void {

@@ -25,11 +25,13 @@ export interface AgentParts {
   readonly options: AgentOptions;
   /** Told of each network that the host goes over to, whose plans name secrets; undefined where none can. */
   readonly secrets?: { learn(network: Pick<Network, "backend" | "config">): void } | undefined;
+  /** The kernel's id of this boot, where it tells. */
+  readonly bootId?: string | undefined;
   /** Runs a command of the network's on this host, and resolves to what it said. Throws FlanError. */
   readonly runCommand: (command: string) => Promise<string>;
   /** Whoever is told that the loop turns. */
   readonly watcher?: Watcher | undefined;
-  /** Told when another link has come to carry the overlay. Must not throw. */
+  /** Told when another link or address has come to carry the overlay. Must not throw. */
   readonly moved?: (() => void) | undefined;
   /** What is counted of UDP on this host; undefined where nobody counts. */
   readonly udpCounters?: UdpCounters | undefined;

@@ -83,8 +83,15 @@ function sentence(event: KernelEvent, by: string | undefined): string {
     ? link
     : [subject ?? event.mac, link && `dev ${link}`].filter(Boolean).join(" ");
   const kind = isFdb(event) ? "FDB entry" : group;
-  const done = `${kind} ${name ?? ""} ${event.action === "delete" ? "deleted" : "changed"}`;
+  const done = `${kind} ${name ?? ""} ${doneIn(event)}`;
   return by === undefined ? done : `${done} by ${by}`;
+}
+
+/** What became of it. Of a link it is told how it is now: the kernel does not say what of it is new. */
+function doneIn({ group, action, mtu, up }: KernelEvent): string {
+  if (action === "delete") return "deleted";
+  if (group !== "link" || mtu === undefined) return "changed";
+  return up === false ? "changed (now down)" : `changed (now mtu ${mtu})`;
 }
 
 /** `ip[812]` without its number, which differs from time to time. */

@@ -1,24 +1,22 @@
 /**
  * Which link carries the tunnel: the default route's, or the first that fits what `--iface` asks for. A host that is in
- * the network stays on it: routes come and go, and its peers know its address.
+ * the network stays where it is as long as that is whole: routes come and go, and its peers know its address.
  */
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { type Family, formatIp, parseIp } from "../net/ip.ts";
+import { type Family, formatIp, isLinkLocal, parseIp } from "../net/ip.ts";
 import { quoted } from "../net/text.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { KernelObject } from "../kernel/state.ts";
-import type { Underlay } from "../backends/backend.ts";
+import type { Host, Underlay } from "../backends/backend.ts";
 import { carriedAddresses, defaultLinks } from "./surroundings.ts";
 
-/** An underlay that this host had. */
+/** The underlay that this host is in the network by. */
 export interface FormerUnderlay {
   readonly link: string;
   /** Of the network's first family. */
   readonly address: string;
   /** Of the second one. */
   readonly address6?: string | undefined;
-  /** Whether it is in use: then it stays so while its link is up and has the address, whatever the default route is. */
-  readonly stays: boolean;
 }
 
 export interface UnderlayWish {
@@ -44,10 +42,11 @@ export interface Ground {
  * Finds the underlay; in dual stack it is a link that has addresses of both families. `wishes` are tried in order: a
  * link's name, an address that a link carries,
  * `regex:PATTERN` (matched against addresses first, then names) or `can-reach:ADDRESS` (the kernel's route to
- * it). Without wishes it is the link that carries one of the public addresses, else the `former` one if that stays, else
- * the one of the first family's default route with the lowest metric, else the former one as far as it is there. Throws
- * `invalid` where no wish fits, and `failed` where none was made and none is found yet, with what there is to choose
- * from.
+ * it). Without wishes it is the link that carries one of the public addresses, else the `former` one while that is whole
+ * (up, with carrier and its address), else the one of the first family's default route with the lowest metric, else the
+ * former one if only its link is not whole. Another address of a former link is taken only where a default route leads
+ * over it: what is there meanwhile, as while DHCP asks, is nobody's to announce. Throws `invalid` where no wish fits, and
+ * `failed` where none was made and none is found yet, with what there is to choose from.
  */
 export async function findUnderlay(
   kernel: Pick<Kernel, "routeGet">,
@@ -78,9 +77,18 @@ export async function findUnderlay(
 }
 
 function usual(candidates: Candidates, former: FormerUnderlay | undefined): Ground | undefined {
-  const before = former && candidates.with(former);
-  if (former?.stays && before?.underlay.up) return before;
-  return candidates.ofDefaultRoute() ?? before ?? (former && candidates.named(former.link));
+  if (former === undefined) return candidates.ofDefaultRoute();
+  const before = candidates.with(former);
+  if (before !== undefined && candidates.isWhole(before)) return before;
+  const other = candidates.ofDefaultRoute(former);
+  return other !== undefined && candidates.isWhole(other) ? other : before;
+}
+
+/** What a host's underlay is to whoever looks for it again. */
+export function formerOf(
+  { underlay: { link, address }, ipv6 }: Pick<Host, "underlay" | "ipv6">,
+): FormerUnderlay {
+  return ipv6 === undefined ? { link, address } : { link, address, address6: ipv6.underlay.address };
 }
 
 /** What of it is gone, as a clause. */
@@ -111,6 +119,8 @@ function candidatesOf(
       .map((ipv6): Ground => ({ underlay, ipv6 }))
   );
   const defaults = defaultLinks(objects, first);
+  const carrying = new Set(objects.flatMap((o) => o.kind === "link" && o.up && !o.noCarrier ? [o.name] : []));
+  const isWhole = ({ underlay }: Ground) => carrying.has(underlay.link);
   const named = (name: string) => all.find((one) => one.underlay.link === name);
   return {
     all,
@@ -122,7 +132,18 @@ function candidatesOf(
       const same = all.filter(({ underlay }) => underlay.address === address);
       return same.find(({ ipv6 }) => ipv6?.address === address6) ?? same[0];
     },
-    ofDefaultRoute: () => defaults.map(named).find((one) => one !== undefined),
+    isWhole,
+    /** Instead of a former one, no address that a host gives itself is good enough. */
+    ofDefaultRoute: (former?: FormerUnderlay) => {
+      const fit = all.filter(({ underlay: { address } }) =>
+        former === undefined || address === former.address || !isLinkLocal(parseIp(address))
+      );
+      const on = (name: string) =>
+        fit.find(({ underlay }) => underlay.link === name && underlay.address === former?.address) ??
+          fit.find(({ underlay }) => underlay.link === name);
+      const byMetric = defaults.flatMap((name) => on(name) ?? []);
+      return byMetric.find(isWhole) ?? byMetric[0];
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
 import { Agent } from "./agent.ts";
+import { readBootId } from "./boot.ts";
 import { HostSecrets } from "./secrets.ts";
 import { openHost, type ProxyPlace } from "./host_kernel.ts";
 import { ensureHostState } from "./host_state.ts";
@@ -55,7 +56,8 @@ export async function wireAgent(
   const { node } = await ensureHostState(parts.options.stateDir, parts.clock);
   const probes = probePort === 0 ? undefined : { open: openProbeSocket, port: probePort };
   const run = (command: string) => runStartup(command, parts.clock);
-  return new Agent({ ...ground, ...parts, node, probes, udpCounters, runCommand: run });
+  const bootId = readBootId();
+  return new Agent({ ...ground, ...parts, node, bootId, probes, udpCounters, runCommand: run });
 }
 
 /** Resolves to what the network's startup command says on this host, which must have leave to run it. Throws `failed`. */

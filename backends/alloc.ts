@@ -22,10 +22,6 @@ export const alloc: Backend = {
 
   requireHost() {},
 
-  followsLink() {
-    return false;
-  },
-
   startup() {
     return "";
   },

@@ -84,8 +84,6 @@ export interface Backend {
   check(config: NetworkConfig): readonly string[];
   /** Throws `invalid` for a host that this backend cannot serve. */
   requireHost(config: NetworkConfig, host: Pick<Host, "underlay" | "publicIp" | "ipv6">): void;
-  /** Whether its plan depends on which peers are on the underlay's link, and so on the routes over it. */
-  followsLink(config: NetworkConfig): boolean;
   /** A shell command that runs on this host before its lease is written, "" for none. */
   startup(config: NetworkConfig): string;
   /** Names of the devices it makes: one for each family of the network that needs one, in the order of the families. */

@@ -26,7 +26,6 @@ export function dualStack(backend: Backend): Backend {
         backend.requireHost(half, of);
       }
     },
-    followsLink: (config) => halves(config).some((half) => backend.followsLink(half)),
     startup: (config) => backend.startup(config),
     devices: (config) => halves(config).flatMap((half) => backend.devices(half)),
     announce(config, host) {

@@ -29,10 +29,6 @@ export const extension: Backend = {
 
   requireHost() {},
 
-  followsLink() {
-    return false;
-  },
-
   startup(config) {
     return readExtensionOptions(config.backendOptions).options.preStartup;
   },

@@ -32,10 +32,6 @@ export const hostGw: Backend = {
     );
   },
 
-  followsLink() {
-    return true;
-  },
-
   startup() {
     return "";
   },

@@ -30,10 +30,6 @@ export const ipip: Backend = {
 
   requireHost() {},
 
-  followsLink(config) {
-    return readIpipOptions(config.backendOptions).directRouting;
-  },
-
   startup() {
     return "";
   },

@@ -45,8 +45,6 @@ export function several(planes: Planes, maySend: MaySend = () => true): Backend 
     startup: (config) => first.startup(config),
     devices: (config) => first.devices(config),
     announce: (config, host) => first.announce(config, host),
-    followsLink: (config) =>
-      first.followsLink(config) || others.some((plane) => plane.backend.followsLink(plane.config)),
     mtu: (config, host) =>
       Math.min(
         first.mtu(config, host),

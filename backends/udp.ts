@@ -45,10 +45,6 @@ export const udp: Backend = {
 
   requireHost() {},
 
-  followsLink() {
-    return false;
-  },
-
   startup() {
     return "";
   },

@@ -38,10 +38,6 @@ export const vxlan: Backend = {
 
   requireHost() {},
 
-  followsLink(config) {
-    return readVxlanOptions(config.backendOptions).options.directRouting;
-  },
-
   startup() {
     return "";
   },

@@ -48,10 +48,6 @@ export const wireguard: Backend = {
 
   requireHost() {},
 
-  followsLink() {
-    return false;
-  },
-
   startup() {
     return "";
   },

@@ -9,7 +9,7 @@ import { isBounded } from "../lease/go_json.ts";
 import { shownUrl } from "../lease/remote/shown_url.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
-import { readJoined } from "../agent/joined.ts";
+import { type Joined, readJoined } from "../agent/joined.ts";
 import { type AnyCommand, type Flags, Option, withValues } from "./cli.ts";
 import { readConfigFile } from "./config_file.ts";
 import { routeSettings } from "./route_settings.ts";
@@ -86,13 +86,19 @@ export function loadSettings(flags: Flags, { follows }: { follows: Follows }): L
   for (const key of followed[follows]) {
     if (storeSettings.includes(key) && !isJoinedStore) continue;
     const given = joined?.settings[key];
-    // Which link was chosen is followed too; the other facts are found again by whoever asks.
-    const raw = given === "-" && key === "iface" ? joined?.found[key] : given;
+    // What was chosen to carry the overlay is followed too; the other facts are found again by whoever asks.
+    const raw = given === "-" && key === "iface" ? carrierOf(joined) : given;
     if (raw === undefined || raw === "-" || sources[key] !== "default") continue;
     values[key] = parse(key, { raw, source: "joined", place: `${key} in joined.json` });
     sources[key] = "joined";
   }
   return { settings: values as Settings, sources: sources as Record<SettingKey, Source>, file: file?.file };
+}
+
+/** The address before the link: that may have others, too. */
+function carrierOf(joined: Joined | undefined): string | undefined {
+  const { address, link } = joined?.underlay ?? {};
+  return link === undefined ? joined?.found["iface"] : `${address},${link}`;
 }
 
 /** A setting's value as a user would write it. */

@@ -90,7 +90,7 @@ export async function observeIn(
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
   const observation = await compare(looked, seen);
   const { underlay } = host;
-  const trouble = await underlayTrouble(looked.kernel, { underlay, peers: observation.plan.peers });
+  const trouble = underlayTrouble(objects, { underlay, peers: observation.plan.peers });
   if (trouble !== undefined) console.error(`flan: ${printable(trouble)}`);
   return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
 }

@@ -8,6 +8,8 @@ import {
   nftFamily,
   ROUTE_PROTOCOL,
 } from "../kernel/state.ts";
+import type { InIptables } from "../agent/host_kernel.ts";
+import { shellWords } from "../kernel/commands.ts";
 import { familyOf } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
 
@@ -31,12 +33,12 @@ const kinds: readonly [(object: KernelObject) => boolean, one: string, many: str
 /** A link takes along what lives on it. `inIptables`: what of the packet filter iptables shows, and nftables does not. */
 export function remainsOf(
   objects: readonly KernelObject[],
-  inIptables: readonly KernelObject[] = [],
+  inIptables: readonly InIptables[] = [],
 ): readonly Remain[] {
   const links = objects.filter(({ kind }) => kind === "link");
   const taken = new Set(links.map((link) => link.kind === "link" ? link.name : ""));
   const others = objects.filter((object) => !taken.has(linkOf(object)));
-  const shown = new Set(inIptables.map(describe));
+  const shown = new Set(inIptables.flatMap(({ objects }) => objects.map(describe)));
   return [
     ...links.map(remainOfLink),
     ...kinds.flatMap(([isOne, one, many, flush]): Remain[] => {
@@ -45,7 +47,7 @@ export function remainsOf(
       return count === 0 ? [] : [{ what: count === 1 ? `1 ${one}` : `${count} ${many}`, command }];
     }),
     ...others.filter(isFirewalls).filter((rules) => !shown.has(describe(rules))).map(remainOfRules),
-    ...(inIptables.length === 0 ? [] : [remainInIptables(inIptables)]),
+    ...inIptables.map(remainInIptables),
   ];
 }
 
@@ -67,17 +69,11 @@ function remainOfRules(rules: Masquerade | ForwardRules): Remain {
   };
 }
 
-function remainInIptables(rules: readonly KernelObject[]): Remain {
-  const isOf6 = (one: KernelObject) =>
-    one.kind === "masquerade"
-      ? one.family === 6
-      : one.kind === "forward-rules" && one.chain.startsWith("ip6 ");
-  const programs = [...rules.every(isOf6) ? [] : ["iptables"], ...rules.some(isOf6) ? ["ip6tables"] : []];
-  const commands = programs.map((program) =>
-    `${program}-save | grep -v -e '--comment "flan ' -e FLAN-POSTRTG | ${program}-restore`
-  );
+/** Without a word about any other rule: who saves all and restores a part loses what others put there meanwhile. */
+function remainInIptables({ program, objects, removal }: InIptables): Remain {
+  const printf = shellWords(["printf", "%s\\n", ...removal.map((line) => printable(line, Infinity))]);
   return {
-    what: `${rules.map(describe).join(", ")} (iptables)`,
-    command: commands.join("; "),
+    what: `${objects.map(describe).join(", ")} (iptables)`,
+    command: `${printf} | ${program}-restore --noflush`,
   };
 }

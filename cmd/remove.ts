@@ -1,4 +1,5 @@
 /** Takes away what flan made in the kernel, and names what it must leave. */
+import type { InIptables } from "../agent/host_kernel.ts";
 import type { Failure, Kernel } from "../kernel/kernel.ts";
 import { bearsMark, isFlans, type Owner } from "../kernel/ownership.ts";
 import { isFirewalls } from "../kernel/relations.ts";
@@ -31,11 +32,14 @@ export interface Removal {
 export interface Unseen {
   /** Removes what is the owner's, and resolves to it. */
   remove(owner: Owner): Promise<readonly KernelObject[]>;
-  /** What bears any flan's mark. */
-  find(): Promise<readonly KernelObject[]>;
+  /** What bears any flan's mark, with the lines that remove it by hand. */
+  find(): Promise<readonly InIptables[]>;
 }
 
-const nothing: Unseen = { remove: () => Promise.resolve([]), find: () => Promise.resolve([]) };
+const nothing: Unseen = {
+  remove: () => Promise.resolve([]),
+  find: () => Promise.resolve([]),
+};
 
 /**
  * A node that nobody is, for identities are hex digits. What its owner owns is ours without any mark: what stands in our

@@ -1,8 +1,9 @@
-/** What `flan routes watch` says of the kernel's events: what changed, and who did it. */
+/** What `flan routes watch` says of the kernel's events: what changed, who did it, and what flan put back. */
 import { culprit } from "../agent/suspects.ts";
+import { differences } from "../kernel/differences.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
 import { linkOf, nexthopOf } from "../kernel/relations.ts";
-import type { KernelObject } from "../kernel/state.ts";
+import { type KernelObject, type Link, sameObject } from "../kernel/state.ts";
 
 export interface RouteEvent {
   /** `set`: made, or made another. `wanted`: the kernel asks for a neighbour. `lost`: some events never came. */
@@ -11,6 +12,8 @@ export interface RouteEvent {
   readonly kind: string | null;
   /** In words: `10.244.2.0/24 dev flan.1`, `packet filter`; null for `lost`. */
   readonly object: string | null;
+  /** What of a link is not as planned, in words; null where it is, and of all else. */
+  readonly differs: string | null;
   /** `ip[812]`, `flan[900]`, `the kernel`; null where the kernel does not tell. */
   readonly by: string | null;
   readonly pid: number | null;
@@ -18,81 +21,129 @@ export interface RouteEvent {
   readonly repaired: boolean;
 }
 
-/** Keeps in mind what flan made and what others did to it, so that it can tell a repair. */
+/**
+ * Keeps in mind what others did to what flan has planned, so that it can tell a repair. Of links and FDB entries the kernel
+ * does not tell who it was: there the plan decides, which {@link RouteEvents.learn} has to keep new.
+ */
 export class RouteEvents {
   /** What others deleted or set. The oldest goes first where somebody floods us. */
   readonly #touched = new Set<string>();
-  /** What flan has on each link, with where it leads: it goes with the link, and mostly without a word of the kernel's. */
-  readonly #made = new Map<string, Map<string, string | undefined>>();
+  #planned: ReadonlyMap<string, KernelObject> = new Map();
+  /** Keys of what goes along with a link or a nexthop, by its own key: mostly without a word of the kernel's. */
+  #along: ReadonlyMap<string, readonly string[]> = new Map();
+  /** What is another since the plan was learned last, or may be: flan itself may have changed it. */
+  #changed: ReadonlySet<string> = new Set();
+  /** Links that flan makes anew. */
+  readonly #coming = new Set<string>();
 
-  /** Links of flan's own. */
-  readonly #links = new Set<string>();
-  /** Keys of the routes that go with a nexthop, of which the kernel says nothing either. */
-  readonly #routes = new Map<string, string>();
-
-  /** `planned` is what stands there as flan made it, or should. */
   constructor(planned: readonly KernelObject[] = []) {
-    for (const object of planned) {
-      if (object.kind === "link") this.#links.add(object.name);
-      if (nexthopOf(object) !== "") this.#routes.set(nexthopOf(object), planKey(object)!);
+    this.learn(planned);
+    this.#changed = new Set();
+  }
+
+  /** Takes another plan. What it plans otherwise than the one before, flan itself may just be changing. */
+  learn(planned: readonly KernelObject[]): void {
+    const now = new Map(planned.flatMap((object) => {
       const key = planKey(object);
-      if (key !== undefined) {
-        this.#make(linkOf(object), key, object.kind === "fdb" ? object.remote : undefined);
-      }
-    }
+      return key === undefined ? [] : [[key, object] as const];
+    }));
+    const before = this.#planned;
+    const isSame = (key: string) => {
+      const [was, is] = [before.get(key), now.get(key)];
+      return was !== undefined && is !== undefined && sameObject(was, is);
+    };
+    this.#changed = new Set([...before.keys(), ...now.keys()].filter((key) => !isSame(key)));
+    this.#planned = now;
+    this.#along = alongIn(now);
+    for (const key of this.#changed) this.#touched.delete(key);
+  }
+
+  /** Whether it depends on the plan what the event means, and the one that is known does not explain it. */
+  isNews(event: KernelEvent): boolean {
+    const { group, link, mac } = event;
+    if (group !== "link" && mac === undefined) return false;
+    return (mac !== undefined || this.#planned.has(`link ${link}`)) && !this.#isAsPlanned(event);
+  }
+
+  /** What the event is about may be planned otherwise by now, and the plan could not be asked for. */
+  doubt(event: KernelEvent): void {
+    const key = keyIn(event);
+    this.#changed = new Set([key]);
+    this.#touched.delete(key);
   }
 
   /** `agent` is the process that runs as this host's agent, if one does. */
   take(event: KernelEvent, agent: number | undefined): RouteEvent {
     if (event.group === "overrun") {
-      return { event: "lost", kind: null, object: null, by: null, pid: null, repaired: false };
+      const nothing = { kind: null, object: null, differs: null, by: null, pid: null };
+      return { event: "lost", ...nothing, repaired: false };
     }
-    const kind = event.mac === undefined ? event.group : "fdb";
-    const what = event.mac ?? event.subject;
-    const key = `${kind} ${what ?? event.link}`;
+    const key = keyIn(event);
     const did = event.action === "new" ? "set" : event.action === "delete" ? "deleted" : "wanted";
-    const isFlan = this.#isFlan(event, { key, agent });
-    const repaired = isFlan && this.#touched.delete(key);
-    this.#note(event, { key, isFlan, did });
+    const isFlan = this.#isFlan(event, agent);
+    const repaired = isFlan && did === "set" && this.#touched.delete(key);
+    this.#note(event, { key, isFlan });
     const isTold = event.port !== 0 && event.port === agent;
     const by = isTold ? `flan[${event.port}]` : culprit(event);
-    const object = objectOf(event, what);
-    return { event: did, kind, object, by: by ?? null, pid: event.port === 0 ? null : event.port, repaired };
+    return {
+      event: did,
+      kind: event.mac === undefined ? event.group : "fdb",
+      object: objectOf(event),
+      differs: this.#differs(event),
+      by: by ?? null,
+      pid: event.port === 0 ? null : event.port,
+      repaired,
+    };
   }
 
-  /**
-   * Whether the agent did it. Of links and FDB entries the kernel does not tell: a link that comes back beside an agent, and
-   * an entry that again leads where flan has it lead, are taken to be its work.
-   */
-  #isFlan(event: KernelEvent, { key, agent }: { key: string; agent: number | undefined }): boolean {
-    const { action, group, link = "", mac, port, to } = event;
-    if (group !== "link" && mac === undefined) return port !== 0 && port === agent;
-    if (agent === undefined || action !== "new") return false;
-    const made = this.#made.get(link);
-    return group === "link" ? this.#links.has(link) : made?.has(key) === true && made.get(key) === to;
+  /** A link or an entry that is again as flan has planned it is taken to be the work of an agent that runs. */
+  #isFlan(event: KernelEvent, agent: number | undefined): boolean {
+    if (event.group !== "link" && event.mac === undefined) return event.port !== 0 && event.port === agent;
+    return agent !== undefined && event.action === "new" && this.#isAsPlanned(event);
   }
 
-  /** What flan has from now on, and what others have taken away or changed. */
-  #note(
-    { group, link = "", mac, to }: KernelEvent,
-    { key, isFlan, did }: { key: string; isFlan: boolean; did: RouteEvent["event"] },
-  ): void {
-    const made = this.#made.get(link);
-    if (group === "link" && did === "deleted") {
-      for (const lost of made?.keys() ?? []) this.#touch(lost);
+  /** Whether a link or an FDB entry is as planned after the event; what is planned nowhere is so when it goes. */
+  #isAsPlanned(event: KernelEvent): boolean {
+    const planned = this.#planned.get(keyIn(event));
+    if (planned === undefined || event.action === "delete") {
+      return planned === undefined && event.action === "delete";
     }
-    const route = this.#routes.get(key);
-    if (!isFlan && did === "deleted" && route !== undefined) this.#touch(route);
-    if (isFlan && did === "deleted") made?.delete(key);
-    else if (isFlan || (mac !== undefined && did === "set" && !made?.has(key))) this.#make(link, key, to);
-    // A link says that it was set for many reasons; nobody has to have done anything to it.
-    else if (did === "deleted" || (did === "set" && group !== "link")) this.#touch(key);
+    if (planned.kind === "fdb") return planned.link === event.link && planned.remote === event.to;
+    return this.#differs(event) === null;
   }
 
-  #make(link: string, key: string, to: string | undefined): void {
-    const made = this.#made.get(link) ?? new Map<string, string | undefined>();
-    this.#made.set(link, made);
-    if (made.size < MOST) made.set(key, to);
+  #differs({ group, action, link, mtu, up }: KernelEvent): string | null {
+    const planned = this.#planned.get(`link ${link}`);
+    if (group !== "link" || action !== "new" || planned?.kind !== "link") return null;
+    const found: Link = { ...planned, mtu: mtu ?? planned.mtu, up: up ?? planned.up };
+    return differences(planned, found) || null;
+  }
+
+  /** What others have taken away or changed. */
+  #note(event: KernelEvent, { key, isFlan }: { key: string; isFlan: boolean }): void {
+    const { group, action, mac } = event;
+    if (group === "link" && action === "new" && isFlan) this.#coming.delete(key);
+    if (isFlan || action === "wanted") return;
+    if (group === "link" || mac !== undefined) {
+      if (!this.#planned.has(key) || this.#isAsPlanned(event)) return;
+      if (this.#changed.has(key) || this.#coming.has(key)) {
+        if (group === "link") this.#coming.add(key);
+        return;
+      }
+      this.#touch(key);
+      // A link that is down loses its routes and nexthops, and keeps the rest.
+      this.#lose(key, (lost) => action === "delete" || event.up === false && /^(route|nexthop) /.test(lost));
+      return;
+    }
+    this.#touch(key);
+    if (action === "delete") this.#lose(key, () => true);
+  }
+
+  /** What goes along with an object; what is planned since just now may not have been there. */
+  #lose(key: string, isLost: (lost: string) => boolean): void {
+    for (const lost of this.#along.get(key) ?? []) {
+      if (isLost(lost) && !this.#changed.has(lost)) this.#touch(lost);
+    }
   }
 
   #touch(key: string): void {
@@ -109,6 +160,8 @@ const MOST = 50_000;
 /** As events name it; undefined for what has none. */
 function planKey(object: KernelObject): string | undefined {
   switch (object.kind) {
+    case "link":
+      return `link ${object.name}`;
     case "address":
       return `address ${object.address}`;
     case "nexthop":
@@ -124,8 +177,27 @@ function planKey(object: KernelObject): string | undefined {
   }
 }
 
+function keyIn({ group, link, subject, mac }: KernelEvent): string {
+  return mac === undefined ? `${group} ${subject ?? link}` : `fdb ${mac}`;
+}
+
+function alongIn(planned: ReadonlyMap<string, KernelObject>): ReadonlyMap<string, readonly string[]> {
+  const along = new Map<string, string[]>();
+  for (const [key, object] of planned) {
+    const carriers = [linkOf(object) && `link ${linkOf(object)}`, nexthopOf(object)];
+    for (const carrier of carriers) {
+      if (carrier === "") continue;
+      const others = along.get(carrier);
+      if (others === undefined) along.set(carrier, [key]);
+      else others.push(key);
+    }
+  }
+  return along;
+}
+
 /** In words; events of the packet filter name nothing. */
-function objectOf({ group, link, mac, to }: KernelEvent, what: string | undefined): string {
+function objectOf({ group, link, subject, mac, to }: KernelEvent): string {
+  const what = mac ?? subject;
   if (group === "firewall") return "packet filter";
   if (group === "link" || what === undefined) return link ?? "unknown";
   const way = to && `${mac === undefined ? "via" : "dst"} ${to}`;
@@ -133,10 +205,10 @@ function objectOf({ group, link, mac, to }: KernelEvent, what: string | undefine
 }
 
 /** One line for a person; `time` is milliseconds since 1970. */
-export function eventLine({ event, kind, object, by, repaired }: RouteEvent, time: number): string {
+export function eventLine({ event, kind, object, differs, by, repaired }: RouteEvent, time: number): string {
   const at = new Date(time).toISOString();
   if (event === "lost") return `${at}  events were lost: flan routes diff shows how it stands`;
   const who = `${by === null ? "" : `  by ${by}`}${repaired ? `${by === null ? " " : ""} (repaired)` : ""}`;
   const what = kind === "firewall" ? object : `${kind} ${object}`;
-  return `${at}  ${event.padEnd(7)}  ${what}${who}`;
+  return `${at}  ${event.padEnd(7)}  ${what}${differs === null ? "" : `: ${differs}`}${who}`;
 }

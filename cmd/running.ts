@@ -1,5 +1,6 @@
 /** A second `up` beside a running agent: fine if it asks for what is running, an error naming the difference if not. */
 import type { Agent } from "../agent/agent.ts";
+import { formerOf } from "../agent/underlay.ts";
 import { askAgent } from "../agent/control.ts";
 import { type Joined, readJoined } from "../agent/joined.ts";
 import { type AgentLock, lockHolder, tryLockAgent } from "../agent/lock.ts";
@@ -40,7 +41,8 @@ export function joinedWith(settings: Settings, { config, host, backend }: Agent[
       settingKeys.filter((key) => !manners.includes(key)).map((key) => [key, display(key, values[key])]),
     );
   const [node, device] = [host.node, backend.devices(config)[0] ?? ""];
-  return { pid: Deno.pid, settings: shown(settings), found: shown(found), node, device };
+  const underlay = formerOf(host);
+  return { pid: Deno.pid, settings: shown(settings), found: shown(found), node, device, underlay };
 }
 
 /** What a second `up` needs of the status of the first one's agent. */

@@ -1,12 +1,15 @@
 /** `flan routes watch`: what happens to the routes and all that they need, as it happens. */
-import { reasonOf } from "../agent/concerns.ts";
+import { reasonOf, type Scope } from "../agent/concerns.ts";
 import { lockHolder } from "../agent/lock.ts";
+import type { KernelEvent } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
 import { networksOf } from "../lease/stack.ts";
+import { FlanError } from "../net/errors.ts";
+import { batches } from "./batches.ts";
 import type { AnyCommand, Runner } from "./cli.ts";
-import { withStore } from "./context.ts";
+import { type Context, withStore } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
-import { withLook } from "./looking.ts";
+import { type Looked, withLook } from "./looking.ts";
 import { type Observed, observeIn } from "./observe.ts";
 import { type Format, print, printFolded } from "./output.ts";
 import { eventLine, type RouteEvent, RouteEvents } from "./route_events.ts";
@@ -47,14 +50,15 @@ async function watchRoutes(call: Call): Promise<number> {
         underlay: observed.host.underlay.link,
         networks: networksOf(observed.config),
         searching: false,
-        followsLink: observed.backend.followsLink(observed.config),
       };
       const told = new RouteEvents(observed.plan.objects);
-      for await (const event of events) {
-        // An entry of the FDB that comes is no reason to look again, and may be a repair.
-        const isEntry = event.mac !== undefined && scope.devices.includes(event.link ?? "");
-        if (event.own || (reasonOf(event, scope) === undefined && !isEntry)) continue;
-        tell(told.take(event, lockHolder(settings.runDir)), { format, now: clock.now() });
+      const learn = learning(context, { looked, told });
+      for await (const batch of batches(events, BATCH)) {
+        const mine = batch.filter((event) => !event.own && concerns(event, scope));
+        const news = mine.filter((event) => told.isNews(event));
+        if (news.length > 0 && !await learn()) news.forEach((event) => told.doubt(event));
+        const agent = lockHolder(settings.runDir);
+        for (const event of mine) tell(told.take(event, agent), { format, now: clock.now() });
       }
     });
     return await signals.stopped;
@@ -62,6 +66,43 @@ async function watchRoutes(call: Call): Promise<number> {
     ended.abort();
     signals.close();
   }
+}
+
+/** An entry of the FDB that comes is no reason to look again, and may be a repair. */
+function concerns(event: KernelEvent, scope: Scope): boolean {
+  const isEntry = event.mac !== undefined && scope.devices.includes(event.link ?? "");
+  return isEntry || reasonOf(event, scope) !== undefined;
+}
+
+/** How many events are judged by one look at the plan at the most. */
+const BATCH = 1000;
+
+/**
+ * Learns what is planned now, and says whether it could: what differs from the plan of a moment ago may be the agent's work,
+ * for a peer that came, moved or went. It waits so long that no more than a third of the time goes into it, however large the
+ * network is and however many events come.
+ */
+function learning(
+  context: Context,
+  { looked, told }: { looked: Looked; told: RouteEvents },
+): () => Promise<boolean> {
+  const { clock } = context;
+  let rested = 0;
+  return async () => {
+    await clock.sleep(Math.max(0, rested - clock.monotonic()));
+    const begun = clock.monotonic();
+    try {
+      const { plan } = await withStore(context, (store) => observeIn(context, { store, looked }));
+      told.learn(plan.objects);
+      return true;
+    } catch (error) {
+      if (!(error instanceof FlanError)) throw error;
+      return false;
+    } finally {
+      const now = clock.monotonic();
+      rested = now + 2 * (now - begun);
+    }
+  };
 }
 
 interface Telling {
@@ -81,7 +122,16 @@ function tellState(
   ].map(describe);
   if (format.kind === "jsonl") {
     return tellJson(
-      { event: "state", kind: null, object: null, by: null, pid: null, repaired: false, wrong },
+      {
+        event: "state",
+        kind: null,
+        object: null,
+        differs: null,
+        by: null,
+        pid: null,
+        repaired: false,
+        wrong,
+      },
       now,
     );
   }

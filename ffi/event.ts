@@ -112,6 +112,7 @@ function linkEvent(parser: MessageParser, message: MessageBounds, names: LinkNam
     group: "link",
     action: message.type === RTM_NEWLINK ? "new" : "delete",
     link: link.name,
+    ...(message.type === RTM_NEWLINK && { mtu: link.mtu, up: link.up }),
     ...(before !== undefined && before !== link.name && { former: before }),
   };
 }

@@ -22,9 +22,7 @@ export function iptablesRules(iptables: Iptables, family: Family = 4): RuleSet {
     read: async () => readAll(parseSaved(await iptables.save()), family),
     apply: async (change) => {
       const saved = parseSaved(await iptables.save());
-      const lines = change.object.kind === "masquerade"
-        ? masqueradeLines({ ...change, object: change.object }, saved)
-        : forwardLines(change, saved);
+      const lines = linesOf(change, saved);
       if (lines.length > 0) await iptables.restore(`${[...lines, "COMMIT"].join("\n")}\n`);
     },
   };
@@ -43,6 +41,34 @@ function isOfIpv6(object: FirewallObject): boolean {
 }
 
 const forwardOf = (family: Family): string => `${nftFamily(family)} filter FORWARD`;
+
+/** What of a save is flan's in iptables, and how it is removed by hand. */
+export interface InIptables {
+  readonly program: "iptables" | "ip6tables";
+  readonly objects: readonly FirewallObject[];
+  /** The lines for the program's `-restore --noflush` that delete exactly these, rule by rule. */
+  readonly removal: readonly string[];
+}
+
+/** Throws FlanError where iptables cannot be read. */
+export async function readRemovable(
+  iptables: Pick<Iptables, "save">,
+  { family, isMeant }: { family: Family; isMeant: (object: FirewallObject) => boolean },
+): Promise<InIptables> {
+  const saved = parseSaved(await iptables.save());
+  const objects = readAll(saved, family).filter(isMeant);
+  const removal = objects.flatMap((object) => {
+    const lines = linesOf({ verb: "delete", object }, saved);
+    return lines.length === 0 ? [] : [...lines, "COMMIT"];
+  });
+  return { program: family === 4 ? "iptables" : "ip6tables", objects, removal };
+}
+
+function linesOf(change: FirewallChange, saved: Saved): string[] {
+  return change.object.kind === "masquerade"
+    ? masqueradeLines({ ...change, object: change.object }, saved)
+    : forwardLines(change, saved);
+}
 
 function readAll(saved: Saved, family: Family): FirewallObject[] {
   const found: FirewallObject[] = [];

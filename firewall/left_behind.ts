@@ -3,8 +3,8 @@ import { bearsMark, claims, type Owner } from "../kernel/ownership.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import type { FirewallWays } from "./find_rule_set.ts";
-import { iptablesRules } from "./iptables_rules.ts";
-import type { FirewallObject, RuleSet } from "./rule_set.ts";
+import { type InIptables, iptablesRules, readRemovable } from "./iptables_rules.ts";
+import type { FirewallObject } from "./rule_set.ts";
 
 type IptablesWays = Pick<FirewallWays, "iptables" | "ip6tables">;
 
@@ -19,7 +19,7 @@ export async function removeLeftBehind(
 ): Promise<readonly FirewallObject[]> {
   const removed: FirewallObject[] = [];
   for (const rules of [iptablesRules(iptables), iptablesRules(ip6tables, 6)]) {
-    const found = await readIfAny(rules, log);
+    const found = await unlessUnreadable(rules.read(), log) ?? [];
     const claim = claims(owner, found);
     const ours = found.filter((object) => claim(object) === "ours");
     for (const object of ours) await rules.apply({ verb: "delete", object });
@@ -32,17 +32,20 @@ export async function removeLeftBehind(
 export async function findLeftBehind(
   { iptables, ip6tables }: IptablesWays,
   log: Logger,
-): Promise<readonly FirewallObject[]> {
-  const four = await readIfAny(iptablesRules(iptables), log);
-  return [...four, ...await readIfAny(iptablesRules(ip6tables, 6), log)].filter(bearsMark);
+): Promise<readonly InIptables[]> {
+  const found = [
+    await unlessUnreadable(readRemovable(iptables, { family: 4, isMeant: bearsMark }), log),
+    await unlessUnreadable(readRemovable(ip6tables, { family: 6, isMeant: bearsMark }), log),
+  ];
+  return found.filter((one) => one !== undefined && one.objects.length > 0).map((one) => one!);
 }
 
-async function readIfAny(rules: RuleSet, log: Logger): Promise<readonly FirewallObject[]> {
+async function unlessUnreadable<T>(reading: Promise<T>, log: Logger): Promise<T | undefined> {
   try {
-    return await rules.read();
+    return await reading;
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
     if (error.code !== "unsupported") log.log("warning", messageOf(error));
-    return [];
+    return undefined;
   }
 }

@@ -39,13 +39,12 @@ export function toCommands(changes: readonly Change[], actual: readonly KernelOb
     if (object.kind === "link") {
       const there = links.get(object.name);
       const words = verb === "replace" ? linkSettings(object, there) : linkCommands(verb, object);
-      return [...words.map(join), ...(verb === "delete" ? [] : deviceCommands(object, there))];
+      return [...words.map(shellWords), ...(verb === "delete" ? [] : deviceCommands(object, there))];
     }
     if (isProxys(object)) return [`# ${printable(proxyComment(verb, object))}`];
     if (object.kind === "hook") return hookCommand(verb, object);
     if (object.kind === "wireguard-peer") return [peerCommand(verb, object)];
-    if (isFirewalls(object)) return firewallLines(verb, object);
-    return commandsFor(verb, object).map(join);
+    return isFirewalls(object) ? firewallLines(verb, object) : commandsFor(verb, object).map(shellWords);
   });
 }
 
@@ -54,13 +53,16 @@ function hookCommand(verb: Verb, hook: Hook): string[] {
   const command = verb === "delete" ? hook.remove : hook.add;
   if (command === "") return [];
   const environment = Object.entries(hookEnvironment(hook)).map(([name, value]) => `${name}=${value}`);
-  const words = [join(["printf", "%s\\n", hook.data]), join(["env", ...environment, "sh", "-c", command])];
+  const words = [
+    shellWords(["printf", "%s\\n", hook.data]),
+    shellWords(["env", ...environment, "sh", "-c", command]),
+  ];
   return [printable(words.join(" | "), 10_000)];
 }
 
 /** The handles by which rules are deleted are known to whoever reads the chain, and change each time. */
 function firewallLines(verb: Verb, object: Masquerade | ForwardRules): string[] {
-  const lines = nftCommands(verb, object).map((words) => join(["nft", ...words]));
+  const lines = nftCommands(verb, object).map((words) => shellWords(["nft", ...words]));
   if (object.kind === "masquerade" || verb === "add") return lines;
   const { alias, chain } = object;
   return [
@@ -203,7 +205,7 @@ function routeCommand(verb: Verb, route: Route): Words {
 }
 
 /** Quotes what a POSIX shell would take apart. */
-function join(words: Words): string {
+export function shellWords(words: Words): string {
   return words.map(String).map((word) =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
   ).join(" ");

@@ -116,6 +116,10 @@ export interface KernelEvent {
   readonly protocol?: number;
   /** For neighbours. */
   readonly state?: NeighbourState;
+  /** The MTU that a link has now, in bytes. */
+  readonly mtu?: number;
+  /** Whether a link is administratively up now. */
+  readonly up?: boolean;
 }
 
 export interface RouteAnswer {

@@ -30,6 +30,8 @@ export interface Link {
   readonly mac: string;
   readonly mtu: number;
   readonly up: boolean;
+  /** Set where it is up and nothing is at its other end (no IFF_LOWER_UP), as with a cable out; never of tunnels. */
+  readonly noCarrier?: true;
   /** Only where `type` is "vxlan". */
   readonly vxlan?: Vxlan;
   /**

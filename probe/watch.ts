@@ -15,6 +15,8 @@ const AGAIN_MS = 2000;
 const GAP_MS = 80;
 /** So many visits in a row tell, of silence as of packets that are too large. */
 const STRIKES = 3;
+/** News are told at once, and then at most so often: whoever hears them looks at all peers. */
+const TELL_MS = 1000;
 /** After so many further ones a hole is measured anew: it may have become another one. */
 const MEASURE_AGAIN = 10;
 
@@ -48,9 +50,15 @@ export class PeerWatch {
   #regular: Watched[] = [];
   #soon: Watched[] = [];
   readonly #changed: () => void;
+  /** When the next news may be told, and whether there are any. */
+  #tellAt = 0;
+  #hasNews = false;
   #news = new AbortController();
 
-  /** `changed` is called whenever somebody's state means something else than before, which a time alone does not. */
+  /**
+   * `changed` is called within a second when somebody's state means something else than before, which a time alone does
+   * not; once for all that changed meanwhile.
+   */
   constructor(clock: Clock, changed: () => void) {
     this.#clock = clock;
     this.#changed = changed;
@@ -78,13 +86,15 @@ export class PeerWatch {
     for (const one of fresh) this.#peers.set(one.target.address, one);
     this.#soon.push(...fresh);
     this.#news.abort();
-    if (gone.length > 0) this.#changed();
+    if (gone.length > 0) this.#hear();
   }
 
   /** Visits one after the other until `signal` aborts. */
   async run({ tools }: { tools: Tools }, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const wait = this.#nextDue() - this.#clock.monotonic();
+      this.#tell();
+      const wait = Math.min(this.#nextDue(), this.#hasNews ? this.#tellAt : Infinity) -
+        this.#clock.monotonic();
       this.#news = new AbortController();
       if (wait > 0) {
         await this.#clock.sleep(wait, AbortSignal.any([signal, this.#news.signal]));
@@ -96,6 +106,19 @@ export class PeerWatch {
       if (isToBeMeasured(one.large + 1)) await visit;
       await this.#clock.sleep(GAP_MS, signal);
     }
+  }
+
+  #hear(): void {
+    this.#hasNews = true;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const now = this.#clock.monotonic();
+    if (!this.#hasNews || now < this.#tellAt) return;
+    this.#hasNews = false;
+    this.#tellAt = now + TELL_MS;
+    this.#changed();
   }
 
   #nextDue(): number {
@@ -130,7 +153,7 @@ export class PeerWatch {
       if (!signal.aborted) one.state = { ...one.state, ...found };
       else one.large = 0;
     }
-    if (this.#peers.get(one.target.address) === one && isOther(before, one.state)) this.#changed();
+    if (this.#peers.get(one.target.address) === one && isOther(before, one.state)) this.#hear();
   }
 }
 

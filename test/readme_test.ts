@@ -5,6 +5,8 @@ import { exit, exitMeanings } from "../cmd/exit.ts";
 import { commands } from "../main.ts";
 import { alike, blocksIn } from "../tasks/readme/blocks.ts";
 import { textsOf } from "../tasks/readme/outputs.ts";
+import { columns as benchColumns } from "./bench/startup.ts";
+import { benchesIn } from "./bench/readme.ts";
 import { simpleCommands, whyUnknown } from "./lib/command_line.ts";
 import { doctorCodes } from "../agent/health/doctor_codes.ts";
 import { type CodeFacts, healthCodes } from "../agent/health/codes.ts";
@@ -130,8 +132,19 @@ Deno.test({
   },
 });
 
+Deno.test("the README's figures of the bench have the columns that it prints, of the machine that it names", () => {
+  for (const [part, text] of benchesIn(readme)) {
+    assert.match(
+      text,
+      new RegExp(`^\\$ deno task bench ${part}\nmachine: .*, load [\\d.]+ at the start\n\n`),
+    );
+    for (const name of [...benchColumns, "PEERS", "COMMAND", "GOAL"]) assert.ok(text.includes(name), name);
+    assert.equal(text.match(/^100{1,4}? +flan /gm)?.length, 10);
+  }
+});
+
 Deno.test("no block of the README shows an output that no script has made: others are scripts and drawings", () => {
-  const made = new Set(blocksIn(readme).map(({ text }) => text));
+  const made = new Set([...blocksIn(readme).map(({ text }) => text), ...benchesIn(readme).values()]);
   for (const [, language, text = ""] of readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)) {
     const isScript = language === "sh" && !/^\$ /m.test(text);
     const isDrawing = language === "" && /[│▼▲═►]/.test(text);

@@ -148,7 +148,8 @@ export const healthCodes = {
   },
   "overlay-unreachable": {
     severity: "high",
-    means: "no peer answers, and two or more did, or wrote their lease since this agent began",
+    means:
+      "no peer answers, and two or more should: flan's all, right after a boot those that did or wrote their lease",
     needs: ["underlay-missing", "proxy-down", "kernel-refuses", "checksum-errors"],
     within: "60 s; of over 400 peers 0.1 s each",
     remedy: "flan doctor; the backend's UDP port must pass on the way between the hosts",
@@ -205,10 +206,10 @@ export const healthCodes = {
   },
   "underlay-missing": {
     severity: "high",
-    means: "no way out: the underlay's link, address or route is gone",
+    means: "no way out: the underlay's link, carrier or address is gone, or every route to a peer",
     needs: [],
     within: "2 s",
-    remedy: "bring the link up, or name another one with --iface",
+    remedy: "put back what the message names, or name another link with --iface",
   },
   "subnet-file": {
     severity: "high",

@@ -16,7 +16,7 @@ const LEAST_SILENT = 2;
 export interface KnownOfPeers {
   /** By subnet; a peer without one is not known to be well or unwell. */
   readonly states: ReadonlyMap<string, PeerState>;
-  /** Whether the holder of a lease runs, by other signs than its answers. */
+  /** Whether the holder of a lease is to be taken for running, by other signs than its answers. */
   readonly isAlive: (lease: Lease) => boolean;
 }
 
@@ -42,8 +42,8 @@ export function judgePeers(peers: readonly PeerPlan[], known: KnownOfPeers): Jud
 }
 
 /**
- * Whether the whole network is out of reach. After a power cut the first host to be back is alone, and well: only those
- * should answer who did so before, or have written their lease since. A flannel host that never answered says nothing by
+ * Whether the whole network is out of reach. Those should answer who did so before, and those who run as far as is known:
+ * after a power cut the first host to be back is alone, and well. A flannel host that never answered says nothing by
  * its silence: it has no responder, and may drop echoes.
  */
 function judgeOverlay(peers: readonly PeerPlan[], { states, isAlive }: KnownOfPeers): Found | undefined {

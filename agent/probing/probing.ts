@@ -32,7 +32,7 @@ export interface ProbingParts {
 export class Probing {
   readonly #parts: ProbingParts;
   readonly #watch: PeerWatch;
-  readonly #signs = new SignsOfLife();
+  #signs = new SignsOfLife({ afterBoot: false });
   #session: Session | undefined;
   /** Ends what belongs to the session: the watch, and with `#running` what it still does. */
   #over = new AbortController();
@@ -54,6 +54,11 @@ export class Probing {
       const state = states.get(probeAddress(lease, this.#device));
       return state === undefined ? [] : [[lease.subnet, state] as const];
     }));
+  }
+
+  /** Before the first {@link follow}. `afterBoot`: whether the host was in the network before it booted. */
+  begin({ afterBoot }: { afterBoot: boolean }): void {
+    this.#signs = new SignsOfLife({ afterBoot });
   }
 
   /** Takes in what there is now. Nothing of this is the loop's concern: what cannot be probed is told as a problem. */

@@ -29,6 +29,10 @@ function judge(
     const remedy = `ip link set dev ${name} up`;
     return [diagnosis(code, { subject: name, message: `Link ${name} of the underlay is down`, remedy })];
   }
+  if (objects.some((one) => one.kind === "link" && one.name === name && one.noCarrier)) {
+    const message = `Link ${name} of the underlay has no carrier`;
+    return [diagnosis(code, { subject: name, message, remedy: `put the cable of ${name} back` })];
+  }
   // Those of flan itself lead nowhere without others.
   const isRouted = objects.some((one) =>
     one.kind === "route" && one.link === name && one.protocol !== ROUTE_PROTOCOL &&

@@ -33,6 +33,11 @@ const IFLA_INFO_DATA = 2;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFF_UP = 1; // linux/if.h
+/** Whether there is carrier (linux/if.h); the kernel says it only of a link that is up. */
+const IFF_LOWER_UP = 1 << 16;
+
+/** What a program reads, or the kernel itself carries on, has no other end: no carrier of theirs means no cable. */
+const tunnels: ReadonlySet<string> = new Set(["tun", "vxlan"]);
 
 const policy = new Policy({
   [IFLA_ADDRESS]: "bytes",
@@ -135,6 +140,8 @@ export function decodeLink(parser: MessageParser, message: MessageBounds): LinkF
   // AF_BRIDGE and AF_INET6 also send RTM_NEWLINK, about ports and address configuration.
   if (name === undefined || parser.headU8(message, 0) !== 0) return undefined;
   const mac = parser.data(IFLA_ADDRESS);
+  const flags = parser.headU32(message, 8);
+  const up = (flags & IFF_UP) !== 0;
   const fields = {
     kind: "link" as const,
     index: parser.headU32(message, 4),
@@ -142,14 +149,20 @@ export function decodeLink(parser: MessageParser, message: MessageBounds): LinkF
     alias: parser.string(IFLA_IFALIAS) ?? "",
     mac: mac === undefined ? "" : macText(mac),
     mtu: parser.u32(IFLA_MTU) ?? 0,
-    up: (parser.headU32(message, 8) & IFF_UP) !== 0,
+    up,
   };
   const queueLength = parser.u32(IFLA_TXQLEN) ?? 0;
-  if (!parser.nested(IFLA_LINKINFO, infoPolicy)) return { ...fields, type: "" };
-  const type = parser.string(IFLA_INFO_KIND) ?? "";
-  const info = decodeInfo(parser, { type, queueLength });
-  // Its link-layer address is that of its outer packets.
-  return "ipip" in info ? { ...fields, mac: "", type, ...info } : { ...fields, type, ...info };
+  const type = parser.nested(IFLA_LINKINFO, infoPolicy) ? parser.string(IFLA_INFO_KIND) ?? "" : "";
+  const carries = !up || (flags & IFF_LOWER_UP) !== 0 || tunnels.has(type);
+  const info = type === "" ? {} : decodeInfo(parser, { type, queueLength });
+  return {
+    ...fields,
+    // The link-layer address of an ipip device is that of its outer packets.
+    ...("ipip" in info ? { mac: "" } : {}),
+    type,
+    ...(carries ? {} : { noCarrier: true as const }),
+    ...info,
+  };
 }
 
 /** What is particular to the type of a link whose IFLA_LINKINFO was parsed last. */

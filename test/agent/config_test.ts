@@ -88,26 +88,9 @@ Deno.test("host: where no route leads to any peer, that is told with one of them
   assert.deepEqual(host.codes, [], "one that is on the link can be reached");
 });
 
-Deno.test("host: another default route moves nobody, and one that is followed where the link is gone is told", async () => {
+Deno.test("host: one that joined before joins again without a default route", async () => {
   await using network = await TestNetwork.start();
-  const moves: string[] = [];
-  const host = await network.joined(1, { moved: () => moves.push(host.agent.state.host.underlay.link) });
-  const { stack } = host.kernel;
-  stack.add({ ...stack.link("eth0")!, name: "eth1" });
-  stack.add({ kind: "address", link: "eth1", address: "198.51.100.1/24" });
-  stack.replace({ ...defaultRoute, link: "eth1", gateway: "198.51.100.254" });
-  await network.clock.advance(31_000);
-  const announced = async () =>
-    ((await network.record(host.subnet!))?.value as { PublicIP: string }).PublicIP;
-  assert.deepEqual([await announced(), moves], ["192.0.2.1", []]);
-  stack.delete(stack.link("eth0")!);
-  await network.clock.advance(2000);
-  assert.deepEqual([await announced(), moves, host.codes], ["198.51.100.1", ["eth1"], []]);
-});
-
-Deno.test("host: one that joined before joins again without a default route, and else by that route", async () => {
-  await using network = await TestNetwork.start();
-  const former = { link: "eth0", address: "192.0.2.1", stays: false };
+  const former = { link: "eth0", address: "192.0.2.1" };
   const host = network.host(1, { former });
   host.kernel.stack.delete(defaultRoute);
   await host.join();

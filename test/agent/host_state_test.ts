@@ -5,10 +5,12 @@ import {
   forgetLease,
   forgetNetworks,
   readHostState,
+  rememberBoot,
   rememberNetwork,
   rememberSubnet,
 } from "../../agent/host_state.ts";
-import { readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
+import { isBackFromBoot, readBootId } from "../../agent/boot.ts";
+import { joinedOver, readJoined, removeJoined, writeJoined } from "../../agent/joined.ts";
 import { lockAgentWithin, lockHolder, makeRunDir, provenHolder, tryLockAgent } from "../../agent/lock.ts";
 import { FlanError } from "../../net/errors.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
@@ -107,6 +109,43 @@ Deno.test("joined: what was written is read, nothing is undefined, and damage is
     removeJoined(dir);
     removeJoined(dir);
     assert.equal(readJoined(dir), undefined);
+  });
+});
+
+Deno.test("joined: what carries the overlay is kept with its address, and found for the next agent", async () => {
+  await inDirectory(async (dir) => {
+    assert.equal(joinedOver(dir), undefined);
+    const found = { iface: "eth0", publicIp: "192.0.2.1" };
+    const joined = { pid: 7, settings: {}, found };
+    await writeJoined(dir, joined);
+    assert.deepEqual(joinedOver(dir), { link: "eth0", address: "192.0.2.1" }, "an older document");
+    const underlay = { link: "eth0", address: "10.0.0.1" };
+    await writeJoined(dir, { ...joined, underlay });
+    assert.deepEqual(joinedOver(dir), underlay, "whatever address is announced");
+  });
+});
+
+Deno.test("boot: a host is back from one where it was in a network before it, and not where it left or does not know", async () => {
+  const [now, before] = [readBootId()!, "00000000-0000-4000-8000-000000000001"];
+  assert.match(now, /^[0-9a-f-]{36}$/);
+  assert.equal(readBootId(), now);
+  assert.deepEqual([readBootId("/nowhere/boot_id"), readBootId("/proc/version")], [undefined, undefined]);
+  await inDirectory(async (dir) => {
+    const isBack = () => isBackFromBoot(readHostState(dir), now);
+    assert.equal(isBack(), false);
+    await ensureHostState(dir, clock);
+    await rememberNetwork(dir, "10.5.0.0/16");
+    assert.equal(isBack(), false, "an older document");
+    await rememberBoot(dir, now);
+    assert.equal(isBack(), false, "the agent was started anew");
+    await rememberBoot(dir, before);
+    assert.equal(isBack(), true);
+    assert.equal(isBackFromBoot(readHostState(dir), undefined), false, "a kernel that does not tell");
+    await forgetNetworks(dir);
+    assert.equal(isBack(), false, "it has left");
+    const file = `${dir}/host.json`;
+    Deno.writeTextFileSync(file, Deno.readTextFileSync(file).replace(before, "x".repeat(60_000)));
+    assert.throws(() => readHostState(dir), { code: "invalid" });
   });
 });
 

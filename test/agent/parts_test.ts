@@ -129,7 +129,6 @@ Deno.test("suspects: a process that has gone, the kernel, and a link's unknown a
 const scope = {
   devices: ["flan.1"],
   underlay: "eth0",
-  followsLink: false,
   networks: [parseCidr("10.5.0.0/16")],
   searching: false,
 };
@@ -150,29 +149,21 @@ const cases: readonly [Partial<KernelEvent>, ReturnType<typeof reasonOf>][] = [
   [{ group: "neighbour", link: "flan.1" }, undefined],
   [{ group: "neighbour", link: "flan.1", port: 7 }, "kernel"],
   [{ group: "route", subject: "0.0.0.0/0" }, "host"],
-  [{ group: "route", subject: "10.5.9.0/24", link: "eth0" }, "kernel"],
-  [{ group: "route", subject: "10.6.9.0/24", link: "eth0" }, undefined],
+  [{ group: "route", subject: "10.6.9.0/24", link: "docker0" }, undefined],
+  [{ group: "route", subject: "10.6.9.0/24", link: "eth0" }, "host"],
+  [{ group: "route", subject: "10.6.9.0/24", link: "eth0", protocol: 2, action: "delete" }, "host"],
+  [{ group: "route", subject: "fd00::/64", link: "eth0" }, undefined],
+  // An unreachable one names no link.
+  [{ group: "route", subject: "192.0.2.2/32" }, "host"],
+  [{ group: "route", subject: "10.5.9.0/24" }, "kernel"],
+  // The agent's own route, which somebody changed: nobody has another way out for it.
+  [{ group: "route", subject: "10.5.9.0/24", link: "eth0", protocol: 113 }, "kernel"],
   [{ group: "route", subject: "10.6.9.0/24", protocol: 113 }, "kernel"],
 ];
 
 for (const [change, reason] of cases) {
   Deno.test(`concerns: ${JSON.stringify(change)} is ${reason ?? "nobody's business"}`, () => {
     assert.equal(reasonOf(event(change), scope), reason);
-  });
-}
-
-const followed: readonly [Partial<KernelEvent>, ReturnType<typeof reasonOf>][] = [
-  [{ link: "eth0" }, "host"],
-  [{ link: "eth0", protocol: 2, action: "delete" }, "host"],
-  [{ link: "docker0" }, undefined],
-  // The agent's own route, which somebody changed: nobody has another neighbour for it.
-  [{ link: "eth0", protocol: 113 }, "kernel"],
-];
-
-for (const [change, reason] of followed) {
-  Deno.test(`concerns: where the routes over the underlay decide, ${JSON.stringify(change)} is ${reason ?? "nobody's business"}`, () => {
-    const told = event({ group: "route", subject: "10.6.9.0/24", ...change });
-    assert.equal(reasonOf(told, { ...scope, followsLink: true }), reason);
   });
 }
 

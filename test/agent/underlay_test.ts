@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Family } from "../../net/ip.ts";
 import type { Underlay } from "../../backends/backend.ts";
 import { localAddresses } from "../../agent/surroundings.ts";
-import { findUnderlay, type FormerUnderlay } from "../../agent/underlay.ts";
+import { findUnderlay } from "../../agent/underlay.ts";
 import type { KernelObject, Link, Route } from "../../kernel/state.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import { FakeStack } from "../lib/fake_stack.ts";
@@ -260,16 +260,13 @@ Deno.test("underlay: a link that is down keeps its neighbours, by its addresses,
   assert.deepEqual([down, up.up], [{ ...up, up: false }, true]);
 });
 
-/** The underlay of a host that had eth0, which has a route over `eth1` or none, after `change`. */
-async function after(
-  change: (stack: FakeStack) => unknown,
-  { stays = true, over }: { stays?: boolean; over?: string } = {},
-): Promise<string> {
-  const kernel = host(...(over === undefined ? [] : [route({ link: over, gateway: "198.51.100.254" })]));
+/** The underlay of a host that had eth0, which has a route over each of `over`, the best one first, after `change`. */
+async function after(change: (stack: FakeStack) => unknown, ...over: readonly string[]): Promise<string> {
+  const kernel = host(...over.map((link, metric) => route({ link, metric, gateway: gateways[link]! })));
   change(kernel.stack);
-  const former: FormerUnderlay = { link: "eth0", address: "192.0.2.1", stays };
+  const former = { link: "eth0", address: "192.0.2.1" };
   const objects = await kernel.dump({ links: [], sysctls: [] });
-  const { underlay: { link, address, up } } = await findUnderlay(kernel, {
+  const { underlay: found } = await findUnderlay(kernel, {
     objects,
     families: [4],
     wishes: [],
@@ -277,34 +274,56 @@ async function after(
     publicIp6: undefined,
     former,
   });
-  return `${link} ${address} ${up ? "up" : "down"}`;
+  return `${found.link} ${found.address} ${found.up ? "up" : "down"}`;
 }
 
+const gateways: Readonly<Record<string, string>> = { eth0: "192.0.2.254", eth1: "198.51.100.254" };
 const setDown = (stack: FakeStack) => stack.replace({ ...stack.link("eth0")!, up: false });
+const pullOut = (stack: FakeStack) => stack.replace({ ...stack.link("eth0")!, noCarrier: true });
 const loseAddress = (stack: FakeStack) => stack.delete(address("eth0", "192.0.2.1/24"));
 
-Deno.test("underlay: the one in use stays while it is up and has its address, whatever the default route is", async () => {
+Deno.test("underlay: the one that a host is in the network by stays while it is whole, whatever the default route is", async () => {
   assert.equal(await after(() => {}), "eth0 192.0.2.1 up");
-  assert.equal(await after(() => {}, { over: "eth1" }), "eth0 192.0.2.1 up");
-  assert.equal(await after(setDown, { over: "eth1" }), "eth1 198.51.100.1 up");
-  assert.equal(await after(loseAddress, { over: "eth1" }), "eth1 198.51.100.1 up");
+  assert.equal(await after(() => {}, "eth1"), "eth0 192.0.2.1 up");
 });
 
-Deno.test("underlay: without a default route the former one stands in, down or with another address", async () => {
-  for (const stays of [true, false]) {
-    assert.equal(await after(setDown, { stays }), "eth0 192.0.2.1 down");
-    assert.equal(await after(loseAddress, { stays }), "eth0 169.254.7.7 up");
+Deno.test("underlay: one that is down, without carrier or without its address gives way to the default route's", async () => {
+  for (const change of [setDown, pullOut, loseAddress]) {
+    assert.equal(await after(change, "eth1"), "eth1 198.51.100.1 up");
   }
-  assert.equal(await after(() => {}, { stays: false }), "eth0 192.0.2.1 up");
-  assert.equal(await after(() => {}, { stays: false, over: "eth1" }), "eth1 198.51.100.1 up", "at the start");
+  assert.equal(await after(pullOut, "eth0", "eth1"), "eth1 198.51.100.1 up", "a route over a dead link");
+  const renumber = (stack: FakeStack) => (stack.add(address("eth0", "192.0.2.9/24")), loseAddress(stack));
+  assert.equal(await after(renumber, "eth0"), "eth0 192.0.2.9 up");
+});
+
+Deno.test("underlay: one that is not whole stays where no default route leads elsewhere, and no other address is taken", async () => {
+  const gone = { message: /: address 192\.0\.2\.1 is gone from link eth0, and there is no default route; / };
+  assert.equal(await after(setDown), "eth0 192.0.2.1 down");
+  assert.equal(await after(pullOut), "eth0 192.0.2.1 up");
+  assert.equal(await after(pullOut, "eth0"), "eth0 192.0.2.1 up");
+  const deadToo = (stack: FakeStack) => {
+    pullOut(stack);
+    stack.replace({ ...stack.link("eth1")!, noCarrier: true });
+  };
+  assert.equal(await after(deadToo, "eth1", "eth0"), "eth0 192.0.2.1 up");
+  await assert.rejects(after(loseAddress), gone);
+  const withVip = (stack: FakeStack) => (stack.add(address("eth0", "192.0.2.100/32")), loseAddress(stack));
+  await assert.rejects(after(withVip), gone);
+  // The link-local address keeps the route over its link, and leads to nobody all the same.
+  await assert.rejects(after(loseAddress, "eth0"), {
+    message: /address 192\.0\.2\.1 is gone from link eth0/,
+  });
+});
+
+Deno.test("underlay: at the first join a default route over a link with carrier goes before a better one without", async () => {
+  const kernel = host(route({ metric: 1 }), route({ link: "eth1", metric: 2, gateway: gateways["eth1"]! }));
+  assert.equal(await chosen(kernel), "eth0 192.0.2.1");
+  pullOut(kernel.stack);
+  assert.equal(await chosen(kernel), "eth1 198.51.100.1");
 });
 
 Deno.test("underlay: of a former one that is gone the error says what of it", async () => {
   await assert.rejects(after((stack) => stack.delete(stack.link("eth0")!)), {
     message: /: link eth0 is gone, and there is no default route; links with an IPv4 address: eth1 /,
-  });
-  const bare = (stack: FakeStack) => (loseAddress(stack), stack.delete(address("eth0", "169.254.7.7/16")));
-  await assert.rejects(after(bare), {
-    message: /: address 192\.0\.2\.1 is gone from link eth0, and there is no default route; /,
   });
 });

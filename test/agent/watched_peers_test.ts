@@ -1,6 +1,7 @@
 /** What the background probes find shows in `flan status`, on `/metrics` and in the log, and goes when it is over. */
 import assert from "node:assert/strict";
 import { probePage } from "../../agent/monitoring/pages.ts";
+import { forgetNetworks } from "../../agent/host_state.ts";
 import { statusOf } from "../../agent/status.ts";
 import { statusLine } from "../../agent/status_line.ts";
 import { type TestHost, TestNetwork } from "../lib/agents.ts";
@@ -145,21 +146,70 @@ Deno.test("readyz: goes to 503 when nobody answers any more, back with the first
     assert.deepEqual([host.codes, await readyz()], [["peer-unreachable"], [200, "ok\n"]]);
   }));
 
-Deno.test("readyz: the first host that is back after a power cut is ready, and cut off where others are back and mute", async () => {
-  await using network = await TestNetwork.start();
+/** Host 1 among three whose packets do not get through, and what `/readyz` says of it. */
+async function muteNetwork(network: TestNetwork) {
   const net = new FakeProbeNet(network.clock);
   net.passes = () => false;
   for (const n of [2, 3, 4]) await network.peer(n);
-  const host = await network.joined(1, {
-    probes: { open: ({ address }) => net.open(address), port: 8473 },
-  });
-  const pass = async (ms: number) => {
-    for (let gone = 0; gone < ms; gone += 100) await network.clock.advance(100);
+  const host = network.host(1, { probes: { open: ({ address }) => net.open(address), port: 8473 } });
+  const facts = () => Promise.reject(new Error("not asked for"));
+  return {
+    net,
+    host,
+    begin: async () => {
+      await host.join();
+      await host.run();
+    },
+    pass: async (ms: number) => {
+      for (let gone = 0; gone < ms; gone += 100) await network.clock.advance(100);
+    },
+    readyz: async () => (await probePage("/readyz", { agent: host.agent, facts })).text,
   };
-  const readyz = async () => {
-    const facts = () => Promise.reject(new Error("not asked for"));
-    return (await probePage("/readyz", { agent: host.agent, facts })).text;
-  };
+}
+
+const OTHER_BOOT = "00000000-0000-4000-8000-000000000002";
+
+Deno.test("readyz: a host that joins behind a blocked port is not ready", async () => {
+  await using network = await TestNetwork.start();
+  const { begin, pass, readyz } = await muteNetwork(network);
+  await begin();
+  await pass(60_000);
+  assert.equal(await readyz(), "overlay-unreachable\n");
+});
+
+Deno.test("readyz: an agent that starts anew believes its peers to run", async () => {
+  await using network = await TestNetwork.start();
+  const { host, begin, pass, readyz } = await muteNetwork(network);
+  await begin();
+  await host.stop();
+  await begin();
+  await pass(60_000);
+  assert.equal(await readyz(), "overlay-unreachable\n");
+});
+
+Deno.test("readyz: a host that left before it booted joins as for the first time", async () => {
+  await using network = await TestNetwork.start();
+  const { host, begin, pass, readyz } = await muteNetwork(network);
+  await begin();
+  await host.stop();
+  await forgetNetworks(host.options.stateDir);
+  host.bootId = OTHER_BOOT;
+  await begin();
+  await pass(60_000);
+  assert.equal(await readyz(), "overlay-unreachable\n");
+});
+
+Deno.test("readyz: the first host that is back after a power cut is ready, and cut off where others are back and mute", async () => {
+  await using network = await TestNetwork.start();
+  const { net, host, begin, pass, readyz } = await muteNetwork(network);
+  await begin();
+  await host.stop();
+  host.bootId = OTHER_BOOT;
+  // As long as the store is away the attempts to join fail, and none of them counts.
+  host.store.away = true;
+  await assert.rejects(host.join());
+  host.store.away = false;
+  await begin();
   await pass(60_000);
   assert.deepEqual([host.codes, await readyz()], [Array(3).fill("peer-unreachable"), "ok\n"]);
   for (const n of [2, 3]) await network.peer(n);

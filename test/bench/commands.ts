@@ -21,11 +21,14 @@ export interface Answered {
   readonly commands: readonly Startup[];
 }
 
-/** Measures and prints. */
-export async function measureCommands(): Promise<Answered[]> {
+/** Measures and prints; `tell` gets the table, too. */
+export async function measureCommands(tell: (table: string) => void): Promise<Answered[]> {
   const results: Answered[] = [];
   for (const { peers, goal } of GOALS) results.push({ peers, goal, commands: await answers(peers) });
-  report(results);
+  const text = report(results);
+  print("");
+  print(text);
+  tell(text);
   return results;
 }
 
@@ -44,7 +47,7 @@ async function answers(peers: number): Promise<Startup[]> {
   }
 }
 
-function report(results: readonly Answered[]): void {
+function report(results: readonly Answered[]): string {
   const rows = results.flatMap(({ peers, goal, commands }) =>
     commands.map((one) => [
       `${peers}`,
@@ -54,6 +57,5 @@ function report(results: readonly Answered[]): void {
       one.wall.median < goal ? "met" : "missed",
     ])
   );
-  print("");
-  print(table(["PEERS", "COMMAND", ...columns, "GOAL", ""], rows));
+  return table(["PEERS", "COMMAND", ...columns, "GOAL", ""], rows);
 }

@@ -7,10 +7,11 @@ const parts = ["planes", "etcd"];
 const read = (...args: readonly string[]) => settingsOf(args, parts);
 
 Deno.test("all parts are measured where none is named, and otherwise those that are, in that order", () => {
-  assert.deepEqual(read(), { parts, isQuick: false, json: undefined });
+  assert.deepEqual(read(), { parts, isQuick: false, isForReadme: false, json: undefined });
   assert.deepEqual(read("etcd", "planes", "--quick")!, {
     parts: ["etcd", "planes"],
     isQuick: true,
+    isForReadme: false,
     json: undefined,
   });
 });

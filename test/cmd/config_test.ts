@@ -1,6 +1,6 @@
 /** The loader: one value from five places, and every mistake said with its place. */
 import assert from "node:assert/strict";
-import { writeJoined } from "../../agent/joined.ts";
+import { type Joined, writeJoined } from "../../agent/joined.ts";
 import { display, type Follows, loadSettings } from "../../cmd/config.ts";
 import { environmentName, kebab, type SettingKey, settingKeys } from "../../cmd/settings.ts";
 import { FlanError } from "../../net/errors.ts";
@@ -11,7 +11,7 @@ interface Places {
   /** The config file's text. */
   readonly file?: string;
   readonly json?: boolean;
-  readonly joined?: { settings: Record<string, string>; found: Record<string, string> };
+  readonly joined?: Pick<Joined, "settings" | "found" | "underlay">;
   readonly follows?: Follows;
 }
 
@@ -84,6 +84,9 @@ Deno.test("what was left open when joining is found again, but for the chosen li
   const { settings, sources } = await load({ joined: { ...joined, settings: { mtu: "-", iface: "-" } } });
   assert.deepEqual([settings.mtu, sources.mtu], [undefined, "default"]);
   assert.deepEqual([settings.iface, sources.iface], [["eth7"], "joined"]);
+  const underlay = { link: "eth7", address: "192.0.2.7" };
+  const { settings: known } = await load({ joined: { settings: { iface: "-" }, found: {}, underlay } });
+  assert.deepEqual(known.iface, ["192.0.2.7", "eth7"], "the link may have other addresses, too");
 });
 
 Deno.test("what says which host is meant and how long its lease lives is remembered, and nothing else", async () => {

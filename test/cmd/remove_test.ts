@@ -169,10 +169,16 @@ Deno.test("remove: what only iptables shows is named with the command for iptabl
   await using network = await TestNetwork.start();
   const { kernel } = network.host(1);
   kernel.stack.add(rules);
-  const unseen = { remove: () => Promise.resolve([]), find: () => Promise.resolve([rules, table]) };
+  const removal = ["*nat", `-D POSTROUTING --comment "somebody's"`, "-X FLAN-POSTRTG", "COMMIT"];
+  const there = { program: "iptables" as const, objects: [rules, table], removal };
+  const unseen = { remove: () => Promise.resolve([]), find: () => Promise.resolve([there]) };
   const { left } = await removeFromKernel(kernel, undefined, unseen);
   assert.deepEqual(left.map(({ what }) => what), [
     "forward rules in chain ip filter FORWARD, masquerade rules in table ip flan (iptables)",
   ]);
-  assert.match(left[0]!.command, /^iptables-save .* iptables-restore$/);
+  const command = String
+    .raw`printf '%s\n' '*nat' '-D POSTROUTING --comment "somebody'\''s"' '-X FLAN-POSTRTG' COMMIT | iptables-restore --noflush`;
+  assert.equal(left[0]!.command, command);
+  const sh = new Deno.Command("sh", { args: ["-c", command.replace(/ \|.*/, "")] });
+  assert.equal(new TextDecoder().decode((await sh.output()).stdout), `${removal.join("\n")}\n`);
 });

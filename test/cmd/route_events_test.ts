@@ -55,6 +55,7 @@ Deno.test("of the packet filter it is told who changed it, or nobody blamed wher
     event: "set",
     kind: "firewall",
     object: "packet filter",
+    differs: null,
     by: null,
     pid: null,
     repaired: false,
@@ -118,27 +119,94 @@ Deno.test("with a link that is deleted goes all that flan had on it, and its com
   assert.ok(marks().every(([, repaired]) => !repaired), "once");
 });
 
-Deno.test("the same of what came while it was watched, and of nothing that flan has taken away itself", () => {
+Deno.test("the same of what came while it was watched, and of nothing that is planned no more", () => {
   const told = new RouteEvents(plan);
-  const later: KernelEvent = { ...route, action: "new", port: AGENT, subject: "10.5.7.0/24" };
-  lineOf(later, told);
-  lineOf({ ...route, port: AGENT }, told);
+  const [more] = vxlan.plan(view([7]), host()).objects.filter(({ kind }) => kind === "route");
+  const back: KernelEvent = { ...route, action: "new", port: AGENT };
+  lineOf(route, told);
+  told.learn([...plan.filter(({ kind }) => kind !== "route"), more!]);
   lineOf(device, told);
-  assert.match(lineOf(later, told), /\(repaired\)$/);
-  assert.doesNotMatch(lineOf({ ...route, action: "new", port: AGENT }, told), /repaired/);
+  assert.equal(told.take({ ...back, subject: "10.5.7.0/24" }, AGENT).repaired, false, "came just now");
+  assert.equal(told.take(back, AGENT).repaired, false, "went");
+  told.learn([...plan.filter(({ kind }) => kind !== "route"), more!]);
+  lineOf(device, told);
+  assert.equal(told.take({ ...back, subject: "10.5.7.0/24" }, AGENT).repaired, true);
 });
 
+const [made] = settingAll().filter(({ mac }) => mac !== undefined) as [KernelEvent];
+const entry = `fdb ${made.mac} dst 192.0.2.2 dev flan.1`;
+const toB = { ...made, to: "192.0.2.99" };
+/** The plan after the peer moved from A to B. */
+const moved = plan.map((one) => one.kind === "fdb" ? { ...one, remote: toB.to } : one);
+
 Deno.test("an FDB entry that leads where flan has it lead again is repaired, whoever the kernel does not name", () => {
-  const [made] = settingAll().filter(({ mac }) => mac !== undefined) as [KernelEvent];
-  const entry = `fdb ${made.mac} dst 192.0.2.2 dev flan.1`;
   const told = new RouteEvents(plan);
   assert.equal(lineOf({ ...made, action: "delete" }, told), `deleted  ${entry}`);
   assert.equal(lineOf(made, told), `set      ${entry}  (repaired)`);
-  lineOf({ ...made, to: "192.0.2.99" }, told);
+  lineOf(toB, told);
   assert.equal(lineOf({ ...made, to: "192.0.2.98" }, told), `set      ${entry.replace(".2.2", ".2.98")}`);
   assert.equal(lineOf(made, told), `set      ${entry}  (repaired)`);
   lineOf({ ...made, action: "delete" }, told);
   assert.equal(told.take(made, undefined).repaired, false, "without an agent");
+});
+
+Deno.test("a peer that moves is no repair; who sets its entry back is tampering, and flan's answer is the repair", () => {
+  const told = new RouteEvents(plan);
+  assert.ok(told.isNews(toB), "the plan that is known does not say so");
+  told.learn(moved);
+  assert.ok(!told.isNews(toB));
+  assert.equal(told.take(toB, AGENT).repaired, false);
+  assert.ok(told.isNews(made));
+  told.learn(moved);
+  assert.equal(told.take(made, AGENT).repaired, false, "tampering");
+  assert.equal(told.take(toB, AGENT).repaired, true);
+});
+
+Deno.test("a peer that leaves and comes back is no repair", () => {
+  const told = new RouteEvents(plan);
+  const gone = { ...made, action: "delete" } as const;
+  assert.ok(told.isNews(gone));
+  told.learn(plan.filter(({ kind }) => kind !== "fdb"));
+  assert.equal(told.take(gone, AGENT).repaired, false);
+  assert.ok(told.isNews(made));
+  told.learn(plan);
+  assert.equal(told.take(made, AGENT).repaired, false);
+});
+
+Deno.test("where the plan cannot be known, nothing is called repaired", () => {
+  const told = new RouteEvents(plan);
+  told.doubt(toB);
+  told.take(toB, AGENT);
+  told.doubt(made);
+  assert.equal(told.take(made, AGENT).repaired, false);
+});
+
+const found: KernelEvent = { ...device, action: "new", mtu: 1450, up: true };
+
+Deno.test("of a link it is told what is not as planned, and its mending is a repair", () => {
+  const told = new RouteEvents(plan);
+  assert.equal(lineOf({ ...found, mtu: 1300 }, told), "set      link flan.1: mtu is 1300, not 1450");
+  assert.equal(lineOf(found, told), "set      link flan.1  (repaired)");
+  assert.equal(lineOf(found, told), "set      link flan.1", "once");
+});
+
+Deno.test("a link that is down loses routes and nexthops without a word, and their coming back is a repair", () => {
+  const told = new RouteEvents(plan);
+  assert.match(lineOf({ ...found, up: false }, told), /^set {6}link flan\.1: /);
+  const repaired = settingAll().filter((event) => told.take(event, AGENT).repaired).map(({ group }) => group);
+  assert.deepEqual(repaired, ["link", "nexthop", "route"]);
+});
+
+Deno.test("a link that flan itself makes anew, because the plan is another one, is no repair", () => {
+  const told = new RouteEvents(plan);
+  told.learn(plan.map((one) => one.kind === "link" ? { ...one, mtu: 1400 } : one));
+  for (const event of [device, { ...found, up: false, mtu: 1400 }]) {
+    assert.equal(told.take(event, AGENT).repaired, false);
+    told.learn(plan.map((one) => one.kind === "link" ? { ...one, mtu: 1400 } : one));
+  }
+  assert.equal(told.take({ ...found, mtu: 1400 }, AGENT).repaired, false);
+  told.take(device, AGENT);
+  assert.equal(told.take({ ...found, mtu: 1400 }, AGENT).repaired, true);
 });
 
 Deno.test("a nexthop that is deleted takes its route along, whose coming back is a repair", () => {

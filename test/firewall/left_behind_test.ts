@@ -80,12 +80,27 @@ Deno.test("left behind: iptables that is missing or cannot be read keeps no host
 Deno.test("left behind: any flan's rules are found where somebody only looks, and nobody else's", async () => {
   const found = async (text: string) => {
     const iptables = { save: () => Promise.resolve(text), restore: () => Promise.reject(new Error("no")) };
-    return (await findLeftBehind({ iptables, ip6tables: empty }, silent)).map(({ kind, alias }) =>
-      `${kind} ${alias}`
-    );
+    const all = await findLeftBehind({ iptables, ip6tables: empty }, silent);
+    return {
+      kinds: all.flatMap(({ objects }) => objects.map(({ kind, alias }) => `${kind} ${alias}`)),
+      removal: all.flatMap(({ removal }) => removal),
+    };
   };
-  assert.deepEqual(await found(saved("flan ffff")), ["masquerade flan ffff", "forward-rules flan ffff"]);
-  assert.deepEqual(await found(saved("docker")), []);
+  const said = '-m comment --comment "flan ffff"';
+  assert.deepEqual(await found(saved("flan ffff")), {
+    kinds: ["masquerade flan ffff", "forward-rules flan ffff"],
+    removal: [
+      "*nat",
+      `-D POSTROUTING ${said} -j FLAN-POSTRTG`,
+      "-F FLAN-POSTRTG",
+      "-X FLAN-POSTRTG",
+      "COMMIT",
+      "*filter",
+      `-D FORWARD -s 10.5.0.0/16 ${said} -j ACCEPT`,
+      "COMMIT",
+    ],
+  });
+  assert.deepEqual(await found(saved("docker")), { kinds: [], removal: [] });
 });
 
 Deno.test("left behind: what ip6tables has goes by ip6tables, each family by itself", async () => {

@@ -152,6 +152,8 @@ export class TestHost {
   readonly store: FlakyStore;
   readonly log = new KeptLog();
   readonly options: AgentOptions;
+  /** The boot that it is in. */
+  bootId = "00000000-0000-4000-8000-000000000001";
   /** Startup commands that were run. */
   readonly commands: string[] = [];
   /** Startup commands that fail. */
@@ -259,6 +261,7 @@ export class TestHost {
       log,
       node: this.node,
       options,
+      bootId: this.bootId,
       watcher: this.#watcher,
       probes: this.#probes,
       moved: this.#moved,

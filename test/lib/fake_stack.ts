@@ -310,6 +310,7 @@ export class FakeStack {
       ...(subject === undefined ? {} : { subject }),
       ...(object.kind === "fdb" ? { mac: object.mac, to: object.remote } : {}),
       ...(object.kind === "nexthop" ? { to: object.gateway } : {}),
+      ...(object.kind === "link" && action === "new" ? { mtu: object.mtu, up: object.up } : {}),
       ...("protocol" in object ? { protocol: object.protocol } : {}),
       ...("state" in object ? { state: object.state } : {}),
     });

@@ -51,8 +51,9 @@ hostTest(
 
     await t.step("the device is made with it off, and whoever switches it on is corrected", async () => {
       assert.equal(await offload(one.host), "false");
+      const mark = one.agent.err.lines.length;
       await offload(one.host, true);
-      await one.agent.err.line(/Repaired link flan\.1/);
+      await one.agent.err.line(/Repaired link flan\.1/, mark);
       assert.equal(await offload(one.host), "false");
       await hosts.ip(one.host, "link delete flan.1");
       await until(
@@ -71,12 +72,13 @@ hostTest(
       "sound packets are no reason to complain, those with a wrong checksum are named",
       async () => {
         assert.ok(!(await codes(hosts, one.host, "status")).includes("checksum-errors"));
+        const mark = one.agent.err.lines.length;
         await sendRaw(
           hosts,
           peer.host,
           Array.from({ length: 8 }, () => spoiled(peer.host, one.host)),
         );
-        await one.agent.err.line(/\d packets with a wrong UDP checksum came to port 8472/);
+        await one.agent.err.line(/\d packets with a wrong UDP checksum came to port 8472/, mark);
         for (const command of ["status", "doctor"] as const) {
           assert.ok((await codes(hosts, one.host, command)).includes("checksum-errors"), command);
         }

@@ -40,6 +40,7 @@ hostTest(
   async (hosts) => {
     const both = await hosts.joinAll() as [Member, Member];
     const [victim, peer] = both;
+    const mark = victim.agent.err.lines.length;
     await withoutAgent(victim, async () => {
       await hosts.ip(victim.host, `link set ${udp.device} down`);
       const storm = await flood(hosts, peer.host, carried(peer, victim));
@@ -48,7 +49,7 @@ hostTest(
       await isIdle((await proxyOf(victim)).pid);
       assert.equal((await proxyOf(victim)).carrying, true);
     });
-    await victim.agent.err.line(/Repaired /);
+    await victim.agent.err.line(/Repaired /, mark);
     await hosts.allReach(both);
   },
 );

@@ -67,6 +67,7 @@ hostTest(
     assert.deepEqual(await proxyOf(victim).then((one) => [one.pid, one.carrying]), [pid, true]);
     await hosts.allReach(both);
 
+    const mark = victim.agent.err.lines.length;
     await withoutAgent(victim, async () => {
       await slowDown(hosts, both);
       const storm = await flood(hosts, victim.host, echoRequest(victim, peer, 1400));
@@ -78,7 +79,7 @@ hostTest(
       await storm.end();
       await speedUp(hosts, victim);
     });
-    await victim.agent.err.line(/Repaired proxy of flan0/);
+    await victim.agent.err.line(/Repaired proxy of flan0/, mark);
     await hosts.allReach(both);
   },
 );

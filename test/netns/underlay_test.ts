@@ -95,6 +95,62 @@ for (const plane of [...planes, hostGw]) {
   });
 }
 
+hostTest(
+  "a host without a DHCP lease stays as it is, and one whose cable is out goes where the default route leads",
+  {
+    lab: "lost",
+    hosts: 1,
+  },
+  async (hosts, t) => {
+    const host = hosts.at(1);
+    const agent = await hosts.up(host);
+    const announced = async () => (await leaseOf(hosts, host)).publicIp;
+
+    await t.step("no DHCP lease", async () => {
+      const mark = agent.err.lines.length;
+      await hosts.ip(
+        host,
+        "route delete default",
+        "address delete 192.0.2.1/24 dev eth0",
+        "address add 169.254.7.7/16 dev eth0",
+      );
+      await agent.err.line(
+        / is gone from link eth0, and there is no default route.*code=underlay-missing/,
+        mark,
+      );
+      assert.equal(await announced(), "192.0.2.1");
+      await hosts.ip(host, "address add 192.0.2.1/24 dev eth0", DEFAULT);
+      await agent.err.line(/Well again: .*code=underlay-missing/, mark);
+      assert.equal(await announced(), "192.0.2.1");
+      assert.deepEqual(await hosts.status(host), { code: 0, problems: [] });
+      assert.equal(
+        (await hosts.lab.flan(host, ["routes", "diff"])).code,
+        0,
+        "169.254.7.7 is the first by now",
+      );
+    });
+
+    await t.step("no carrier", async () => {
+      await hosts.ip(
+        host,
+        "link add eth1 type veth peer name other",
+        "link set other up",
+        "address add 198.51.100.1/24 dev eth1",
+        "link set eth1 up",
+        "route add default via 198.51.100.254 metric 100",
+      );
+      const net = host.namespace.replace(/\d+$/, "net");
+      const cable = (state: string) => must(["ip", "-netns", net, ..."link set p1".split(" "), state]);
+      await cable("down");
+      await agent.err.until("an address on eth1", async () => await announced() === "198.51.100.1");
+      await cable("up");
+      await agent.end("SIGTERM");
+      await hosts.up(host);
+      assert.equal(await announced(), "198.51.100.1", "what is whole is left by nobody");
+    });
+  },
+);
+
 async function leaseOf(hosts: Hosts, host: LabHost) {
   const { stdout } = await hosts.lab.flan(host, ["lease", "get", "-o", "json"]);
   return JSON.parse(stdout) as { subnet: string; publicIp: string; mtu: number };

@@ -22,9 +22,10 @@ hostTest(
     assert.deepEqual(first.wrong, []);
     await person.out.line(/the kernel is as planned$/);
 
+    const begun = watch.out.lines.length;
     const pid = await hosts.ip(victim.host, `route delete ${peer.subnet}`);
-    const deleted = JSON.parse(await watch.out.line(/"deleted"/));
-    const repaired = JSON.parse(await watch.out.line(/"repaired":true/));
+    const deleted = JSON.parse(await watch.out.line(/"deleted"/, begun));
+    const repaired = JSON.parse(await watch.out.line(/"repaired":true/, begun));
 
     for (const event of [deleted, repaired]) requireValid(event);
     assert.deepEqual([deleted.kind, deleted.pid], ["route", pid]);
@@ -35,22 +36,27 @@ hostTest(
       `flan[${victim.agent.pid}]`,
     ]);
     // Of what goes with a link the kernel says little, and of links and FDB entries not who it was.
+    const mark = person.out.lines.length;
     await hosts.ip(victim.host, "link delete flan.1");
     const back = ["link flan", `nexthop \\d+ via ${peer.subnet.split("/")[0]}`, "fdb", "neighbour", "route"];
     for (const what of back) {
-      await person.out.line(new RegExp(`set {6}${what}.* {2}.*\\(repaired\\)$`));
+      await person.out.line(new RegExp(`set {6}${what}.* {2}.*\\(repaired\\)$`), mark);
     }
     // Of these two transactions only the second is about what flan wants of the packet filter.
     const others = "add table ip others";
+    const [seen, read] = [person.out.lines.length, watch.out.lines.length];
     const drops = "add chain ip others forward { type filter hook forward priority 0; policy drop; }";
     for (const rules of [others, drops]) await nft(hosts, victim, rules);
-    const filtered = JSON.parse(await watch.out.line(/"firewall"/));
+    const filtered = JSON.parse(await watch.out.line(/"firewall"/, read));
     requireValid(filtered);
     assert.deepEqual([filtered.event, filtered.object], ["set", "packet filter"]);
     assert.match(filtered.by, /^(nft|flan)\[\d+\]$/);
-    await person.out.line(/set {6}packet filter {2}by \w+\[\d+\]/);
+    await person.out.line(/set {6}packet filter {2}by \w+\[\d+\]/, seen);
 
-    await person.out.line(/set {6}route \S+ dev flan\.1 {2}by flan\[\d+\] \(repaired\)$/);
+    const before = person.out.lines.length;
+    await hosts.ip(victim.host, "link set flan.1 mtu 1300");
+    await person.out.line(/set {6}link flan\.1: mtu is 1300, not 1450$/, before);
+    await person.out.line(/set {6}link flan\.1 {2}\(repaired\)$/, before);
     assert.equal((await watch.end("SIGINT")).code, 130);
     assert.equal((await person.end("SIGTERM")).code, 143);
     assert.ok(watch.out.matching(/"by":"nft\[/).length <= 1, watch.out.lines.join("\n"));

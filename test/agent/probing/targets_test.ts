@@ -110,8 +110,14 @@ Deno.test("probe health: silence and holes are problems of their peer, what is n
   );
 });
 
-Deno.test("signs of life: a lease that is new or written since the first look, and no other", () => {
-  const signs = new SignsOfLife();
+Deno.test("signs of life: all run, unless this host has just booted", () => {
+  const signs = new SignsOfLife({ afterBoot: false });
+  signs.look([lease(2)]);
+  assert.equal(signs.has(lease(2)), true);
+});
+
+Deno.test("signs of life: after a boot a lease that is new or written since the first look, and no other", () => {
+  const signs = new SignsOfLife({ afterBoot: true });
   const [old, other] = [lease(2, { revision: 7 }), lease(3, { revision: 8 })];
   assert.equal(signs.has(old), false, "before the first look nobody knows");
   signs.look([old]);
