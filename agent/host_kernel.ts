@@ -43,6 +43,8 @@ export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
   readonly unseenFirewall?: (error: Error) => void;
   /** Told why it cannot be seen what the network's commands did. */
   readonly unseenHooks?: (error: FlanError) => void;
+  /** Told at each look that sees it. */
+  readonly seenHooks?: () => void;
 }
 
 /**
@@ -51,7 +53,10 @@ export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
  */
 export function openHost(
   place: ProxyPlace,
-  { clock, runsHooks, unseenFirewall, unseenHooks, ...seeing }: { clock: Clock; runsHooks: boolean } & Seeing,
+  { clock, runsHooks, unseenFirewall, unseenHooks, seenHooks, ...seeing }: {
+    clock: Clock;
+    runsHooks: boolean;
+  } & Seeing,
 ): Kernel {
   const firewalled = openFirewalledKernel(openKernel({ clock }), {
     nft: permittedNft,
@@ -66,5 +71,12 @@ export function openHost(
     requireProxy: requireProxyLibrary,
   });
   const file = `${place.runDir}/hooks.json`;
-  return openHookedKernel(proxied, { file, clock, allowed: runsHooks, log: seeing.log, unseen: unseenHooks });
+  return openHookedKernel(proxied, {
+    file,
+    clock,
+    allowed: runsHooks,
+    log: seeing.log,
+    unseen: unseenHooks,
+    seen: seenHooks,
+  });
 }

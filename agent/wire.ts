@@ -6,6 +6,7 @@ import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
+import type { FlanError } from "../net/errors.ts";
 import { Agent } from "./agent.ts";
 import { readBootId } from "./boot.ts";
 import { openHost, type ProxyPlace } from "./host_kernel.ts";
@@ -17,6 +18,8 @@ import type { AgentParts } from "./parts.ts";
 export interface Ground {
   readonly store: Store;
   readonly kernel: Kernel;
+  /** Why the kernel's last look did not see what the network's commands did; undefined where it did. */
+  readonly hooksTrouble: () => FlanError | undefined;
   close(): void;
 }
 
@@ -26,10 +29,18 @@ export async function openGround(
   { proxy, runsHooks, ...options }: OpenOptions & { proxy: ProxyPlace; runsHooks: boolean },
 ): Promise<Ground> {
   const store = await openStore(url, options);
-  const kernel = openHost(proxy, { clock: options.clock, log: options.log, runsHooks });
+  let trouble: FlanError | undefined;
+  const kernel = openHost(proxy, {
+    clock: options.clock,
+    log: options.log,
+    runsHooks,
+    unseenHooks: (error) => trouble = error,
+    seenHooks: () => trouble = undefined,
+  });
   return {
     store,
     kernel,
+    hooksTrouble: () => trouble,
     close() {
       kernel.close();
       store.close();
