@@ -97,6 +97,11 @@ export function hintAtExcess(command: AnyCommand, hint: string): AnyCommand {
   });
 }
 
+/** `deno task demo -- --hosts 2` hands the `--` on, which stands for nothing there. */
+export function withoutSeparator(args: readonly string[]): string[] {
+  return args[0] === "demo" ? args.filter((arg) => arg !== "--") : [...args];
+}
+
 /** A flag's value as a whole number within a range. Throws `invalid` with flag and value. */
 export function integerFlag(flag: string, text: string, range: { min: number; max: number }): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;

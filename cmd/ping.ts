@@ -9,6 +9,7 @@ import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Column, type Format, print, printFolded, printList, terminalColumns } from "./output.ts";
+import { startHint } from "./rejoin.ts";
 import { proxySettings } from "./proxy_client.ts";
 import { matrix, type Measured, notes, shownTime } from "./ping_matrix.ts";
 
@@ -37,22 +38,28 @@ export function command(run: Runner): AnyCommand {
 
 async function runPing({ context, format, header, flags, args: [host] }: Call): Promise<number> {
   if ((host === undefined) !== (flags["all"] === true)) {
-    throw invalid("cli", "Cannot choose whom to ping: one peer or --all is needed", "flan ping --all");
+    const given = host === undefined ? "neither is given" : "both are given";
+    throw invalid(
+      "cli",
+      `Cannot choose whom to ping: one peer or --all is needed, and ${given}`,
+      "flan ping --all",
+    );
   }
   const measured = await ask(context, host);
   show(measured, { format, header, all: host === undefined });
   return measured.ok ? exit.done : exit.no;
 }
 
-async function ask({ settings, clock }: Context, host: string | undefined): Promise<Measured> {
+async function ask(context: Context, host: string | undefined): Promise<Measured> {
+  const { settings, clock } = context;
   const question = { op: "ping", to: host, clock, within: WITHIN_MS } as const;
   const answer = await askAgent(socketOf(settings), question) as Ping | null | undefined;
   if (answer == null) {
     const why = answer === null ? "is still joining" : "does not run";
     throw new FlanError(`Cannot ping: the agent in ${settings.runDir} ${why}`, {
       op: "ping",
-      code: "failed",
-      hint: answer === null ? "flan status --wait waits for it" : "flan up --detach starts one",
+      code: "no",
+      hint: answer === null ? "flan status --wait waits for it" : startHint(context),
     });
   }
   if ("none" in answer) throw nothing(answer.none, host);

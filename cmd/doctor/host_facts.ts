@@ -20,7 +20,7 @@ import { type Context, type StoredNetwork, withKernel } from "../context.ts";
 import { NOWHERE } from "../lease_check.ts";
 import { startingConfig } from "../network_settings.ts";
 import type { Looked } from "../looking.ts";
-import { compare } from "../observe.ts";
+import { compare, type Observation } from "../observe.ts";
 
 export interface HostLook {
   readonly network: Seen<NetworkFacts>;
@@ -112,7 +112,7 @@ async function networkFacts(
   const { config, device, backend, snapshot } = network;
   const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
   if (host instanceof FlanError) {
-    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], winning: [] };
+    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], intruders: [] };
     const own = keptSubnet(settings);
     return { facts: { config, device, own, ...nothing, noUnderlay: host.message }, host: undefined };
   }
@@ -132,11 +132,20 @@ async function networkFacts(
   const mtu = mtuOf(network, host);
   const drifted = apart.map(describe);
   const noUnderlay = undefined;
-  const winning = [...new Set(compared?.overridden.map(({ found }) => found))];
+  const intruders = compared === undefined ? [] : intrudersIn(compared);
   return {
-    facts: { config, device, own, mtu, underlay, noUnderlay, planned, drift: drifted, winning },
+    facts: { config, device, own, mtu, underlay, noUnderlay, planned, drift: drifted, intruders },
     host,
   };
+}
+
+function intrudersIn({ drift, overridden }: Observation): NetworkFacts["intruders"] {
+  return [
+    ...drift.conflicts.flatMap(({ wanted: planned, found }) =>
+      planned.kind === "route" && found.kind === "route" ? [{ planned, found }] : []
+    ),
+    ...overridden,
+  ];
 }
 
 /** The subnet that this host keeps while it cannot be seen in the store. */

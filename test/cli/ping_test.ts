@@ -144,7 +144,7 @@ const refusals: readonly (readonly [NoPing | null, readonly string[], number, st
   [
     null,
     ["--all"],
-    1,
+    3,
     "Cannot ping: the agent in <dir>/run is still joining\nhint: flan status --wait waits for it",
   ],
 ];
@@ -159,15 +159,16 @@ for (const [none, args, code, sentence] of refusals) {
 
 Deno.test("ping: nobody named, both named, and no agent", async () => {
   using sandbox = new Sandbox();
-  const choose = "flan: Cannot choose whom to ping: one peer or --all is needed\nhint: flan ping --all\n";
-  for (const args of [[], ["10.5.2.0/24", "--all"]]) {
+  const choose = (given: string) =>
+    `flan: Cannot choose whom to ping: one peer or --all is needed, and ${given} given\nhint: flan ping --all\n`;
+  for (const [given, args] of [["neither is", []], ["both are", ["10.5.2.0/24", "--all"]]] as const) {
     const said = await sandbox.flan(["ping", ...args]);
-    assert.deepEqual([said.code, said.stdout, said.stderr], [2, "", choose]);
+    assert.deepEqual([said.code, said.stdout, said.stderr], [2, "", choose(given)]);
   }
   const { code, stderr } = await sandbox.flan(["ping", "--all"]);
-  assert.equal(code, 1);
+  assert.equal(code, 3);
   assert.match(
     stderr,
-    /^flan: Cannot ping: the agent in \S+ does not run\nhint: flan up --detach starts one\n$/,
+    /^flan: Cannot ping: the agent in \S+ does not run\nhint: this host has joined no network; flan up --detach joins the one in --store, or starts one there\n$/,
   );
 });
