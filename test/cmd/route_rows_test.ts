@@ -25,7 +25,7 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
     stateDir,
     objects,
   });
-  return rowsOf({ ...observation, expired: new Set() })
+  return rowsOf({ ...observation, trouble: undefined, expired: new Set() })
     .map(({ subnet, via, dev, kind, state, note }) => [subnet, via, dev, kind, state, note]);
 }
 
