@@ -34,6 +34,8 @@ export type Runner = (code: Promise<number>) => Promise<void>;
 export function newCommand<N extends string>(name: N, summary: string): Command {
   const command = new Command(name).summary(summary).description(summary);
   command.exitOverride().configureOutput({ writeOut, writeErr: () => {} }).showSuggestionAfterError(true);
+  // Less than commander's own 40: the flags take 32 columns, and a terminal of 60 must have its help, too.
+  command.configureHelp({ minWidthToWrap: 20 });
   command.helpCommand(false).allowExcessArguments(false);
   return command;
 }

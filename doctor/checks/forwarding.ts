@@ -20,7 +20,7 @@ export const forwarding: Check = {
 };
 
 export const filter: Check = {
-  name: "packet filter",
+  name: "forward chains",
   judge({ network, kernel, dropping }) {
     return looked([network, kernel, dropping], ({ config, own }, there, chains) => {
       if (own === undefined || chains.length === 0) return [];
