@@ -1,5 +1,5 @@
 /** flan: joins Linux hosts into one flat network. This file is the command table and nothing more. */
-import { type CommandEntry, CommanderError, newCommand, usageError } from "./cmd/cli.ts";
+import { type CommandEntry, CommanderError, newCommand, usageError, withoutSeparator } from "./cmd/cli.ts";
 import { exit, exitCode, explain } from "./cmd/exit.ts";
 import { summary, version } from "./cmd/version.ts";
 
@@ -59,7 +59,7 @@ export async function main(args: readonly string[]): Promise<number> {
     );
   }
   try {
-    await program.parseAsync(asHelp(args) ?? [...args], { from: "user" });
+    await program.parseAsync(asHelp(args) ?? withoutSeparator(args), { from: "user" });
     return await code;
   } catch (error) {
     const shown = error instanceof CommanderError ? usageError(error) : error;

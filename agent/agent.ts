@@ -30,7 +30,7 @@ import { requireFit } from "./network.ts";
 import { Overlay } from "./overlay.ts";
 import { networksOf } from "../lease/stack.ts";
 import { viewFrom } from "./view.ts";
-import { judgeLease, judgeLingering, judgeReport, requireJoined } from "./health/problems.ts";
+import { judgeHooks, judgeLease, judgeLingering, judgeReport, requireJoined } from "./health/problems.ts";
 import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";
 import { Probing } from "./probing/probing.ts";
@@ -237,6 +237,7 @@ export class Agent {
     this.tally.refused([...this.#view.refused, ...this.#plan.refused]);
     this.repairs.judge({ report: this.#report, before, after: this.#plan });
     this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan }));
+    this.#judge(judgeHooks(this.#parts.hooksTrouble?.()));
     this.#judge(judgeLingering(this.#view, this.#linger));
     // Their holders may live, in a store that takes no renewals. Own ones tell, which may not be due for long.
     if (this.#linger.hasNew) this.#keeping.renewWithin(PROBE_MS);

@@ -51,6 +51,8 @@ export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
   readonly unseenWireguard?: (error: Error) => void;
   /** Told why it cannot be seen what the network's commands did. */
   readonly unseenHooks?: (error: FlanError) => void;
+  /** Told at each look that sees it. */
+  readonly seenHooks?: () => void;
 }
 
 /**
@@ -59,7 +61,7 @@ export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
  */
 export function openHost(
   place: ProxyPlace,
-  { clock, runsHooks, secrets, unseenFirewall, unseenHooks, unseenWireguard, ...seeing }: {
+  { clock, runsHooks, secrets, unseenFirewall, unseenHooks, seenHooks, unseenWireguard, ...seeing }: {
     clock: Clock;
     runsHooks: boolean;
     secrets: Secrets;
@@ -85,5 +87,12 @@ export function openHost(
     requireProxy: requireProxyLibrary,
   });
   const file = `${place.runDir}/hooks.json`;
-  return openHookedKernel(proxied, { file, clock, allowed: runsHooks, log: seeing.log, unseen: unseenHooks });
+  return openHookedKernel(proxied, {
+    file,
+    clock,
+    allowed: runsHooks,
+    log: seeing.log,
+    unseen: unseenHooks,
+    seen: seenHooks,
+  });
 }

@@ -18,6 +18,8 @@ export interface AgentOptions extends HostOptions, SubnetFiles {
 export interface AgentParts {
   readonly store: Store;
   readonly kernel: Kernel;
+  /** Why the kernel's last look did not see what the network's commands did; undefined where it did. */
+  readonly hooksTrouble?: (() => Error | undefined) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** This host's identity, which must be in the state directory. */

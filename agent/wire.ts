@@ -6,6 +6,7 @@ import type { Store } from "../lease/store.ts";
 import { openStore } from "../lease/open.ts";
 import type { OpenOptions } from "../lease/remote/credentials.ts";
 import type { Clock } from "../net/clock.ts";
+import type { FlanError } from "../net/errors.ts";
 import { Agent } from "./agent.ts";
 import { readBootId } from "./boot.ts";
 import { HostSecrets } from "./secrets.ts";
@@ -19,6 +20,8 @@ export interface Ground {
   readonly store: Store;
   readonly kernel: Kernel;
   readonly secrets: HostSecrets;
+  /** Why the kernel's last look did not see what the network's commands did; undefined where it did. */
+  readonly hooksTrouble: () => FlanError | undefined;
   close(): void;
 }
 
@@ -33,11 +36,20 @@ export async function openGround(
 ): Promise<Ground> {
   const store = await openStore(url, options);
   const secrets = new HostSecrets(stateDir);
-  const kernel = openHost(proxy, { clock: options.clock, log: options.log, runsHooks, secrets });
+  let trouble: FlanError | undefined;
+  const kernel = openHost(proxy, {
+    clock: options.clock,
+    log: options.log,
+    runsHooks,
+    secrets,
+    unseenHooks: (error) => trouble = error,
+    seenHooks: () => trouble = undefined,
+  });
   return {
     store,
     kernel,
     secrets,
+    hooksTrouble: () => trouble,
     close() {
       kernel.close();
       store.close();

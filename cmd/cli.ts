@@ -34,6 +34,8 @@ export type Runner = (code: Promise<number>) => Promise<void>;
 export function newCommand<N extends string>(name: N, summary: string): Command {
   const command = new Command(name).summary(summary).description(summary);
   command.exitOverride().configureOutput({ writeOut, writeErr: () => {} }).showSuggestionAfterError(true);
+  // Less than commander's own 40: the flags take 32 columns, and a terminal of 60 must have its help, too.
+  command.configureHelp({ minWidthToWrap: 20 });
   command.helpCommand(false).allowExcessArguments(false);
   return command;
 }
@@ -95,6 +97,11 @@ export function hintAtExcess(command: AnyCommand, hint: string): AnyCommand {
     const shown = error.code === "commander.excessArguments" ? usageError(error) : undefined;
     throw shown === undefined ? error : invalid("cli", shown.message, hint);
   });
+}
+
+/** `deno task demo -- --hosts 2` hands the `--` on, which stands for nothing there. */
+export function withoutSeparator(args: readonly string[]): string[] {
+  return args[0] === "demo" ? args.filter((arg) => arg !== "--") : [...args];
 }
 
 /** A flag's value as a whole number within a range. Throws `invalid` with flag and value. */

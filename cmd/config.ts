@@ -51,6 +51,8 @@ const remembered: readonly SettingKey[] = [
   "subnetFile",
   ...routeSettings,
   "leaseTtl",
+  "probePort",
+  "listen",
 ];
 
 /** What of the host's last `up` a command follows: all, only the network that the host is in, or nothing. */

@@ -1,6 +1,7 @@
 /** `flan doctor`: what is missing or wrong on this host, each with the command that mends it. */
 import { hasNetAdmin } from "../agent/capability.ts";
 import { diagnose, type Finding, type Report } from "../doctor/diagnose.ts";
+import { invalid } from "../net/errors.ts";
 import { printable } from "../net/text.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
 import { writeBundle } from "./doctor/bundle.ts";
@@ -29,6 +30,9 @@ export function command(run: Runner): AnyCommand {
 }
 
 async function runDoctor({ context, format, header, flags }: Call): Promise<number> {
+  if (flags["bundle"] === "-") {
+    throw invalid("cli", 'Cannot use --bundle "-": a file is needed, for stdout has the findings');
+  }
   const report = diagnose(await gather(context, thisSystem(hasNetAdmin())));
   const bundle = flags["bundle"] === undefined ? undefined : String(flags["bundle"]);
   if (bundle !== undefined) {

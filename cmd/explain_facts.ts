@@ -109,6 +109,7 @@ async function returnsOf(
   const inner = end === undefined ? [] : [{ source: ip, ...end }];
   return await Promise.all([outer, ...inner].map(async (way) => ({
     ...way,
+    isDown: observed.actual.some((one) => one.kind === "link" && one.name === way.link && !one.up),
     lookup: await lookUp(kernel, way.destination, { source: way.source, incoming: way.link }),
   })));
 }
@@ -135,6 +136,7 @@ export async function sourceFacts(
     address: from,
     kind,
     link: link?.name,
+    isDown: link?.up === false,
     query,
     lookup: await lookUp(kernel, ip, query),
     rpFilter: rpFilterOf(filters, link?.name ?? "all"),

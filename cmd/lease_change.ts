@@ -185,6 +185,6 @@ function otherHeld(wish: string, { subnet }: Lease): FlanError {
   return invalid(
     "lease.acquire",
     `Cannot lease ${wish}: this host's agent uses ${subnet}`,
-    "run flan down first",
+    "leave the network first: flan down",
   );
 }

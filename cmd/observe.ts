@@ -48,6 +48,8 @@ export interface Observation extends StoredNetwork {
 export interface Observed extends Observation {
   /** The subnets of the peers that are in the plan only because the agent still keeps them. */
   readonly expired: ReadonlySet<string>;
+  /** What is wrong with the underlay, which is nothing of flan's. */
+  readonly trouble: string | undefined;
 }
 
 /**
@@ -92,7 +94,7 @@ export async function observeIn(
   const { underlay } = host;
   const trouble = underlayTrouble(objects, { underlay, peers: observation.plan.peers });
   if (trouble !== undefined) console.error(`flan: ${printable(trouble)}`);
-  return { ...observation, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
+  return { ...observation, trouble, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
 }
 
 async function instead(

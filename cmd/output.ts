@@ -37,16 +37,22 @@ const NOTE = "NOTE";
 export function addOutput(command: AnyCommand, kinds: readonly FormatName[]): AnyCommand {
   const names = kinds.map((kind) => kind === "value" ? "value=FIELD" : kind).join(", ");
   const output = new Option("-o, --output <format>", `how to print: ${names} (default ${kinds[0]})`);
+  const document = documentOf(kinds);
   command
     .addOption(withValues(output, kinds.map((kind) => kind === "value" ? "value=" : kind)))
-    .addOption(new Option("--json", "the same as -o json"));
+    .addOption(new Option("--json", `the same as -o ${document}`));
   if (!kinds.includes("tsv")) return command;
   return command.addOption(new Option("--header", "with -o tsv: print a line of column names first"));
 }
 
+/** What `--json` stands for: of what never ends there is no document, only one on each line. */
+function documentOf(kinds: readonly FormatName[]): FormatName {
+  return kinds.includes("json") ? "json" : "jsonl";
+}
+
 /** The format that the flags ask for. Throws `invalid` for one that the command cannot print. */
 export function outputFormat(flags: Readonly<Record<string, unknown>>, kinds: readonly FormatName[]): Format {
-  const wanted = flags["json"] === true ? "json" : String(flags["output"] ?? kinds[0]);
+  const wanted = flags["json"] === true ? documentOf(kinds) : String(flags["output"] ?? kinds[0]);
   const [kind, field] = splitOnce(wanted, "=");
   if (!kinds.includes(kind as FormatName) || (kind === "value") !== (field !== undefined)) {
     const names = kinds.map((known) => known === "value" ? "value=FIELD" : known);

@@ -3,13 +3,15 @@ import { askAgent } from "../agent/control.ts";
 import { MAX_HOSTS, type NoPing, type Ping } from "../agent/probing/ping.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
-import { quoted } from "../net/text.ts";
+import { printable, quoted } from "../net/text.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Column, type Format, print, printFolded, printList, terminalColumns } from "./output.ts";
+import { startHint } from "./rejoin.ts";
 import { proxySettings } from "./proxy_client.ts";
+import type { Status } from "./status_screen.ts";
 import { matrix, type Measured, notes, shownTime } from "./ping_matrix.ts";
 
 /** Far above what any measurement takes, another one before it included. */
@@ -37,22 +39,39 @@ export function command(run: Runner): AnyCommand {
 
 async function runPing({ context, format, header, flags, args: [host] }: Call): Promise<number> {
   if ((host === undefined) !== (flags["all"] === true)) {
-    throw invalid("cli", "Cannot choose whom to ping: one peer or --all is needed", "flan ping --all");
+    const given = host === undefined ? "neither is given" : "both are given";
+    throw invalid(
+      "cli",
+      `Cannot choose whom to ping: one peer or --all is needed, and ${given}`,
+      "flan ping --all",
+    );
   }
   const measured = await ask(context, host);
   show(measured, { format, header, all: host === undefined });
+  if (!measured.ok) await tellOwn(context);
   return measured.ok ? exit.done : exit.no;
 }
 
-async function ask({ settings, clock }: Context, host: string | undefined): Promise<Measured> {
+/** Who has no way out reaches nobody, and must not look for the fault at the others. */
+async function tellOwn({ settings, clock }: Context): Promise<void> {
+  const status = await askAgent(socketOf(settings), { op: "status", clock }) as Status | null | undefined;
+  for (const { code, message, remedy } of status?.problems ?? []) {
+    if (code !== "underlay-missing") continue;
+    console.error(`flan: It is this host's own: ${code}  ${printable(message, 2000)}`);
+    console.error(`hint: ${printable(remedy, 400)}`);
+  }
+}
+
+async function ask(context: Context, host: string | undefined): Promise<Measured> {
+  const { settings, clock } = context;
   const question = { op: "ping", to: host, clock, within: WITHIN_MS } as const;
   const answer = await askAgent(socketOf(settings), question) as Ping | null | undefined;
   if (answer == null) {
     const why = answer === null ? "is still joining" : "does not run";
     throw new FlanError(`Cannot ping: the agent in ${settings.runDir} ${why}`, {
       op: "ping",
-      code: "failed",
-      hint: answer === null ? "flan status --wait waits for it" : "flan up --detach starts one",
+      code: "no",
+      hint: answer === null ? "flan status --wait waits for it" : startHint(context),
     });
   }
   if ("none" in answer) throw nothing(answer.none, host);

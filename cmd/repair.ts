@@ -2,7 +2,8 @@
 import { requireNetAdmin } from "../agent/capability.ts";
 import { makeRunDir, tryLockAgent } from "../agent/lock.ts";
 import { askRepair, type RepairDocument, repairDocument } from "../agent/repair_document.ts";
-import { keyOf } from "../kernel/state.ts";
+import { toCommands } from "../kernel/commands.ts";
+import { describe, keyOf } from "../kernel/state.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
@@ -26,7 +27,7 @@ export function repairCommand(run: Runner): AnyCommand {
       args: [["[subnet]", "only what packets to this peer's subnet need"]],
       settings: routeSettings,
       formats: ["table", "json"],
-      after: "Exits with 3 where somebody else's object stands in the way: that one is left.",
+      after: "Exits with 3 where something is left that somebody else has to mend.",
     },
     run,
     repairRoutes,
@@ -54,13 +55,39 @@ type Repaired = RepairDocument & { readonly by: "agent" | "command" };
 
 async function repaired(context: Context, subnet: string | undefined): Promise<Repaired> {
   const { settings, clock } = context;
-  // What the agent does is named by key; which of them concern the subnet is seen here.
-  const keys = subnet === undefined ? undefined : keysFor(await observe(context), subnet);
   const told = await askRepair(socketOf(settings), { clock });
   if (told === undefined) return { ...await repairAlone(context, subnet), by: "command" };
   if (told === null) throw busy(settings.runDir);
+  // What the agent does is named by key; which of them concern the subnet, and what is nobody's to repair, is seen here.
+  const observed = await observe(context);
+  const keys = subnet === undefined ? undefined : keysFor(observed, subnet);
   const concerns = ({ key }: { key: string }) => keys === undefined || keys.has(key);
-  return { done: told.done.filter(concerns), left: told.left.filter(concerns), by: "agent" };
+  const left = [...told.left.filter(concerns), ...othersPart(observed, subnet)];
+  return { done: told.done.filter(concerns), left, by: "agent" };
+}
+
+/** What keeps packets from flowing though the kernel is as planned: whoever made it so has to mend it. */
+function othersPart(
+  { host: { underlay: { link } }, trouble, overridden }: Pick<Observed, "host" | "trouble" | "overridden">,
+  subnet: string | undefined,
+): RepairDocument["left"] {
+  const overriding = overridden.filter((one) => subnet === undefined || one.subnet === subnet);
+  return [
+    ...(trouble === undefined ? [] : [{
+      key: `link ${link}`,
+      object: `underlay ${link}`,
+      code: "underlay-missing",
+      why: `${trouble}; that is not flan's, and whoever manages ${link} has to mend it`,
+    }]),
+    ...overriding.map(({ planned, found }) => ({
+      key: keyOf(planned),
+      object: describe(planned),
+      code: "foreign-route",
+      why: `${describe(found)} is not flan's and wins over it; whoever made it has to remove it: ${
+        toCommands([{ verb: "delete", object: found }]).join("; ")
+      }`,
+    })),
+  ];
 }
 
 /** Under the agent's lock, so that none starts meanwhile. */
@@ -80,12 +107,13 @@ async function repairAlone(context: Context, subnet: string | undefined): Promis
       const wanted = changes.filter(({ object }) => keys?.has(keyOf(object)) ?? true);
       const failures = wanted.length === 0 ? [] : await kernel.apply(wanted);
       const refused = new Set(failures.map(({ change }) => change));
-      return repairDocument({
+      const { done, left } = repairDocument({
         done: wanted.filter((change) => !refused.has(change)),
         conflicts: conflicts.filter((one) => keys?.has(keyOf(one.wanted)) ?? true),
         failures,
         waiting: [],
       });
+      return { done, left: [...left, ...othersPart(observed, subnet)] };
     });
   } finally {
     lock.release();

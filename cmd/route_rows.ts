@@ -2,6 +2,7 @@
 import { naturalOrder } from "../net/natural_order.ts";
 import type { PeerPlan } from "../backends/backend.ts";
 import { deviations } from "../kernel/deviations.ts";
+import { linkOf } from "../kernel/relations.ts";
 import { describe, keyOf } from "../kernel/state.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import { halvesOf } from "./halves.ts";
@@ -43,10 +44,10 @@ function rowsOfHalf(observed: Observed): readonly Row[] {
   }];
   const peers = plan.peers.map((peer) => {
     const { lease, way } = peer;
-    const { dev, state, notes, mac } = ways(peer);
+    const { via, dev, state, notes, mac } = ways(peer);
     return {
       ...common(lease),
-      via: lease.publicIp,
+      via,
       dev,
       kind: way,
       state,
@@ -69,6 +70,8 @@ function rowsOfHalf(observed: Observed): readonly Row[] {
 }
 
 interface Way {
+  /** The peer's address, or where another route in the place of flan's leads. */
+  readonly via: string | undefined;
   /** The link that the peer's packets leave by, undefined where flan makes no route for them. */
   readonly dev: string | undefined;
   readonly state: string;
@@ -90,15 +93,29 @@ function waysIn({ plan, drift, overridden, actual }: Observed): (peer: PeerPlan)
       ? []
       : actual.flatMap((one) => one.kind === "route" && bad.has(keyOf(one)) ? [[keyOf(one), one.link]] : []),
   );
+  // What peers share is no peer's own, and carries none of their packets as long as it is not as it should be.
+  const broken = Map.groupBy(
+    plan.objects.filter((one) => (one.kind === "link" || one.kind === "address") && bad.has(keyOf(one))),
+    (one) => one.kind === "link" ? one.name : linkOf(one),
+  );
+  const brokenOf = (keys: readonly string[]) => {
+    const links = new Set(
+      keys.map((key) => planned.get(key)).map((one) => one === undefined ? "" : linkOf(one)),
+    );
+    return [...links].flatMap((link) => broken.get(link) ?? []).map(keyOf);
+  };
   const winners = Map.groupBy(overridden, ({ subnet }) => subnet);
   return ({ lease, keys }) => {
     const winning = (winners.get(lease.subnet) ?? []).map(({ found }) => found);
-    const states = keys.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
+    const needed = broken.size === 0 ? keys : [...new Set([...brokenOf(keys), ...keys])];
+    const states = needed.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
     const route = keys.find((key) => planned.get(key)?.kind === "route");
     const there = planned.get(route ?? "");
+    const foreign = inTheWay.get(route ?? "");
     const entry = keys.map((key) => planned.get(key)).find((one) => one?.kind === "fdb");
     return {
       mac: entry?.kind === "fdb" ? entry.mac : undefined,
+      via: foreign?.kind === "route" ? foreign.gateway || undefined : lease.publicIp,
       dev: (standing.get(route ?? "") ?? (there?.kind === "route" ? there.link : "")) || undefined,
       state: worst([...states.map(([, state]) => state), ...winning.map(() => "foreign")]),
       notes: [

@@ -11,9 +11,10 @@ import type { Json } from "../net/json.ts";
 import { display } from "./config.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
+import { formerFlags, isNetworks, withValue } from "./rejoin.ts";
 import { type Format } from "./output.ts";
 import { printOwnLease } from "./own_lease.ts";
-import { kebab, type SettingKey, settingKeys, type Settings } from "./settings.ts";
+import { type SettingKey, settingKeys, type Settings } from "./settings.ts";
 
 /** Settings that say how a person is spoken to, and not what the network is. */
 const manners: readonly SettingKey[] = ["logFile", "logFormat", "quiet", "verbose"];
@@ -79,9 +80,10 @@ function startingOrStopping({ runDir }: Settings): FlanError {
 
 /** Answers for `up` beside an agent that runs. Throws `invalid` where the settings differ. */
 export function alreadyRunning(
-  { settings, sources }: Context,
+  context: Context,
   { format, running }: { format: Format; running: Running },
 ): number {
+  const { settings, sources } = context;
   const joined = readJoined(settings.runDir);
   if (joined === undefined) throw startingOrStopping(settings);
   const { pid } = joined;
@@ -92,13 +94,19 @@ export function alreadyRunning(
     if (mine === theirs) continue;
     // Nobody has opened that store, so it may hold a password that does not belong there.
     const asked = key === "store" ? shownUrl(mine) : mine;
+    const agent = `An agent is running already (process ${pid})`;
     throw invalid(
       "up",
-      `An agent is running already (process ${pid}) with ${kebab(key)} ${theirs}, but ${asked} is asked for`,
-      "run flan down first, or leave the setting out",
+      `${agent} ${withValue(key, theirs ?? "-")}, but ${asked} is asked for`,
+      isNetworks(key)
+        ? "leave the setting out, or leave that network first: flan down"
+        : `leave the setting out, or end that agent, which costs no packet, and start it with it: kill ${pid}`,
     );
   }
-  console.error(`flan: An agent with these settings is running already (process ${pid})`);
+  const flags = formerFlags(context, joined).map((flag) => ` ${flag}`).join("");
+  console.error(
+    `flan: An agent is running already (process ${pid})${flags && `, started with${flags}`}`,
+  );
   if (running.lease) printOwnLease(format, running.lease);
   return exit.done;
 }

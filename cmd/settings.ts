@@ -51,7 +51,11 @@ export const settings = {
     "<key=value...>",
     "option of the backend, such as VNI=7 (when starting a network)",
   ),
-  network: setting(type.network, "<cidr>", "the overlay network; 10.244.0.0/16 where none was started yet"),
+  network: setting(
+    type.network,
+    "<cidr>",
+    "the overlay network; 10.244.0.0/16 where none was started yet, or another one where that overlaps this host's routes",
+  ),
   subnetLen: setting(type.integer(2, 30), "<bits>", "prefix length of each host's subnet"),
   subnetMin: setting(type.anyAddress(4), "<address>", "first subnet that may be leased"),
   subnetMax: setting(type.anyAddress(4), "<address>", "last subnet that may be leased"),
@@ -87,7 +91,12 @@ export const settings = {
     "checksums of vxlan packets are left to the hardware: on, off, or auto: as the kernel has it",
     "auto",
   ),
-  ipMasq: setting(type.flag, "", "give packets that leave the overlay this host's address", false),
+  ipMasq: setting(
+    type.flag,
+    "",
+    "give packets that leave the overlay this host's address (FLAN_IP_MASQ=false: off, whatever the config file says)",
+    false,
+  ),
   noMasq: setting(
     type.list(type.network),
     "<cidr...>",

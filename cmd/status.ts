@@ -9,6 +9,7 @@ import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Format, print, printJson, terminalColumns, valueOf } from "./output.ts";
+import { startHint } from "./rejoin.ts";
 import { duration } from "./setting_types.ts";
 import { screen, type Status } from "./status_screen.ts";
 
@@ -46,15 +47,17 @@ async function runStatus({ context, format, flags }: Call): Promise<number> {
     : await ask(context);
   if (status == null && format.kind === "value") throw noStatus(status, context);
   show(format, status);
+  if (status === undefined && format.kind === "table") console.error(`hint: ${startHint(context)}`);
   return status == null || !isWell(status) ? exit.no : exit.done;
 }
 
-function noStatus(status: null | undefined, { settings }: Context): FlanError {
+function noStatus(status: null | undefined, context: Context): FlanError {
+  const { settings } = context;
   const joining = status === null;
   const message = joining
     ? `The agent in ${settings.runDir} is still joining`
     : `No agent runs in ${settings.runDir}`;
-  const hint = joining ? "flan status --wait waits for it" : "flan up --detach starts one";
+  const hint = joining ? "flan status --wait waits for it" : startHint(context);
   return new FlanError(message, { op: "status", code: "no", hint });
 }
 
@@ -105,5 +108,4 @@ function show(format: Format, status: Answer): void {
   }
   if (status === null) return print("agent   still joining");
   print(status === undefined ? "agent   not running" : screen(status, terminalColumns()));
-  if (status === undefined) console.error("hint: flan up --detach starts one");
 }

@@ -1,7 +1,7 @@
 /** `flan up`: join the network, and keep the kernel in step with it. */
 import type { Agent } from "../agent/agent.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
-import { joinedOver, writeJoined } from "../agent/joined.ts";
+import { joinedOver, readJoined, writeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import { statusLine } from "../agent/status_line.ts";
 import { ownLease } from "../agent/status.ts";
@@ -19,6 +19,7 @@ import { openNotifier } from "./notifier.ts";
 import type { Format } from "./output.ts";
 import { printOwnLease, requireField } from "./own_lease.ts";
 import { proxyPlace } from "./proxy_place.ts";
+import { differencesToJoined } from "./rejoin.ts";
 import { alreadyRunning, joinedWith, lockOrRunning } from "./running.ts";
 import { listenForSignals } from "./signals.ts";
 import { credentialsOf } from "./settings.ts";
@@ -101,6 +102,7 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
       runsHooks: mayRunHooks(context),
     });
     warnOfClear(context);
+    warnOfOthers(context);
     try {
       const early = await Promise.race([
         startNetwork(context, ground, how).then(() => undefined),
@@ -149,6 +151,16 @@ async function rewriteJoined({ settings, log }: Context, agent: Agent): Promise<
     await writeJoined(settings.runDir, joinedWith(settings, agent.state));
   } catch (error) {
     log.log("warning", `Other commands do not know which link carries the overlay now: ${messageOf(error)}`);
+  }
+}
+
+/** What was a flag of the agent before goes with it, and the table or the pages that it made go, too. */
+function warnOfOthers(context: Context): void {
+  const former = readJoined(context.settings.runDir);
+  const { log, settings } = context;
+  for (const sentence of former === undefined ? [] : differencesToJoined(context, former)) {
+    log.log("warning", sentence);
+    if (settings.logFile !== undefined) console.error(`flan: ${sentence}`);
   }
 }
 

@@ -52,8 +52,8 @@ export interface NetworkFacts {
   readonly planned: readonly KernelObject[];
   /** Whatever is not as planned, described; empty where the host has no subnet. */
   readonly drift: readonly string[];
-  /** Routes of others that win over planned ones by a longer prefix. */
-  readonly winning: readonly Route[];
+  /** Routes of others that stand in the place of planned ones, or win over them by a longer prefix. */
+  readonly intruders: readonly { readonly planned: Route; readonly found: Route }[];
 }
 
 export interface KernelFacts {
@@ -92,6 +92,8 @@ export interface AgentFacts {
   readonly joined: boolean;
   /** Whether it joined without an agent that stays (`flan up --once`). */
   readonly once: boolean;
+  /** The command line that starts its agent as it was, with the flags that it had. */
+  readonly start: string;
   readonly state: "running" | "joining" | "none";
   readonly version: string | undefined;
   readonly problems: readonly Diagnosis[];

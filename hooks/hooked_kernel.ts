@@ -25,15 +25,17 @@ export interface HookedInit {
   readonly log?: Logger | undefined;
   /** Told, in place of the log, why it cannot be seen what the commands did; then nothing of it is in a dump. */
   readonly unseen?: ((error: FlanError) => void) | undefined;
+  /** Told at each look that sees it. */
+  readonly seen?: (() => void) | undefined;
 }
 
 /**
  * The inner kernel with hooks. A command that succeeded is not run again, by a later process neither; one that failed
  * is a failure of its change. Commands run one after another, in the order of the changes.
  */
-export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, unseen }: HookedInit): Kernel {
+export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, ...told }: HookedInit): Kernel {
   const refused: Refusals = new Map();
-  const seen = new SeenHooks({ file, log, unseen });
+  const seen = new SeenHooks({ file, log, ...told });
   return {
     require: async (features) => {
       if (features.includes("hooks") && !allowed) throw notAllowed();
@@ -60,11 +62,11 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, un
 
 /** What is kept, for those who look; one that cannot be read keeps nobody from looking at everything else. */
 class SeenHooks {
-  readonly #init: Pick<HookedInit, "file" | "log" | "unseen">;
+  readonly #init: Pick<HookedInit, "file" | "log" | "unseen" | "seen">;
   /** Why it could not be read last, so that the log says so once. */
   #trouble = "";
 
-  constructor(init: Pick<HookedInit, "file" | "log" | "unseen">) {
+  constructor(init: Pick<HookedInit, "file" | "log" | "unseen" | "seen">) {
     this.#init = init;
   }
 
@@ -72,6 +74,7 @@ class SeenHooks {
     try {
       const hooks = readHooks(this.#init.file);
       this.#trouble = "";
+      this.#init.seen?.();
       return hooks;
     } catch (error) {
       if (!(error instanceof FlanError)) throw error;

@@ -11,6 +11,7 @@ function partsOf(wanted: object, found: object, within: string): string[] {
   return Object.entries(wanted).flatMap(([name, to]) => {
     const is = actual.get(name);
     if (isObject(to) && isObject(is)) return partsOf(to, is, `${within}${name}.`);
+    if (name === "up" && is === false && to === true) return [`${within}is down`];
     return is === to ? [] : [`${within}${name} is ${wordOf(is)}, not ${wordOf(to)}`];
   });
 }

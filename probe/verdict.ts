@@ -28,7 +28,7 @@ export function sentence(
   const state = stateOf(pair);
   if (measured === undefined || state === "ok" || state === "unknown") return undefined;
   const { sent, received, tooLarge, mtu, error } = measured;
-  const why = error === undefined ? "" : `: ${error}`;
+  const why = error === undefined ? "" : `: ${reasonOf(error)}`;
   switch (state) {
     case "lost":
       return `${from} does not reach ${to}: none of ${sent} packets got through${why}`;
@@ -39,6 +39,20 @@ export function sentence(
     case "hole":
       return holeSentence({ from, to, mtu, tooLarge });
   }
+}
+
+/** What the kernel of the sending host says to packets that it refuses at once (ip-route(8), route types). */
+const refusals: Readonly<Record<string, string>> = {
+  EINVAL: "a blackhole route of that host takes them",
+  EACCES: "a prohibit route of that host refuses them",
+  EHOSTUNREACH: "that host knows no way there, or nobody answers on it",
+  ENETUNREACH: "no route of that host leads there",
+  ENETDOWN: "the link that they leave by is down",
+};
+
+function reasonOf(errno: string): string {
+  const words = refusals[errno];
+  return words === undefined ? errno : `${words} (${errno})`;
 }
 
 /** Names both sizes, bytes of the packet in the overlay. */

@@ -200,9 +200,16 @@ export const healthCodes = {
     severity: "high",
     means:
       "a command of the extension backend fails or takes more than 10 s; it is tried again with back-off",
-    needs: ["underlay-missing"],
+    needs: ["hooks-unreadable", "underlay-missing"],
     within: "30 s",
     remedy: "flan routes diff -o commands shows the command, to be run by hand",
+  },
+  "hooks-unreadable": {
+    severity: "warning",
+    means: "hooks.json cannot be read: no command of the network is run, for peers that come or that go",
+    needs: [],
+    within: "30 s",
+    remedy: "take away by hand what the network's commands made, and remove hooks.json from --run-dir",
   },
   "underlay-missing": {
     severity: "high",

@@ -60,6 +60,13 @@ function codeOf({ kind }: KernelObject): HealthCode {
 /** What no kernel makes. */
 const ofProxy: ReadonlySet<KernelObject["kind"]> = new Set(["proxy", "proxy-route"]);
 
+/** Whether it can be seen what the network's commands did on this host. */
+export function judgeHooks(trouble: Error | undefined): Judgement {
+  const found = trouble &&
+    { code: "hooks-unreadable", subject: "hooks.json", message: trouble.message } as const;
+  return { codes: ["hooks-unreadable"], found: found === undefined ? [] : [found] };
+}
+
 /** The peers of the view that are there although the store does not hold their lease any more. */
 export function judgeLingering(
   view: View,

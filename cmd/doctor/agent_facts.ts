@@ -4,23 +4,26 @@ import type { Joined } from "../../agent/joined.ts";
 import type { AgentFacts, Seen } from "../../doctor/facts.ts";
 import { FlanError } from "../../net/errors.ts";
 import { type Context, socketOf } from "../context.ts";
+import { startCommand } from "../rejoin.ts";
 import type { Status } from "../status_screen.ts";
 
 export async function lookAtAgent(
-  { settings, clock }: Context,
+  context: Context,
   joined: Joined | undefined,
 ): Promise<Seen<AgentFacts>> {
+  const { settings, clock } = context;
+  const start = joined === undefined ? "flan up --detach" : startCommand(context, joined);
   try {
     const status = await askAgent(socketOf(settings), { op: "status", clock }) as Status | null | undefined;
     if (status == null) {
       const state = status === null ? "joining" : "none";
-      const host = { joined: joined !== undefined, once: joined?.once === true };
+      const host = { joined: joined !== undefined, once: joined?.once === true, start };
       return { seen: { ...host, state, version: undefined, problems: [] } };
     }
     const problems = status.problems.map(({ code, severity, subject, message, remedy }) => ({
       ...{ code, severity, subject, message, remedy },
     }));
-    const host = { joined: true, once: false, state: "running" } as const;
+    const host = { joined: true, once: false, start, state: "running" } as const;
     return { seen: { ...host, version: status.agent.version, problems } };
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;

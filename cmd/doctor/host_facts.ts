@@ -20,7 +20,7 @@ import { type Context, type StoredNetwork, withKernel } from "../context.ts";
 import { NOWHERE } from "../lease_check.ts";
 import { startingConfig } from "../network_settings.ts";
 import type { Looked } from "../looking.ts";
-import { compare } from "../observe.ts";
+import { compare, type Observation } from "../observe.ts";
 
 export interface HostLook {
   readonly network: Seen<NetworkFacts>;
@@ -116,7 +116,7 @@ async function networkFacts(
   const encrypted = backend.encrypts === true;
   const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
   if (host instanceof FlanError) {
-    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], winning: [] };
+    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], intruders: [] };
     const own = keptSubnet(settings);
     return {
       facts: { config, devices, encrypted, own, ...nothing, noUnderlay: host.message },
@@ -139,7 +139,7 @@ async function networkFacts(
   const mtu = mtuOf(network, host);
   const drifted = apart.map(describe);
   const noUnderlay = undefined;
-  const winning = [...new Set(compared?.overridden.map(({ found }) => found))];
+  const intruders = compared === undefined ? [] : intrudersIn(compared);
   const own6 = view.own?.subnet6;
   return {
     facts: {
@@ -153,10 +153,19 @@ async function networkFacts(
       noUnderlay,
       planned,
       drift: drifted,
-      winning,
+      intruders,
     },
     host,
   };
+}
+
+function intrudersIn({ drift, overridden }: Observation): NetworkFacts["intruders"] {
+  return [
+    ...drift.conflicts.flatMap(({ wanted: planned, found }) =>
+      planned.kind === "route" && found.kind === "route" ? [{ planned, found }] : []
+    ),
+    ...overridden,
+  ];
 }
 
 /** The subnet that this host keeps while it cannot be seen in the store. */

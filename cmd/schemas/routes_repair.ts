@@ -8,7 +8,12 @@ export const routesRepair = document("routes-repair", {
     by: oneOf("agent", "command"),
     done: list(object({ did: oneOf("added", "changed", "removed"), key, object: text })),
     left: list(
-      object({ key, object: text, code: word("kernel-refuses", "foreign-route", "foreign-link"), why: text }),
+      object({
+        key,
+        object: text,
+        code: word("kernel-refuses", "foreign-route", "foreign-link", "underlay-missing"),
+        why: text,
+      }),
     ),
   },
 });

@@ -37,7 +37,7 @@ const switches: Readonly<Record<Family, { name: string; remedy: string }>> = {
 };
 
 export const filter: Check = {
-  name: "packet filter",
+  name: "forward chains",
   judge({ network, kernel, dropping }) {
     return looked([network, kernel, dropping], (net, there, chains) => {
       const drops = chains.flatMap((chain) => judgeChain(chain, net));

@@ -1,10 +1,12 @@
 /** What the other parts say of themselves: the store, the agent, the state directory, subnet.env, and the plan. */
 import { gatewayOf } from "../../agent/subnet_env.ts";
+import { removalOf } from "../../kernel/explain/remedy.ts";
+import { describe, type Route } from "../../kernel/state.ts";
 import { formatCidr } from "../../net/ip.ts";
 import { printable } from "../../net/text.ts";
-import { type Check, looked } from "../check.ts";
-import { diagnosis } from "../diagnosis.ts";
-import type { Facts } from "../facts.ts";
+import { type Check, looked, type Outcome } from "../check.ts";
+import { type Diagnosis, diagnosis } from "../diagnosis.ts";
+import type { Facts, NetworkFacts } from "../facts.ts";
 
 export const store: Check = {
   name: "store and leases",
@@ -14,11 +16,12 @@ export const store: Check = {
 export const agent: Check = {
   name: "agent",
   judge: ({ agent, version }) =>
-    looked([agent], ({ joined, once, state, version: theirs, problems }) => {
+    unlessStranger(agent) ?? looked([agent], ({ once, start, state, version: theirs, problems }) => {
       if (state === "none") {
-        return !joined || once ? [] : [diagnosis("agent-down", {
+        return once ? [] : [diagnosis("agent-down", {
           subject: "agent",
           message: "This host has joined the network, and no agent runs",
+          remedy: start,
         })];
       }
       const other = theirs === undefined || theirs === version ? [] : [diagnosis("agent-version", {
@@ -44,8 +47,8 @@ export const stateDir: Check = {
 export const subnetEnv: Check = {
   name: "subnet.env",
   judge: ({ network, subnetFile: { path, text }, agent }) =>
-    looked([network, text, agent], ({ config, own, mtu }, said, { joined }) => {
-      if (own === undefined || mtu === undefined || !joined) return [];
+    unlessStranger(agent) ?? looked([network, text, agent], ({ config, own, mtu }, said, { start }) => {
+      if (own === undefined || mtu === undefined) return [];
       const wanted = {
         FLANNEL_NETWORK: formatCidr(config.network),
         FLANNEL_SUBNET: gatewayOf(own),
@@ -60,23 +63,47 @@ export const subnetEnv: Check = {
       const message = said === undefined
         ? `${path} is missing`
         : `${path} is not what this host has: ${wrong.join(", ")}`;
-      return [diagnosis("subnet-file", { subject: path, message, remedy: "flan up --detach writes it" })];
+      return [diagnosis("subnet-file", { subject: path, message, remedy: `${start} writes it` })];
     }),
 };
 
-/** A running agent tells of what it cannot mend itself. */
+/** A running agent tells of what it cannot mend itself, and of others' routes only where they stand in a planned one's place. */
 export const drift: Check = {
   name: "plan",
   judge: ({ network, agent }) =>
-    looked([planOf(network), agent], ({ drift }, { joined, state }) => {
-      if (!joined || state !== "none" || drift.length === 0) return [];
+    unlessStranger(agent) ?? looked([planOf(network), agent], ({ drift, intruders }, { start, state }) => {
+      const foreign = intruders.map(foreignRoute);
+      if (state !== "none" || drift.length === 0) return foreign;
       const more = drift.length > 1 ? `, and ${drift.length - 1} more` : "";
-      return [diagnosis("drift", {
-        subject: drift[0]!,
-        message: `The kernel is not as planned: ${drift[0]}${more}`,
-      })];
+      return [
+        ...foreign,
+        diagnosis("drift", {
+          subject: drift[0]!,
+          message: `The kernel is not as planned: ${drift[0]}${more}`,
+          remedy: `flan routes repair mends it once, ${start} for good`,
+        }),
+      ];
     }),
 };
+
+/** With the subject that an agent gives it, so that it is told once. */
+function foreignRoute({ planned, found }: NetworkFacts["intruders"][number]): Diagnosis {
+  return diagnosis("foreign-route", {
+    subject: describe(planned),
+    message: `${sentenceOf(found)} is not flan's, and takes packets of ${describe(planned)}`,
+    remedy: removalOf(found).join("; "),
+  });
+}
+
+function sentenceOf(found: Route): string {
+  return describe(found).replace(/^r/, "R");
+}
+
+/** On a host that has not joined there is nothing of flan's that could be well. */
+function unlessStranger(agent: Facts["agent"]): Outcome | undefined {
+  const isStranger = "seen" in agent && agent.seen.state === "none" && !agent.seen.joined;
+  return isStranger ? { found: [], unseen: "this host has joined no network" } : undefined;
+}
 
 /** Nothing is planned for a host without an underlay, so that nothing can be compared. */
 function planOf(network: Facts["network"]): Facts["network"] {

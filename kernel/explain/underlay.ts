@@ -43,6 +43,7 @@ export function sourceStep(
     return { ...step, text: address, state: "missing", note, prove: lookupCommand(address) };
   }
   const text = `${address} comes in by ${link}`;
+  if (source.isDown) return { ...step, text, ...downNote(link) };
   if (lookup.match !== undefined) return { ...step, text, state: "ok" };
   if (isFiltered(lookup.refused)) return { ...step, text, ...filtered(link, { rpFilter, source: address }) };
   if (lookup.refused.errno === "EHOSTUNREACH") {
@@ -86,9 +87,12 @@ export function underlayStep({ underlay, actual }: WayFacts): Step {
 /** For an underlay's link that is down, and else nothing. */
 export function downStep(actual: WayFacts["actual"], link: string): readonly Step[] {
   if (linkNamed(actual, link)?.up !== false) return [];
+  return [{ what: "underlay", text: `dev ${link}`, ...downNote(link) }];
+}
+
+function downNote(link: string): Pick<Step, "state" | "note" | "prove" | "repair"> {
   const prove = `ip link show dev ${link}`;
-  const repair = [`ip link set dev ${link} up`];
-  return [{ what: "underlay", text: `dev ${link}`, state: "wrong", note: `${link} is down`, prove, repair }];
+  return { state: "wrong", note: `${link} is down`, prove, repair: [`ip link set dev ${link} up`] };
 }
 
 /** Whether the largest packet of the overlay fits the underlay with what the tunnel adds. */
@@ -119,9 +123,12 @@ export function sizeStep({ wanted, actual, underlay, mtu, lookup }: WayFacts): S
 export function returnSteps({ returns }: WayFacts, way: readonly Step[]): readonly Step[] {
   const broken = way.some(({ state }) => state !== "ok" && state !== "skipped");
   return returns.map((facts) => {
-    const { source, destination, link, lookup } = facts;
+    const { source, destination, link, lookup, isDown } = facts;
     const prove = lookupCommand(destination, { source, incoming: link });
     const step = { what: "return", text: `${source} comes in by ${link}`, prove };
+    if (isDown) {
+      return broken ? { ...step, state: "skipped", note: `${link} is down` } : { ...step, ...downNote(link) };
+    }
     if (lookup.match !== undefined) return { ...step, state: "ok" };
     if (broken) return { ...step, state: "skipped", note: "the way there is broken" };
     if (isFiltered(lookup.refused)) return { ...step, ...filtered(link, facts) };

@@ -64,6 +64,8 @@ export interface SourceFacts {
   readonly kind: "local" | "subnet" | "stranger";
   /** The link by which a container's packets come in; undefined where no link has this host's subnet. */
   readonly link?: string | undefined;
+  /** Whether that link is administratively down. */
+  readonly isDown?: boolean;
   readonly query: RouteQuery;
   /** What decides about a packet from there. */
   readonly lookup: Lookup;
@@ -88,6 +90,8 @@ export interface ReturnFacts {
   readonly destination: string;
   readonly link: string;
   readonly lookup: Lookup;
+  /** Whether the link is administratively down: then nothing comes in, whatever the look-up says. */
+  readonly isDown?: boolean;
   /** The larger of the link's and the namespace's `rp_filter` (ip-sysctl.rst). */
   readonly rpFilter: number;
 }

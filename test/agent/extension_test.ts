@@ -1,5 +1,6 @@
 /** The agent in an extension network: the startup command, the hooks, and what is told of those that fail. */
 import assert from "node:assert/strict";
+import { FlanError } from "../../net/errors.ts";
 import { TestNetwork } from "../lib/agents.ts";
 
 const network = (more: { [name: string]: string } = {}) => ({
@@ -82,4 +83,18 @@ Deno.test("extension: a startup command that fails in a running network is tried
   const { length } = host.commands;
   await lab.clock.advance(120_000);
   assert.equal(host.commands.length, length, "and not again once it succeeded");
+});
+
+Deno.test("extension: while it cannot be seen what the commands did, that is told as the cause of what fails for it", async () => {
+  await using lab = await TestNetwork.start(network());
+  const host = await lab.joined(1);
+  host.hooksTrouble = new FlanError("Cannot use hooks.json: it is damaged", { op: "test", code: "invalid" });
+  host.kernel.failNext("add", "EINVAL", { kind: "hook", times: 4 });
+  await lab.peer(2, peerOfIt);
+  const told = host.agent.health.list().map(({ code, because }) => [code, because]);
+  assert.deepEqual(told, [["hook-fails", "hooks-unreadable"], ["hooks-unreadable", undefined]]);
+  assert.deepEqual(host.lines("hooks-unreadable"), ["Cannot use hooks.json: it is damaged"]);
+  host.hooksTrouble = undefined;
+  await lab.clock.advance(200_000);
+  assert.deepEqual([host.codes, host.lines("hooks-unreadable").length], [[], 2]);
 });

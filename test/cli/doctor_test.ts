@@ -23,9 +23,14 @@ Deno.test({
     const before = sandbox.list();
     const fresh = await sandbox.flan(["doctor"]);
     assert.deepEqual([fresh.code, fresh.stderr], [0, ""]);
-    assert.match(
-      fresh.stdout,
-      /^ok {2}kernel and libraries, underlay, port, .*, plan\ntraffic encrypted: no\n$/,
+    const [fine, ...strange] = fresh.stdout.trimEnd().split("\n");
+    assert.match(fine!, /^ok {2}kernel and libraries, underlay, port, .*, state directory$/);
+    assert.deepEqual(
+      strange,
+      [
+        ...["agent", "subnet.env", "plan"].map((name) => `?   ${name}: this host has joined no network`),
+        "traffic encrypted: no",
+      ],
     );
     assert.deepEqual(sandbox.list(), before, "nothing was written");
     assert.equal((await sandbox.flan(["doctor", "--quiet"])).stdout, "");
@@ -79,6 +84,9 @@ Deno.test({
     assert.match((await sandbox.flan(["doctor"])).stdout, /^! network-overlap {2}Network 10\.9\.0\.0\/16/m);
     const again = await sandbox.flan(["up", "--once"]);
     assert.equal(again.code, 0, `a host that is in it goes on: ${again.stderr}`);
+    assert.doesNotMatch(again.stderr, /Joined before/);
+    const other = await sandbox.flan(["up", "--once", "--mtu", "1300"]);
+    assert.match(other.stderr, /Joined before without mtu, starting with mtu 1300/);
     assert.equal((await sandbox.flan(["down"])).code, 0);
   },
 });

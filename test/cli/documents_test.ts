@@ -119,6 +119,15 @@ Deno.test({
     await one.text("text/routes-explain-foreign.txt", ["routes", "explain", "10.5.3.9"], 3);
     await one.json("routes-repair", ["routes", "repair", "--json"], 3);
     assert.equal((await one.ok(["routes", "repair", "10.5.2.0/24"])).stdout, "");
+    one.namespace.ip("route add blackhole 10.5.2.128/25");
+    const overridden = await one.ok(["routes", "repair", "10.5.2.0/24"], 3);
+    assert.match(
+      overridden.stdout,
+      /^left +route 10\.5\.2\.0\/24 .* wins over it; .*: ip route delete blackhole 10\.5\.2\.128\/25 /,
+    );
+    assert.doesNotMatch(overridden.stderr, /as planned/);
+    assert.equal((await one.ok(["routes", "repair", "10.5.4.0/24"])).stdout, "", "another peer's");
+    one.namespace.ip("route del blackhole 10.5.2.128/25");
     const nobodys = await one.ok(["routes", "repair", "10.5.99.0/24"], 3);
     assert.match(nobodys.stderr, /^flan: Cannot repair 10\.5\.99\.0\/24: no peer of this host has it\n/);
     await one.text("text/down.txt", ["down"]);

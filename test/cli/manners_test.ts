@@ -128,7 +128,7 @@ const answers: [args: string[], code: number, stderr: RegExp][] = [
   [
     ["status", "-o", "value=drift"],
     3,
-    /^flan: No agent runs in \S+\/run\nhint: flan up --detach starts one\n$/,
+    /^flan: No agent runs in \S+\/run\nhint: this host has joined no network; flan up --detach joins the one in --store, or starts one there\n$/,
   ],
   [["status", "--wait", "--timeout", "0"], 6, /^flan: The network is not ready after 0 s: no agent runs\n$/],
 ];
@@ -169,7 +169,7 @@ Deno.test("status without an agent says so on stdout, gives advice on stderr, an
   assert.deepEqual([code, stdout, stderr], [
     3,
     "agent   not running\n",
-    "hint: flan up --detach starts one\n",
+    "hint: this host has joined no network; flan up --detach joins the one in --store, or starts one there\n",
   ]);
 });
 

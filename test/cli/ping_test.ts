@@ -62,7 +62,11 @@ const alone = pingDocument({ ...measurable(), plan: vxlan.plan(view([]), host())
 });
 
 /** Runs `flan ping` beside an agent that answers so; `asked` is what it was asked. */
-async function beside(answer: Ping | null, args: readonly string[]): Promise<Said & { asked: Request[] }> {
+async function beside(
+  answer: Ping | null,
+  args: readonly string[],
+  status: Json = null,
+): Promise<Said & { asked: Request[] }> {
   using sandbox = new Sandbox();
   Deno.mkdirSync(`${sandbox.dir}/run`);
   const asked: Request[] = [];
@@ -72,6 +76,7 @@ async function beside(answer: Ping | null, args: readonly string[]): Promise<Sai
     log: silent,
     signal: stopping.signal,
     answer: (request) => {
+      if (request.op === "status") return Promise.resolve(status);
       asked.push(request);
       return Promise.resolve(answer as Json);
     },
@@ -98,6 +103,23 @@ Deno.test("ping --all: a matrix and what is wrong below it, JSON and TSV; exit 3
   assertGolden("tsv/v1/ping-all.tsv", await all("-o", "tsv", "--header"));
   const lines = (await all("-o", "jsonl")).trimEnd().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(lines.map(({ from, to }) => `${from} ${to}`).length, 12);
+});
+
+Deno.test("ping: a host that has no way out itself says so, and blames nobody else for it alone", async () => {
+  const down = {
+    code: "underlay-missing",
+    message: "Link eth0 of the underlay is down",
+    remedy: "ip link set eth0 up",
+  };
+  const said = await beside(everything, ["--all"], {
+    problems: [down, { ...down, code: "peer-unreachable" }],
+  });
+  assert.equal(
+    said.stderr,
+    `flan: It is this host's own: underlay-missing  ${down.message}\nhint: ${down.remedy}\n`,
+  );
+  const fine = await beside(well, ["10.5.2.9"], { problems: [down] });
+  assert.equal(fine.stderr, "");
 });
 
 Deno.test("ping of one peer: both directions as a list; exit 0 where all is well", async () => {
@@ -144,7 +166,7 @@ const refusals: readonly (readonly [NoPing | null, readonly string[], number, st
   [
     null,
     ["--all"],
-    1,
+    3,
     "Cannot ping: the agent in <dir>/run is still joining\nhint: flan status --wait waits for it",
   ],
 ];
@@ -159,15 +181,16 @@ for (const [none, args, code, sentence] of refusals) {
 
 Deno.test("ping: nobody named, both named, and no agent", async () => {
   using sandbox = new Sandbox();
-  const choose = "flan: Cannot choose whom to ping: one peer or --all is needed\nhint: flan ping --all\n";
-  for (const args of [[], ["10.5.2.0/24", "--all"]]) {
+  const choose = (given: string) =>
+    `flan: Cannot choose whom to ping: one peer or --all is needed, and ${given} given\nhint: flan ping --all\n`;
+  for (const [given, args] of [["neither is", []], ["both are", ["10.5.2.0/24", "--all"]]] as const) {
     const said = await sandbox.flan(["ping", ...args]);
-    assert.deepEqual([said.code, said.stdout, said.stderr], [2, "", choose]);
+    assert.deepEqual([said.code, said.stdout, said.stderr], [2, "", choose(given)]);
   }
   const { code, stderr } = await sandbox.flan(["ping", "--all"]);
-  assert.equal(code, 1);
+  assert.equal(code, 3);
   assert.match(
     stderr,
-    /^flan: Cannot ping: the agent in \S+ does not run\nhint: flan up --detach starts one\n$/,
+    /^flan: Cannot ping: the agent in \S+ does not run\nhint: this host has joined no network; flan up --detach joins the one in --store, or starts one there\n$/,
   );
 });

@@ -33,6 +33,7 @@ function observed({ gone = [] as readonly string[], of = view([2]) } = {}): Obse
     actual,
     drift: drift(plan.objects, actual, dualOwner(owner)),
     overridden: [],
+    trouble: undefined,
     expired: new Set(["10.5.2.0/24"]),
   };
 }

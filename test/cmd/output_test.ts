@@ -166,3 +166,8 @@ Deno.test("the format is what the flags ask for, the first by default", () => {
     );
   }
 });
+
+Deno.test("--json is one document, and one on each line of what never ends", () => {
+  assert.deepEqual(outputFormat({ json: true }, ["table", "json", "jsonl"]), { kind: "json" });
+  assert.deepEqual(outputFormat({ json: true }, ["table", "jsonl"]), { kind: "jsonl" });
+});

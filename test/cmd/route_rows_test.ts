@@ -26,7 +26,7 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
     stateDir,
     objects,
   });
-  return rowsOf({ ...observation, expired: new Set() })
+  return rowsOf({ ...observation, trouble: undefined, expired: new Set() })
     .map(({ subnet, via, dev, kind, state, note }) => [subnet, via, dev, kind, state, note]);
 }
 
@@ -82,7 +82,7 @@ Deno.test("routes: a proxy that this user cannot see is not judged, all else is"
   const before = await states();
   assert.deepEqual([before.get(first), before.get(second)], [["ok", undefined], ["ok", undefined]]);
   host.kernel.stack.delete(object<Link>("link flan0"));
-  assert.deepEqual((await states()).get(first), ["missing", "route"]);
+  assert.deepEqual((await states()).get(first), ["missing", "link,address,route"]);
 });
 
 const idle = "carrying is false, not true";
@@ -121,7 +121,7 @@ const damages: readonly [
   [
     "the device is gone",
     ({ host, object }) => host.kernel.stack.delete(object<Link>("link flan0")),
-    [["wrong", `proxy (${idle}),route`], ["wrong", `proxy (${idle}),route`]],
+    [["wrong", `link,address,proxy (${idle}),route`], ["wrong", `link,address,proxy (${idle}),route`]],
   ],
 ];
 
@@ -148,7 +148,7 @@ Deno.test("routes: a foreign route to the whole network is in every peer's way",
   assert.ok(route.kind === "route");
   host.kernel.stack.add({ ...route, link: "eth0", protocol: 4 });
   const seen = (await rows(network, host)).find(([subnet]) => subnet === first);
-  assert.deepEqual(seen?.slice(2), ["eth0", "udp", "foreign", "route 10.5.0.0/16 dev eth0"]);
+  assert.deepEqual(seen?.slice(1), [undefined, "eth0", "udp", "foreign", "route 10.5.0.0/16 dev eth0"]);
 });
 
 Deno.test("routes: a peer's route that leads elsewhere is shown with where it leads", async () => {
@@ -180,4 +180,35 @@ Deno.test("routes: somebody's route for a part of a peer's subnet makes that pee
   const seen = new Map((await rows(network, host)).map(([one, , , , ...rest]) => [one, rest]));
   assert.deepEqual(seen.get(subnet), ["foreign", `route blackhole ${destination} wins`]);
   assert.deepEqual(seen.get(other), ["ok", undefined]);
+});
+
+const carriers: readonly [what: string, change: Partial<Link>, note: string][] = [
+  ["another MTU", { mtu: 1300 }, "link (mtu is 1300, not 1472)"],
+  ["a device that is down", { up: false }, "link (is down)"],
+];
+
+for (const [what, change, note] of carriers) {
+  Deno.test(`routes: ${what} is wrong for every peer behind it`, async () => {
+    await using network = await TestNetwork.start(udpNetwork);
+    const { host, first, second, object } = await stopped(network);
+    host.kernel.stack.replace({ ...object<Link>("link flan0"), ...change });
+    const seen = new Map((await rows(network, host)).map(([subnet, , , , ...rest]) => [subnet, rest]));
+    for (const peer of [first, second]) {
+      assert.equal(seen.get(peer)?.[0], "wrong");
+      assert.ok(seen.get(peer)?.[1]?.startsWith(note), seen.get(peer)?.[1]);
+    }
+  });
+}
+
+Deno.test("routes: an address that is gone from the device is named for every peer behind it", async () => {
+  await using network = await TestNetwork.start(udpNetwork);
+  const { host, first, second } = await stopped(network);
+  const address = [...host.kernel.stack.objects.values()].find((one) =>
+    one.kind === "address" && one.link === "flan0"
+  )!;
+  host.kernel.stack.delete(address);
+  const seen = new Map(
+    (await rows(network, host)).map(([subnet, , , , state, note]) => [subnet, [state, note]]),
+  );
+  for (const peer of [first, second]) assert.deepEqual(seen.get(peer), ["missing", "address,route"]);
 });

@@ -15,8 +15,25 @@ Deno.test("the store that a second up asks for is not shown with a password", as
     const context = { ...loadSettings(flags, { follows: "nothing" }), clock: systemClock, log: silent };
     assert.throws(() => alreadyRunning(context, { format: { kind: "table" }, running: {} }), {
       code: "invalid",
+      hint: "leave the setting out, or leave that network first: flan down",
       message:
         "An agent is running already (process 1) with store file:/a.json, but http://…@h/x.json is asked for",
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("another setting of this host is had by ending the agent, and the network stays meanwhile", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "flan-running-" });
+  try {
+    await writeJoined(dir, { pid: 7, settings: { runDir: dir, ipMasq: "true", listen: "-" }, found: {} });
+    Deno.writeTextFileSync(`${dir}/config.yaml`, "");
+    const flags = { config: `${dir}/config.yaml`, runDir: dir, listen: "127.0.0.1:1" };
+    const context = { ...loadSettings(flags, { follows: "nothing" }), clock: systemClock, log: silent };
+    assert.throws(() => alreadyRunning(context, { format: { kind: "table" }, running: {} }), {
+      message: "An agent is running already (process 7) without listen, but 127.0.0.1:1 is asked for",
+      hint: "leave the setting out, or end that agent, which costs no packet, and start it with it: kill 7",
     });
   } finally {
     await Deno.remove(dir, { recursive: true });

@@ -9,7 +9,14 @@ import { range6 } from "../lib/stacks.ts";
 import { address, type Changed, factsOf, link, route, sysctl, tunnel } from "./facts.ts";
 
 const socket = (port: number): UdpSocket => ({ address: "0.0.0.0", port, holder: "named[812]" });
-const idle = { joined: true, once: false, state: "none", version: undefined, problems: [] } as const;
+const idle = {
+  joined: true,
+  once: false,
+  start: "flan up --detach --ip-masq",
+  state: "none",
+  version: undefined,
+  problems: [],
+} as const;
 const lost = {
   code: "underlay-missing",
   severity: "high",
@@ -28,6 +35,18 @@ const proxy = {
   queues: 1,
   carrying: true,
 } as const;
+const planned = {
+  kind: "route",
+  destination: "10.5.2.0/24",
+  metric: 0,
+  link: "flan.1",
+  gateway: "",
+  onlink: false,
+  nexthop: 0,
+  type: "unicast",
+  protocol: 113,
+} as const;
+const hole = { ...planned, destination: "10.5.2.128/25", link: "", type: "blackhole", protocol: 3 } as const;
 const unit = (name: string, text: string) => ({ path: `/etc/systemd/network/${name}`, text: { seen: text } });
 const named = unit("a.link", "[Match]\nOriginalName=flan.*\n[Link]\nMACAddress=02:00:00:00:00:01\n");
 const running = (text: string) => ({
@@ -79,21 +98,13 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
     there: [proxy],
     udp: { seen: [socket(8285)] },
   }, []],
-  ["a blackhole for a part of a peer's subnet, which is no reason not to join", {
-    network: {
-      winning: [{
-        kind: "route",
-        destination: "10.5.2.128/25",
-        metric: 0,
-        link: "",
-        gateway: "",
-        onlink: false,
-        nexthop: 0,
-        type: "blackhole",
-        protocol: 3,
-      }],
-    },
-  }, ["network-overlap 10.5.0.0/16"]],
+  ["a blackhole for a part of a peer's subnet", { network: { intruders: [{ planned, found: hole }] } }, [
+    "foreign-route route 10.5.2.0/24 dev flan.1",
+  ]],
+  ["somebody's route to a peer's subnet", {
+    network: { intruders: [{ planned, found: { ...planned, link: "eth0", protocol: 3 } }] },
+    there: [{ ...planned, link: "eth0", protocol: 3 }],
+  }, ["foreign-route route 10.5.2.0/24 dev flan.1"]],
   ["docker0 in the network", { there: [address("10.5.7.1/24", "docker0")] }, ["network-overlap 10.5.0.0/16"]],
   ["the VNI with a device of the other family", {
     there: [tunnel("vx6", { vxlan: { ...tunnel("").vxlan!, local: "2001:db8::1" } })],
@@ -216,6 +227,34 @@ Deno.test("doctor: every code of its own is found in one of these cases", () => 
   for (const code of Object.keys(doctorCodes)) assert.ok(Object.hasOwn(healthCodes, code));
 });
 
+Deno.test("doctor: a route in a peer's way is to be taken away, and the plan is not said to be well", () => {
+  const { findings: [found], checks } = diagnose(
+    factsOf({ network: { intruders: [{ planned, found: hole }] } }),
+  );
+  assert.equal(
+    found?.message,
+    "Route blackhole 10.5.2.128/25 is not flan's, and takes packets of route 10.5.2.0/24 dev flan.1",
+  );
+  assert.equal(found?.remedy, "ip route delete blackhole 10.5.2.128/25 protocol 3");
+  assert.equal(checks.find(({ name }) => name === "plan")?.state, "high");
+});
+
+Deno.test("doctor: the remedy names the flags that the host had joined with", () => {
+  const { findings } = diagnose(factsOf({ agent: { seen: idle }, network: { drift: ["link flan.1"] } }));
+  assert.deepEqual(findings.map(({ remedy }) => remedy), [
+    "flan up --detach --ip-masq",
+    "flan routes repair mends it once, flan up --detach --ip-masq for good",
+  ]);
+});
+
+Deno.test("doctor: on a host that has not joined nothing of flan's is said to be well", () => {
+  const { checks } = diagnose(factsOf({ agent: { seen: { ...idle, joined: false } } }));
+  for (const name of ["agent", "subnet.env", "plan"]) {
+    const { state, unseen } = checks.find((one) => one.name === name)!;
+    assert.deepEqual([state, unseen], ["unseen", "this host has joined no network"], name);
+  }
+});
+
 Deno.test("doctor: severe findings come first, and those that follow from another one say so", () => {
   const { findings } = diagnose(factsOf({
     there: [link("cni0", { type: "bridge" })],
@@ -239,7 +278,7 @@ Deno.test("doctor: what an agent and a check tell of alike is told once", () => 
   } as const;
   const { findings } = diagnose(factsOf({
     subnetFile: { path: "/s", text: { seen: undefined } },
-    agent: { seen: { joined: true, once: false, state: "running", version: undefined, problems: [problem] } },
+    agent: { seen: { ...idle, state: "running", problems: [problem] } },
   }));
   assert.equal(findings.length, 1);
 });

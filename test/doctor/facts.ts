@@ -68,7 +68,7 @@ const network: NetworkFacts = {
   noUnderlay: undefined,
   planned: [tunnel("flan.1", { alias: "flan 11aa" })],
   drift: [],
-  winning: [],
+  intruders: [],
 };
 
 export interface Changed extends Partial<Omit<Facts, "network" | "kernel">> {
@@ -101,7 +101,14 @@ export function factsOf({ network: net, there = [], gone = [], ...rest }: Change
       ),
     },
     stateDir: { path: "/var/lib/flan", problem: undefined },
-    agent: seen({ joined: true, once: false, state: "running", version: "1.2.3", problems: [] }),
+    agent: seen({
+      joined: true,
+      once: false,
+      start: "flan up",
+      state: "running",
+      version: "1.2.3",
+      problems: [],
+    }),
     ...rest,
   };
 }

@@ -238,9 +238,14 @@ Deno.test("hooks: whoever only looks is told of a damaged file in place of the l
   const kernel = openHookedKernel(place.inner, {
     ...{ file: place.file, clock: place.clock, allowed: false, log: place.told },
     unseen: ({ code }) => told.push(code),
+    seen: () => told.push("seen"),
   });
   await kernel.dump({ links: [], sysctls: [] });
   assert.deepEqual([told, place.told.messages], [["invalid"], []]);
+  Deno.removeSync(place.file);
+  await kernel.dump({ links: [], sysctls: [], linksOnly: true });
+  await kernel.dump({ links: [], sysctls: [] });
+  assert.deepEqual(told, ["invalid", "seen"]);
 });
 
 Deno.test("hooks: one that would make the file too large to be read is not run, and all others stay readable", async () => {

@@ -154,6 +154,8 @@ export class TestHost {
   readonly options: AgentOptions;
   /** The boot that it is in. */
   bootId = "00000000-0000-4000-8000-000000000001";
+  /** Why it cannot be seen what the network's commands did. */
+  hooksTrouble: FlanError | undefined;
   /** Startup commands that were run. */
   readonly commands: string[] = [];
   /** Startup commands that fail. */
@@ -262,6 +264,7 @@ export class TestHost {
       node: this.node,
       options,
       bootId: this.bootId,
+      hooksTrouble: () => this.hooksTrouble,
       watcher: this.#watcher,
       probes: this.#probes,
       moved: this.#moved,

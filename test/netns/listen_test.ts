@@ -22,10 +22,16 @@ hostTest("readyz is 200 with the network, 503 with its code while the underlay i
   await hosts.ip(host, "link set eth0 down");
   await watch.out.line(/^503 (.* )?underlay-missing/, mark);
   const status = await hosts.status(host);
+  const repair = await hosts.lab.flan(host, ["routes", "repair"]);
   await hosts.ip(host, "link set eth0 up", "route add default via 192.0.2.254");
   await watch.out.line(/^200 ok$/, mark);
 
   assert.equal(status.code, 3);
+  assert.equal(repair.code, 3, "nobody is told that all is well");
+  assert.match(
+    repair.stdout,
+    /^left +underlay eth0: Link eth0.* is down; .* whoever manages eth0 has to mend it$/m,
+  );
   const metrics = await hosts.lab.on(host, [
     Deno.execPath(),
     "eval",

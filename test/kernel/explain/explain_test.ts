@@ -33,7 +33,7 @@ const cases: readonly Break[] = [
     changed("link", { up: false }),
     "link",
     "wrong",
-    /^up is false, not true$/,
+    /^is down$/,
     /up/,
   ],
   [

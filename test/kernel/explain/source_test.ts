@@ -32,6 +32,12 @@ const sources: readonly (readonly [name: string, source: WayFacts["source"], sta
       "missing",
       /no link has this host's subnet/,
     ],
+    [
+      "of a container comes in by a link that is down",
+      { ...container, isDown: true, lookup: found(near) },
+      "wrong",
+      /^cni0 is down$/,
+    ],
     ["is a stranger's", { ...container, kind: "stranger", lookup: found(near) }, "wrong", /neither/],
     ["is this host's own", { ...container, kind: "local", lookup: found(near) }, "ok", /^$/],
   ];

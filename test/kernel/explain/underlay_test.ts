@@ -25,7 +25,24 @@ const failed: Neighbour = {
   protocol: 0,
 };
 
+const comes = {
+  source: "192.0.2.2",
+  destination: "192.0.2.1",
+  link: "eth0",
+  rpFilter: 0,
+  lookup: found(near),
+};
+
 const cases: readonly Break[] = [
+  [
+    "the link that answers come in by is down",
+    "vxlan",
+    { facts: { returns: [{ ...comes, isDown: true }] } },
+    "return",
+    "wrong",
+    /^eth0 is down$/,
+    /^ip link set dev eth0 up$/,
+  ],
   [
     "the underlay's link is gone",
     "vxlan",
