@@ -183,7 +183,7 @@ export class Agent {
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
     const { clock } = this.#parts;
     const until = clock.monotonic() +
-      Math.min(this.#linger.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS);
+      Math.min(this.#linger.nextIn(), this.#overlay.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS);
     this.pulse.turned();
     for (;;) {
       const reasons = await this.#inbox.wake.wait(Math.min(until - clock.monotonic(), this.pulse.every));

@@ -37,6 +37,9 @@ import { canStandBeside, planeName, planesStillNeeded } from "./planes.ts";
 /** For so long a reservation that announces an old plane holds it, milliseconds. */
 const RESERVATION_MS = 24 * 3600 * 1000;
 
+/** Within this time peers have seen a key that was announced, milliseconds. */
+const KEY_SPREADS_MS = 2000;
+
 /** More than one is there only where a network is changed again before all have followed. */
 const MOST_FORMER = 3;
 
@@ -69,6 +72,10 @@ export class Moving {
   #sends = new Set<string>();
   /** Names of those that its lease has said it sends by; undefined as long as that is not known. */
   #said: ReadonlySet<string> | undefined;
+  /** Names of those among them by which it may send now. */
+  #may: ReadonlySet<string> = new Set();
+  /** Since when its lease has said so, monotonic. */
+  readonly #saidSince = new Map<string, number>();
   /** When each became a former one, monotonic. */
   readonly #since = new Map<string, number>();
   readonly #clock: Clock;
@@ -101,7 +108,10 @@ export class Moving {
     const name = planeName(plane);
     // What is announced stands.
     this.#ready.add(this.#announced);
-    this.#said ??= new Set([this.#announced]);
+    if (this.#said === undefined) {
+      this.#may = this.#said = new Set([this.#announced]);
+      this.#saidSince.set(this.#announced, -Infinity);
+    }
     const kept = before.filter((one) => planeName(one) !== name && canStandBeside(one, plane));
     const isSame = before[0] !== undefined && planeName(before[0]) === name;
     this.#set([plane, ...kept.slice(0, MOST_FORMER)]);
@@ -146,6 +156,25 @@ export class Moving {
       own.otherPlanes?.some((other) => other.sends && announces(other, one, host))
     );
     this.#said = new Set(said.map(planeName));
+    const now = this.#clock.monotonic();
+    for (const name of this.#said) if (!this.#saidSince.has(name)) this.#saidSince.set(name, now);
+    this.#may = new Set(said.filter((one) => this.#settlesIn(one) === 0).map(planeName));
+  }
+
+  /** Milliseconds until it may send by a plane that its lease has announced. */
+  nextIn(): number {
+    const waiting = this.#planes.filter((one) => {
+      const name = planeName(one);
+      return this.#said?.has(name) && !this.#may.has(name);
+    });
+    return Math.min(Infinity, ...waiting.map((one) => this.#settlesIn(one)));
+  }
+
+  /** Nobody answers a key before it is known, and what is not answered WireGuard tries again in five seconds only. */
+  #settlesIn(plane: Plane): number {
+    if (!plane.backend.hasKey) return 0;
+    const since = this.#saidSince.get(planeName(plane)) ?? Infinity;
+    return Math.max(0, since + KEY_SPREADS_MS - this.#clock.monotonic());
   }
 
   /** Goes as far as it can. Returns whether there is something to announce or to plan anew. */
@@ -199,7 +228,7 @@ export class Moving {
     );
   }
 
-  readonly #maySend = (plane: Plane): boolean => this.#said?.has(planeName(plane)) ?? true;
+  readonly #maySend = (plane: Plane): boolean => this.#said === undefined || this.#may.has(planeName(plane));
 
   #find(name: string): Plane | undefined {
     return this.#planes.find((one) => planeName(one) === name);
@@ -208,7 +237,9 @@ export class Moving {
   #set(planes: Planes): void {
     const names = new Set(planes.map(planeName));
     for (const name of this.#ready) if (!names.has(name)) this.#ready.delete(name);
-    for (const name of this.#since.keys()) if (!names.has(name)) this.#since.delete(name);
+    for (const times of [this.#since, this.#saidSince]) {
+      for (const name of times.keys()) if (!names.has(name)) times.delete(name);
+    }
     for (const one of planes.slice(1)) {
       const name = planeName(one);
       if (!this.#since.has(name)) this.#since.set(name, this.#clock.monotonic());

@@ -110,6 +110,11 @@ export class Overlay {
     this.#moving.heard(own, known);
   }
 
+  /** Milliseconds until a move can go on by itself. */
+  nextIn(): number {
+    return this.#moving.nextIn();
+  }
+
   /** Goes on with a move where there is one. Returns whether there is something to announce or to plan anew. */
   look(outcome: Outcome): boolean {
     return this.#moving.look(outcome);

@@ -4,7 +4,7 @@ import { showProxy } from "../lib/ask_proxy.ts";
 import type { HostProcess } from "../lib/host_process.ts";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
-import { hostGw, type Plane, udp, vxlan } from "../lib/planes.ts";
+import { hostGw, type Plane, udp, vxlan, wireguard } from "../lib/planes.ts";
 
 /** The longest silence that there may be, milliseconds. */
 const LONGEST_MS = 1000;
@@ -46,7 +46,7 @@ async function moved(hosts: Hosts, members: readonly Member[], plane: Plane): Pr
 }
 
 hostTest(
-  "no pair of hosts is out of touch for a second as the network moves to host-gw, udp and back to vxlan",
+  "no pair of hosts is out of touch for a second as the network moves to every backend and back",
   {
     lab: "move",
     hosts: 3,
@@ -57,7 +57,7 @@ hostTest(
     const [first] = members as [Member];
     const before = await namespaceState(first.host, { indexes: false });
     const flows = await pings(hosts, members);
-    for (const plane of [hostGw, udp, vxlan]) {
+    for (const plane of [hostGw, udp, wireguard, vxlan]) {
       const { code, stderr } = await hosts.lab.flan(first.host, ["config", "set", "backend", plane.backend]);
       assert.equal(code, 0, stderr);
       await moved(hosts, members, plane);
