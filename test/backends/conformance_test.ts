@@ -7,6 +7,7 @@ import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { FakeWireguard } from "../lib/fake_wireguard.ts";
+import { nobodyIsLeftOut } from "../conformance/backend_skips.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { openHookedKernel } from "../../hooks/hooked_kernel.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
@@ -164,8 +165,19 @@ const commands = {
   PostStartupCommand: ":",
   ShutdownCommand: ":",
   SubnetAddCommand: "cat >&2",
-  SubnetRemoveCommand: 'test -n "$SUBNET"',
+  SubnetRemoveCommand: 'test -n "$SUBNET$IPV6SUBNET"',
 };
+
+/** A stack whose hooks a shell runs. */
+function openHooked() {
+  const stack = hostStack();
+  const dir = Deno.makeTempDirSync({ prefix: "flan-hooks-" });
+  const hooked = { file: `${dir}/hooks.json`, clock: new FakeClock(), allowed: true };
+  return Promise.resolve({
+    kernel: () => openHookedKernel(new FakeKernel(stack), hooked),
+    close: () => Deno.remove(dir, { recursive: true }),
+  });
+}
 
 backendSuite({
   name: "extension with a shell",
@@ -173,13 +185,18 @@ backendSuite({
   host: host({ mac: "" }),
   owner: bareOwner,
   view: (peers) => extensionView(peers, commands),
-  open() {
-    const stack = hostStack();
-    const dir = Deno.makeTempDirSync({ prefix: "flan-hooks-" });
-    const hooked = { file: `${dir}/hooks.json`, clock: new FakeClock(), allowed: true };
-    return Promise.resolve({
-      kernel: () => openHookedKernel(new FakeKernel(stack), hooked),
-      close: () => Deno.remove(dir, { recursive: true }),
-    });
-  },
+  open: openHooked,
 });
+
+for (const stack of stacks) {
+  backendSuite({
+    name: `extension in ${stack.name} with a shell`,
+    backend: extension,
+    host: stack.host({ mac: "" }),
+    owner: stack.owner(bareOwner),
+    view: (peers) => stack.view(extensionView(peers, commands)),
+    open: openHooked,
+  });
+}
+
+nobodyIsLeftOut("in memory");

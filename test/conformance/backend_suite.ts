@@ -13,6 +13,7 @@ import type { View } from "../../lease/view.ts";
 import { familyOf } from "../../net/ip.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { purePlans } from "./backend_plans.ts";
+import { noteSuite } from "./backend_skips.ts";
 
 /** One fresh network stack with an underlay link. */
 export interface BackendSystem {
@@ -37,6 +38,7 @@ export interface BackendSuite {
 
 /** Registers the suite's tests with `Deno.test`. */
 export function backendSuite(suite: BackendSuite): void {
+  noteSuite(suite);
   if (!suite.kernelOnly) purePlans(suite);
   const register = (proves: string, body: (stage: Stage) => Promise<void>) =>
     Deno.test(`${suite.name}: ${proves}`, async () => {

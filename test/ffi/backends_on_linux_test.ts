@@ -2,6 +2,7 @@
 import { dualStack } from "../../backends/dual.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import { nobodyIsLeftOut } from "../conformance/backend_skips.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { openDualSystem, openSystem, shown } from "./system.ts";
 import { onlyNear, stacks } from "../lib/stacks.ts";
@@ -96,6 +97,7 @@ if (reason === undefined) {
       kernelOnly: true,
     });
   }
+  nobodyIsLeftOut("on Linux");
 } else {
   Deno.test({ name: `vxlan on Linux (skipped: ${reason})`, ignore: true, fn() {} });
 }

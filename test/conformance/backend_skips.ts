@@ -1,0 +1,69 @@
+/**
+ * Where the backend suite does not run, and why: the one table of that. What runs is registered by the test files of the
+ * suite; whatever a file does not run has to stand here, so that no backend is left out by mistake.
+ */
+import assert from "node:assert/strict";
+import { type BackendType, backendTypes } from "../../backends/types.ts";
+import { familiesOf } from "../../lease/stack.ts";
+import type { BackendSuite } from "./backend_suite.ts";
+
+export const stackNames = ["IPv4", "IPv6", "dual stack"] as const;
+type StackName = (typeof stackNames)[number];
+export type KernelName = "in memory" | "on Linux";
+
+type Reasons = Readonly<Partial<Record<StackName | "any", string>>>;
+
+const skips: Readonly<Record<KernelName, Readonly<Partial<Record<BackendType, Reasons>>>>> = {
+  "in memory": {
+    udp: { IPv6: "its proxy carries IPv4 only", "dual stack": "its proxy carries IPv4 only" },
+    ipip: {
+      IPv6: "it carries IPv4 only, which check says",
+      "dual stack": "it carries IPv4 only, which check says",
+    },
+    alloc: { any: "it makes nothing that a kernel could hold; test/backends/alloc_test.ts plans it" },
+  },
+  "on Linux": {
+    udp: { any: "it is a process beside the kernel: test/netns/udp_*_test.ts and repair_test.ts run that" },
+    ipip: {
+      IPv4: "not every kernel has it: test/vm/ipip_test.ts runs the suite on Debian's",
+      any: "it carries IPv4 only, which check says",
+    },
+    wireguard: {
+      IPv4: "not every kernel has it: test/vm/wireguard_test.ts runs the suite on Debian's",
+      any: "not every kernel has it, and on Debian's, which is slow, the suite runs with IPv4 alone",
+    },
+    alloc: { any: "it makes nothing that a kernel could hold" },
+    extension: { any: "its commands are the network's own: test/netns/extension_test.ts runs some" },
+  },
+};
+
+/** What of every backend the suite was registered for by this process. */
+const registered = new Set<string>();
+
+/** Notes that the suite runs for this backend, in a network of its families. */
+export function noteSuite({ backend, view }: Pick<BackendSuite, "backend" | "view">): void {
+  const families = familiesOf(view([]).network);
+  const stack = families.length === 2 ? "dual stack" : `IPv${families[0]!}`;
+  registered.add(`${backend.type} ${stack}`);
+}
+
+/**
+ * Registers a test that every backend of the registry runs on this kernel with every family, or has its reason in the
+ * table; and each of those that do not as a test that is skipped, with the reason in its name. To be called last.
+ */
+export function nobodyIsLeftOut(kernel: KernelName): void {
+  const missing: string[] = [];
+  for (const type of backendTypes) {
+    for (const stack of stackNames) {
+      const what = `${type} ${stack}`;
+      if (registered.has(what)) continue;
+      const reasons = skips[kernel][type];
+      const reason = reasons?.[stack] ?? reasons?.any;
+      if (reason === undefined) missing.push(what);
+      else Deno.test({ name: `${type} with ${stack} ${kernel} (skipped: ${reason})`, ignore: true, fn() {} });
+    }
+  }
+  Deno.test(`every backend passes the suite ${kernel} with every family, or the table says why not`, () => {
+    assert.deepEqual(missing, []);
+  });
+}
