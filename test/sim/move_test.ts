@@ -7,7 +7,7 @@ import { World } from "./world.ts";
 
 /** For so long nobody may be out of touch, milliseconds. */
 const LONGEST_MS = 1000;
-const SEEDS = 40;
+const SEEDS = 50;
 const HOSTS = 4;
 const backends = [{ Type: "vxlan" }, { Type: "udp" }, { Type: "host-gw" }, { Type: "vxlan", VNI: 7 }, {
   Type: "vxlan",
