@@ -127,7 +127,7 @@ export const own: readonly FailureCase[] = [
     name: "the device is set down",
     make: onVictim("link set flan.1 down"),
     explain: /^link wrong$/,
-    diff: /^wrong +link flan\.1: up is false, not true$/,
+    diff: /^wrong +link flan\.1: is down$/,
     doctor: ["drift"],
     ping: unreachable,
   },
@@ -189,7 +189,7 @@ export const around: readonly FailureCase[] = [
     unmake: (scene) => onVictim(`route delete ${gatewayOf(scene.peer)}/25`)(scene),
     explain: /^route foreign$/,
     diff: /^foreign +route \S+\/25 via 192\.0\.2\.254 dev eth0 wins over route /,
-    doctor: ["network-overlap"],
+    doctor: ["foreign-route"],
     ping: unreachable,
   },
   {
