@@ -3,7 +3,7 @@
  * that it announces, and this host takes packets from all of them: devices, and what a plane has to know of who sends,
  * are there for every plane, but only one of them has the routes to a peer.
  */
-import { byRank } from "../kernel/relations.ts";
+import { byRank, isBarrier } from "../kernel/relations.ts";
 import { defaultMetric, type KernelObject, keyOf, type Link, type Route } from "../kernel/state.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
@@ -180,7 +180,7 @@ function withOwnRoutes(
   const anybodys = new Set([...carried.keys()].flatMap(subnetsOf));
   const mine = [...peers].filter(([lease]) => carried.get(lease) === plane);
   const own = new Set(mine.flatMap(([lease]) => subnetsOf(lease)));
-  const isWide = (route: Route) => !isFirst && !anybodys.has(route.destination);
+  const isWide = (route: Route) => !isFirst && !isBarrier(route) && !anybodys.has(route.destination);
   const routes = plan.objects.filter((object): object is Route => object.kind === "route");
   const wide = routes.filter(isWide);
   const made = new Map(mine.map(([lease, peer]) => {

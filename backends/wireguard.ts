@@ -1,6 +1,6 @@
 /**
  * The wireguard data plane: one WireGuard device with a peer for each host, and one route for the whole network into
- * it, so that no packet of the overlay leaves this host in clear. Interoperates with flannel's wireguard backend (same
+ * it, so that no packet of the overlay leaves this host in clear, with a barrier behind it for while the device is gone. Interoperates with flannel's wireguard backend (same
  * leases, same packets).
  */
 import { wireguardOverhead } from "../kernel/encapsulation.ts";
@@ -9,6 +9,7 @@ import {
   aliasOf,
   defaultMetric,
   keyOf,
+  LAST_METRIC,
   type Link,
   type Route,
   ROUTE_PROTOCOL,
@@ -94,11 +95,12 @@ function plan(view: View, host: Host): Plan {
     wireguard: { listenPort, publicKey },
   };
   const address: Address = { kind: "address", link: device, address: deviceAddress(own) };
-  const route = routeTo(formatCidr(view.network.network), device);
+  const network = formatCidr(view.network.network);
+  const route = routeTo(network, device);
   const common = { device, keepalive, presharedKey: presharedKey?.fingerprint ?? "", route: keyOf(route) };
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
-    objects: [link, address, ...made.map((one) => one.object), route],
+    objects: [barrierFor(network), link, address, ...made.map((one) => one.object), route],
     peers: made.map((one) => one.plan),
     refused,
   };
@@ -150,6 +152,11 @@ function routeTo(network: string, device: string): Route {
     type: "unicast",
     protocol: ROUTE_PROTOCOL,
   };
+}
+
+/** While the device is gone, its route is too: then the network's packets end here, and take no other way in clear. */
+function barrierFor(network: string): Route {
+  return { ...routeTo(network, ""), metric: LAST_METRIC, type: "unreachable" };
 }
 
 function largestMtu({ underlayMtu }: WireguardOptions, { underlay }: Host): number {

@@ -4,7 +4,7 @@ import { delta } from "./delta.ts";
 import type { Change } from "./kernel.ts";
 import { settingsOfPeer, withLivingEndpoint } from "./wireguard.ts";
 import { type Claim, claims, type Owner } from "./ownership.ts";
-import { byRank, changeable, dependsOn, isProxys, linkOf, proxyOf } from "./relations.ts";
+import { byRank, changeable, dependsOn, isBarrier, isProxys, linkOf, proxyOf } from "./relations.ts";
 import {
   type KernelObject,
   keyOf,
@@ -68,9 +68,11 @@ export function drift(desired: Iterable<KernelObject>, actual: Iterable<KernelOb
     make.push({ verb: "replace", object: to });
   }
   const remove = strays(left, { wanted, standing, links, claim });
+  make.sort((a, b) => byRank(a.object, b.object));
   const changes = [
+    ...make.filter(({ object }) => isBarrier(object)),
     ...links.removedFirst.map((object): Change => ({ verb: "delete", object })),
-    ...make.sort((a, b) => byRank(a.object, b.object)),
+    ...make.filter(({ object }) => !isBarrier(object)),
     ...remove.sort((a, b) => byRank(b, a)).map((object): Change => ({ verb: "delete", object })),
   ];
   return { changes, conflicts, state };

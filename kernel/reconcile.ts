@@ -6,7 +6,7 @@ import { recordChanges } from "./effects.ts";
 import type { Change, Failure, Kernel, KernelEvent } from "./kernel.ts";
 import { noteEvent } from "./note.ts";
 import type { Owner } from "./ownership.ts";
-import { dependsOn } from "./relations.ts";
+import { dependsOn, isBarrier } from "./relations.ts";
 import { partOf, settle, type Settled } from "./settled.ts";
 import { type KernelObject, keyOf } from "./state.ts";
 import { Troubles } from "./troubles.ts";
@@ -230,9 +230,9 @@ export class Reconciler {
   }
 }
 
-/** The changes in their order: links, all until the proxies run, and the rest. */
+/** The changes in their order: links and what stands before them, all until the proxies run, and the rest. */
 function stagesOf(changes: readonly Change[]): (readonly Change[])[] {
-  const first = changes.findIndex(({ object }) => object.kind !== "link");
+  const first = changes.findIndex(({ object }) => object.kind !== "link" && !isBarrier(object));
   const links = first < 0 ? changes.length : first;
   const proxies = changes.findLastIndex(({ verb, object }) => verb !== "delete" && object.kind === "proxy") +
     1;

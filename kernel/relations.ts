@@ -38,7 +38,17 @@ export const objectKinds = Object.keys(rank) as readonly ObjectKind[];
 
 /** Sorts objects in the order in which they are made; equal kinds keep their order (Array.sort is stable). */
 export function byRank(a: KernelObject, b: KernelObject): number {
-  return rank[a.kind] - rank[b.kind];
+  return rankOf(a) - rankOf(b);
+}
+
+/** A barrier stands before the first device does, and after the last one. */
+function rankOf(object: KernelObject): number {
+  return isBarrier(object) ? -1 : rank[object.kind];
+}
+
+/** Whether the object is a route that ends packets here, which hangs on no link. */
+export function isBarrier(object: KernelObject): boolean {
+  return object.kind === "route" && object.type === "unreachable";
 }
 
 /**

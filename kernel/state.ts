@@ -155,6 +155,9 @@ export function defaultMetric(destination: string): number {
   return familyOf(destination) === 4 ? 0 : 1024;
 }
 
+/** The priority of a route that only counts where no other one does; 2^32 − 1 is that of IPv6's own last route. */
+export const LAST_METRIC = 2 ** 32 - 2;
+
 export interface Sysctl {
   readonly kind: "sysctl";
   /** Path below /proc/sys, with slashes because link names hold dots: `net/ipv4/neigh/flan.1/app_solicit`. */

@@ -44,6 +44,9 @@ export const routePolicy = new Policy({
   [RTA_NH_ID]: "u32",
 });
 
+/** The types whose packets end here. */
+const refusing: ReadonlySet<string> = new Set(["unreachable", "blackhole", "prohibit"]);
+
 const head = new Uint8Array(RTMSG_LENGTH);
 const destinationScratch = new Uint8Array(4);
 const gatewayScratch = new Uint8Array(4);
@@ -136,15 +139,17 @@ export function decodeAnyRoute(
   if (size === 0) return undefined;
   if (destination !== undefined && destination.length !== size) return undefined;
   const index = parser.u32(RTA_OIF);
+  const type = routeTypeName(parser.headU8(message, 7));
   const route: Route = {
     kind: "route",
     destination: `${addressText(destination ?? new Uint8Array(size))}/${parser.headU8(message, 1)}`,
     metric: parser.u32(RTA_PRIORITY) ?? 0,
-    link: index === undefined ? "" : nameOf(index) ?? "",
+    // IPv6 shows a route that leads nowhere on the loopback device.
+    link: index === undefined || refusing.has(type) ? "" : nameOf(index) ?? "",
     gateway: gatewayText(parser),
     onlink: (parser.headU32(message, 8) & RTNH_F_ONLINK) !== 0,
     nexthop: parser.u32(RTA_NH_ID) ?? 0,
-    type: routeTypeName(parser.headU8(message, 7)),
+    type,
     protocol: parser.headU8(message, 5),
   };
   return { route, table };

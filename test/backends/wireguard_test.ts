@@ -10,10 +10,21 @@ import { dualHost, dualView } from "../lib/stacks.ts";
 
 const PSK = keyText(new Uint8Array(32).fill(5));
 
-Deno.test("wireguard: one device, one peer a host, and one route for the whole network", () => {
+Deno.test("wireguard: one device, one peer a host, and one route for the whole network, with a barrier behind it", () => {
   const { objects, peers, refused } = wireguard.plan(wireguardView([2]), wireguardHost());
   const key = publicKey(2);
   assert.deepEqual(objects, [
+    {
+      kind: "route",
+      destination: "10.5.0.0/16",
+      metric: 4294967294,
+      link: "",
+      gateway: "",
+      onlink: false,
+      nexthop: 0,
+      type: "unreachable",
+      protocol: 113,
+    },
     {
       kind: "link",
       name: "flan-wg",
@@ -83,7 +94,7 @@ Deno.test("wireguard: each family of a dual-stack network has a device, a port a
 Deno.test("wireguard: the options are flannel's, in any case", () => {
   const options = { listenport: 4000, PersistentKeepaliveInterval: 25, psk: PSK, MTU: 1400 };
   const { objects } = wireguard.plan(wireguardView([2], options), wireguardHost());
-  const [link, , peer] = objects;
+  const [, link, , peer] = objects;
   assert.ok(link?.kind === "link" && peer?.kind === "wireguard-peer");
   assert.deepEqual([link.mtu, link.wireguard?.listenPort], [1340, 4000]);
   assert.deepEqual([peer.keepalive, peer.presharedKey], [25, fingerprint(new Uint8Array(32).fill(5))]);

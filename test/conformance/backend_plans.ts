@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type KernelObject, keyOf, LINK_ALIAS, ROUTE_PROTOCOL } from "../../kernel/state.ts";
+import { isBarrier } from "../../kernel/relations.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { familiesOf } from "../../lease/stack.ts";
 import type { Plan } from "../../backends/backend.ts";
@@ -95,7 +96,7 @@ function wellFormed({ objects, peers, refused }: Plan): void {
   assert.deepEqual(objects.filter((object) => !isMarked(object)), []);
   const keys = objects.map(keyOf);
   assert.equal(new Set(keys).size, keys.length, "two objects have one key");
-  const ranks = objects.map(({ kind }) => order.indexOf(kind));
+  const ranks = objects.map((object) => isBarrier(object) ? -1 : order.indexOf(object.kind));
   assert.deepEqual(ranks, ranks.toSorted((a, b) => a - b));
   const known = new Set(keys);
   for (const peer of peers) {

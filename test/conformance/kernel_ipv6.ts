@@ -6,6 +6,7 @@ import {
   type FdbEntry,
   type KernelObject,
   keyOf,
+  LAST_METRIC,
   type Link,
   type Neighbour,
   type Route,
@@ -55,6 +56,14 @@ const route: Route = {
   protocol: ROUTE_PROTOCOL,
 };
 const onDevice: readonly KernelObject[] = [address, entry, neighbour, route];
+const unreachable: Route = {
+  ...route,
+  destination: "fd00:5::/48",
+  metric: LAST_METRIC,
+  link: "",
+  gateway: "",
+  type: "unreachable",
+};
 
 async function present(kernel: Kernel, ...objects: KernelObject[]): Promise<void> {
   const found = await kernel.dump({ links: [DEVICE], sysctls: [] });
@@ -89,6 +98,21 @@ export function ipv6Suite(register: Register): void {
     await succeed(kernel, ...all.toReversed().map(remove), ...onDevice.map(remove));
     await absent(kernel, ...all);
   });
+
+  register(
+    "IPv6: an unreachable route is on no link, goes with none, and is removed by itself",
+    async (system) => {
+      const kernel = system.kernel();
+      const link = device(system);
+      await succeed(kernel, add(unreachable), add(link));
+      await present(kernel, unreachable);
+      await assert.rejects(kernel.routeGet("fd00:5:2::7"), { errno: "EHOSTUNREACH" });
+      await succeed(kernel, remove(link));
+      await present(kernel, unreachable);
+      await succeed(kernel, remove(unreachable));
+      await absent(kernel, unreachable);
+    },
+  );
 
   register("IPv6: a route is replaced in place, and is the only one", async (system) => {
     const kernel = system.kernel();

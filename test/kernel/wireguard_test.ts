@@ -4,7 +4,7 @@ import { wireguard } from "../../backends/wireguard.ts";
 import { toCommands } from "../../kernel/commands.ts";
 import { drift } from "../../kernel/drift.ts";
 import { explainWay } from "../../kernel/explain/explain.ts";
-import { type KernelObject, keyOf, type Link, type WireguardPeer } from "../../kernel/state.ts";
+import { type KernelObject, keyOf, type Link, type Route, type WireguardPeer } from "../../kernel/state.ts";
 import { keyText } from "../../net/wireguard_key.ts";
 import { publicKey } from "../lib/fake_wireguard.ts";
 import { wireguardHost, wireguardOwner, wireguardView } from "../lib/overlay.ts";
@@ -12,13 +12,14 @@ import { wireguardHost, wireguardOwner, wireguardView } from "../lib/overlay.ts"
 const PSK = keyText(new Uint8Array(32).fill(5));
 const options = { PSK, PersistentKeepaliveInterval: 25 };
 const plan = wireguard.plan(wireguardView([2], options), wireguardHost()).objects;
-const [link, , peer] = plan as [Link, KernelObject, WireguardPeer];
+const [barrier, link, , peer] = plan as [Route, Link, KernelObject, WireguardPeer];
 const key = '"${FLAN_STATE_DIR:-/var/lib/flan}/wireguard.key"';
 const changesTo = (found: readonly KernelObject[]) =>
   drift(plan, found, wireguardOwner).changes.map(({ verb, object }) => `${verb} ${keyOf(object)}`);
 
 Deno.test("wireguard commands: a join, word for word, each secret by where it is kept", () => {
   assert.deepEqual(toCommands(plan.map((object) => ({ verb: "add", object }))), [
+    "ip route add unreachable 10.5.0.0/16 protocol 113 metric 4294967294",
     "ip link add flan-wg mtu 1440 type wireguard",
     "ip link set dev flan-wg addrgenmode none",
     "ip link set dev flan-wg alias 'flan 3f2a'",
@@ -56,12 +57,22 @@ Deno.test("wireguard commands: what changes, in place, and what goes", () => {
   );
 });
 
-Deno.test("wireguard drift: a device that gives no answer is made anew with all that is on it", () => {
+Deno.test("wireguard drift: a device that gives no answer is made anew with all that is on it, behind the barrier", () => {
   const { wireguard: _, ...mute } = link;
-  assert.deepEqual(changesTo([mute, ...plan.slice(1)]), [
+  assert.deepEqual(changesTo([mute, ...plan.slice(2)]), [
+    `add ${keyOf(barrier)}`,
     "delete link flan-wg",
-    ...plan.map((object) => `add ${keyOf(object)}`),
+    ...plan.slice(1).map((object) => `add ${keyOf(object)}`),
   ]);
+});
+
+Deno.test("wireguard drift: the barrier is there before the device, goes after it, and stays while it is gone", () => {
+  const added = plan.map((object) => `add ${keyOf(object)}`);
+  assert.equal(added[0], `add ${keyOf(barrier)}`);
+  assert.deepEqual(changesTo([]), added);
+  assert.deepEqual(changesTo([barrier]), added.slice(1));
+  const gone = drift([], plan, wireguardOwner).changes.map(({ verb, object }) => `${verb} ${keyOf(object)}`);
+  assert.deepEqual(gone, [`delete ${keyOf(link)}`, `delete ${keyOf(barrier)}`]);
 });
 
 const away = "198.51.100.7:40000";
@@ -108,7 +119,7 @@ Deno.test("wireguard explained: route, then the peer with its latest handshake, 
   const way = { match: { route, table: 254 } };
   const steps = explainWay({
     ip: "10.5.2.1",
-    wanted: plan,
+    wanted: plan.filter((object) => object !== barrier),
     ...drift(plan, actual, wireguardOwner),
     actual: [...actual, underlay],
     lookup: way,
