@@ -58,7 +58,7 @@ const route: Route = {
 const onDevice: readonly KernelObject[] = [address, entry, neighbour, route];
 const unreachable: Route = {
   ...route,
-  destination: "fd00:5::/48",
+  destination: "fd00:5::/32",
   metric: LAST_METRIC,
   link: "",
   gateway: "",
