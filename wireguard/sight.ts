@@ -15,13 +15,19 @@ export interface WireguardInit {
   /** The kernel's own devices. */
   readonly native: WireguardDevices & { isThere(): boolean; close(): void };
   readonly program: WireguardProgram;
-  /** Told why the devices cannot be seen by this user; without it a dump fails then. */
+  /** Told why a device cannot be seen, for who changes none; without it a dump fails then. */
   readonly unseen?: ((error: FlanError) => void) | undefined;
 }
+
+/** A program that gave no answer so often, over so many milliseconds, is ended; one on a busy machine may be late once. */
+const MISSES = 3;
+const MUTE_MS = 10_000;
 
 export class WireguardSight {
   readonly #init: WireguardInit;
   readonly #told: ReadonlyMap<string, string>;
+  /** By link, reads of a program's device that got no answer since it gave one: when the first was, and how many. */
+  readonly #misses = new Map<string, { readonly since: number; readonly count: number }>();
 
   constructor(init: WireguardInit, told: ReadonlyMap<string, string>) {
     this.#init = init;
@@ -30,8 +36,9 @@ export class WireguardSight {
 
   /** The objects with what WireGuard's devices among them say. */
   async whole(objects: readonly KernelObject[], { links }: DumpRequest): Promise<readonly KernelObject[]> {
-    const { native, program } = this.#init;
     const seen: KernelObject[] = [];
+    const there = new Set(objects.flatMap((object) => object.kind === "link" ? [object.name] : []));
+    for (const link of this.#misses.keys()) if (!there.has(link)) this.#misses.delete(link);
     for (const object of objects) {
       const isProgrammed = object.kind === "link" && this.#isProgrammed(object);
       if (object.kind !== "link" || (!isProgrammed && object.type !== "wireguard")) {
@@ -39,9 +46,7 @@ export class WireguardSight {
         continue;
       }
       const link: Link = { ...object, type: "wireguard" };
-      const device = links.includes(link.name)
-        ? await this.#read(link.name, isProgrammed ? program.devices : native)
-        : undefined;
+      const device = links.includes(link.name) ? await this.#read(link.name, isProgrammed) : undefined;
       seen.push(...objectsOf(link, device, { now: this.#init.clock.now(), told: this.#told }));
     }
     return seen;
@@ -53,17 +58,32 @@ export class WireguardSight {
       (isFlans(alias) || (alias === "" && this.#init.program.runs(name)));
   }
 
-  /** Undefined where nobody answers for it, or this user may not ask. */
-  async #read(link: string, devices: WireguardDevices): Promise<DeviceFields | undefined> {
+  /** Undefined where nobody answers for it, or who only looks gets no answer. What fails once may be well again. */
+  async #read(link: string, isProgrammed: boolean): Promise<DeviceFields | undefined> {
+    const { native, program, unseen } = this.#init;
     try {
-      return await devices.read(link);
+      const device = await (isProgrammed ? program.devices : native).read(link);
+      this.#misses.delete(link);
+      return device;
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
-      if (error.code !== "not-permitted") return undefined;
-      if (this.#init.unseen === undefined) throw error;
-      this.#init.unseen(error);
+      if (unseen !== undefined) {
+        unseen(error);
+        return undefined;
+      }
+      if (!isProgrammed || error.code === "not-permitted" || !this.#isMute(link)) throw error;
       return undefined;
     }
+  }
+
+  /** Notes a miss. Whether the link's program has ended, or has given no answer for so long that it is to be ended. */
+  #isMute(link: string): boolean {
+    const { clock, program } = this.#init;
+    if (!program.runs(link)) return true;
+    const now = clock.monotonic();
+    const { since, count } = this.#misses.get(link) ?? { since: now, count: 0 };
+    this.#misses.set(link, { since, count: count + 1 });
+    return count + 1 >= MISSES && now - since >= MUTE_MS;
   }
 }
 

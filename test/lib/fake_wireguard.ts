@@ -63,7 +63,11 @@ export class FakeWireguard {
 
   /** A kernel, and below it the one that knows nothing of WireGuard. */
   open(
-    { secrets = allKeys, clock = new FakeClock() }: { secrets?: Secrets; clock?: Clock } = {},
+    { secrets = allKeys, clock = new FakeClock(), unseen }: {
+      secrets?: Secrets;
+      clock?: Clock;
+      unseen?: (error: FlanError) => void;
+    } = {},
   ): { kernel: Kernel; inner: FakeKernel } {
     const inner = new FakeKernel(this.stack);
     if (!this.#isNative) inner.failNext("add", "EOPNOTSUPP", { kind: "link", times: Infinity });
@@ -78,7 +82,7 @@ export class FakeWireguard {
       stop: (link: string) => Promise.resolve(this.#stop(link)),
     };
     const native = { ...this.#transport("wireguard"), isThere: () => this.#isNative, close() {} };
-    return { inner, kernel: openWireguardKernel(inner, { clock, secrets, native, program }) };
+    return { inner, kernel: openWireguardKernel(inner, { clock, secrets, native, program, unseen }) };
   }
 
   /** What the device holds, for who looks past every kernel. */

@@ -178,12 +178,35 @@ Deno.test("wireguard kernel: the pre-shared key is told and never shown; unknown
   assert.ok(!JSON.stringify(await setup.peers()).includes(PSK));
 });
 
-Deno.test("wireguard kernel: a program that gives no answer is ended, and another one takes its place", async () => {
+Deno.test("wireguard kernel: the kernel's device is never made anew because it could not be read", async () => {
+  const setup = new Setup();
+  await setup.reconcile(planned([2]));
+  setup.fake.isMute = true;
+  for (let miss = 0; miss < 5; miss++) {
+    const { done, error } = await setup.reconciler.reconcile(planned([2]), { resync: true });
+    assert.deepEqual(done, []);
+    assert.match(String(error), /ETIMEDOUT/);
+    await setup.clock.advance(60_000);
+  }
+  setup.fake.isMute = false;
+  assert.deepEqual(await setup.reconcile(planned([2])), []);
+});
+
+Deno.test("wireguard kernel: a program that gives no answer three times over ten seconds is ended, and another one takes its place", async () => {
   const setup = new Setup({ native: false });
   await setup.reconcile(planned([2]));
   setup.fake.isMute = true;
-  const dumped = await setup.kernel.dump({ links: [LINK], sysctls: [] });
-  const link = dumped.find((object): object is Link => object.kind === "link" && object.name === LINK);
+  const look = () => setup.kernel.dump({ links: [LINK], sysctls: [] });
+  for (let miss = 0; miss < 4; miss++) await assert.rejects(look(), { errno: "ETIMEDOUT" });
+  setup.fake.isMute = false;
+  await look();
+  setup.fake.isMute = true;
+  await assert.rejects(look(), { errno: "ETIMEDOUT" });
+  await setup.clock.advance(10_000);
+  await assert.rejects(look(), { errno: "ETIMEDOUT" }, "an answer in between counts");
+  const link = (await look()).find((object): object is Link =>
+    object.kind === "link" && object.name === LINK
+  );
   assert.deepEqual([link?.type, link?.wireguard], ["wireguard", undefined]);
   setup.fake.stack.listen(({ group, action }) => {
     if (group === "link" && action === "delete") setup.fake.isMute = false;
@@ -192,6 +215,17 @@ Deno.test("wireguard kernel: a program that gives no answer is ended, and anothe
   assert.deepEqual(done.slice(0, 2), [`delete link ${LINK}`, `add link ${LINK}`]);
   assert.equal(setup.fake.programs.started, 2);
   assert.deepEqual(await setup.reconcile(planned([2])), []);
+});
+
+Deno.test("wireguard kernel: who only looks is told of a device that gives no answer, and sees the rest", async () => {
+  const setup = new Setup();
+  await setup.reconcile(planned([2]));
+  setup.fake.isMute = true;
+  const told: string[] = [];
+  const { kernel } = setup.fake.open({ clock: setup.clock, unseen: ({ message }) => told.push(message) });
+  const seen = await kernel.dump({ links: [LINK], sysctls: [] });
+  assert.ok(seen.some((object) => object.kind === "link" && object.name === LINK));
+  assert.deepEqual(told, [`Cannot use ${LINK}: ETIMEDOUT`]);
 });
 
 Deno.test("wireguard kernel: a program that died took its device along, and is started anew; meanwhile packets go nowhere", async () => {
