@@ -96,8 +96,14 @@ function isOurLink(link: Link, owner: Owner, wanted: ReadonlySet<string>): boole
   // being made when its maker was killed.
   const unnamed = link.alias === "" && !link.up && link.mac !== "";
   if (unnamed && owner.macs?.includes(link.mac)) return true;
+  if (wanted.has(link.name) && isUnfinished(link)) return true;
   // Another node's alias is another flan's in this namespace, and a live network may hang on it.
   return wanted.has(link.name) && link.alias === LINK_ALIAS;
+}
+
+/** WireGuard's links have no MAC. One that nobody gave a name, a key or a port yet, and that is down, carries nothing. */
+function isUnfinished({ alias, up, wireguard }: Link): boolean {
+  return alias === "" && !up && wireguard?.publicKey === "" && wireguard.listenPort === 0;
 }
 
 /** Whether a link's alias, or a rule's comment, says that a flan made it, of whichever node. */

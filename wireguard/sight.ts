@@ -46,7 +46,7 @@ export class WireguardSight {
         continue;
       }
       const link: Link = { ...object, type: "wireguard" };
-      const device = links.includes(link.name) ? await this.#read(link.name, isProgrammed) : undefined;
+      const device = links.includes(link.name) ? await this.#deviceOf(link, isProgrammed) : undefined;
       seen.push(...objectsOf(link, device, { now: this.#init.clock.now(), told: this.#told }));
     }
     return seen;
@@ -56,6 +56,12 @@ export class WireguardSight {
   #isProgrammed({ type, tun, alias, name }: Link): boolean {
     return type === "tun" && tun === undefined &&
       (isFlans(alias) || (alias === "" && this.#init.program.runs(name)));
+  }
+
+  /** A program's link without a name is told its key after it got one. */
+  async #deviceOf({ name, alias }: Link, isProgrammed: boolean): Promise<DeviceFields | undefined> {
+    if (isProgrammed && alias === "") return { publicKey: "", listenPort: 0, peers: [] };
+    return await this.#read(name, isProgrammed);
   }
 
   /** Undefined where nobody answers for it, or who only looks gets no answer. What fails once may be well again. */

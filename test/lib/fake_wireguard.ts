@@ -78,7 +78,7 @@ export class FakeWireguard {
         throw new FlanError("no program", { op: "kernel.require", code: "unsupported" });
       },
       runs: (link: string) => this.#running.has(link),
-      start: (link: string) => Promise.resolve(this.#start(link)),
+      start: (link: string) => Promise.resolve(this.start(link)),
       stop: (link: string) => Promise.resolve(this.#stop(link)),
     };
     const native = { ...this.#transport("wireguard"), isThere: () => this.#isNative, close() {} };
@@ -90,13 +90,19 @@ export class FakeWireguard {
     return shown(this.#devices.get(link)!);
   }
 
+  /** Somebody else sets up a device of the kernel's. */
+  async tell(link: string, change: DeviceChange): Promise<void> {
+    await this.#transport("wireguard").write(link, change);
+  }
+
   /** Something came from a peer. */
   hear(link: string, publicKey: string, heard: { endpoint: string; handshake: number }): void {
     const { peers } = this.#devices.get(link)!;
     peers.set(publicKey, { ...peers.get(publicKey)!, ...heard });
   }
 
-  #start(link: string): void {
+  /** A program makes its link, as one whose starter was killed then. */
+  start(link: string): void {
     this.programs.started++;
     const made: Link = { kind: "link", name: link, type: "tun", alias: "", mac: "", mtu: 1420, up: false };
     this.stack.add(made);

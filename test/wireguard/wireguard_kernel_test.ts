@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { wireguard } from "../../backends/wireguard.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { claims } from "../../kernel/ownership.ts";
 import { Reconciler } from "../../kernel/reconcile.ts";
 import { type KernelObject, keyOf, type Link, type WireguardPeer } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { keyText } from "../../net/wireguard_key.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
-import { FakeWireguard, publicKey } from "../lib/fake_wireguard.ts";
+import { FakeWireguard, privateKeyOf, publicKey } from "../lib/fake_wireguard.ts";
 import { wireguardHost, wireguardLease, wireguardOwner, wireguardView } from "../lib/overlay.ts";
 
 const LINK = "flan-wg";
@@ -238,23 +239,81 @@ Deno.test("wireguard kernel: a program that died took its device along, and is s
   assert.deepEqual(done, planned([2]).slice(1).map((object) => `add ${keyOf(object)}`));
 });
 
-Deno.test("wireguard kernel: a device that was made and not yet named is ours only where its program is", async () => {
+for (const native of [true, false]) {
+  const whose = native ? "the kernel's" : "a program's";
+
+  /** Stands where a maker was killed between making the device and giving it a name. */
+  const unnamed: Link = {
+    kind: "link",
+    name: LINK,
+    type: native ? "wireguard" : "tun",
+    alias: "",
+    mac: "",
+    mtu: 1420,
+    up: false,
+  };
+  const begun = () => {
+    const setup = new Setup({ native });
+    if (native) setup.fake.stack.add(unnamed);
+    else setup.fake.start(LINK);
+    return setup;
+  };
+  const claimOf = async (setup: Setup) => {
+    const seen = await setup.kernel.dump({ links: [LINK], sysctls: [] });
+    return claims(wireguardOwner, seen)(seen.find((one) => one.kind === "link" && one.name === LINK)!);
+  };
+
+  Deno.test(`wireguard kernel: ${whose} device whose maker was killed before it had a name is ours, and finished`, async () => {
+    const setup = begun();
+    assert.equal(await claimOf(setup), "ours");
+    const [, ...rest] = await setup.reconcile(planned([2]));
+    assert.equal(rest[0], `replace link ${LINK}`);
+    assert.deepEqual(await setup.reconcile(planned([2])), []);
+    assert.equal(setup.fake.device(LINK).publicKey, publicKey(1));
+    assert.equal(setup.fake.programs.started, native ? 0 : 1);
+  });
+
+  Deno.test(`wireguard kernel: ${whose} device without a name that is up is somebody else's`, async () => {
+    const setup = begun();
+    setup.fake.stack.replace({ ...unnamed, up: true });
+    assert.equal(await claimOf(setup), "foreign");
+    const { conflicts } = await setup.reconciler.reconcile(planned([2]), { resync: true });
+    assert.deepEqual(conflicts.map(({ code }) => code), ["foreign-link"]);
+  });
+}
+
+Deno.test("wireguard kernel: a device without a name that has a key or a port, or no program of ours, is somebody else's", async () => {
+  for (const change of [{ privateKey: privateKeyOf(7) }, { listenPort: 51820 }]) {
+    const setup = new Setup();
+    const theirs: Link = {
+      kind: "link",
+      name: LINK,
+      type: "wireguard",
+      alias: "",
+      mac: "",
+      mtu: 1420,
+      up: false,
+    };
+    setup.fake.stack.add(theirs);
+    await setup.fake.tell(LINK, change);
+    const { conflicts, done } = await setup.reconciler.reconcile(planned([2]), { resync: true });
+    assert.deepEqual(conflicts.map(({ code }) => code), ["foreign-link"]);
+    assert.ok(!done.some(({ object }) => object.kind === "link"));
+  }
   const setup = new Setup({ native: false });
-  await setup.reconcile(planned([2]));
-  const link = setup.fake.stack.link(LINK)!;
-  setup.fake.stack.replace({ ...link, alias: "" });
-  const seen = await setup.kernel.dump({ links: [], sysctls: [] });
-  assert.equal(
-    seen.find((object): object is Link => object.kind === "link" && object.name === LINK)?.type,
-    "wireguard",
-  );
-  setup.fake.stack.delete(link);
-  setup.fake.stack.add({ ...link, alias: "" });
-  const others = await setup.kernel.dump({ links: [], sysctls: [] });
-  assert.equal(
-    others.find((object): object is Link => object.kind === "link" && object.name === LINK)?.type,
-    "tun",
-  );
+  setup.fake.stack.add({
+    kind: "link",
+    name: LINK,
+    type: "tun",
+    alias: "",
+    mac: "",
+    mtu: 1420,
+    up: false,
+  });
+  const { conflicts } = await setup.reconciler.reconcile(planned([2]), { resync: true });
+  assert.deepEqual(conflicts.map(({ code, found }) => [code, found.kind === "link" && found.type]), [
+    ["foreign-link", "tun"],
+  ]);
 });
 
 Deno.test("wireguard kernel: a host needs the kernel's WireGuard, or a program and TUN devices", async () => {
