@@ -210,7 +210,9 @@ export class Agent {
     await this.#keeping.settle(stop);
     this.#judge(judgeLease(this.#keeping.kept));
     // What this host has in a subnet that was its own, a bridge for instance, stands in its new holder's way.
-    if (this.#keeping.own?.subnet !== this.#view.own?.subnet) await this.#lookAtHost();
+    const { subnet, subnet6 } = this.#view.own ?? {};
+    const { own } = this.#keeping;
+    if (own?.subnet !== subnet || own?.subnet6 !== subnet6) await this.#lookAtHost();
     await this.#reconcile({ resync: looks(reasons) });
     if (this.#report.resynced) this.#pace.looked(begun);
     this.#measure();

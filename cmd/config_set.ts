@@ -4,6 +4,7 @@ import { backendFor } from "../backends/registry.ts";
 import type { Lease } from "../lease/lease.ts";
 import { requireFlansAlone, requireNoFlannel } from "../lease/flannel_hosts.ts";
 import { type NetworkConfig, parseNetworkConfig, requireUsable } from "../lease/network.ts";
+import { requireRoom } from "../lease/room.ts";
 import { networksOf } from "../lease/stack.ts";
 import { isSubnetOf } from "../lease/subnet_range.ts";
 import type { Snapshot } from "../lease/store.ts";
@@ -29,6 +30,7 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
     if (networkText(before) !== networkText(config)) requireUsable(config);
     requireNoFlannel(config, snapshot);
     requireFlansAlone({ before, after: config }, snapshot);
+    if (!force) requireRoom({ before, after: config }, snapshot);
     if (config.unknownKeys.length > 0) {
       throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
     }

@@ -103,6 +103,13 @@ export const healthCodes = {
     within: "the next renewal",
     remedy: "flan lease check",
   },
+  "lease-incomplete": {
+    severity: "high",
+    means: "this host has no subnet of IPv6 in a dual-stack network; its IPv4 subnet works",
+    needs: ["network-config"],
+    within: "2 s after the store says so",
+    remedy: "flan lease check; flan config set IPv6SubnetMax or IPv6Network, with more room",
+  },
   "peer-expired": {
     severity: "warning",
     means: "a peer whose lease is gone; its packets go on for a minute of a working store",

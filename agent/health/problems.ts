@@ -84,7 +84,7 @@ export function judgeLingering(
 }
 
 /** What became of the own lease. A store that is away is told of in its own name. */
-export function judgeLease({ own, lost, rival, overwritten, error, isEnded }: Kept): Judgement {
+export function judgeLease({ own, lost, rival, overwritten, error, ipv6Error, isEnded }: Kept): Judgement {
   const found: Found[] = [];
   if (lost !== undefined) {
     const now = own === undefined ? "this host has none now" : `this host has ${own.subnet} now`;
@@ -123,8 +123,22 @@ export function judgeLease({ own, lost, rival, overwritten, error, isEnded }: Ke
   if (error !== undefined && !isStoreTrouble(error)) {
     found.push({ code: "lease-not-renewed", subject: own?.subnet ?? "none", message: messageOf(error) });
   }
+  if (ipv6Error !== undefined) {
+    found.push({
+      code: "lease-incomplete",
+      subject: own?.subnet ?? "none",
+      message: `This host has no IPv6 subnet beside ${own?.subnet ?? "none"}: ${messageOf(ipv6Error)}`,
+    });
+  }
   return {
-    codes: ["lease-lost", "lease-expired", "lease-not-renewed", "lease-overwritten", "duplicate-node"],
+    codes: [
+      "lease-lost",
+      "lease-expired",
+      "lease-not-renewed",
+      "lease-incomplete",
+      "lease-overwritten",
+      "duplicate-node",
+    ],
     found,
   };
 }

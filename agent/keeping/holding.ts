@@ -1,5 +1,6 @@
 /** The own lease as it is believed to stand, when it is due, and what became of those before it. */
 import { decodeRecord, isRefusal } from "../../lease/decode.ts";
+import { halfOf } from "../../lease/half.ts";
 import { leaseKey, type Subnets } from "../../lease/key.ts";
 import type { Lease } from "../../lease/lease.ts";
 import type { Claim } from "../../lease/manager.ts";
@@ -14,6 +15,8 @@ export class Holding {
   #own: Lease | undefined;
   #lost: Lease | undefined;
   #rival: Lease | undefined;
+  /** Whether the IPv6 subnet of the lease is another's. */
+  #isIpv6Lost = false;
   #announced = "";
   /** Monotonic time of the last renewal, and of the next even if the wall clock was set back. */
   #renewed = -Infinity;
@@ -28,8 +31,14 @@ export class Holding {
     this.#ttl = leaseTtl * 1000;
   }
 
+  /** As the store has it. */
   get own(): Lease | undefined {
     return this.#own;
+  }
+
+  /** What of it is this host's: without its IPv6 half where that is another's. */
+  get usable(): Lease | undefined {
+    return this.#own !== undefined && this.#isIpv6Lost ? halfOf(this.#own, 4) : this.#own;
   }
 
   /** The first lease that was lost, until this host has its subnet again. */
@@ -77,6 +86,11 @@ export class Holding {
     return true;
   }
 
+  /** Whether the IPv6 subnet that the lease names is another's for now, and only the other half this host's. */
+  judgeIpv6(isLost: boolean): void {
+    this.#isIpv6Lost = isLost;
+  }
+
   giveUp(): void {
     this.#become(undefined);
   }
@@ -109,6 +123,7 @@ export class Holding {
   #become(own: Lease | undefined): void {
     if (!isSame(own, this.#own)) this.#lost ??= this.#own;
     if (own !== undefined && isSame(own, this.#lost)) this.#lost = undefined;
+    if (own?.subnet6 !== this.#own?.subnet6) this.#isIpv6Lost = false;
     this.#own = own;
   }
 }

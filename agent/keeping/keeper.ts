@@ -6,14 +6,15 @@ import { acquire, type Claim, renew } from "../../lease/manager.ts";
 import type { NetworkConfig } from "../../lease/network.ts";
 import type { Snapshot, Store } from "../../lease/store.ts";
 import type { Clock } from "../../net/clock.ts";
-import { FlanError, isStoreTrouble } from "../../net/errors.ts";
+import { isStoreTrouble } from "../../net/errors.ts";
 import { covers, parseCidr } from "../../net/ip.ts";
 import type { Logger } from "../../net/log.ts";
 import { Holding } from "./holding.ts";
 import { type HostState, rememberSubnet } from "../host_state.ts";
 import { Overwritten } from "./overwritten.ts";
-import { isAnothers, isWholeIn, overwriterOf, storedIn, type Whose } from "./own_record.ts";
+import { isAnothers, isIpv6Anothers, isUsableIn, overwriterOf, storedIn, type Whose } from "./own_record.ts";
 import { Retry } from "../retry.ts";
+import { isAnswer, SecondHalf } from "./second_half.ts";
 
 export interface KeeperParts {
   readonly store: Store;
@@ -50,6 +51,8 @@ export interface Kept {
   readonly overwritten: Lease | undefined;
   /** Why the lease could not be taken or renewed, until it can. */
   readonly error: unknown;
+  /** Why this host lacks a subnet of IPv6 that its network has, until it has one. Its lease goes on without. */
+  readonly ipv6Error: unknown;
   /** Whether the store could be read all the same. */
   readonly isReadable: boolean;
   /** Whether the lease has ended meanwhile, as far as this host can know. */
@@ -62,6 +65,7 @@ export class LeaseKeeper {
   #seen: Snapshot | undefined;
   readonly #holding: Holding;
   readonly #retry: Retry;
+  readonly #second: SecondHalf;
   readonly #overwritten: Overwritten;
   /** Whether the lease is overwritten now, and left so until its time comes. */
   #left = false;
@@ -71,6 +75,11 @@ export class LeaseKeeper {
     this.#parts = parts;
     this.#holding = new Holding(parts);
     this.#retry = new Retry(parts.clock);
+    this.#second = new SecondHalf({
+      clock: parts.clock,
+      holding: this.#holding,
+      acquire: (claim) => this.#acquire(claim),
+    });
     this.#overwritten = new Overwritten(parts.clock);
   }
 
@@ -80,11 +89,11 @@ export class LeaseKeeper {
   }
 
   get own(): Lease | undefined {
-    return this.#holding.own;
+    return this.#holding.usable;
   }
 
   get kept(): Kept {
-    const { own, lost, rival, isOver } = this.#holding;
+    const { usable: own, lost, rival, isOver } = this.#holding;
     const { error } = this.#retry;
     return {
       own,
@@ -92,6 +101,7 @@ export class LeaseKeeper {
       rival,
       overwritten: this.#overwritten.by,
       error,
+      ipv6Error: own && this.#second.error,
       isReadable: error === undefined || this.#isReadable,
       isEnded: error !== undefined && isOver,
     };
@@ -105,12 +115,12 @@ export class LeaseKeeper {
   /**
    * Gives the lease up where the snapshot says that its subnet is another host's. That is done before there is another
    * one: two hosts that announce one subnet are worse than one without any, and a store that takes no writes may still
-   * tell. A loss is forgotten with the network that it was of.
+   * tell. Where only its IPv6 subnet is another's, it goes on without. A loss is forgotten with the network that it was of.
    */
   judge(snapshot: Snapshot, { claim, config }: { claim: Claim; config: NetworkConfig }): void {
     const { own, lost } = this.#holding;
     const isLate = own === undefined || snapshot.revision < own.revision;
-    if (!isLate && isAnothers(snapshot, { own, claim, config })) this.#holding.giveUp();
+    if (!isLate) this.#heed(snapshot, { own, claim, config });
     if (lost !== undefined && !covers(config.network, parseCidr(lost.subnet))) this.#holding.forgetLoss();
   }
 
@@ -154,17 +164,19 @@ export class LeaseKeeper {
     if (this.#left) return;
     const known = overwriter === undefined && this.#holding.takeIn(stored);
     // Peers refuse what is outside the network. A lease that only a new one would not get is kept.
-    reached.taken = !known || !isWholeIn(config, this.#holding.own!);
+    reached.taken = !known || !isUsableIn(config, this.#holding.own!);
     if (!reached.taken && (this.#isDue() || !this.#holding.says(claim))) {
       const renewed = await renew(this.#parts.store, this.#holding.own!, claim).catch(unlessConflict);
-      if (renewed !== undefined) return this.#holding.hold(renewed, claim);
+      if (renewed !== undefined) this.#holding.hold(renewed, claim);
       // It ended, or was taken, before any snapshot said so: the clock was set, or the store was away.
-      reached.taken = true;
+      else reached.taken = true;
     }
-    if (!reached.taken) return;
-    const { subnet: current, subnet6: current6 } = own ?? this.#holding.lost ?? {};
-    await this.#acquire({ ...claim, current, current6 });
-    if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
+    if (reached.taken) {
+      const { subnet: current, subnet6: current6 } = own ?? this.#holding.lost ?? {};
+      await this.#acquire({ ...claim, current, current6 });
+      if (overwriter !== undefined) this.#overwritten.takenBack(overwriter);
+    }
+    await this.#second.keep({ claim, config });
   }
 
   /** What failed may be tried again at once: the store is back. */
@@ -188,7 +200,8 @@ export class LeaseKeeper {
     // As long as it is left alone, what failed before is not tried again either.
     if (this.#left && until > 0) return until;
     if (this.#retry.error !== undefined) return this.#retry.nextIn();
-    return this.#left ? 0 : Math.min(until > 0 ? until : Infinity, this.#holding.dueIn());
+    if (this.#left) return 0;
+    return Math.min(until > 0 ? until : Infinity, this.#holding.dueIn(), this.#second.nextIn());
   }
 
   async #acquire(claim: Claim): Promise<Lease> {
@@ -214,8 +227,13 @@ export class LeaseKeeper {
   async #read(whose: Omit<Whose, "own">): Promise<Snapshot> {
     const snapshot = await this.#parts.store.read();
     const { own } = this.#holding;
-    if (own !== undefined && isAnothers(snapshot, { ...whose, own })) this.#holding.giveUp();
+    if (own !== undefined) this.#heed(snapshot, { ...whose, own });
     return snapshot;
+  }
+
+  #heed(snapshot: Snapshot, whose: Whose): void {
+    if (isAnothers(snapshot, whose)) this.#holding.giveUp();
+    else this.#holding.judgeIpv6(isIpv6Anothers(snapshot, whose));
   }
 
   async #canRead(whose: Omit<Whose, "own">): Promise<boolean> {
@@ -235,9 +253,4 @@ export class LeaseKeeper {
 
 function unlessConflict(error: unknown): undefined {
   if (!isConflict(error)) throw error;
-}
-
-/** Whether the store could be asked, and said no. */
-function isAnswer(error: unknown): boolean {
-  return error instanceof FlanError && !isStoreTrouble(error) && !isConflict(error);
 }

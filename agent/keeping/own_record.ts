@@ -32,13 +32,23 @@ export function storedIn({ records }: Snapshot, { own, claim, config }: Whose): 
     records.find((record) => record.key === key && overwriterOf(record, { claim, config }) !== undefined);
 }
 
-/** Whether the store says that the subnet, or a part of it, is another host's; what is reserved in its place is, too. */
+/**
+ * Whether the store says that the subnet of the first family, or a part of it, is another host's; what is reserved in its
+ * place is, too. Peers judge the halves apart, so the whole lease is not lost with the other one.
+ */
 export function isAnothers({ records }: Snapshot, { own, claim, config }: Whose): boolean {
   const key = leaseKey(own);
   const record = records.find((one) => one.key === key);
   const lease = record && decodeRecord(record);
   const isOwn = (one: Lease) => isOurs(one, claim);
   if (lease !== undefined && !isRefusal(lease) && !isOwn(lease)) return true;
+  const { subnet } = own;
+  return holderInstead({ records }, { subnets: { subnet }, isOwn, network: config }) !== undefined;
+}
+
+/** Whether that is so of the IPv6 subnet of a dual-stack lease whose first half is this host's. */
+export function isIpv6Anothers({ records }: Snapshot, { own, claim, config }: Whose): boolean {
+  const isOwn = (one: Lease) => isOurs(one, claim);
   return holderInstead({ records }, { subnets: own, isOwn, network: config }) !== undefined;
 }
 
@@ -70,8 +80,14 @@ type Said = Pick<
   "publicIp" | "publicIp6" | "backendType" | "backendData" | "backendV6Data" | "otherPlanes"
 >;
 
+/** Whether peers can use the lease in the network's first family. */
+export function isUsableIn({ network }: NetworkConfig, { subnet }: Subnets): boolean {
+  return covers(network, parseCidr(subnet));
+}
+
 /** Whether peers can use the lease in all the families that the network has. */
-export function isWholeIn({ network, ipv6 }: NetworkConfig, { subnet, subnet6 }: Subnets): boolean {
-  if (!covers(network, parseCidr(subnet))) return false;
+export function isWholeIn(config: NetworkConfig, { subnet, subnet6 }: Subnets): boolean {
+  if (!isUsableIn(config, { subnet })) return false;
+  const { ipv6 } = config;
   return ipv6 === undefined || subnet6 !== undefined && covers(ipv6.network, parseCidr(subnet6));
 }

@@ -308,3 +308,12 @@ Deno.test("dual stack: a reservation has a subnet of each family, by either of w
   await host.ok(["lease", "unreserve", "fd00:5:0:99::/64"]);
   assert.ok(!Object.keys(host.leases()).some((key) => key.startsWith("10.5.9.0")));
 });
+
+Deno.test("config set refuses fewer IPv6 subnets than there are leases, unless that is forced", async () => {
+  using host = new Host();
+  await host.ok(["config", "set", "IPv6Network", "fd00:5::/48"]);
+  for (const end of ["Min", "Max"]) await host.ok(["config", "set", `IPv6Subnet${end}`, "fd00:5:0:1::"]);
+  const { stderr } = await host.ok(["config", "set", "EnableIPv6", "true"], 2);
+  assert.match(stderr, /it has 1 IPv6 subnets for \d leases, and some hosts would get none\n.*--force/);
+  await host.ok(["config", "set", "EnableIPv6", "true", "--force"]);
+});
