@@ -33,6 +33,7 @@ import { viewFrom } from "./view.ts";
 import { judgeHooks, judgeLease, judgeLingering, judgeReport, requireJoined } from "./health/problems.ts";
 import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";
+import { halvesOf } from "./probing/halves.ts";
 import { Probing } from "./probing/probing.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
@@ -353,8 +354,9 @@ export class Agent {
   #measure(): void {
     const { probes } = this.#parts;
     this.#checksums?.follow(tunnelPorts(this.#plan, probes?.port));
-    const [device = ""] = this.#overlay.network.devices;
-    this.probing?.follow({ own: this.#view.own, plan: this.#plan, host: this.#host, device });
+    const { config, devices } = this.#overlay.network;
+    const joined = { config, devices, own: this.#view.own, plan: this.#plan, host: this.#host };
+    this.probing?.follow(halvesOf(joined));
   }
 
   #judge({ codes, found }: Judgement): void {

@@ -7,7 +7,7 @@ import type { UdpCounters } from "./probing/checksum_watch.ts";
 import type { HostOptions } from "./host.ts";
 import type { Network } from "./network.ts";
 import type { Watcher } from "./pulse.ts";
-import type { ProbingParts } from "./probing/probing.ts";
+import type { ProbingParts } from "./probing/family_probing.ts";
 import type { SubnetFiles } from "./subnet_env.ts";
 
 export interface AgentOptions extends HostOptions, SubnetFiles {

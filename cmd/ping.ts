@@ -27,7 +27,8 @@ export function command(run: Runner): AnyCommand {
       anywhere: true,
       settings: proxySettings,
       formats: ["table", "json", "jsonl", "tsv"],
-      after: "Each direction is measured by the agent where it begins. Cells of the matrix are\n" +
+      after: "Each direction is measured by the agent where it begins, in dual stack by each\n" +
+        "family: an address or a subnet picks its own one. Cells of the matrix are\n" +
         "round trips in milliseconds. Exits with 3 where a pair loses all packets, or all\n" +
         "above some size, or where a host of flan did not measure; a few lost packets\n" +
         "are shown and exit with 0.",
@@ -98,12 +99,6 @@ function nothing(none: NoPing, host: string | undefined): FlanError {
         op,
         code: "failed",
         hint: "flan status",
-      });
-    case "ipv6":
-      return new FlanError("Cannot ping: the network is IPv6, and probes are IPv4", {
-        op,
-        code: "failed",
-        hint: "ping the first address of the peer's subnet",
       });
     case "not-carried":
       return new FlanError("Cannot ping: this network's packets are carried by others than flan", {

@@ -10,9 +10,15 @@ const MOST_COLUMNS = 24;
 
 /**
  * The matrix, or undefined where it is not for `columns` of a terminal (0 for a pipe, which has room for anything that a
- * person can follow). Each cell is a round-trip time in milliseconds, or a word.
+ * person can follow); in dual stack one for each family. Each cell is a round-trip time in milliseconds, or a word.
  */
 export function matrix({ hosts, items }: Measured, columns: number): string | undefined {
+  const families = [...Map.groupBy(hosts, ({ family }) => family).values()];
+  const squares = families.map((some) => square({ hosts: some, items }, columns));
+  return squares.every((one) => one !== undefined) ? squares.join("\n\n") : undefined;
+}
+
+function square({ hosts, items }: Pick<Measured, "hosts" | "items">, columns: number): string | undefined {
   if (hosts.length > MOST_COLUMNS) return undefined;
   const cells = new Map(items.map((pair) => [`${pair.from} ${pair.to}`, cellOf(pair)]));
   const names = ["FROM", "", ...hosts.map((_, i) => `TO ${i + 1}`)];

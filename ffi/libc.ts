@@ -42,15 +42,16 @@ export function getsockname(fd: number, address: Uint8Array<ArrayBuffer>): numbe
   return checked(libc().getsockname(fd, address, new Uint32Array([address.length])));
 }
 
-/** Sets an option whose value is an int. */
+/** Sets an option whose value is an int, or a structure of 32-bit words. */
 export function setsockopt(fd: number, { level, name, value }: SocketOption): number {
-  return checked(libc().setsockopt(fd, level, name, new Int32Array([value]), 4));
+  const words = typeof value === "number" ? Int32Array.of(value) : value;
+  return checked(libc().setsockopt(fd, level, name, words, words.byteLength));
 }
 
 export interface SocketOption {
   readonly level: number;
   readonly name: number;
-  readonly value: number;
+  readonly value: number | Int32Array<ArrayBuffer>;
 }
 
 export interface Datagram {

@@ -1,4 +1,5 @@
 /** Measures for others: one question at a time, for members only, about members only. */
+import { familyOf } from "../net/ip.ts";
 import type { Measurement, Target } from "./measure.ts";
 import { encode, type Packet, PAGE, type Result } from "./packet.ts";
 import type { ProbeSocket, Remote } from "./socket.ts";
@@ -38,7 +39,8 @@ export class Asked {
     const { token, round, page } = question;
     const part = this.#part(question, from.address);
     const packet: Answer = { kind: "answer", token, round, page, pages: 0, results: [], ...part };
-    this.#init.socket.sendDatagram(encode(packet), from);
+    const of = { family: familyOf(from.address) };
+    this.#init.socket.sendDatagram(encode(packet, of), from);
   }
 
   #part(question: Question, asker: string): Pick<Answer, "state"> & Partial<Answer> {
@@ -46,12 +48,13 @@ export class Asked {
     const job = this.#job;
     if (job?.asker === asker && job.round === round) {
       if (job.results === undefined) return { state: "working" };
-      const results = job.results.slice(page * PAGE, (page + 1) * PAGE).map((one) => ({
+      const length = PAGE[familyOf(asker)];
+      const results = job.results.slice(page * length, (page + 1) * length).map((one) => ({
         ...one,
         // What was heard only after the own measurement was over counts as well.
         heard: this.#init.heard(one.address, round),
       }));
-      return { state: "done", pages: Math.ceil(job.results.length / PAGE), results };
+      return { state: "done", pages: Math.ceil(job.results.length / length), results };
     }
     if (job !== undefined && job.results === undefined) return { state: "busy" };
     const targets = this.#wanted(question);

@@ -1,5 +1,6 @@
 /** Sends packets and waits for what answers them. An answer counts when it has the token and comes from where it must. */
 import type { Clock } from "../net/clock.ts";
+import { familyOf } from "../net/ip.ts";
 import { decodeEchoReply, encodeEcho } from "./icmp.ts";
 import { decode, encode, type Packet, type Token } from "./packet.ts";
 import type { Arrivals, ProbeSocket, Remote } from "./socket.ts";
@@ -48,9 +49,10 @@ export class Exchange implements Arrivals {
 
   /** Sends one probe, and resolves when its reply has come or will not. */
   async probe(address: string, { how, size, round, within }: ProbeInit): Promise<Outcome> {
+    const of = { family: familyOf(address), size };
     return await this.#await(address, within, (token) => {
-      if (how === "icmp") return this.#socket.sendEcho(encodeEcho(token, size), address);
-      return this.#send(encode({ kind: "probe", token, round }, size), address);
+      if (how === "icmp") return this.#socket.sendEcho(encodeEcho(token, of), address);
+      return this.#send(encode({ kind: "probe", token, round }, of), address);
     });
   }
 
@@ -59,10 +61,11 @@ export class Exchange implements Arrivals {
     address: string,
     { within, ...question }: { round: number; page: number; targets: readonly string[]; within: number },
   ): Promise<Outcome> {
+    const of = { family: familyOf(address) };
     return await this.#await(
       address,
       within,
-      (token) => this.#send(encode({ kind: "question", token, ...question }), address),
+      (token) => this.#send(encode({ kind: "question", token, ...question }, of), address),
     );
   }
 
@@ -91,7 +94,7 @@ export class Exchange implements Arrivals {
   }
 
   datagram(bytes: Uint8Array, from: Remote): void {
-    const packet = decode(bytes);
+    const packet = decode(bytes, familyOf(from.address));
     if (packet === undefined) return;
     if (packet.kind === "reply" || packet.kind === "answer") {
       this.#arrived(packet.token, from.address, packet);
@@ -99,7 +102,7 @@ export class Exchange implements Arrivals {
   }
 
   echo(bytes: Uint8Array, from: string): void {
-    const token = decodeEchoReply(bytes);
+    const token = decodeEchoReply(bytes, familyOf(from));
     if (token !== undefined) this.#arrived(token, from);
   }
 

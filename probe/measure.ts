@@ -1,5 +1,6 @@
 /** Measures how packets get through to one host: loss, round-trip times, and the largest that passes. */
 import type { Clock } from "../net/clock.ts";
+import { familyOf } from "../net/ip.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import { type Result, SMALLEST_PROBE } from "./packet.ts";
 import { findPathMtu, type PathMtu } from "./path_mtu.ts";
@@ -74,7 +75,11 @@ export async function pathMtu(
   tools: Tools,
 ): Promise<PathMtu> {
   const { mtu, toldMtu } = tools;
-  const found = await findPathMtu(mtu, (size) => passes(address, { how, size, slowest }, tools));
+  const smallest = SMALLEST_PROBE[familyOf(address)];
+  const found = await findPathMtu(
+    { smallest, largest: mtu },
+    (size) => passes(address, { how, size, slowest }, tools),
+  );
   if (found.tooLarge === 0) return found;
   const told = await toldMtu(address);
   return told > 0 && told <= found.mtu ? { ...found, tooLarge: 0 } : found;
@@ -106,10 +111,11 @@ async function burst(
   { how, round }: { how: Result["how"]; round: number },
   { exchange, clock }: Tools,
 ): Promise<Outcome[]> {
+  const size = SMALLEST_PROBE[familyOf(address)];
   const outcomes: Promise<Outcome>[] = [];
   for (let i = 0; i < COUNT; i++) {
     if (i > 0) await clock.sleep(EVERY_MS);
-    outcomes.push(exchange.probe(address, { how, size: SMALLEST_PROBE, round, within: PATIENCE_MS }));
+    outcomes.push(exchange.probe(address, { how, size, round, within: PATIENCE_MS }));
   }
   return await Promise.all(outcomes);
 }

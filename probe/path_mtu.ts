@@ -2,8 +2,6 @@
  * The largest packet that comes through, found by trying (RFC 4821): where something on the way drops what is too large
  * for it without a word, nobody is ever told.
  */
-import { SMALLEST_PROBE } from "./packet.ts";
-
 /** Sizes on the way down that networks are often limited to: a tunnel's, IPv6's and IPv4's smallest. */
 const RUNGS = [1400, 1280, 576];
 /** Sizes tried at once between one that passes and one that does not. */
@@ -17,15 +15,15 @@ export interface PathMtu {
 }
 
 /**
- * Small probes pass already; `passes` tries a size, with repeats. At the end what seems too large is tried again, and so
+ * Probes of the `smallest` size pass already; `passes` tries a size, with repeats. At the end what seems too large is tried again, and so
  * is what passed: neither a lossy path nor one that was lost meanwhile must be taken for a narrow one.
  */
 export async function findPathMtu(
-  largest: number,
+  { smallest, largest }: { smallest: number; largest: number },
   passes: (size: number) => Promise<boolean>,
 ): Promise<PathMtu> {
   const rungs = [largest, ...RUNGS.filter((size) => size < largest)];
-  let [low, high] = between(await tried(rungs, passes), { low: SMALLEST_PROBE, high: largest });
+  let [low, high] = between(await tried(rungs, passes), { low: smallest, high: largest });
   if (low === largest) return { mtu: largest, tooLarge: 0 };
   while (high - low > 1) {
     const step = (high - low) / (AT_ONCE + 1);

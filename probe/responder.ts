@@ -1,5 +1,6 @@
 /** Answers the probes of other hosts, and counts what it heard of each measurement. */
 import type { Clock } from "../net/clock.ts";
+import { familyOf } from "../net/ip.ts";
 import { encode, type Packet } from "./packet.ts";
 import type { ProbeSocket, Remote } from "./socket.ts";
 
@@ -31,7 +32,8 @@ export class Responder {
   take({ token, round }: Packet, from: Remote): void {
     if (!this.#allows(from.address)) return;
     if (round !== 0) this.#count(keyOf(from.address, round));
-    this.#socket.sendDatagram(encode({ kind: "reply", token, round }), from);
+    const of = { family: familyOf(from.address) };
+    this.#socket.sendDatagram(encode({ kind: "reply", token, round }, of), from);
   }
 
   /** How many probes of a measurement came from an address. */

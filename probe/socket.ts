@@ -3,7 +3,7 @@
 /** Takes what comes in. It must not keep `bytes`, which the next packet overwrites. */
 export interface Arrivals {
   datagram(bytes: Uint8Array, from: Remote): void;
-  /** An ICMP echo reply with its IPv4 header. */
+  /** An ICMP echo reply with its IPv4 header, or one of ICMPv6 without a header. */
   echo(packet: Uint8Array, from: string): void;
 }
 

@@ -3,6 +3,7 @@
  * does not answer is tried again soon, so that a loss is told within seconds and a single lost packet is not.
  */
 import type { Clock } from "../net/clock.ts";
+import { familyOf } from "../net/ip.ts";
 import type { Outcome } from "./exchange.ts";
 import { pathMtu, PATIENCE_MS, type Target, type Tools } from "./measure.ts";
 import { SMALLEST_PROBE } from "./packet.ts";
@@ -163,7 +164,7 @@ type Heard = Pick<PeerState, "how" | "mtu"> & { readonly small: Outcome; readonl
 async function hear({ address, isFlan }: Target, tools: Tools): Promise<Omit<Heard, "mtu"> | undefined> {
   for (const how of isFlan ? ["udp", "icmp"] as const : ["icmp"] as const) {
     const [small, large] = await Promise.all([
-      probe(address, { how, size: SMALLEST_PROBE }, tools),
+      probe(address, { how, size: SMALLEST_PROBE[familyOf(address)] }, tools),
       probe(address, { how, size: tools.mtu }, tools),
     ]);
     if (small.ms !== undefined || large.ms !== undefined) return { how, small, large };

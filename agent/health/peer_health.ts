@@ -2,6 +2,7 @@
 import type { PeerPlan } from "../../backends/backend.ts";
 import { holeSentence } from "../../probe/verdict.ts";
 import type { Lease } from "../../lease/lease.ts";
+import { familyOf } from "../../net/ip.ts";
 import type { PeerState } from "../../probe/watch.ts";
 import type { Found, Judgement } from "./health.ts";
 
@@ -18,6 +19,8 @@ export interface KnownOfPeers {
   readonly states: ReadonlyMap<string, PeerState>;
   /** Whether the holder of a lease is to be taken for running, by other signs than its answers. */
   readonly isAlive: (lease: Lease) => boolean;
+  /** This host's half of its lease, where the peers are those of one half of a dual-stack network. */
+  readonly half?: Pick<Lease, "subnet"> | undefined;
 }
 
 export function judgePeers(peers: readonly PeerPlan[], known: KnownOfPeers): Judgement {
@@ -46,7 +49,10 @@ export function judgePeers(peers: readonly PeerPlan[], known: KnownOfPeers): Jud
  * after a power cut the first host to be back is alone, and well. A flannel host that never answered says nothing by
  * its silence: it has no responder, and may drop echoes.
  */
-function judgeOverlay(peers: readonly PeerPlan[], { states, isAlive }: KnownOfPeers): Found | undefined {
+function judgeOverlay(
+  peers: readonly PeerPlan[],
+  { states, isAlive, half }: KnownOfPeers,
+): Found | undefined {
   let silent = 0;
   for (const { lease } of peers) {
     const state = states.get(lease.subnet);
@@ -55,6 +61,7 @@ function judgeOverlay(peers: readonly PeerPlan[], { states, isAlive }: KnownOfPe
     if (state?.isUp === false && (hasAnswered || lease.node !== undefined && isAlive(lease))) silent++;
   }
   if (silent < LEAST_SILENT) return undefined;
-  const message = `No peer answers over the network, and ${silent} should`;
-  return { code: "overlay-unreachable", subject: "peers", message };
+  const by = half === undefined ? "" : ` by IPv${familyOf(half.subnet)}`;
+  const message = `No peer answers over the network${by}, and ${silent} should`;
+  return { code: "overlay-unreachable", subject: half?.subnet ?? "peers", message };
 }

@@ -1,11 +1,12 @@
 /** Answers `flan ping`: measures, and tells the outcome as a document. */
+import type { PeerPlan } from "../../backends/backend.ts";
 import type { Lease } from "../../lease/lease.ts";
-import { familyOf } from "../../net/ip.ts";
 import { naturalOrder } from "../../net/natural_order.ts";
 import type { Pair, Survey } from "../../probe/survey.ts";
 import { isBad, sentence, stateOf } from "../../probe/verdict.ts";
 import type { Agent } from "../agent.ts";
 import { peerName } from "../health/peer_health.ts";
+import { halvesOf } from "./halves.ts";
 import { isCarried, type Measurable, ownAddress, peerCalled, probeAddress } from "./targets.ts";
 
 /** Who is meant: one peer as somebody calls it, or everybody. */
@@ -17,7 +18,6 @@ export interface PingRequest {
 export type NoPing =
   | "off"
   | "no-lease"
-  | "ipv6"
   | "unknown-peer"
   | "this-host"
   | "not-carried"
@@ -35,22 +35,41 @@ export async function ping(
   { to }: PingRequest,
   now: () => number,
 ): Promise<Ping> {
-  const { plan, own, host, backend, config } = state;
+  const { own, backend, config } = state;
   if (probing === undefined) return { none: "off" };
   if (own === undefined) return { none: "no-lease" };
-  if (familyOf(own.subnet) === 6) return { none: "ipv6" };
-  const called = to === undefined ? undefined : peerCalled(plan.peers, to);
-  if (to !== undefined && called === undefined) {
-    return { none: peerCalled([{ lease: own }], to) === undefined ? "unknown-peer" : "this-host" };
+  const halves = halvesOf({ ...state, devices: backend.devices(config) });
+  const wanted = halves.map((half) => ({ ...half, plan: { ...half.plan, peers: peersOf(half, to) } }))
+    .filter(({ own, plan }) => own !== undefined && (to === undefined || plan.peers.length > 0));
+  if (to !== undefined && wanted.length === 0) {
+    const isThis = halves.some(({ own }) =>
+      own !== undefined && peerCalled([{ lease: own }], to) !== undefined
+    );
+    return { none: isThis ? "this-host" : "unknown-peer" };
   }
-  const peers = called === undefined ? plan.peers : [called];
-  if (!peers.every(isCarried)) return { none: "not-carried" };
-  if (peers.length >= MAX_HOSTS) return { none: "too-many" };
-  const survey = await probing.survey(peers, { all: to === undefined });
-  if (survey === undefined) return { none: "off" };
-  const measurable = { plan: { ...plan, peers }, own, host, device: backend.devices(config)[0] ?? "" };
-  return pingDocument(measurable, { survey, now: now() });
+  if (!wanted.every(({ plan }) => plan.peers.every(isCarried))) return { none: "not-carried" };
+  if (wanted.some(({ plan }) => plan.peers.length >= MAX_HOSTS)) return { none: "too-many" };
+  const surveys = await Promise.all(
+    wanted.map(({ family, plan }) => probing.survey(family, plan.peers, { all: to === undefined })),
+  );
+  // What was measured of one family must not pass for the other one, too.
+  if (!surveys.every((survey) => survey !== undefined)) return { none: "off" };
+  return pingDocument(wanted.map((half, i) => ({ ...half, survey: surveys[i]! })), now());
 }
+
+/** All peers of the family, or whom somebody means: an address or a subnet means one family, a node all that it has. */
+function peersOf({ plan: { peers } }: Measurable, to: string | undefined): readonly PeerPlan[] {
+  if (to === undefined) return peers;
+  const called = peerCalled(peers, to);
+  return called === undefined ? [] : [called];
+}
+
+/** What there was to measure by a family, and what came of it. */
+export interface Surveyed extends Measurable {
+  readonly survey: Survey;
+}
+
+type FamilyName = "ipv4" | "ipv6";
 
 type Named = {
   readonly subnet: string;
@@ -58,34 +77,41 @@ type Named = {
   readonly node: string | null;
   /** `self`, `measured`, what kept it from measuring, or `no-flan` for a host that cannot be asked. */
   readonly row: string;
+  readonly family: FamilyName;
 };
 
-/** What was measured between this host and the peers of the plan, as people and scripts read it. */
-export function pingDocument(
-  measurable: Measurable,
-  { survey, now }: { survey: Survey; now: number },
-) {
-  const { plan: { peers }, own, host, device } = measurable;
-  const self = { ...nameOf(own!), node: host.node, row: "self" };
+/** What was measured between this host and its peers, as people and scripts read it: by one family after the other. */
+export function pingDocument(halves: readonly Surveyed[], now: number) {
+  const parts = halves.map(partOf);
+  const [hosts, items] = [parts.flatMap(({ hosts }) => hosts), parts.flatMap(({ items }) => items)];
+  return {
+    node: halves[0]!.host.node,
+    ok: !items.some(({ state }) => isBad(state)) && !hosts.some(isUnmeasured),
+    hosts,
+    items,
+    generatedAt: new Date(now).toISOString(),
+  } satisfies Record<string, unknown>;
+}
+
+/** The same from wherever it is asked. */
+function partOf(half: Surveyed) {
+  const { plan: { peers }, own, host, device, survey } = half;
+  const family: FamilyName = `ipv${half.family}`;
   const hosts = new Map<string | undefined, Named>([
-    [ownAddress(measurable), self],
+    [ownAddress(half), { ...nameOf(own!), node: host.node, row: "self", family }],
     ...peers.map(({ lease }) => {
       const address = probeAddress(lease, device);
-      return [address, { ...nameOf(lease), row: survey.answers.get(address) ?? "no-flan" }] as const;
+      return [address, { ...nameOf(lease), row: survey.answers.get(address) ?? "no-flan", family }] as const;
     }),
   ]);
-  const pairs = survey.pairs.flatMap((pair) => {
+  const items = survey.pairs.flatMap((pair) => {
     const [from, to] = [hosts.get(pair.from), hosts.get(pair.to)];
     return from === undefined || to === undefined ? [] : [pairDocument(pair, { from, to })];
   });
   return {
-    node: host.node,
-    ok: !pairs.some(({ state }) => isBad(state)) && ![...hosts.values()].some(isUnmeasured),
-    // The same from wherever it is asked.
     hosts: [...hosts.values()].sort((a, b) => naturalOrder(a.subnet, b.subnet)),
-    items: pairs.sort((a, b) => naturalOrder(a.from, b.from) || naturalOrder(a.to, b.to)),
-    generatedAt: new Date(now).toISOString(),
-  } satisfies Record<string, unknown>;
+    items: items.sort((a, b) => naturalOrder(a.from, b.from) || naturalOrder(a.to, b.to)),
+  };
 }
 
 /** Whether a host should have measured and did not: nobody knows how its packets get through. */
@@ -100,6 +126,7 @@ function pairDocument(pair: Pair, { from, to }: { from: Named; to: Named }) {
   return {
     from: from.subnet,
     to: to.subnet,
+    family: from.family,
     state,
     sent: measured?.sent ?? null,
     received: measured?.received ?? null,

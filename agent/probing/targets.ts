@@ -1,11 +1,14 @@
 /** Whom this host can measure, and by which addresses. Pure. */
 import type { Host, PeerPlan, Plan } from "../../backends/backend.ts";
 import type { Lease } from "../../lease/lease.ts";
-import { contains, familyOf, formatCidr, parseCidr, parseIp } from "../../net/ip.ts";
+import { contains, type Family, formatCidr, formatIp, parseCidr, parseIp } from "../../net/ip.ts";
 import type { Target } from "../../probe/measure.ts";
 
-/** What of the network there is to measure. */
+/** What of the network there is to measure by one family. */
 export interface Measurable {
+  readonly family: Family;
+  /** Whether the network has another family beside this one. */
+  readonly isHalf: boolean;
   readonly own: Lease | undefined;
   readonly plan: Plan;
   readonly host: Host;
@@ -13,12 +16,9 @@ export interface Measurable {
   readonly device: string;
 }
 
-/**
- * The address from which this host probes, and at which others probe it; undefined for one without a lease. Probes are
- * IPv4: of a dual-stack network they measure that half, and none are sent in one of IPv6 alone.
- */
+/** The address from which this host probes, and at which others probe it; undefined for one without a lease. */
 export function ownAddress({ own, host, device }: Measurable): string | undefined {
-  if (own === undefined || familyOf(own.subnet) === 6) return undefined;
+  if (own === undefined) return undefined;
   return device === "" ? host.underlay.address : probeAddress(own, device);
 }
 
@@ -75,7 +75,7 @@ export function peerCalled<P extends Pick<PeerPlan, "lease">>(
   if (cidr !== undefined) return peers.find(({ lease }) => lease.subnet === formatCidr(cidr));
   const ip = read(parseIp, name);
   if (ip !== undefined) {
-    return peers.find(({ lease }) => lease.publicIp === name) ??
+    return peers.find(({ lease }) => lease.publicIp === formatIp(ip)) ??
       peers.find(({ lease }) => contains(parseCidr(lease.subnet), ip));
   }
   if (name.length < LEAST_DIGITS) return undefined;

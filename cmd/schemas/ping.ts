@@ -16,10 +16,12 @@ import {
   yesOrNo,
 } from "./shapes.ts";
 
+const family = about("of both subnets and of the packets", oneOf("ipv4", "ipv6"));
 const milliseconds = { type: "number", minimum: 0 };
 
 export const ping = listing("ping", {
-  description: "How packets get through between hosts, for each ordered pair: flan ping.",
+  description:
+    "How packets get through between hosts, for each ordered pair, in dual stack by each family: flan ping.",
   fields: {
     node,
     ok: about("whether no pair is lost, none has a hole, and every flan host measured", yesOrNo),
@@ -31,12 +33,14 @@ export const ping = listing("ping", {
         "whether this host measured, and if not, why",
         oneOf("self", "measured", "silent", "busy", "refused", "no-flan"),
       ),
+      family: about("by which it was measured: in dual stack a host is there twice", oneOf("ipv4", "ipv6")),
     })),
     generatedAt: time,
   },
   line: object({
     from: subnet,
     to: subnet,
+    family,
     state: oneOf("ok", "lossy", "one-way", "lost", "hole", "unknown"),
     sent: nullable(count),
     received: about("replies that came back", nullable(count)),

@@ -30,11 +30,13 @@ const unknown = (from: number, to: number): Pair => ({
 
 const measurable = () => {
   const seen = view([2, 3, lease(4, { node: undefined })]);
-  return { own: seen.own, plan: vxlan.plan(seen, host()), host: host(), device: "flan.1" };
+  const plan = vxlan.plan(seen, host());
+  return { family: 4, isHalf: false, own: seen.own, plan, host: host(), device: "flan.1" } as const;
 };
 
 /** Between four hosts, of which one is flannel's, whatever can be the matter is. */
-const everything = pingDocument(measurable(), {
+const everything = pingDocument([{
+  ...measurable(),
   survey: {
     answers: new Map([["10.5.2.0", "measured"], ["10.5.3.0", "silent"]]),
     pairs: [
@@ -47,19 +49,20 @@ const everything = pingDocument(measurable(), {
       ...[[3, 1], [3, 2], [3, 4], [4, 1], [4, 2], [4, 3]].map(([from, to]) => unknown(from!, to!)),
     ],
   },
-  now: Date.UTC(2026, 0, 1),
-});
+}], Date.UTC(2026, 0, 1));
 
 /** One peer, which is well. */
-const well = pingDocument({ ...measurable(), plan: vxlan.plan(view([2]), host()) }, {
+const well = pingDocument([{
+  ...measurable(),
+  plan: vxlan.plan(view([2]), host()),
   survey: { answers: new Map([["10.5.2.0", "measured"]]), pairs: [pair(1, 2), pair(2, 1)] },
-  now: Date.UTC(2026, 0, 1),
-});
+}], Date.UTC(2026, 0, 1));
 
-const alone = pingDocument({ ...measurable(), plan: vxlan.plan(view([]), host()) }, {
+const alone = pingDocument([{
+  ...measurable(),
+  plan: vxlan.plan(view([]), host()),
   survey: { answers: new Map(), pairs: [] },
-  now: Date.UTC(2026, 0, 1),
-});
+}], Date.UTC(2026, 0, 1));
 
 /** Runs `flan ping` beside an agent that answers so; `asked` is what it was asked. */
 async function beside(

@@ -10,6 +10,7 @@ function pair(from: number, to: number, change: Partial<Pair> = {}): Pair {
   return {
     from: subnet(from),
     to: subnet(to),
+    family: "ipv4",
     state: "ok",
     sent: 5,
     received: 5,
@@ -30,6 +31,7 @@ function measured(count: number, items: Pair[]): Measured {
     publicIp: `192.0.2.${i + 1}`,
     node: null,
     row: i === 0 ? "self" : "measured",
+    family: "ipv4" as const,
   }));
   return { node: "n", ok: true, hosts, items, generatedAt: "2026-01-01T00:00:00.000Z" };
 }
@@ -54,6 +56,35 @@ for (
     ["nothing", { state: "unknown", sent: null, rttMs: null }, "?"],
   ] as [string, Partial<Pair>, string][]
 ) Deno.test(`matrix: ${what} is ${cell}`, () => assert.equal(cellOf(pair(1, 2, change)), cell));
+
+Deno.test("matrix: of a dual-stack network it is there once for each family", () => {
+  const four = measured(2, [pair(1, 2), pair(2, 1)]);
+  const six = (text: string) => text.replace(/^10.244.(.).0\/24$/, "fd00:1:0:$1::/64");
+  const family = "ipv6" as const;
+  const both = {
+    ...four,
+    hosts: [...four.hosts, ...four.hosts.map((one) => ({ ...one, subnet: six(one.subnet), family }))],
+    items: [
+      ...four.items,
+      ...four.items.map((one) => ({
+        ...pair(1, 2, { state: "lost", rttMs: null }),
+        from: six(one.from),
+        to: six(one.to),
+        family,
+      })),
+    ],
+  };
+  assert.deepEqual(matrix(both, 80)!.split("\n"), [
+    "FROM                 TO 1  TO 2",
+    "1     10.244.1.0/24  -     0.34",
+    "2     10.244.2.0/24  0.34  -",
+    "",
+    "FROM                   TO 1  TO 2",
+    "1     fd00:1:0:1::/64  -     lost",
+    "2     fd00:1:0:2::/64  lost  -",
+  ]);
+  assert.equal(matrix(both, 32), undefined, "the wider one does not fit");
+});
 
 Deno.test("matrix: twenty hosts fit a pipe and a wide terminal, not a narrow one; hundreds never do", () => {
   const all = measured(20, []);

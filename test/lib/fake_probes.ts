@@ -1,6 +1,7 @@
 /** Hosts that probe one another in memory, on a clock that stands still: every packet passes whom a test may ask. */
 import type { Target } from "../../probe/measure.ts";
-import { HEADERS } from "../../probe/packet.ts";
+import { familyOf } from "../../net/ip.ts";
+import { HEADERS, IP_HEADER } from "../../probe/packet.ts";
 import { Session } from "../../probe/session.ts";
 import type { Arrivals, ProbeSocket, Remote } from "../../probe/socket.ts";
 import type { FakeClock } from "./fake_clock.ts";
@@ -14,6 +15,9 @@ export interface Passing {
 }
 
 const PORT = 8473;
+/** Types of an echo's messages by family (RFC 792, 4443). */
+const REQUEST = { 4: 8, 6: 128 };
+const REPLY = { 4: 0, 6: 129 };
 
 /** How long a packet is under way, milliseconds. */
 const DELAY_MS = 2;
@@ -96,7 +100,9 @@ export class FakeProbeNet {
     bytes: Uint8Array<ArrayBuffer>,
     way: { from: string; to: string; how: "udp" | "icmp" },
   ): string | undefined {
-    const packet = { ...way, size: bytes.length + (way.how === "udp" ? HEADERS : 20) };
+    const family = familyOf(way.to);
+    const headers = way.how === "udp" ? HEADERS : IP_HEADER;
+    const packet = { ...way, size: bytes.length + headers[family] };
     const refused = this.refuses(packet);
     if (refused !== undefined) return refused;
     this.sent.push(packet);
@@ -105,12 +111,11 @@ export class FakeProbeNet {
     this.#clock.sleep(DELAY_MS).then(() => {
       if (way.how === "udp") {
         this.#sockets.get(way.to)?.arrivals?.datagram(copy, { address: way.from, port: PORT });
-      } else if (copy[0] === 8) {
-        copy[0] = 0;
+      } else if (copy[0] === REQUEST[family]) {
+        copy[0] = REPLY[family];
         this.carry(copy, { from: way.to, to: way.from, how: "icmp" });
       } else {
-        const header = new Uint8Array(20);
-        header[0] = 0x45;
+        const header = new Uint8Array(family === 4 ? IP_HEADER[4] : 0).fill(0x45, 0, 1);
         this.#sockets.get(way.to)?.arrivals?.echo(Uint8Array.of(...header, ...copy), way.from);
       }
     });
@@ -120,8 +125,9 @@ export class FakeProbeNet {
 
 /** The address of host `n` in the overlay. */
 export const at = (n: number) => `10.5.${n}.0`;
+export const at6 = (n: number) => `fd00:5:0:${n}::`;
 
 /** Hosts of flan's, all but `self`. */
-export const others = (count: number, self: number): Target[] =>
+export const others = (count: number, self: number, address = at): Target[] =>
   Array.from({ length: count }, (_, i) => i + 1).filter((n) => n !== self)
-    .map((n) => ({ address: at(n), isFlan: true }));
+    .map((n) => ({ address: address(n), isFlan: true }));

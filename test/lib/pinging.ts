@@ -7,7 +7,7 @@ import { requireValid } from "./schemas.ts";
 export type Pair = Measured["items"][number];
 
 /** What `flan ping` says on a host, with its exit code. */
-export async function ping(hosts: Hosts, { host }: Member, ...args: readonly string[]) {
+export async function ping(hosts: Hosts, { host }: Pick<Member, "host">, ...args: readonly string[]) {
   const { code, stdout, stderr } = await hosts.lab.flan(host, ["ping", ...args, "-o", "json"]);
   assert.notEqual(stdout, "", stderr);
   const document = JSON.parse(stdout);
@@ -23,7 +23,7 @@ export function pairOf(items: readonly Pair[], from: Member, to: { readonly subn
   return found;
 }
 
-export const nft = async (hosts: Hosts, { host }: Member, rules: string) => {
+export const nft = async (hosts: Hosts, { host }: Pick<Member, "host">, rules: string) => {
   const { code, stderr } = await hosts.lab.on(host, ["nft", rules]);
   assert.equal(code, 0, stderr);
 };

@@ -9,7 +9,7 @@ Deno.test("path MTU: the largest that passes is found, and the smallest that doe
     fc.integer({ min: 48, max: 9000 }),
     async (largest, limit) => {
       let tries = 0;
-      const found = await findPathMtu(largest, (size) => {
+      const found = await findPathMtu({ smallest: 48, largest }, (size) => {
         tries++;
         assert.ok(size <= largest);
         return Promise.resolve(size <= limit);
@@ -23,7 +23,7 @@ Deno.test("path MTU: the largest that passes is found, and the smallest that doe
 
 Deno.test("path MTU: one size that is lost by chance makes no hole", async () => {
   let lost = false;
-  const found = await findPathMtu(1450, (size) => {
+  const found = await findPathMtu({ smallest: 48, largest: 1450 }, (size) => {
     const isLost = size === 1450 && !lost;
     lost ||= isLost;
     return Promise.resolve(!isLost);
@@ -33,6 +33,9 @@ Deno.test("path MTU: one size that is lost by chance makes no hole", async () =>
 
 Deno.test("path MTU: a path that is lost meanwhile is not taken for a narrow one", async () => {
   let tries = 0;
-  const found = await findPathMtu(1450, (size) => Promise.resolve(size <= 1300 && ++tries < 4));
+  const found = await findPathMtu(
+    { smallest: 48, largest: 1450 },
+    (size) => Promise.resolve(size <= 1300 && ++tries < 4),
+  );
   assert.deepEqual(found, { mtu: 0, tooLarge: 0 });
 });

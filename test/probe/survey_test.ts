@@ -1,21 +1,24 @@
 /** Measuring between hosts: every pair for itself, whoever cannot be asked, and what is asked of a host. */
 import assert from "node:assert/strict";
 import { MAX_MEASURED } from "../../probe/asked.ts";
-import { encode } from "../../probe/packet.ts";
+import { encode, PAGE } from "../../probe/packet.ts";
 import { type Pair, type Survey } from "../../probe/survey.ts";
 import { sentence, stateOf } from "../../probe/verdict.ts";
 import { FakeClock, letTimePass } from "../lib/fake_clock.ts";
-import { at, FakeProbeNet, others, type Passing } from "../lib/fake_probes.ts";
+import { at, at6, FakeProbeNet, others, type Passing } from "../lib/fake_probes.ts";
 
 /** `count` hosts with agents that know one another. */
-function network(count: number) {
+function network(count: number, address = at) {
   const clock = new FakeClock();
   const net = new FakeProbeNet(clock);
-  const sessions = Array.from({ length: count }, (_, i) => net.session(at(i + 1), others(count, i + 1)));
+  const sessions = Array.from(
+    { length: count },
+    (_, i) => net.session(address(i + 1), others(count, i + 1, address)),
+  );
   const all = async (by = 1): Promise<Survey & { took: number }> => {
     const begun = clock.monotonic();
     let took = 0;
-    const survey = sessions[by - 1]!.survey(others(count, by), { all: true }).then((one) => {
+    const survey = sessions[by - 1]!.survey(others(count, by, address), { all: true }).then((one) => {
       took = clock.monotonic() - begun;
       return one;
     });
@@ -37,6 +40,28 @@ Deno.test("survey: ten hosts measure all ordered pairs in less than three second
   );
   assert.ok([...answers.values()].every((answer) => answer === "measured"));
   assert.ok(took < 3000, `${took} ms`);
+});
+
+Deno.test("survey: by IPv6 the same, also where a host's answer takes several packets", async () => {
+  const count = PAGE[6] + 3;
+  const { net, all } = network(count, at6);
+  net.passes = ({ from, to, size }) => !(from === at6(2) && to === at6(3) && size > 1333);
+  const { pairs, answers } = await all();
+  assert.equal(pairs.length, count * (count - 1));
+  const [hole, ...more] = pairs.filter((pair) => stateOf(pair) !== "ok" || pair.measured?.mtu !== 1450);
+  assert.deepEqual([hole!.from, hole!.to, stateOf(hole!), more], [at6(2), at6(3), "hole", []]);
+  assert.deepEqual([hole!.measured!.mtu, hole!.measured!.tooLarge], [1333, 1334]);
+  assert.ok([...answers.values()].every((answer) => answer === "measured"));
+});
+
+Deno.test("survey: by IPv6 a host without an agent is measured by echoes of ICMPv6", async () => {
+  const { net, sessions, clock } = network(2, at6);
+  net.addHost(at6(3));
+  const stranger = { address: at6(3), isFlan: false };
+  const { pairs: [out] } = await letTimePass(clock, sessions[0]!.survey([stranger], { all: false }));
+  const { how, mtu, received } = out!.measured!;
+  assert.deepEqual([stateOf(out!), how, mtu, received], ["ok", "icmp", 1450, 5]);
+  assert.ok(net.sent.every(({ size }) => size <= 1450), "sizes are those of packets with IPv6 headers");
 });
 
 Deno.test("survey: a direction that is cut is told from the other one", async () => {
@@ -118,7 +143,7 @@ Deno.test("survey: who is no member gets no answer, whatever it sends", async ()
       { kind: "probe", token: "0011223344556677", round: 1 },
       { kind: "question", token: "0011223344556677", round: 1, page: 0, targets: [] },
     ] as const
-  ) stranger.sendDatagram(encode(packet), { address: at(1), port: 8473 });
+  ) stranger.sendDatagram(encode(packet, { family: 4 }), { address: at(1), port: 8473 });
   await clock.advance(1000);
   assert.deepEqual(net.sent.filter(({ to }) => to === "203.0.113.9"), []);
   assert.deepEqual(net.sent.filter(({ from }) => from === at(1)), []);
@@ -126,7 +151,7 @@ Deno.test("survey: who is no member gets no answer, whatever it sends", async ()
 
 Deno.test("survey: a member that floods gets a bounded number of replies, and more of them later", async () => {
   const { clock, net } = network(2);
-  const probe = encode({ kind: "probe", token: "0011223344556677", round: 1 });
+  const probe = encode({ kind: "probe", token: "0011223344556677", round: 1 }, { family: 4 });
   const replies = () => net.sent.filter(isBetween(1, 2)).length;
   const socket = net.open(at(2));
   for (let i = 0; i < 5000; i++) socket.sendDatagram(probe, { address: at(1), port: 8473 });

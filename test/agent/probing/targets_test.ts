@@ -4,11 +4,16 @@ import { judgePeers } from "../../../agent/health/peer_health.ts";
 import {
   largestPacket,
   mayWatch,
+  type Measurable,
   ownAddress,
   peerCalled,
+  probeAddress,
   targetsOf,
 } from "../../../agent/probing/targets.ts";
 import { SignsOfLife } from "../../../agent/probing/signs_of_life.ts";
+import { halvesOf } from "../../../agent/probing/halves.ts";
+import { dualStack } from "../../../backends/dual.ts";
+import { hostGw } from "../../../backends/host_gw.ts";
 import { vxlan } from "../../../backends/vxlan.ts";
 import type { Lease } from "../../../lease/lease.ts";
 import type { PeerState } from "../../../probe/watch.ts";
@@ -17,7 +22,7 @@ import { dualHost, dualView, ipv6Host, ipv6View } from "../../lib/stacks.ts";
 
 const seen = view([2, lease(3, { node: undefined })]);
 const plan = vxlan.plan(seen, host());
-const place = { own: seen.own, plan, host: host(), device: "flan.1" };
+const place = { family: 4, isHalf: false, own: seen.own, plan, host: host(), device: "flan.1" } as const;
 
 Deno.test("probe targets: the overlay's addresses where there is a device, the underlay's where not", () => {
   assert.deepEqual(targetsOf(plan, "flan.1"), [
@@ -125,8 +130,101 @@ Deno.test("signs of life: after a boot a lease that is new or written since the 
   assert.deepEqual([old, { ...old, revision: 9 }, other].map((one) => signs.has(one)), [false, true, true]);
 });
 
-Deno.test("targets: a host of a network of IPv6 alone probes nobody, and of a dual-stack one by IPv4", () => {
-  const six = ipv6View(view([2]));
-  assert.equal(ownAddress({ ...place, own: six.own, host: ipv6Host(), device: "flan-v6.1" }), undefined);
-  assert.equal(ownAddress({ ...place, own: dualView(view([2])).own, host: dualHost() }), "10.5.1.0");
+Deno.test("probe health: of a dual-stack network each half is judged by itself, and named", () => {
+  const [, six] = halvesOf(dual());
+  const mute: PeerState = { address: "", isUp: false, rtt: undefined, how: "udp", mtu: 0, tooLarge: 0 };
+  const states = new Map(["fd00:5:0:2::/64", "fd00:5:0:3::/64"].map((subnet) => [subnet, mute]));
+  const { found } = judgePeers(six!.plan.peers, { states, isAlive: () => true, half: six!.own });
+  assert.deepEqual(found.map(({ code, subject }) => `${code} ${subject}`), [
+    "overlay-unreachable fd00:5:0:1::/64",
+    "peer-unreachable fd00:5:0:2::/64",
+    "peer-unreachable fd00:5:0:3::/64",
+  ]);
+  assert.match(found[0]!.message, /over the network by IPv6, and 2 should/);
+  assert.match(found[1]!.message, /^Peer fd00:5:0:2::\/64 \(2001:db8::2\) answers neither/);
 });
+
+/** A dual-stack network of three hosts with vxlan, seen from the first. */
+function dual(view3 = dualView(view([2, 3]))) {
+  const backend = dualStack(vxlan);
+  const host = dualHost();
+  const { network: config, own } = view3;
+  return { config, own, host, plan: backend.plan(view3, host), devices: backend.devices(config) };
+}
+
+const addressesOf = ({ plan: { peers }, device }: Measurable) =>
+  peers.map(({ lease }) => probeAddress(lease, device));
+
+Deno.test("halves: each family is measured from its own address, over its own device, with its own MTU", () => {
+  const [four, six, ...more] = halvesOf(dual());
+  assert.deepEqual(more, []);
+  assert.deepEqual([four!.family, four!.device, ownAddress(four!), largestPacket(four!), four!.isHalf], [
+    4,
+    "flan.1",
+    "10.5.1.0",
+    1450,
+    true,
+  ]);
+  assert.deepEqual([six!.family, six!.device, ownAddress(six!), largestPacket(six!), six!.isHalf], [
+    6,
+    "flan-v6.1",
+    "fd00:5:0:1::",
+    1430,
+    true,
+  ]);
+  assert.deepEqual(addressesOf(four!), ["10.5.2.0", "10.5.3.0"]);
+  assert.deepEqual(addressesOf(six!), ["fd00:5:0:2::", "fd00:5:0:3::"]);
+});
+
+Deno.test("halves: a peer without a second half, or with one that is refused, is a peer by IPv4 alone", () => {
+  const seen = dualView(view([2, 3, 4]));
+  const peers = [lease(2), { ...seen.peers[1]!, backendV6Data: { VNI: 1 } }, seen.peers[2]!];
+  const [four, six] = halvesOf(dual({ ...seen, peers }));
+  assert.equal(four!.plan.peers.length, 3);
+  assert.deepEqual(addressesOf(six!), ["fd00:5:0:4::"]);
+});
+
+Deno.test("halves: IPv6 alone is no half, and a host without an underlay of IPv6 has IPv4 alone", () => {
+  const seen = ipv6View(view([2]));
+  const [only, ...more] = halvesOf({
+    config: seen.network,
+    own: seen.own,
+    host: ipv6Host(),
+    plan: vxlan.plan(seen, ipv6Host()),
+    devices: vxlan.devices(seen.network),
+  });
+  assert.deepEqual([only!.family, only!.isHalf, ownAddress(only!), addressesOf(only!), more], [
+    6,
+    false,
+    "fd00:5:0:1::",
+    ["fd00:5:0:2::"],
+    [],
+  ]);
+  assert.deepEqual(halvesOf({ ...dual(), host: host() }).map(({ family }) => family), [4]);
+});
+
+Deno.test("halves: without devices the underlay's addresses of each family stand for the hosts", () => {
+  const seen = dualView(view([lease(2, { backendType: "host-gw", backendData: undefined })]));
+  const backend = dualStack(hostGw);
+  const plan = backend.plan(seen, dualHost());
+  const joined = { config: seen.network, own: seen.own, host: dualHost(), plan, devices: [] };
+  const [four, six] = halvesOf(joined);
+  assert.deepEqual([ownAddress(four!), addressesOf(four!)], ["192.0.2.1", ["192.0.2.2"]]);
+  assert.deepEqual([ownAddress(six!), addressesOf(six!)], ["2001:db8::1", ["2001:db8::2"]]);
+});
+
+for (
+  const [name, families] of [
+    ["fd00:5:0:2::/64", [6]],
+    ["FD00:5:0:2:0::7", [6]],
+    ["2001:DB8:0::2", [6]],
+    ["10.5.2.9", [4]],
+    ["node2", [4, 6]],
+    ["fd00:5:0:9::1", []],
+  ] as const
+) {
+  Deno.test(`halves: "${name}" means a peer by ${families.join(" and ") || "none"}`, () => {
+    const called = halvesOf(dual()).filter(({ plan }) => peerCalled(plan.peers, name) !== undefined);
+    assert.deepEqual(called.map(({ family }) => family), families);
+  });
+}
