@@ -1,10 +1,5 @@
 /** The names of the backends: what flags and help say of them, without the backends themselves. */
 export const backendTypes = ["vxlan", "wireguard", "udp", "host-gw", "ipip", "alloc", "extension"] as const;
 
-/** Options whose values are nobody else's business, whatever is shown or said of them. */
-export function isSecretOption(name: string): boolean {
-  return name.toLowerCase() === "psk";
-}
-
 /** One of the names, as a network config's `Type` has it. */
 export type BackendType = (typeof backendTypes)[number];

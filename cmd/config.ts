@@ -2,7 +2,7 @@
  * The shared config loader: flags over environment over config file over defaults, each value with its
  * source. Every subcommand gets its settings here.
  */
-import { isSecretOption } from "../backends/types.ts";
+import { isSecretOption } from "../net/secret_option.ts";
 import { invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { isBounded } from "../lease/go_json.ts";

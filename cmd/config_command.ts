@@ -5,6 +5,7 @@ import { backendFor } from "../backends/registry.ts";
 import { parseNetworkConfig } from "../lease/network.ts";
 import { FlanError, invalid, messageOf, systemReason } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
+import { withoutSecrets } from "../net/secret_option.ts";
 import { printable, quoted } from "../net/text.ts";
 import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
 import { display } from "./config.ts";
@@ -43,6 +44,7 @@ export function command(run: Runner): AnyCommand {
       name: "get",
       summary: "The network config in the store, as flannel's JSON",
       args: [["[key]", "such as Network or Backend.VNI"]],
+      options: [new Option("--reveal", "secrets, too")],
       settings: [],
     },
     run,
@@ -52,8 +54,14 @@ export function command(run: Runner): AnyCommand {
     {
       name: "set",
       summary: "Change one value of the network config, for all hosts",
-      args: [["<key>", "such as SubnetLen or Backend.VNI"], ["<value>", "JSON, or plain text"]],
-      options: [new Option("--force", "also what makes hosts take other subnets")],
+      args: [["<key>", "such as SubnetLen or Backend.VNI"], [
+        "[value]",
+        "JSON, or plain text; - reads it from standard input",
+      ]],
+      options: [
+        new Option("--file <file>", "read the value from a file"),
+        new Option("--force", "also what makes hosts take other subnets"),
+      ],
       settings: [],
     },
     run,
@@ -90,7 +98,11 @@ function show({ context, format, header }: Call): Promise<number> {
       { name: "VALUE", cell: (one) => one.text },
       { name: "SOURCE", cell: (one) => one.source },
     ],
-    json: (one) => ({ setting: one.key, value: (one.value ?? null) as Json, source: one.source }),
+    json: (one) => ({
+      setting: one.key,
+      value: withoutSecrets((one.value ?? null) as Json),
+      source: one.source,
+    }),
     empty: "no settings",
     extra: { file: context.file ?? null },
   }, header);
@@ -134,14 +146,15 @@ function readJson(file: string): Json {
   }
 }
 
-async function get({ context, args: [key] }: Call): Promise<number> {
+async function get({ context, flags, args: [key] }: Call): Promise<number> {
   const config = await withStore(context, async (store) => (await store.read()).config);
   if (config === undefined) throw noNetwork(context.settings.store);
+  const whole = flags["reveal"] === true ? config.value : withoutSecrets(config.value);
   if (key === undefined) {
-    print(JSON.stringify(config.value, null, 2));
+    print(JSON.stringify(whole, null, 2));
     return exit.done;
   }
-  let value: Json | undefined = config.value;
+  let value: Json | undefined = whole;
   for (const part of key.split(".")) {
     const fields: Readonly<Record<string, Json>> =
       typeof value === "object" && value !== null && !Array.isArray(value)

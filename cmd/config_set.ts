@@ -9,17 +9,21 @@ import { networksOf } from "../lease/stack.ts";
 import { isSubnetOf } from "../lease/subnet_range.ts";
 import type { Snapshot } from "../lease/store.ts";
 import { makeView } from "../lease/view.ts";
-import { invalid } from "../net/errors.ts";
+import { invalid, systemReason } from "../net/errors.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
+import { holdsSecret, withoutSecrets } from "../net/secret_option.ts";
 import { printable } from "../net/text.ts";
 import { withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
 import { print } from "./output.ts";
+import { readTextFile } from "./text_file.ts";
 
 /** Throws `invalid` for a value that no host could use, or that leaves a lease outside, unless forced. */
-export async function setValue({ context, flags, args: [key = "", value = ""] }: Call): Promise<number> {
+export async function setValue({ context, flags, args: [key = "", given] }: Call): Promise<number> {
+  const value = valueOf(key, given, flags["file"]);
+  const shown = shownAs(key, value);
   const force = flags["force"] === true;
   return await withStore(context, async (store) => {
     const snapshot = await store.read();
@@ -39,7 +43,7 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
     if (lost[0] !== undefined && !force) {
       throw invalid(
         "config.set",
-        `Cannot set ${key} to ${value}: ${lost.length} leases would no longer fit, the first is ${
+        `Cannot set ${key} to ${shown}: ${lost.length} leases would no longer fit, the first is ${
           lost[0].subnet
         }`,
         "add --force if these hosts may take other subnets",
@@ -47,9 +51,47 @@ export async function setValue({ context, flags, args: [key = "", value = ""] }:
     }
     await store.writeConfig(changed, snapshot.config.revision);
     for (const note of notes) console.error(`flan: ${printable(note, 2000)}`);
-    print(JSON.stringify(changed, null, 2));
+    print(`${key}: ${shown}`);
     return exit.done;
   });
+}
+
+/** Everybody on this host sees the arguments of a command, and a shell keeps them. */
+function valueOf(key: string, given: string | undefined, file: unknown): string {
+  const path = typeof file === "string" ? file : given === "-" ? "/dev/stdin" : undefined;
+  if ((given === undefined) === (file === undefined)) {
+    throw invalid("config.set", `Cannot set ${key}: either a value or --file is needed`);
+  }
+  if (path === undefined) {
+    const value = given!;
+    if (!holdsSecret(nested(key, jsonOrText(value)))) return value;
+    throw invalid(
+      "config.set",
+      `Cannot set ${key}: it is a secret, and everybody on this host sees the arguments of a command`,
+      `write it to a file and use --file, or give - as the value and it on standard input`,
+    );
+  }
+  try {
+    return readTextFile(path).replace(/\r?\n$/, "");
+  } catch (error) {
+    throw invalid("config.set", `Cannot read the value of ${key} from ${path}: ${systemReason(error)}`);
+  }
+}
+
+/** The value for people's eyes. */
+function shownAs(key: string, value: string): string {
+  const parsed = jsonOrText(value);
+  const last = lastOf(key);
+  const { [last]: shown = "" } = withoutSecrets(nested(key, parsed)) as Readonly<Record<string, Json>>;
+  return printable(typeof shown === "string" ? shown : JSON.stringify(shown), 2000);
+}
+
+function nested(key: string, value: Json): Json {
+  return { [lastOf(key)]: value };
+}
+
+function lastOf(key: string): string {
+  return key.split(".").at(-1)!;
 }
 
 /** `backend udp` is a whole new backend: the options of the former one mean nothing to it. */

@@ -1,6 +1,6 @@
 /** The settings that shape a network: what a new one starts with, and whether an existing one agrees. */
 import { backendFor } from "../backends/registry.ts";
-import { isSecretOption } from "../backends/types.ts";
+import { isSecretOption } from "../net/secret_option.ts";
 import { type NetworkConfig, newNetworkConfig, type NewRange } from "../lease/network.ts";
 import { invalid } from "../net/errors.ts";
 import { type Cidr, familyOf, formatCidr, formatIp, overlaps, parseCidr } from "../net/ip.ts";

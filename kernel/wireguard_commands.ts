@@ -5,7 +5,7 @@ import type { Link, WireguardPeer } from "./state.ts";
 /** The file that `agent/wireguard_key.ts` keeps the private key in. */
 const KEY = '"${FLAN_STATE_DIR:-/var/lib/flan}/wireguard.key"';
 /** As bash reads it: a file whose contents are a command's. */
-const PRESHARED_KEY = "<(flan config get Backend.PSK)";
+const PRESHARED_KEY = "<(flan config get --reveal Backend.PSK)";
 
 /** What a WireGuard link takes beside what every link does, where it is not as it stands `there`. */
 export function deviceCommands({ name, wireguard }: Link, there: Link | undefined): string[] {

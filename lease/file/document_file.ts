@@ -2,6 +2,7 @@
 import type { Clock } from "../../net/clock.ts";
 import { FlanError, messageOf, systemReason } from "../../net/errors.ts";
 import type { Logger } from "../../net/log.ts";
+import { holdsSecret } from "../../net/secret_option.ts";
 import {
   Damage,
   type Document,
@@ -95,7 +96,13 @@ export async function openDocument(
 
 /** Writes a changed document, and keeps the one before it as `.backup`. For the holder of the lock. */
 export async function saveDocument(path: string, document: Document): Promise<void> {
-  await writeDurably(path, textOf(path, document), { mode: 0o644, beforeRename: () => keepBackup(path) });
+  const mode = modeFor(document);
+  await writeDurably(path, textOf(path, document), { mode, beforeRename: () => keepBackup(path, mode) });
+}
+
+/** Everybody may read a document, unless there is a secret in it. */
+function modeFor({ config }: Document): number {
+  return config !== undefined && holdsSecret(config.value) ? 0o600 : 0o644;
 }
 
 /** The document's text, which can be read again. Throws `store` where it could not. */
@@ -125,7 +132,7 @@ async function restore(
   const aside = why === MISSING ? undefined : await keepAside(path, clock);
   const revision = backup.revision + REVISION_GAP;
   const document = { ...backup, revision };
-  await writeDurably(path, textOf(path, document), { mode: 0o644 });
+  await writeDurably(path, textOf(path, document), { mode: modeFor(document) });
   log.log("warning", `Restored ${path} from its backup: ${why}`, {
     code: "store-restored",
     ...(aside === undefined ? {} : { aside }),
@@ -157,10 +164,12 @@ async function keepAside(path: string, clock: Clock): Promise<string> {
   }
 }
 
-async function keepBackup(path: string): Promise<void> {
+async function keepBackup(path: string, mode: number): Promise<void> {
   await removeIfThere(`${path}.backup`);
   try {
     await Deno.link(path, `${path}.backup`);
+    // It may have been written before secrets were kept from others.
+    if (mode === 0o600) await Deno.chmod(`${path}.backup`, mode);
   } catch (error) {
     // The first write of a network has nothing to keep.
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -209,7 +218,9 @@ async function readText(path: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof TypeError) throw new Damage("it is not UTF-8 text");
-    throw lost(`Cannot read ${path}: ${systemReason(error)}`);
+    const isKept = error instanceof Deno.errors.PermissionDenied;
+    const hint = isKept ? "only its owner may read it while there is a secret in it; use sudo" : undefined;
+    throw lost(`Cannot read ${path}: ${systemReason(error)}`, hint);
   }
 }
 

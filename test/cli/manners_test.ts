@@ -173,14 +173,43 @@ Deno.test("status without an agent says so on stdout, gives advice on stderr, an
   ]);
 });
 
-Deno.test("config set changes one value and prints the whole; config get reads it in any spelling", async () => {
+Deno.test("config set changes one value and prints it alone; config get reads it in any spelling", async () => {
   using sandbox = withNetwork();
   const set = await sandbox.flan(["config", "set", "backend.port", "4789"]);
-  assert.deepEqual(JSON.parse(set.stdout), {
+  assert.equal(set.stdout, "backend.port: 4789\n");
+  assert.deepEqual(JSON.parse((await sandbox.flan(["config", "get"])).stdout), {
     Network: "10.5.0.0/16",
     Backend: { Type: "vxlan", port: 4789 },
   });
   assert.equal((await sandbox.flan(["config", "get", "BACKEND.PORT"])).stdout, "4789\n");
+});
+
+Deno.test("a secret of the network is given by a file only, shown to who asks for it, and in no file that others may read", async () => {
+  using sandbox = withNetwork();
+  const psk = btoa("x".repeat(32));
+  const document = JSON.parse(Deno.readTextFileSync(sandbox.store));
+  document.config.value.Backend = { Type: "wireguard" };
+  document.leases = {};
+  Deno.writeTextFileSync(sandbox.store, JSON.stringify(document));
+  const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
+  for (const [key, value] of [["Backend.PSK", psk], ["Backend", `{"Type":"wireguard","psk":"${psk}"}`]]) {
+    const { code, stdout, stderr } = await sandbox.flan(["config", "set", key!, value!]);
+    assert.equal(code, 2);
+    assert.match(stderr, /it is a secret.*\n.*--file/s);
+    assert.ok(!(stdout + stderr).includes(psk));
+  }
+  const file = sandbox.write("psk", `${psk}\n`);
+  const { code, stdout, stderr } = await sandbox.flan(["config", "set", "Backend.PSK", "--file", file]);
+  assert.deepEqual([code, stdout], [0, "Backend.PSK: (secret)\n"], stderr);
+  const other = await sandbox.flan(["config", "set", "Backend.ListenPort", "4000"]);
+  const all = await Promise.all(
+    [["config", "get"], ["config", "get", "Backend"]].map((args) => sandbox.flan(args)),
+  );
+  for (const said of [other, ...all]) assert.ok(!(said.stdout + said.stderr).includes(psk), said.stdout);
+  assert.equal((await sandbox.flan(["config", "get", "--reveal", "Backend.PSK"])).stdout, `${psk}\n`);
+  assert.deepEqual([modeOf(sandbox.store), modeOf(`${sandbox.store}.backup`)], [0o600, 0o600]);
+  assert.equal((await sandbox.flan(["config", "set", "Backend.PSK", ""])).code, 0);
+  assert.equal(modeOf(sandbox.store), 0o644);
 });
 
 Deno.test("config check reads a network config that flannel takes, also one that must not be started", async () => {

@@ -26,7 +26,7 @@ Deno.test("wireguard commands: a join, word for word, each secret by where it is
     "ip link set dev flan-wg up",
     `wg set flan-wg listen-port 51820 private-key ${key}`,
     "ip address add 10.5.1.0/32 dev flan-wg",
-    `wg set flan-wg peer ${publicKey(2)} preshared-key <(flan config get Backend.PSK) ` +
+    `wg set flan-wg peer ${publicKey(2)} preshared-key <(flan config get --reveal Backend.PSK) ` +
     "endpoint '192.0.2.2:51820' persistent-keepalive 25 allowed-ips 10.5.2.0/24",
     "ip route add 10.5.0.0/16 dev flan-wg protocol 113",
   ]);
