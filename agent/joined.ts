@@ -14,7 +14,7 @@ const schema = v.object({
   found: v.record(v.string(), v.string()),
   node: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/))),
   device: v.optional(v.string()),
-  underlay: v.optional(v.object({ link: v.string(), address: v.string() })),
+  underlay: v.optional(v.object({ link: v.string(), address: v.string(), address6: v.optional(v.string()) })),
   once: v.optional(v.boolean()),
 });
 

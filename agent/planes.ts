@@ -129,8 +129,9 @@ export function asItMoves(
 
 /** Remembers the planes, each once, the first ones if there are too many. Throws FlanError. */
 export async function rememberPlanes(stateDir: string, planes: readonly Plane[]): Promise<void> {
-  const named = new Map(planes.toReversed().map((plane) => [planeName(plane), plane]));
-  const kept = [...named.values()].reverse().filter(({ backend }) => carrying.has(backend.type))
+  const kept = [...Map.groupBy(planes, planeName).values()].map(([first]) => first!).filter(({ backend }) =>
+    carrying.has(backend.type)
+  )
     .slice(0, MAX_PLANES).map(({ backend, config }) => ({
       type: backend.type,
       options: config.backendOptions,

@@ -16,6 +16,7 @@ import { network } from "./network.ts";
 import { networkConfig } from "./network_config.ts";
 import { ping } from "./ping.ts";
 import { plan } from "./plan.ts";
+import { planes } from "./planes.ts";
 import { proxyRoutes } from "./proxy_routes.ts";
 import { proxyStats } from "./proxy_stats.ts";
 import { routes } from "./routes.ts";
@@ -45,6 +46,7 @@ export const documents: Readonly<Record<string, Shape>> = {
   "network-config": networkConfig,
   ping,
   plan,
+  planes,
   "proxy-routes": proxyRoutes,
   "proxy-stats": proxyStats,
   routes,

@@ -6,7 +6,7 @@ export const joined = document("joined", {
   optional: {
     node,
     device: text,
-    underlay: about("what carries the overlay", object({ link: text, address })),
+    underlay: about("what carries the overlay", object({ link: text, address }, { address6: address })),
     once: about("whether no agent was to stay", yesOrNo),
   },
 });

@@ -1,0 +1,18 @@
+import { about, anything, document, list, object, text } from "./shapes.ts";
+
+export const planes = document("planes", {
+  description:
+    "The backends by which peers may still send to a host while its network moves from one to another: " +
+    "planes.json in the state directory, which only root reads.",
+  fields: {
+    planes: about(
+      "the one of now first",
+      list(
+        object({
+          type: about("the backend", text),
+          options: about("its options in the network config", anything),
+        }),
+      ),
+    ),
+  },
+});

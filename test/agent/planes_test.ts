@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { forgetPlanes, planeName, readPlanes, rememberPlanes } from "../../agent/planes.ts";
+import { hostGw } from "../../backends/host_gw.ts";
+import { alloc } from "../../backends/alloc.ts";
+import { vxlan } from "../../backends/vxlan.ts";
+import { parseNetworkConfig } from "../../lease/network.ts";
+import type { Json } from "../../net/json.ts";
+import { assertGoldenJson } from "../cli/golden.ts";
+import { requireValid } from "../lib/schemas.ts";
+
+const configOf = (Type: string, options: Record<string, Json> = {}) =>
+  parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type, ...options } });
+const macs = { "flan.7": "02:00:00:00:00:07" };
+
+Deno.test("planes: what a host has is remembered for root alone, each once, and forgotten when it leaves", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "flan-planes-" });
+  try {
+    const present = { backend: hostGw, config: configOf("host-gw") };
+    const former = { backend: vxlan, config: configOf("vxlan", { VNI: 7 }) };
+    // Whose packets flan does not carry itself cannot be kept beside others.
+    await rememberPlanes(dir, [present, former, present, { backend: alloc, config: configOf("alloc") }]);
+    const file = `${dir}/planes.json`;
+    const text = Deno.readTextFileSync(file);
+    requireValid(JSON.parse(text));
+    assertGoldenJson("planes", text);
+    assert.equal(Deno.statSync(file).mode! & 0o777, 0o600);
+    const read = readPlanes(dir, { network: configOf("udp"), macs });
+    assert.deepEqual(read.map(planeName), ["host-gw", "vxlan flan.7"]);
+    assert.deepEqual(read[1]!.macs, ["02:00:00:00:00:07"]);
+    forgetPlanes(dir);
+    forgetPlanes(dir);
+    assert.deepEqual(readPlanes(dir, { network: configOf("udp"), macs }), []);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("planes: what cannot be read or used is no plane, and keeps nobody from looking", () => {
+  const dir = Deno.makeTempDirSync({ prefix: "flan-planes-" });
+  try {
+    const network = configOf("vxlan");
+    const written = (value: unknown) => {
+      Deno.writeTextFileSync(`${dir}/planes.json`, typeof value === "string" ? value : JSON.stringify(value));
+      return readPlanes(dir, { network, macs }).map(planeName);
+    };
+    const schema = "flan.planes/v1";
+    const good = { type: "vxlan", options: { VNI: 7 } };
+    assert.deepEqual(written({ schema, planes: [good] }), ["vxlan flan.7"]);
+    for (const text of ["", "{", "x".repeat(70_000), { schema, planes: Array(9).fill(good) }]) {
+      assert.deepEqual(written(text), []);
+    }
+    const strange = [{ type: "of-tomorrow", options: {} }, { type: "vxlan", options: { VNI: 0 } }];
+    assert.deepEqual(written({ schema, planes: [...strange, good] }), ["vxlan flan.7"]);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
