@@ -21,7 +21,7 @@ const DEFAULT_PORTS = { 4: 51820, 6: 51821 };
 /** Smallest underlay whose overlay carries what every IPv4 host must accept (RFC 791: 576). */
 const MIN_UNDERLAY_MTU = 636;
 
-const known = ["listenport", "listenportv6", "persistentkeepaliveinterval", "psk", "mtu"];
+const known = ["listenport", "listenportv6", "persistentkeepaliveinterval", "psk", "mtu", "mode"];
 
 /** The options, and what is wrong with them: what cannot be used has its default. */
 export function readWireguardOptions(
@@ -38,5 +38,7 @@ export function readWireguardOptions(
     presharedKey: psk === undefined ? undefined : { bytes: psk, fingerprint: fingerprint(psk) },
     underlayMtu: read.integer("mtu", { least: MIN_UNDERLAY_MTU, most: 65535, zero: true }),
   };
+  // One device for both families is not made; a network that is set up so would not be what its owner asked for.
+  read.word("mode", ["separate"]);
   return { options, read };
 }

@@ -123,6 +123,17 @@ for (const psk of ["short", `${PSK}\n`, PSK.replace("=", "A"), 7, `${"B".repeat(
   });
 }
 
+for (const Mode of ["auto", "ipv4", "ipv6", 7]) {
+  Deno.test(`wireguard: Mode ${JSON.stringify(Mode)} is refused, and separate is what there is`, () => {
+    assert.throws(() => wireguard.check(config({ Mode }, "wireguard")), {
+      code: "invalid",
+      message: `Cannot use the wireguard options: Mode is ${JSON.stringify(Mode)} but "separate" is needed`,
+    });
+    assert.deepEqual(wireguard.plan(wireguardView([2], { Mode }), wireguardHost()).objects, []);
+    assert.deepEqual(wireguard.check(config({ Mode: "separate" }, "wireguard")), []);
+  });
+}
+
 Deno.test("wireguard: a pre-shared key stands nowhere in a plan", () => {
   const plan = wireguard.plan(wireguardView([2, 3], { PSK }), wireguardHost());
   assert.ok(!JSON.stringify(plan).includes(PSK));
