@@ -6,6 +6,7 @@ import { freeWithin, isHeld, provenHolder } from "../control/lock.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError, systemReason } from "../net/errors.ts";
 import type { WireguardDevices } from "../kernel/wireguard_devices.ts";
+import { boundLog } from "./bounded_log.ts";
 import { openUapiDevices } from "./uapi_devices.ts";
 
 const PROGRAM = "wireguard-go";
@@ -46,7 +47,15 @@ export function openProgram({ runDir, clock }: ProgramInit): WireguardProgram {
   const isAlone = runDir === DEFAULT_RUN_DIR;
   const sockets = isAlone ? SOCKETS : `${runDir}/wireguard`;
   const lockOf = (link: string) => `${runDir}/wireguard-${link}.lock`;
-  const devices = openUapiDevices({ clock, socketOf: (link) => `${sockets}/${link}.sock` });
+  const log = `${runDir}/wireguard.log`;
+  const asked = openUapiDevices({ clock, socketOf: (link) => `${sockets}/${link}.sock` });
+  const devices: WireguardDevices = {
+    ...asked,
+    read: (link) => {
+      boundLog(log);
+      return asked.read(link);
+    },
+  };
   const stop = (link: string) => stopHolder(lockOf(link), { link, clock });
   return {
     devices,
@@ -61,7 +70,7 @@ export function openProgram({ runDir, clock }: ProgramInit): WireguardProgram {
       const place = {
         link,
         lock: lockOf(link),
-        log: `${runDir}/wireguard.log`,
+        log,
         sockets: isAlone ? "" : sockets,
       };
       await untilReady(spawn(place), { ...place, devices, clock });
