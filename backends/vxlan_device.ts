@@ -1,8 +1,9 @@
 /** The vxlan backend's device, one for each address family. */
 import { vxlanOverhead } from "../kernel/encapsulation.ts";
-import { aliasOf, type KernelObject, type Link, type Sysctl } from "../kernel/state.ts";
+import { aliasOf, type KernelObject, type Link } from "../kernel/state.ts";
 import { type Family, familyOf } from "../net/ip.ts";
 import type { Host } from "./backend.ts";
+import { sysctlsOf } from "./sysctls.ts";
 import { plannedMtu } from "./mtu.ts";
 import { deviceAddress, type Subnet } from "./peers.ts";
 import type { VxlanOptions } from "./vxlan_options.ts";
@@ -15,16 +16,6 @@ export function deviceOf(options: VxlanOptions, { own, host }: { own: Subnet; ho
   const link = linkOf(options, host);
   const address = { kind: "address", link: link.name, address: deviceAddress(own) } as const;
   return [link, ...sysctlsOf(link.name, own.family), address];
-}
-
-/** On a tunnel no router speaks; and IPv6 may be switched off for whatever device is new. */
-function sysctlsOf(device: string, family: Family): Sysctl[] {
-  if (family === 4) return [];
-  return Object.entries({ disable_ipv6: "0", accept_ra: "0" }).map(([name, value]) => ({
-    kind: "sysctl",
-    name: `net/ipv6/conf/${device}/${name}`,
-    value,
-  }));
 }
 
 function linkOf(options: VxlanOptions, host: Host): Link {

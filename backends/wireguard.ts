@@ -20,6 +20,7 @@ import { type Family, familyOf, formatCidr } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
 import { placeOf } from "../net/place.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
+import { sysctlsOf } from "./sysctls.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
 import { deviceAddress, ownSubnet } from "./peers.ts";
 import { readWireguardOptions, type WireguardOptions } from "./wireguard_options.ts";
@@ -100,7 +101,14 @@ function plan(view: View, host: Host): Plan {
   const common = { device, keepalive, presharedKey: presharedKey?.fingerprint ?? "", route: keyOf(route) };
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
-    objects: [barrierFor(network), link, address, ...made.map((one) => one.object), route],
+    objects: [
+      barrierFor(network),
+      link,
+      ...sysctlsOf(device, family),
+      address,
+      ...made.map((one) => one.object),
+      route,
+    ],
     peers: made.map((one) => one.plan),
     refused,
   };

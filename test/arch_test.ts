@@ -102,6 +102,7 @@ const shared: readonly string[] = [
   "peers", // what makes any lease a peer: a subnet, an address that is not this host's
   "direct", // which peers are on the underlay's own link, and the plain route to one
   "mtu", // what fits the underlay
+  "sysctls", // what a device of IPv6 needs, whatever it carries it in
   "families", // that what carries IPv4 and nothing else refuses the rest in the same words
 ];
 

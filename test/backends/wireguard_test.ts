@@ -81,6 +81,10 @@ Deno.test("wireguard: each family of a dual-stack network has a device, a port a
       ["flan-wg-v6", "[2001:db8::2]:51821", "fd00:5:0:2::/64"],
     ],
   );
+  assert.deepEqual(objects.flatMap((one) => one.kind === "sysctl" ? [`${one.name}=${one.value}`] : []), [
+    "net/ipv6/conf/flan-wg-v6/disable_ipv6=0",
+    "net/ipv6/conf/flan-wg-v6/accept_ra=0",
+  ], "IPv6 may be switched off for whatever device is new");
   assert.equal(peers[0]?.keys.length, 4);
   assert.equal(both.mtu(view.network, host), 1420);
   assert.deepEqual([both.hasKey, both.encrypts], [true, true]);
