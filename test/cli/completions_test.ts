@@ -19,7 +19,7 @@ const lines: readonly [typed: string, offered: readonly string[]][] = [
   ["flan proxy ", ["routes", "run", "stats", "stop"]],
   // A group takes the flags of the command that it is without a name.
   ["flan routes --out", ["--output"]],
-  ["flan lease acquire --sub", ["--subnet"]],
+  ["flan lease acquire --sub", ["--subnet", "--subnet6"]],
   ["flan up --backend-", ["--backend-option"]],
   // The value of a flag is no command.
   ["flan lease --store list g", ["gc", "get"]],
