@@ -1,7 +1,8 @@
 #include "checksum.h"
 
+#include "packet.h"
+
 #include <arpa/inet.h>
-#include <string.h>
 
 /* The compiler vectorizes the loop, for AVX2 too where the processor has it; on arm64 NEON is always there. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -46,8 +47,8 @@ uint16_t checksum_fold(uint64_t sum)
     return (uint16_t)~sum;
 }
 
-uint64_t checksum_pseudo(const uint8_t *packet, uint32_t length)
+uint64_t checksum_pseudo(const uint8_t *packet, uint8_t protocol, uint32_t length)
 {
-    uint64_t sum = checksum_add(0, packet + 12, 8);
-    return sum + htons(packet[9]) + htons((uint16_t)length);
+    uint64_t sum = is_ipv6(packet) ? checksum_add(0, packet + 8, 32) : checksum_add(0, packet + 12, 8);
+    return sum + htons(protocol) + htons((uint16_t)length);
 }

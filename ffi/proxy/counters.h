@@ -23,23 +23,25 @@
     X(in_writes)         /* frames written to the TUN */ \
     X(icmp_sent)         \
     X(icmp_limited)      /* not sent, because too many were */ \
-    X(out_drop_malformed)   /* no IPv4 packet that can be sent: lengths, offload header */ \
-    X(out_drop_not_ipv4)    \
+    X(out_drop_malformed)   /* no packet that can be sent: lengths, offload header */ \
+    X(out_drop_not_ipv4)    /* where IPv4 is carried */ \
     X(out_drop_ttl)         \
     X(out_drop_no_route)    \
     X(out_drop_multicast)   \
     X(out_drop_too_big)     /* for the way to the remote host, and must not be fragmented */ \
     X(out_drop_unreachable) /* the kernel has no way to the remote host */ \
     X(out_drop_refused)     /* the socket refused: firewall, no buffer */ \
-    X(in_drop_short)        /* less than an IPv4 header */ \
-    X(in_drop_not_ipv4)     \
+    X(in_drop_short)        /* less than an IP header */ \
+    X(in_drop_not_ipv4)     /* where IPv4 is carried */ \
     X(in_drop_header_length) \
-    X(in_drop_length)       /* total length is not the datagram's */ \
+    X(in_drop_length)       /* total or payload length is not the datagram's */ \
     X(in_drop_checksum)     /* of the IPv4 header */ \
     X(in_drop_ttl)          \
     X(in_drop_source)       /* the sender, with its port, does not own the inner source */ \
     X(in_drop_destination)  /* not in this host's subnet */ \
-    X(in_drop_tun)          /* the TUN device did not take it: it is down */
+    X(in_drop_tun)          /* the TUN device did not take it: it is down */ \
+    X(out_drop_not_ipv6)    /* where IPv6 is carried */ \
+    X(in_drop_not_ipv6)
 
 enum flan_counter {
 #define FLAN_COUNTER_NAME(name) COUNT_##name,

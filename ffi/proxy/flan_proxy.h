@@ -1,6 +1,9 @@
 /*
  * The data plane of the udp backend: packets from TUN queues go to other hosts as UDP datagrams and back, one
- * bare IPv4 packet a datagram, as flannel's udp backend has them on the wire.
+ * bare IP packet a datagram. Of IPv4 that is what flannel's udp backend has on the wire; flannel knows no IPv6, which
+ * looks the same here.
+ *
+ * A handle carries one family: IPv4 packets in UDP over IPv4, or IPv6 packets in UDP over IPv6.
  *
  * A handle does all of its work between flan_proxy_open and flan_proxy_close. There is no other state, nothing is
  * printed and nothing exits. Functions return 0 (or a count) or -errno. All but flan_proxy_run return at once and
@@ -16,7 +19,7 @@
 /* What makes it fast, each of which an older kernel may lack. */
 enum flan_feature {
     FLAN_TUN_OFFLOAD = 1 << 0, /* the kernel hands over TCP super-packets without checksums (TUNSETOFFLOAD) */
-    FLAN_TUN_USO = 1 << 1,     /* ... and UDP ones (TUN_F_USO4, Linux 6.2); needs FLAN_TUN_OFFLOAD */
+    FLAN_TUN_USO = 1 << 1,     /* ... and UDP ones (TUN_F_USO4 and 6, Linux 6.2); needs FLAN_TUN_OFFLOAD */
     FLAN_UDP_SEGMENT = 1 << 2, /* many datagrams in one send (UDP_SEGMENT, Linux 4.18) */
     FLAN_UDP_GRO = 1 << 3,     /* many datagrams in one receive (UDP_GRO, Linux 5.0) */
     FLAN_JOIN_TCP = 1 << 4,    /* received TCP segments are joined into super-packets for the TUN */
@@ -31,26 +34,30 @@ struct flan_queue {
 };
 
 struct flan_options {
-    int32_t raw;       /* a raw IPv4 socket (IPPROTO_RAW) for ICMP errors, or -1 for none */
+    int32_t raw;       /* a raw socket of the family (IPPROTO_RAW) for ICMP errors, or -1 for none */
     uint32_t features; /* of enum flan_feature: what is tried */
+    uint32_t family;   /* 4 or 6 */
 };
 
 #define FLAN_MAX_QUEUES 16
 #define FLAN_MAX_ROUTES (1u << 20)
 
-/* Addresses are in network byte order, ports and numbers in the host's. */
+/* An address as it is on the wire; 12 zero bytes stand behind one of IPv4. */
+#define FLAN_ADDRESS 16
+
+/* Ports and numbers are in the host's byte order. */
 struct flan_settings {
-    uint32_t address;       /* this host's address in the overlay: the source of ICMP errors */
-    uint32_t subnet;        /* this host's subnet: what may come in */
-    uint32_t subnet_length; /* 0 to 32 */
-    uint32_t check_source;  /* whether outer address and port must be those of the host that owns the inner source */
+    uint8_t address[FLAN_ADDRESS]; /* this host's address in the overlay: the source of ICMP errors */
+    uint8_t subnet[FLAN_ADDRESS];  /* this host's subnet: what may come in */
+    uint32_t subnet_length;        /* 0 to 32, or to 128 */
+    uint32_t check_source; /* whether outer address and port must be those of the host that owns the inner source */
 };
 
 struct flan_route {
-    uint32_t destination; /* host bits 0 */
-    uint32_t remote;      /* the host that owns it */
-    uint16_t port;        /* its UDP port */
-    uint8_t length;       /* 0 to 32 */
+    uint8_t destination[FLAN_ADDRESS]; /* host bits 0 */
+    uint8_t remote[FLAN_ADDRESS];      /* the host that owns it */
+    uint16_t port;                     /* its UDP port */
+    uint8_t length;                    /* 0 to 32, or to 128 */
     uint8_t unused;
 };
 

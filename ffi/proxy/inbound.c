@@ -1,7 +1,6 @@
 /* From other hosts to the TUN. */
 #define _GNU_SOURCE
 #include "join.h"
-#include "packet.h"
 #include "since.h"
 #include "worker.h"
 
@@ -18,7 +17,7 @@
 struct inbound {
     struct mmsghdr messages[BATCH];
     struct iovec pieces[BATCH];
-    struct sockaddr_in senders[BATCH];
+    union endpoint senders[BATCH];
     alignas(struct cmsghdr) uint8_t controls[BATCH][CMSG_SPACE(sizeof(int))];
     struct joiner joiner;
     uint8_t buffers[BATCH][BUFFER];
@@ -109,13 +108,13 @@ static int write_frames(struct worker *worker)
     return failed;
 }
 
-static enum flan_counter drop_for(enum packet_fault fault)
+static enum flan_counter drop_for(uint32_t family, enum packet_fault fault)
 {
     switch (fault) {
     case PACKET_SHORT:
         return COUNT_in_drop_short;
     case PACKET_VERSION:
-        return COUNT_in_drop_not_ipv4;
+        return family == 6 ? COUNT_in_drop_not_ipv6 : COUNT_in_drop_not_ipv4;
     case PACKET_HEADER_LENGTH:
         return COUNT_in_drop_header_length;
     case PACKET_TOTAL_LENGTH:
@@ -130,15 +129,16 @@ static enum flan_counter drop_for(enum packet_fault fault)
 }
 
 /* Whether `sender` is the host that has the packet's source. Containers may send in its name, but not from its port. */
-static bool is_owner(const struct table *table, const uint8_t *packet, const struct sockaddr_in *sender)
+static bool is_owner(const struct table *table, const uint8_t *packet, const union endpoint *sender)
 {
     const struct next_hop *owner = table_find(table, source_of(packet));
-    return owner != NULL && owner->remote == sender->sin_addr.s_addr && owner->port == sender->sin_port;
+    return owner != NULL && address_equal(owner->remote, endpoint_address(sender)) &&
+           owner->port == endpoint_port(sender);
 }
 
 /* Whether the host at `sender` may send this packet, and to us. */
 static bool is_permitted(struct worker *worker, const struct table *table, const uint8_t *packet,
-                         const struct sockaddr_in *sender)
+                         const union endpoint *sender)
 {
     if (!table->configured || table->settings.check_source) {
         if (!is_owner(table, packet, sender)) {
@@ -154,11 +154,11 @@ static bool is_permitted(struct worker *worker, const struct table *table, const
 }
 
 static int take_packet(struct worker *worker, const struct table *table, uint8_t *packet, uint32_t length,
-                       const struct sockaddr_in *sender)
+                       const union endpoint *sender)
 {
-    enum packet_fault fault = packet_check(packet, length);
+    enum packet_fault fault = packet_check(table->family, packet, length);
     if (fault != PACKET_OK && fault != PACKET_TTL) {
-        count(&worker->counters, drop_for(fault), 1);
+        count(&worker->counters, drop_for(table->family, fault), 1);
         return 0;
     }
     if (!is_permitted(worker, table, packet, sender))
@@ -167,7 +167,7 @@ static int take_packet(struct worker *worker, const struct table *table, uint8_t
         count(&worker->counters, COUNT_in_drop_ttl, 1);
         /* Where sources are not checked, strangers must not have us write to whom they like. */
         if (is_owner(table, packet, sender))
-            worker_tell(worker, ICMP_TIME_EXCEEDED(table->settings.address), packet, length);
+            worker_tell(worker, (struct icmp_error){ICMP_TIME_EXCEEDED, 0, table->address}, packet, length);
         return 0;
     }
     packet_decrement_ttl(packet);
@@ -196,7 +196,7 @@ static int take_message(struct worker *worker, const struct table *table, int in
     struct inbound *inbound = worker->inbound;
     struct msghdr *message = &inbound->messages[index].msg_hdr;
     uint32_t length = inbound->messages[index].msg_len;
-    const struct sockaddr_in *sender = &inbound->senders[index];
+    const union endpoint *sender = &inbound->senders[index];
     uint32_t size = segment_size(message, length);
     int failed = 0;
     count(&worker->counters, COUNT_in_messages, 1);

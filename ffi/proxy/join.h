@@ -17,6 +17,7 @@ struct frame {
     struct virtio_net_hdr offload;
     uint32_t count; /* packets in it */
     uint32_t length; /* bytes, without the offload header */
+    uint32_t transport; /* where the TCP or UDP header begins */
     uint32_t headers; /* of the first packet; 0 where nothing can be joined to it */
     uint32_t most;    /* payload bytes of the first packet */
     uint32_t next;    /* TCP: the sequence number that continues it */

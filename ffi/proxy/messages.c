@@ -24,7 +24,7 @@ static void prepare_send(struct messages *messages, uint32_t index)
     struct msghdr *send = &messages->sends[index].msg_hdr;
     *send = (struct msghdr){
         .msg_name = &message->to,
-        .msg_namelen = sizeof message->to,
+        .msg_namelen = endpoint_size(&message->to),
         .msg_iov = message->pieces,
         .msg_iovlen = message->piece_count,
     };
@@ -79,7 +79,7 @@ static struct message *open_message(struct messages *messages, struct next_hop h
 {
     for (uint32_t i = messages->count; i-- > 0;) {
         struct message *message = &messages->list[i];
-        if (message->to.sin_addr.s_addr != hop.remote || message->to.sin_port != hop.port)
+        if (!address_equal(message->hop.remote, hop.remote) || message->hop.port != hop.port)
             continue;
         bool fits = message->open && size <= message->size && message->segments < SEGMENTS &&
                     message->bytes + size <= MAX_DATAGRAM;
@@ -96,7 +96,8 @@ static void add(struct worker *worker, struct next_hop hop, struct iovec header,
     struct message *message = open_message(messages, hop, size);
     if (message == NULL) {
         message = &messages->list[messages->count++];
-        message->to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = hop.port, .sin_addr = {hop.remote}};
+        message->hop = hop;
+        message->to = endpoint_of(worker->proxy->family, hop.remote, hop.port);
         message->size = size;
         message->segments = 0;
         message->bytes = 0;

@@ -6,7 +6,6 @@
 #include "split.h"
 #include "table.h"
 
-#include <netinet/in.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -22,7 +21,8 @@ struct worker;
 
 /* Datagrams of one length to one host, the last one perhaps shorter: one send. */
 struct message {
-    struct sockaddr_in to;
+    struct next_hop hop;
+    union endpoint to;
     uint32_t size;     /* of the first datagram */
     uint32_t segments; /* datagrams */
     uint32_t bytes;

@@ -33,13 +33,13 @@ void outbound_free(struct outbound *outbound)
 /* Whether a packet from the TUN can be carried as far as its header tells. */
 static bool is_carried(struct worker *worker, const uint8_t *packet, uint32_t length)
 {
-    enum packet_fault fault = packet_check(packet, length);
+    enum packet_fault fault = packet_check(worker->proxy->family, packet, length);
     bool malformed = fault != PACKET_OK && fault != PACKET_TTL && fault != PACKET_CHECKSUM;
     if (fault == PACKET_VERSION)
-        count(&worker->counters, COUNT_out_drop_not_ipv4, 1);
+        count(&worker->counters, worker->proxy->family == 6 ? COUNT_out_drop_not_ipv6 : COUNT_out_drop_not_ipv4, 1);
     else if (malformed)
         count(&worker->counters, COUNT_out_drop_malformed, 1);
-    else if (is_multicast_or_above(destination_of(packet)))
+    else if (is_multicast(packet))
         count(&worker->counters, COUNT_out_drop_multicast, 1);
     else
         return true;
@@ -51,13 +51,13 @@ static bool find_way(struct worker *worker, struct next_hop *hop, const uint8_t 
 {
     const struct table *table = worker_table(worker);
     const struct next_hop *found = table_find(table, destination_of(packet));
-    bool expired = packet[8] <= 1;
+    bool expired = ttl_of(packet) <= 1;
     if (found == NULL) {
         count(&worker->counters, COUNT_out_drop_no_route, 1);
-        worker_tell(worker, ICMP_NET_UNREACHABLE(table->settings.address), packet, length);
+        worker_tell(worker, (struct icmp_error){ICMP_NET_UNREACHABLE, 0, table->address}, packet, length);
     } else if (expired) {
         count(&worker->counters, COUNT_out_drop_ttl, 1);
-        worker_tell(worker, ICMP_TIME_EXCEEDED(table->settings.address), packet, length);
+        worker_tell(worker, (struct icmp_error){ICMP_TIME_EXCEEDED, 0, table->address}, packet, length);
     } else {
         *hop = *found;
     }

@@ -45,15 +45,13 @@ void worker_tell(struct worker *worker, struct icmp_error error, const uint8_t *
     uint32_t size = icmp_write(message, error, packet, length);
     if (size == 0)
         return;
-    bool is_size = error.type == 3 && error.code == 4;
-    if (!icmp_allowed(is_size ? &worker->size_limiter : &worker->limiter, worker_now())) {
+    if (!icmp_allowed(error.reason == ICMP_TOO_BIG ? &worker->size_limiter : &worker->limiter, worker_now())) {
         count(&worker->counters, COUNT_icmp_limited, 1);
         return;
     }
     /* By a raw socket: the kernel drops packets that come out of a TUN with this host's own source (martians). */
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    memcpy(&to.sin_addr, message + 16, 4);
-    if (sendto(worker->proxy->raw, message, size, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to) == (ssize_t)size)
+    union endpoint to = endpoint_of(worker->proxy->family, destination_of(message), 0);
+    if (sendto(worker->proxy->raw, message, size, MSG_DONTWAIT, &to.any, endpoint_size(&to)) == (ssize_t)size)
         count(&worker->counters, COUNT_icmp_sent, 1);
 }
 
@@ -108,7 +106,7 @@ static int set_up(struct flan_proxy *proxy, const struct flan_queue *queues, uin
                   const struct flan_options *options)
 {
     struct table *empty;
-    int failed = table_make(&empty, NULL, NULL, 0);
+    int failed = table_make(&empty, proxy->family, (struct contents){0});
     if (failed)
         return failed;
     atomic_store(&proxy->table, empty);
@@ -121,7 +119,7 @@ static int set_up(struct flan_proxy *proxy, const struct flan_queue *queues, uin
     memset(proxy->workers, 0, size);
     uint32_t features = options->features & FLAN_FEATURES;
     for (uint32_t i = 0; i < queue_count; i++) {
-        int64_t taken = features_enable(queues[i], features);
+        int64_t taken = features_enable(proxy->family, queues[i], features);
         if (taken < 0)
             return (int)taken;
         features &= (uint32_t)taken;
@@ -139,13 +137,14 @@ static int set_up(struct flan_proxy *proxy, const struct flan_queue *queues, uin
 int flan_proxy_open(const struct flan_queue *queues, uint32_t queue_count, const struct flan_options *options,
                     struct flan_proxy **proxy)
 {
-    if (queue_count < 1 || queue_count > FLAN_MAX_QUEUES)
+    if (queue_count < 1 || queue_count > FLAN_MAX_QUEUES || (options->family != 4 && options->family != 6))
         return -EINVAL;
     struct flan_proxy *made = calloc(1, sizeof *made);
     if (made == NULL)
         return -ENOMEM;
     made->stop = -1;
     made->raw = options->raw;
+    made->family = options->family;
     int failed = set_up(made, queues, queue_count, options);
     if (failed) {
         flan_proxy_close(made);
@@ -175,7 +174,7 @@ int flan_proxy_configure(struct flan_proxy *proxy, const struct flan_settings *s
 {
     const struct table *now = atomic_load(&proxy->table);
     struct table *table;
-    int failed = table_make(&table, settings, now->routes, now->route_count);
+    int failed = table_make(&table, now->family, (struct contents){settings, now->routes, now->route_count});
     if (!failed)
         replace_table(proxy, table);
     return failed;
@@ -185,7 +184,8 @@ int flan_proxy_replace_routes(struct flan_proxy *proxy, const struct flan_route 
 {
     const struct table *now = atomic_load(&proxy->table);
     struct table *table;
-    int failed = table_make(&table, now->configured ? &now->settings : NULL, routes, route_count);
+    int failed = table_make(&table, now->family,
+                            (struct contents){now->configured ? &now->settings : NULL, routes, route_count});
     if (!failed)
         replace_table(proxy, table);
     return failed;

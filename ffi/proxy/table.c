@@ -4,96 +4,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOT (1u << 16)
-
-static uint32_t mask_of(uint32_t length)
+static bool is_prefix(uint32_t family, const uint8_t *address, uint32_t length)
 {
-    return length == 0 ? 0 : htonl(~0u << (32 - length));
+    struct address whole = address_read(address, FLAN_ADDRESS);
+    return length <= (family == 6 ? 128 : 32) && address_equal(whole, address_masked(whole, address_mask(length)));
 }
 
-static bool is_prefix(uint32_t address, uint32_t length)
-{
-    return length <= 32 && (address & ~mask_of(length)) == 0;
-}
-
-/* Shorter prefixes first, so that longer ones overwrite them in the trie. */
+/* Shorter prefixes first, so that longer ones overwrite them. */
 static int compare_prefixes(const void *left, const void *right)
 {
     const struct flan_route *a = left, *b = right;
     if (a->length != b->length)
         return a->length < b->length ? -1 : 1;
-    uint32_t x = ntohl(a->destination), y = ntohl(b->destination);
-    return x < y ? -1 : x > y;
+    return memcmp(a->destination, b->destination, FLAN_ADDRESS);
 }
 
-/* The node below an entry, made with what the entry said so far. -E2BIG or -ENOMEM where there is no room for it. */
-static int descend(struct table *table, uint32_t *entry, uint32_t *room)
-{
-    if (*entry & TABLE_NODE)
-        return (int)(*entry & ~TABLE_NODE);
-    if (table->node_count == TABLE_MAX_NODES)
-        return -E2BIG;
-    if (table->node_count == *room) {
-        uint32_t more = *room == 0 ? 64 : *room * 2;
-        void *grown = realloc(table->nodes, more * sizeof *table->nodes);
-        if (grown == NULL)
-            return -ENOMEM;
-        table->nodes = grown;
-        *room = more;
-    }
-    uint32_t node = table->node_count++;
-    for (uint32_t i = 0; i < 256; i++)
-        table->nodes[node][i] = *entry;
-    *entry = TABLE_NODE | node;
-    return (int)node;
-}
-
-/* Writes `value` to the entries of one level that the prefix covers. */
-static void fill(uint32_t *entries, uint32_t first, uint32_t count, uint32_t value)
-{
-    for (uint32_t i = 0; i < count; i++)
-        entries[first + i] = value;
-}
-
-static int insert(struct table *table, const struct flan_route *route, uint32_t value, uint32_t *room)
-{
-    uint32_t address = ntohl(route->destination);
-    if (route->length <= 16) {
-        fill(table->root, address >> 16, 1u << (16 - route->length), value);
-        return 0;
-    }
-    int node = descend(table, &table->root[address >> 16], room);
-    if (node < 0)
-        return node;
-    if (route->length <= 24) {
-        fill(table->nodes[node], address >> 8 & 255, 1u << (24 - route->length), value);
-        return 0;
-    }
-    /* The nodes may move while one is made: its entry is written by number, not by pointer. */
-    uint32_t entry = table->nodes[node][address >> 8 & 255];
-    int leaf = descend(table, &entry, room);
-    if (leaf < 0)
-        return leaf;
-    table->nodes[node][address >> 8 & 255] = entry;
-    fill(table->nodes[leaf], address & 255, 1u << (32 - route->length), value);
-    return 0;
-}
-
+/* The look-up of one family; routes are sorted, and none is there twice. */
 static int build(struct table *table)
 {
-    uint32_t room = 0;
-    table->root = calloc(ROOT, sizeof *table->root);
     table->hops = calloc(table->route_count + 1, sizeof *table->hops);
-    if (table->root == NULL || table->hops == NULL)
+    if (table->hops == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < table->route_count; i++) {
+    bool ipv6 = table->family == 6;
+    int failed = ipv6 ? prefix_hash_begin(&table->hash, table->route_count) : trie_begin(&table->trie);
+    for (uint32_t i = 0; i < table->route_count && !failed; i++) {
         const struct flan_route *route = &table->routes[i];
-        table->hops[i] = (struct next_hop){.remote = route->remote, .port = htons(route->port)};
-        int failed = insert(table, route, i + 1, &room);
-        if (failed)
-            return failed;
+        table->hops[i] = (struct next_hop){address_read(route->remote, FLAN_ADDRESS), htons(route->port)};
+        if (ipv6)
+            prefix_hash_add(&table->hash, address_read(route->destination, FLAN_ADDRESS), route->length, i + 1);
+        else
+            failed = trie_add(&table->trie, read32(route->destination), route->length, i + 1);
     }
-    return 0;
+    return failed;
 }
 
 /* Merge sort, which is stable: of one prefix the later one stays behind. `spare` is as large as `routes`. */
@@ -115,21 +57,24 @@ static int set_settings(struct table *table, const struct flan_settings *setting
 {
     if (settings == NULL)
         return 0;
-    if (!is_prefix(settings->subnet, settings->subnet_length))
+    if (!is_prefix(table->family, settings->subnet, settings->subnet_length))
         return -EINVAL;
     table->settings = *settings;
-    table->subnet_mask = mask_of(settings->subnet_length);
+    table->address = address_read(settings->address, FLAN_ADDRESS);
+    table->subnet = address_read(settings->subnet, FLAN_ADDRESS);
+    table->subnet_mask = address_mask(settings->subnet_length);
     table->configured = true;
     return 0;
 }
 
 /* A sorted copy of `routes` with the last one of each prefix, which is the caller's to free, also after -E2BIG. */
-static int sorted_copy(struct flan_route **sorted, uint32_t *kept, const struct flan_route *routes, uint32_t count)
+static int sorted_copy(uint32_t family, struct flan_route **sorted, uint32_t *kept, const struct flan_route *routes,
+                       uint32_t count)
 {
     if (count > 2 * FLAN_MAX_ROUTES)
         return -E2BIG;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_prefix(routes[i].destination, routes[i].length))
+        if (!is_prefix(family, routes[i].destination, routes[i].length))
             return -EINVAL;
     }
     struct flan_route *copy = calloc(count + 1, sizeof *copy);
@@ -154,15 +99,15 @@ static int sorted_copy(struct flan_route **sorted, uint32_t *kept, const struct 
     return *kept > FLAN_MAX_ROUTES ? -E2BIG : 0;
 }
 
-int table_make(struct table **table, const struct flan_settings *settings, const struct flan_route *routes,
-               uint32_t count)
+int table_make(struct table **table, uint32_t family, struct contents contents)
 {
     struct table *made = calloc(1, sizeof *made);
     if (made == NULL)
         return -ENOMEM;
-    int failed = set_settings(made, settings);
+    made->family = family;
+    int failed = set_settings(made, contents.settings);
     if (!failed)
-        failed = sorted_copy(&made->routes, &made->route_count, routes, count);
+        failed = sorted_copy(family, &made->routes, &made->route_count, contents.routes, contents.count);
     if (!failed)
         failed = build(made);
     if (failed) {
@@ -195,7 +140,7 @@ int table_change(struct table **table, const struct table *from, const struct fl
         return -E2BIG;
     struct flan_route *gone = NULL;
     uint32_t gone_count = 0;
-    int failed = sorted_copy(&gone, &gone_count, removed, removed_count);
+    int failed = sorted_copy(from->family, &gone, &gone_count, removed, removed_count);
     if (failed) {
         free(gone);
         return failed;
@@ -206,7 +151,8 @@ int table_change(struct table **table, const struct table *from, const struct fl
         uint32_t count = copy_without(all, from, gone, gone_count);
         if (put_count > 0)
             memcpy(all + count, put, put_count * sizeof *put);
-        failed = table_make(table, from->configured ? &from->settings : NULL, all, count + put_count);
+        failed = table_make(table, from->family,
+                            (struct contents){from->configured ? &from->settings : NULL, all, count + put_count});
     }
     free(gone);
     free(all);
@@ -219,7 +165,7 @@ void table_free(struct table *table)
         return;
     free(table->routes);
     free(table->hops);
-    free(table->root);
-    free(table->nodes);
+    trie_free(&table->trie);
+    prefix_hash_free(&table->hash);
     free(table);
 }

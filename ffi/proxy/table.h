@@ -1,46 +1,50 @@
 /*
- * The routes with the settings that go with them, made once and never changed: a trie of three levels (16, 8 and 8
- * bits), so that a look-up is at most three loads for any number of routes, and the longest prefix wins.
+ * The routes with the settings that go with them, made once and never changed. A look-up takes the longest prefix, in a
+ * time that does not depend on how many there are.
  */
 #ifndef FLAN_TABLE_H
 #define FLAN_TABLE_H
 
+#include "address.h"
 #include "flan_proxy.h"
+#include "prefix_hash.h"
+#include "trie.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct next_hop {
-    uint32_t remote; /* network byte order */
-    uint16_t port;   /* network byte order */
-    uint16_t unused;
+    struct address remote;
+    uint16_t port; /* network byte order */
 };
 
 struct table {
     struct flan_settings settings;
-    uint32_t subnet_mask; /* network byte order */
+    uint32_t family;        /* 4 or 6 */
+    struct address address; /* of this host in the overlay */
+    struct address subnet;
+    struct address subnet_mask;
     bool configured;
     struct flan_route *routes; /* by length, then destination */
     uint32_t route_count;
-    struct next_hop *hops;     /* one a route */
-    uint32_t *root;            /* 65,536 entries */
-    uint32_t (*nodes)[256];
-    uint32_t node_count;
+    struct next_hop *hops;   /* one a route; the number of a route plus 1 is what the look-ups give */
+    struct trie trie;        /* of IPv4 */
+    struct prefix_hash hash; /* of IPv6 */
 };
 
-/* More would take more than 128 MiB: as many prefixes longer than /24, or /24s with such in them. */
-#define TABLE_MAX_NODES (1u << 17)
-
-/* An entry is 0 for none, the number of a route plus 1, or this bit and the number of a node. */
-#define TABLE_NODE 0x80000000u
+/* What a table is made of. `settings` may be NULL. */
+struct contents {
+    const struct flan_settings *settings;
+    const struct flan_route *routes;
+    uint32_t count;
+};
 
 /*
- * A table of its own copy of `routes`, in any order, of which the last of one prefix counts. 0, -EINVAL, -E2BIG or
- * -ENOMEM. `settings` may be NULL.
+ * A table of its own copy of the routes, in any order, of which the last of one prefix counts. 0, -EINVAL, -E2BIG or
+ * -ENOMEM.
  */
-int table_make(struct table **table, const struct flan_settings *settings, const struct flan_route *routes,
-               uint32_t count);
+int table_make(struct table **table, uint32_t family, struct contents contents);
 
 /* A table like `from`, without `removed` and with `put`. */
 int table_change(struct table **table, const struct table *from, const struct flan_route *put, uint32_t put_count,
@@ -48,22 +52,23 @@ int table_change(struct table **table, const struct table *from, const struct fl
 
 void table_free(struct table *table);
 
-/* The way to `address` (network byte order), or NULL. */
-static inline const struct next_hop *table_find(const struct table *table, uint32_t address)
+/* The way to an address, or NULL. */
+static inline const struct next_hop *table_find(const struct table *table, struct address address)
 {
-    uint32_t host = ntohl(address);
-    uint32_t entry = table->root[host >> 16];
-    if (entry & TABLE_NODE) {
-        entry = table->nodes[entry & ~TABLE_NODE][host >> 8 & 255];
-        if (entry & TABLE_NODE)
-            entry = table->nodes[entry & ~TABLE_NODE][host & 255];
+    uint32_t found;
+    if (table->family == 6) {
+        found = prefix_hash_find(&table->hash, address);
+    } else {
+        uint32_t first; /* the four bytes of an IPv4 address */
+        memcpy(&first, &address, sizeof first);
+        found = trie_find(&table->trie, ntohl(first));
     }
-    return entry == 0 ? NULL : &table->hops[entry - 1];
+    return found == 0 ? NULL : &table->hops[found - 1];
 }
 
-static inline bool table_owns(const struct table *table, uint32_t address)
+static inline bool table_owns(const struct table *table, struct address address)
 {
-    return table->configured && (address & table->subnet_mask) == table->settings.subnet;
+    return table->configured && address_equal(address_masked(address, table->subnet_mask), table->subnet);
 }
 
 #endif

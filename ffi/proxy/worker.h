@@ -18,7 +18,7 @@ struct messages;
 
 /* How much fits the way to a host, as it was not long ago. */
 struct room {
-    uint32_t remote;
+    struct address remote;
     uint32_t bytes;
     uint64_t until; /* as worker_now */
 };
@@ -30,7 +30,7 @@ struct worker {
     struct flan_proxy *proxy;
     struct flan_queue queue;
     struct icmp_limiter limiter;
-    struct icmp_limiter size_limiter; /* of its own for "fragmentation needed", which nobody else must use up */
+    struct icmp_limiter size_limiter; /* of its own for ICMP_TOO_BIG, which nobody else must use up */
     struct room room;                 /* of the way that was found too narrow last */
     struct outbound *outbound; /* NULL where the thread does not do this direction */
     struct inbound *inbound;
@@ -40,6 +40,7 @@ struct worker {
 
 struct flan_proxy {
     _Atomic(struct table *) table;
+    uint32_t family; /* 4 or 6 */
     uint32_t features;
     atomic_bool stopping;
     atomic_int failure;
@@ -77,6 +78,6 @@ struct inbound *inbound_new(void);
 void inbound_free(struct inbound *inbound);
 
 /* Sets a queue's descriptors up; returns which of `features` they take, or -errno. */
-int64_t features_enable(struct flan_queue queue, uint32_t features);
+int64_t features_enable(uint32_t family, struct flan_queue queue, uint32_t features);
 
 #endif

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { ip } from "./arbitraries.ts";
 import { check, checksum, decrementTtl, setChecksum } from "./library.ts";
 import { checksumOf, filler, ipv4, withByte, withHeaderChecksum, withWord } from "./packets.ts";
-import { referenceCheck } from "./reference.ts";
+import { referenceCheck, referenceCheck6 } from "./reference.ts";
+import { ipv6, translated } from "./translate.ts";
 
 const packet = fc.tuple(ip, fc.nat(300)).map(([fields, length]) => ipv4(17, filler(length), fields));
 
@@ -121,4 +122,35 @@ Deno.test("TTL: a wrong checksum stays wrong", () => {
     fc.pre(check(wrong) === "checksum");
     assert.notEqual(checksumOf(decrementTtl(wrong).subarray(0, (wrong[0]! & 15) * 4)), 0);
   }));
+});
+
+Deno.test("check: an IPv6 packet passes, and any bytes are judged as the reference judges them", () => {
+  fc.assert(fc.property(packet, (bytes) => assert.equal(check(translated(bytes), 6), "ok")));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), fc.boolean(), (bytes, mended) => {
+      let closer = withByte(bytes, 0, 0x60 | (bytes[0] ?? 0) & 15);
+      if (mended && bytes.length >= 40) closer = withWord(closer, 4, bytes.length - 40);
+      assert.equal(check(bytes, 6), referenceCheck6(bytes));
+      assert.equal(check(closer, 6), referenceCheck6(closer));
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+Deno.test("check: of several faults of an IPv6 packet the first in order is told, and a packet of the other family is none", () => {
+  const expired = withByte(ipv6(17, filler(40)), 7, 1);
+  const longer = withWord(expired, 4, 41);
+  assert.deepEqual(
+    [expired, longer, withByte(longer, 0, 0x45), longer.subarray(0, 39)].map((one) => check(one, 6)),
+    ["ttl", "total length", "version", "short"],
+  );
+  assert.equal(check(ipv6(17, filler(40))), "version");
+  assert.equal(check(ipv4(17, filler(40)), 6), "version");
+});
+
+Deno.test("hop limit: one less, and nothing else changes", () => {
+  for (let hopLimit = 1; hopLimit < 256; hopLimit++) {
+    const before = ipv6(17, filler(40), { hopLimit });
+    assert.deepEqual(decrementTtl(before), withByte(before, 7, hopLimit - 1));
+  }
 });

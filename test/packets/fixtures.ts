@@ -2,9 +2,16 @@
  * The packets of `fixtures/packets/`: datagrams as they may come from the wire. Each file has one line
  * `# COUNTER: what it is` and then words of hex digits, of which `ab*3` stands for `ababab`. COUNTER is the counter
  * of ffi/proxy/counters.h under which a host with the subnet 10.244.1.0/24 counts the datagram, where it comes from
- * the host that owns 10.244.2.0/24; `in_packets` are those that it takes. No other subnets are leased.
+ * the host that owns 10.244.2.0/24; `in_packets` are those that it takes. No other subnets are leased. Those of
+ * `fixtures/packets6/` come to a host with the subnet fd00:10:244::10.244.1.0/120 from that with
+ * fd00:10:244::10.244.2.0/120.
  */
-const folder = new URL("../../fixtures/packets/", import.meta.url);
+import type { Family } from "./library.ts";
+
+const folders: Readonly<Record<Family, URL>> = {
+  4: new URL("../../fixtures/packets/", import.meta.url),
+  6: new URL("../../fixtures/packets6/", import.meta.url),
+};
 
 export interface PacketFixture {
   /** Of the file, without `.hex`. */
@@ -15,7 +22,8 @@ export interface PacketFixture {
 }
 
 /** All of them by name. Throws where a file is not of the form above. */
-export function packetFixtures(): PacketFixture[] {
+export function packetFixtures(family: Family = 4): PacketFixture[] {
+  const folder = folders[family];
   return [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".hex"))
     .map((name) => name.slice(0, -".hex".length)).sort().map((name) => {
       const [comment, ...lines] = Deno.readTextFileSync(new URL(`${name}.hex`, folder)).split("\n");
@@ -34,7 +42,8 @@ function bytesOf(words: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Writes them anew, and takes away what else is there. */
-export function writePacketFixtures(list: readonly PacketFixture[]): void {
+export function writePacketFixtures(list: readonly PacketFixture[], family: Family): void {
+  const folder = folders[family];
   for (const { name } of Deno.readDirSync(folder)) Deno.removeSync(new URL(name, folder));
   for (const fixture of list) {
     Deno.writeTextFileSync(new URL(`${fixture.name}.hex`, folder), textOf(fixture));

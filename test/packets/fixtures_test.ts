@@ -1,10 +1,12 @@
-/** The packets of `fixtures/packets/`, as they are judged before anybody looks at who sent them. */
+/** The packets of `fixtures/packets/` and `fixtures/packets6/`, as they are judged before anybody looks at who sent them. */
 import assert from "node:assert/strict";
 import { packetFixtures } from "./fixtures.ts";
 import { check, type Fault, icmpError, join, split } from "./library.ts";
 import { made } from "./make_fixtures.ts";
+import { translatedAddress } from "./translate.ts";
 
-const fixtures = packetFixtures();
+const fixtures = { 4: packetFixtures(4), 6: packetFixtures(6) } as const;
+const families = [4, 6] as const;
 
 /** The faults that have a counter; packets for the wrong host, or from it, are well-formed. */
 const faults: Readonly<Record<string, Fault>> = {
@@ -13,22 +15,27 @@ const faults: Readonly<Record<string, Fault>> = {
   in_drop_destination: "ok",
   in_drop_short: "short",
   in_drop_not_ipv4: "version",
+  in_drop_not_ipv6: "version",
   in_drop_header_length: "header length",
   in_drop_length: "total length",
   in_drop_checksum: "checksum",
   in_drop_ttl: "ttl",
 };
 
-for (const { name, counter, what, bytes } of fixtures) {
-  Deno.test(`fixture ${name}: ${what}: ${counter}`, () => {
-    assert.equal(check(bytes), faults[counter]);
-    if (check(bytes) !== "ok") return;
+const all = families.flatMap((family) => fixtures[family].map((one) => ({ ...one, family })));
+const sources = { 4: [10, 244, 1, 0], 6: translatedAddress([10, 244, 1, 0]) };
+
+for (const { name, counter, what, bytes, family } of all) {
+  Deno.test(`fixture ${name} of IPv${family}: ${what}: ${counter}`, () => {
+    assert.equal(check(bytes, family), faults[counter]);
+    if (check(bytes, family) !== "ok") return;
     // None of them is joined, split or told of in a way that loses a byte.
     assert.deepEqual(join([bytes]).map(({ packet }) => packet), [bytes]);
     const asItIs = { flags: 0, type: 0, headers: 0, size: 0, start: 0, offset: 0 };
     assert.deepEqual(split(asItIs, bytes), [bytes]);
-    const error = icmpError({ type: 3, code: 0, mtu: 0, source: [10, 244, 1, 0] }, bytes);
-    if (error !== undefined) assert.deepEqual(error.subarray(28), bytes.subarray(0, 548));
+    const error = icmpError({ reason: "net unreachable", mtu: 0, source: sources[family] }, bytes);
+    const [headers, most] = family === 4 ? [28, 576] : [48, 1280];
+    if (error !== undefined) assert.deepEqual(error.subarray(headers), bytes.subarray(0, most - headers));
   });
 }
 
@@ -39,7 +46,7 @@ Deno.test("fixtures: there is one for every reason that the library tells apart 
   const wanted = reasons.filter((name) => name !== "in_drop_tun");
   assert.ok(wanted.length > 5);
   assert.deepEqual(
-    [...new Set(fixtures.map(({ counter }) => counter))].sort(),
+    [...new Set(all.map(({ counter }) => counter))].sort(),
     ["in_packets", ...wanted].sort(),
   );
 });

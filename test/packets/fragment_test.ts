@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ip, readableOptions } from "./arbitraries.ts";
 import { check, fragment } from "./library.ts";
-import { filler, headerOf, ipv4, MF, udp, withHeaderChecksum, withWord, word } from "./packets.ts";
+import { headerOf } from "./headers.ts";
+import { filler, ipv4, MF, udp, withHeaderChecksum, withWord, word } from "./packets.ts";
 import { optionsOf, reassemble } from "./reference.ts";
 
 const packets = fc.tuple(ip, readableOptions, fc.integer({ min: 1, max: 5000 }), fc.nat(100)).map(

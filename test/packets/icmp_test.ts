@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ip, tcpPacket, udpPacket } from "./arbitraries.ts";
-import { check, icmpError, icmpLimiter } from "./library.ts";
+import { check, type IcmpError, icmpError, icmpLimiter, icmpReasons } from "./library.ts";
 import {
   checksumOf,
   DF,
@@ -17,16 +17,12 @@ import {
   withWord,
 } from "./packets.ts";
 import { mayBeTold, referenceIcmp } from "./reference.ts";
+import { extension, fragmentHeader, icmp6, ipv6, translated, translatedAddress } from "./translate.ts";
 
 const source = [10, 244, 1, 0];
-const errors = {
-  "net unreachable": { type: 3, code: 0, mtu: 0, source },
-  "host unreachable": { type: 3, code: 1, mtu: 0, source },
-  "fragmentation needed": { type: 3, code: 4, mtu: 1400, source },
-  "time exceeded": { type: 11, code: 0, mtu: 0, source },
-};
-const anyError = fc.constantFrom(...Object.values(errors));
-const any = errors["net unreachable"];
+const errors = icmpReasons.map((reason) => ({ reason, mtu: reason === "too big" ? 1400 : 0, source }));
+const anyError = fc.constantFrom(...errors);
+const any = errors[0]!;
 
 /** Without what a router may choose: ToS, identification with DF, and the TTL. */
 function comparable(message: Uint8Array): Uint8Array {
@@ -34,6 +30,15 @@ function comparable(message: Uint8Array): Uint8Array {
   bare[1] = 0;
   bare.fill(0, 4, 9);
   return withHeaderChecksum(bare);
+}
+
+function toldLikeReference(packet: Uint8Array, error: IcmpError): void {
+  const message = icmpError(error, packet);
+  assert.equal(message !== undefined, mayBeTold(packet));
+  if (message === undefined) return;
+  assert.equal(check(message, 6), "ok");
+  assert.ok(message[7]! >= 64);
+  assert.deepEqual(withByte(message, 7, 0), referenceIcmp(error, packet));
 }
 
 Deno.test("icmp: the error about any packet equals the reference, or is not sent, as RFC 1812 says", () => {
@@ -44,6 +49,7 @@ Deno.test("icmp: the error about any packet equals the reference, or is not sent
   );
   fc.assert(
     fc.property(fc.oneof(tcpPacket(3000), udpPacket(3000), other), anyError, (packet, error) => {
+      toldLikeReference(translated(packet), { ...error, source: translatedAddress(error.source) });
       const message = icmpError(error, packet);
       assert.equal(message !== undefined, mayBeTold(packet));
       if (message === undefined) return;
@@ -66,7 +72,7 @@ Deno.test("icmp: as much of the packet is quoted as fits into 576 bytes", () => 
 });
 
 Deno.test("icmp: it says which MTU fits, comes from this host's address, and lives for many hops", () => {
-  const message = icmpError(errors["fragmentation needed"], udp(filler(2000)))!;
+  const message = icmpError(errors[2]!, udp(filler(2000)))!;
   const view = new DataView(message.buffer);
   assert.deepEqual([...message.subarray(20, 22), view.getUint16(24), view.getUint16(26)], [3, 4, 0, 1400]);
   assert.deepEqual([...message.subarray(12, 20)], [...source, 10, 244, 2, 7]);
@@ -123,6 +129,57 @@ Deno.test("icmp: packets with options are quoted with them, and their ICMP type 
   assert.equal(told(icmp(3, 0, filler(40), fields)), false);
   // What looks like an echo request without looking behind the options.
   assert.equal(told(withByte(withWord(icmp(11, 0, filler(40), fields), 20, 0x0800), 22, 0)), false);
+});
+
+const any6 = { ...any, source: translatedAddress(source) };
+const told6 = (packet: Uint8Array) => icmpError(any6, packet) !== undefined;
+
+Deno.test("icmp: of an IPv6 packet as much is quoted as fits into 1,280 bytes", () => {
+  for (const length of [40, 41, 1231, 1232, 1233, 1500, 65535]) {
+    const packet = ipv6(17, filler(length - 40));
+    const message = icmpError({ ...any6, reason: "too big", mtu: 70_000 }, packet)!;
+    assert.equal(message.length, Math.min(1280, 48 + length));
+    assert.deepEqual(message.subarray(48), packet.subarray(0, message.length - 48));
+    assert.equal(new DataView(message.buffer).getUint32(44), 70_000);
+  }
+});
+
+Deno.test("icmp: never about an ICMPv6 error or a redirect, but about queries and what is no ICMPv6", () => {
+  for (const type of [0, 1, 2, 3, 4, 100, 127, 137]) assert.equal(told6(icmp6(type, 0, filler(40))), false);
+  for (const type of [128, 129, 135, 136, 255]) assert.equal(told6(icmp6(type, 0, filler(40))), true);
+  assert.equal(told6(ipv6(58, new Uint8Array(0))), false, "no type at all");
+  for (const next of [6, 17, 50, 59, 253]) assert.equal(told6(ipv6(next, filler(40))), true);
+});
+
+Deno.test("icmp: an ICMPv6 error is found behind extension headers, and where they are cut off nobody is told", () => {
+  const error = new Uint8Array([1, 0, ...filler(40)]), query = new Uint8Array([128, 0, ...filler(40)]);
+  for (const next of [0, 43, 60]) {
+    const behind = (message: Uint8Array) =>
+      ipv6(next, new Uint8Array([...extension(60, filler(20)), ...extension(58, filler(6)), ...message]));
+    assert.deepEqual([told6(behind(error)), told6(behind(query))], [false, true], `extension ${next}`);
+    assert.equal(told6(ipv6(next, filler(7))), false);
+    assert.equal(told6(ipv6(next, new Uint8Array([17, 1, 0, 0, 0, 0, 0, 0]))), false);
+  }
+  const authenticated = (message: Uint8Array) => ipv6(51, new Uint8Array([58, 1, ...filler(10), ...message]));
+  assert.deepEqual([told6(authenticated(error)), told6(authenticated(query))], [false, true]);
+  const many = new Uint8Array(Array.from({ length: 9 }, () => [...extension(60, filler(6))]).flat());
+  assert.equal(told6(ipv6(60, new Uint8Array([...many, ...query]))), false, "a chain that may have no end");
+});
+
+Deno.test("icmp: about fragments of IPv6, but for those that may be of an ICMPv6 error", () => {
+  const of = (next: number, offset: number) =>
+    told6(ipv6(44, new Uint8Array([...fragmentHeader(next, offset, true), 128, ...filler(40)])));
+  assert.deepEqual([of(17, 0), of(17, 9), of(58, 0), of(58, 9)], [true, true, true, false]);
+});
+
+Deno.test("icmp: never about what was for many, or to what is no host's address of IPv6", () => {
+  const address = (...words: number[]) => [words[0]! >> 8, words[0]! & 255, ...Array(13).fill(0), words[1]!];
+  const from = (one: number[]) => told6(ipv6(17, filler(40), { source: one }));
+  const no = [address(0, 0), address(0, 1), address(0xff02, 1), address(0xfe80, 1), address(0xfebf, 1)];
+  assert.deepEqual(no.map(from), no.map(() => false));
+  const yes = [address(0, 2), address(0x2001, 0), address(0xfec0, 1), address(0xfe7f, 1), address(0xfd00, 1)];
+  assert.deepEqual(yes.map(from), yes.map(() => true));
+  assert.equal(told6(ipv6(17, filler(40), { destination: address(0xff0e, 1) })), false);
 });
 
 const millisecond = 1_000_000n;

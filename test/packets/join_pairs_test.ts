@@ -20,6 +20,7 @@ import {
 } from "./packets.ts";
 import { withByte, withTransportChecksum, withWord, word } from "./packets.ts";
 import { byFlow, received } from "./received.ts";
+import { translated } from "./translate.ts";
 
 const options = (last: number) => new Uint8Array([1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, last]);
 const next = { sequence: 1100 };
@@ -137,7 +138,7 @@ const pairs: [string, Uint8Array, Uint8Array, boolean][] = [
   ["TCP and UDP of the same ports", t({ to: 53 }), u(), false],
 ];
 
-for (const [name, first, second, joined] of pairs) {
+function test(name: string, [first, second, joined]: [Uint8Array, Uint8Array, boolean]): void {
   Deno.test(`join: ${name}: ${joined ? "one" : "two"}`, () => {
     const frames = join([first, second]);
     assert.equal(frames.length, joined ? 1 : 2);
@@ -145,6 +146,17 @@ for (const [name, first, second, joined] of pairs) {
     assert.deepEqual(byFlow(received(frames)), byFlow([first, second]));
   });
 }
+
+for (const [name, first, second, joined] of pairs) {
+  test(name, [first, second, joined]);
+  // There is no DF in IPv6: whatever is whole may be joined.
+  if (name.includes("DF")) continue;
+  test(`IPv6: ${name}`, [translated(first), translated(second), joined]);
+}
+
+const labelled = (packet: Uint8Array) => withWord(translated(packet), 2, 0x1234);
+test("IPv6: another flow label", [translated(t()), labelled(t(next)), false]);
+test("IPv6: the same flow label", [labelled(t()), labelled(t(next)), true]);
 
 Deno.test("join: nothing comes after a shorter packet, a pushed one, or one that could not be joined", () => {
   const third = { sequence: 1200 };

@@ -3,25 +3,22 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { joinableTcp, joinableUdp, similarPackets } from "./arbitraries.ts";
 import { check, join, joinAndUndo, type Joining, TCP4, UDP_L4 } from "./library.ts";
-import {
-  filler,
-  headerOf,
-  PSH,
-  type Tcp,
-  tcp,
-  type Udp,
-  udp,
-  withByte,
-  withTransportChecksum,
-} from "./packets.ts";
+import { filler, PSH, type Tcp, tcp, type Udp, udp, withByte, withTransportChecksum } from "./packets.ts";
+import { headerOf, isIpv6, protocolOf } from "./headers.ts";
+import { translated } from "./translate.ts";
 import { byFlow, received } from "./received.ts";
 import { isIntact, referenceSplit } from "./reference.ts";
+
+/** Lists of either family; a joiner only ever has one. */
+const anyPackets = fc.tuple(similarPackets, fc.boolean()).map(([packets, ipv6]) =>
+  ipv6 ? packets.map(translated) : packets
+);
 
 const joinings: Joining[] = [{}, { tcp: false }, { udp: false }, { tcp: false, udp: false }];
 
 Deno.test("join: whatever comes, each flow's packets reach the kernel unchanged and in order", () => {
   fc.assert(
-    fc.property(similarPackets, fc.constantFrom(...joinings), (packets, joining) => {
+    fc.property(anyPackets, fc.constantFrom(...joinings), (packets, joining) => {
       assert.deepEqual(byFlow(received(join(packets, joining))), byFlow(packets));
     }),
     { numRuns: 1000 },
@@ -30,16 +27,16 @@ Deno.test("join: whatever comes, each flow's packets reach the kernel unchanged 
 
 Deno.test("join: what is joined can be taken apart again, into the same packets in the same order", () => {
   fc.assert(
-    fc.property(similarPackets, fc.constantFrom(...joinings), (packets, joining) => {
+    fc.property(anyPackets, fc.constantFrom(...joinings), (packets, joining) => {
       const flags = (packet: Uint8Array) =>
         // the first packet of a frame keeps the last one's PSH
-        packet[9] === 6 && packet.length >= 40 && isIntact(packet)
+        protocolOf(packet) === 6 && packet.length >= headerOf(packet) + 20 && isIntact(packet)
           ? withTransportChecksum(
             withByte(packet, headerOf(packet) + 13, packet[headerOf(packet) + 13]! & ~PSH),
           )
           : packet;
       const undone = joinAndUndo(packets, joining);
-      for (const packet of undone) assert.equal(check(packet), "ok");
+      for (const packet of undone) assert.equal(check(packet, isIpv6(packet) ? 6 : 4), "ok");
       assert.deepEqual(byFlow(undone.map(flags)), byFlow(packets.map(flags)));
     }),
     { numRuns: 1000 },
@@ -47,38 +44,49 @@ Deno.test("join: what is joined can be taken apart again, into the same packets 
 });
 
 Deno.test("join: what is not to be joined goes through byte by byte", () => {
-  fc.assert(fc.property(similarPackets, (packets) => {
+  fc.assert(fc.property(anyPackets, (packets) => {
     const frames = join(packets, { tcp: false, udp: false });
     assert.deepEqual(frames.map(({ packet }) => packet), packets);
     assert.deepEqual(
-      join(packets, { tcp: false }).filter(({ count }) => count > 1).map(({ packet }) => packet[9]).filter((
-        p,
-      ) => p !== 17),
+      join(packets, { tcp: false }).filter(({ count }) => count > 1).map(({ packet }) => protocolOf(packet))
+        .filter((
+          p,
+        ) => p !== 17),
       [],
     );
     assert.deepEqual(
-      join(packets, { udp: false }).filter(({ count }) => count > 1).map(({ packet }) => packet[9]).filter((
-        p,
-      ) => p !== 6),
+      join(packets, { udp: false }).filter(({ count }) => count > 1).map(({ packet }) => protocolOf(packet))
+        .filter((
+          p,
+        ) => p !== 6),
       [],
     );
   }));
 });
 
 /** A super-packet's segments and the offload header that says how to get them. */
-function segments(isTcp: boolean, fields: Tcp & Udp, { length, size }: { length: number; size: number }) {
-  const packet = isTcp ? tcp(filler(length), fields) : udp(filler(length), fields);
+function segments(
+  isTcp: boolean,
+  fields: Tcp & Udp,
+  { length, size, ipv6 = false }: { length: number; size: number; ipv6?: boolean },
+) {
+  const plain = isTcp ? tcp(filler(length), fields) : udp(filler(length), fields);
+  const packet = ipv6 ? translated(plain) : plain;
   const offload = { flags: 1, type: isTcp ? TCP4 : UDP_L4, headers: 0, size, start: 0, offset: 0 };
   return { packet, list: referenceSplit(offload, packet) };
 }
 
-const lengths = fc.tuple(fc.integer({ min: 1, max: 60000 }), fc.integer({ min: 1000, max: 1460 }));
+const lengths = fc.record({
+  length: fc.integer({ min: 1, max: 60000 }),
+  size: fc.integer({ min: 1000, max: 1460 }),
+  ipv6: fc.boolean(),
+});
 
 Deno.test("join: the segments of a TCP super-packet give that super-packet again", () => {
   fc.assert(
-    fc.property(joinableTcp, fc.boolean(), lengths, (fields, push, [length, size]) => {
+    fc.property(joinableTcp, fc.boolean(), lengths, (fields, push, shape) => {
       const flags = fields.flags! | (push ? PSH : 0);
-      const { packet, list } = segments(true, { ...fields, flags }, { length, size });
+      const { packet, list } = segments(true, { ...fields, flags }, shape);
       const frames = join(list);
       assert.equal(frames.length, 1);
       assert.deepEqual(withTransportChecksum(frames[0]!.packet), packet);
@@ -89,8 +97,8 @@ Deno.test("join: the segments of a TCP super-packet give that super-packet again
 
 Deno.test("join: the segments of a UDP super-packet give that super-packet again", () => {
   fc.assert(
-    fc.property(joinableUdp, lengths, (fields, [length, size]) => {
-      const { packet, list } = segments(false, fields, { length, size });
+    fc.property(joinableUdp, lengths, (fields, shape) => {
+      const { packet, list } = segments(false, fields, shape);
       const frames = join(list);
       assert.equal(frames.length, 1);
       assert.deepEqual(withTransportChecksum(frames[0]!.packet), packet);

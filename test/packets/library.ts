@@ -4,8 +4,8 @@ import { build } from "../../tasks/build.ts";
 const { path } = await build("test");
 
 const opened = Deno.dlopen(path, {
-  /** enum packet_fault packet_check(const uint8_t *, size_t) */
-  packet_check: { parameters: ["buffer", "usize"], result: "u32" },
+  /** enum packet_fault packet_check(uint32_t family, const uint8_t *, size_t) */
+  packet_check: { parameters: ["u32", "buffer", "usize"], result: "u32" },
   /** void packet_decrement_ttl(uint8_t *), void packet_set_checksum(uint8_t *) */
   packet_decrement_ttl: { parameters: ["buffer"], result: "void" },
   packet_set_checksum: { parameters: ["buffer"], result: "void" },
@@ -18,14 +18,16 @@ const opened = Deno.dlopen(path, {
   icmp_allowed: { parameters: ["buffer", "u64"], result: "bool" },
   shim_split: { parameters: ["buffer", "buffer", "u32", "buffer", "usize"], result: "i64" },
   shim_join: { parameters: ["u32", "buffer", "usize", "buffer", "usize"], result: "usize" },
-  shim_icmp: { parameters: ["buffer", "buffer", "buffer", "u32"], result: "u32" },
+  shim_icmp: { parameters: ["buffer", "u32", "u32", "buffer", "buffer", "u32"], result: "u32" },
 }).symbols;
 
 export const faults = ["ok", "short", "version", "header length", "total length", "checksum", "ttl"] as const;
 export type Fault = (typeof faults)[number];
 
-export function check(bytes: Uint8Array): Fault {
-  return faults[opened.packet_check(new Uint8Array(bytes), BigInt(bytes.length))]!;
+export type Family = 4 | 6;
+
+export function check(bytes: Uint8Array, family: Family = 4): Fault {
+  return faults[opened.packet_check(family, new Uint8Array(bytes), BigInt(bytes.length))]!;
 }
 
 export function decrementTtl(packet: Uint8Array): Uint8Array {
@@ -62,6 +64,7 @@ export interface Offload {
 
 export const NEEDS_CHECKSUM = 1;
 export const TCP4 = 1;
+export const TCP6 = 4;
 export const UDP_L4 = 5;
 export const ECN = 0x80;
 
@@ -89,7 +92,7 @@ function offloadOf(bytes: Uint8Array): Offload {
 /** The packets that go on the wire for one of the TUN's, or undefined where it is refused. */
 export function split(offload: Offload, packet: Uint8Array): Uint8Array[] | undefined {
   const segments = Math.ceil(packet.length / Math.max(1, offload.size)) + 1;
-  const out = new Uint8Array(offload.type === 0 ? packet.length + 4 : packet.length + segments * 124);
+  const out = new Uint8Array(offload.type === 0 ? packet.length + 4 : packet.length + segments * 196);
   const length = opened.shim_split(
     offloadBytes(offload) as Uint8Array<ArrayBuffer>,
     new Uint8Array(packet),
@@ -179,23 +182,33 @@ export function fragment(packet: Uint8Array, most: number): Uint8Array[] {
   }
 }
 
+/** enum icmp_reason, in its order. */
+export const icmpReasons = ["net unreachable", "host unreachable", "too big", "time exceeded"] as const;
+export type IcmpReason = (typeof icmpReasons)[number];
+
 export interface IcmpError {
-  readonly type: number;
-  readonly code: number;
+  readonly reason: IcmpReason;
   readonly mtu: number;
-  /** Four bytes. */
+  /** Four bytes, or sixteen for a packet of IPv6. */
   readonly source: readonly number[];
 }
 
 /** The error about a packet, or undefined where none may be sent. */
 export function icmpError(
-  { type, code, mtu, source }: IcmpError,
+  { reason, mtu, source }: IcmpError,
   packet: Uint8Array,
 ): Uint8Array | undefined {
-  const error = new Uint8Array([type, code, 0, 0, ...source]);
-  new DataView(error.buffer).setUint16(2, mtu, true);
-  const out = new Uint8Array(576);
-  const length = opened.shim_icmp(out, error, new Uint8Array(packet), packet.length);
+  const address = new Uint8Array(16);
+  address.set(source);
+  const out = new Uint8Array(1280);
+  const length = opened.shim_icmp(
+    out,
+    icmpReasons.indexOf(reason),
+    mtu,
+    address,
+    new Uint8Array(packet),
+    packet.length,
+  );
   return length === 0 ? undefined : out.slice(0, length);
 }
 

@@ -1,5 +1,6 @@
-/** Writes `fixtures/packets/`: `deno run -A test/packets/make_fixtures.ts`. */
+/** Writes `fixtures/packets/` and `fixtures/packets6/`: `deno run -A test/packets/make_fixtures.ts`. */
 import { type PacketFixture, writePacketFixtures } from "./fixtures.ts";
+import { accepted6, refused6 } from "./fixtures6.ts";
 import { ACK, DF, filler, icmp, ipv4, MF, SYN, tcp, udp, withByte, withHeaderChecksum } from "./packets.ts";
 import { withTransportChecksum, withWord } from "./packets.ts";
 
@@ -190,10 +191,33 @@ const refused: Record<string, [string, string, Uint8Array]> = {
   "broadcast": ["in_drop_destination", "broadcast", udp(filler(40), { destination: [255, 255, 255, 255] })],
 };
 
-/** What the script writes. */
-export const made: PacketFixture[] = [
-  ...Object.entries(accepted).map(([name, [what, bytes]]) => ({ name, counter: "in_packets", what, bytes })),
-  ...Object.entries(refused).map(([name, [counter, what, bytes]]) => ({ name, counter, what, bytes })),
-].map((one) => ({ ...one, bytes: new Uint8Array(one.bytes) })).sort((a, b) => a.name < b.name ? -1 : 1);
+type Packets = Readonly<Record<string, readonly [string, Uint8Array]>>;
 
-if (import.meta.main) writePacketFixtures(made);
+function listed(
+  accepted: Packets,
+  refused: Readonly<Record<string, readonly [string, string, Uint8Array]>>,
+): PacketFixture[] {
+  const all = [
+    ...Object.entries(accepted).map(([name, [what, bytes]]) => ({
+      name,
+      counter: "in_packets",
+      what,
+      bytes,
+    })),
+    ...Object.entries(refused).map(([name, [counter, what, bytes]]) => ({ name, counter, what, bytes })),
+  ];
+  return all.map((one) => ({ ...one, bytes: new Uint8Array(one.bytes) })).sort((a, b) =>
+    a.name < b.name ? -1 : 1
+  );
+}
+
+/** What the script writes. */
+export const made: Readonly<Record<4 | 6, PacketFixture[]>> = {
+  4: listed(accepted, refused),
+  6: listed(accepted6, refused6),
+};
+
+if (import.meta.main) {
+  writePacketFixtures(made[4], 4);
+  writePacketFixtures(made[6], 6);
+}

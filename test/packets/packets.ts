@@ -1,4 +1,5 @@
 /** IPv4 packets for tests, built byte by byte from the RFCs: no code in common with the product. */
+import { addressesOf, headerOf, isIpv6, protocolOf } from "./headers.ts";
 
 export interface Ip {
   readonly source?: readonly number[];
@@ -109,15 +110,19 @@ export function checksumOf(...pieces: readonly Uint8Array[]): number {
   return 0xffff - sum;
 }
 
-/** The pseudo header (RFC 9293, 3.1; RFC 768): addresses, protocol, length of what is behind the IPv4 header. */
+/** The pseudo header (RFC 9293, 3.1; RFC 768; RFC 8200, 8.1): addresses, protocol, length of what is behind the headers. */
 export function pseudoHeader(packet: Uint8Array): Uint8Array {
   const length = packet.length - headerOf(packet);
-  return new Uint8Array([...packet.subarray(12, 20), 0, packet[9]!, length >> 8, length & 255]);
+  const size = [length >> 8, length & 255];
+  const rest = isIpv6(packet)
+    ? [0, 0, ...size, 0, 0, 0, protocolOf(packet)]
+    : [0, protocolOf(packet), ...size];
+  return new Uint8Array([...addressesOf(packet), ...rest]);
 }
 
 /** Where the checksum of TCP or UDP stands. */
 export function checksumField(packet: Uint8Array): number {
-  return headerOf(packet) + (packet[9] === 6 ? 16 : 6);
+  return headerOf(packet) + (protocolOf(packet) === 6 ? 16 : 6);
 }
 
 /** A copy with the right checksum of TCP or UDP. */
@@ -126,21 +131,19 @@ export function withTransportChecksum(packet: Uint8Array): Uint8Array {
   const view = new DataView(copy.buffer);
   view.setUint16(checksumField(copy), 0);
   const sum = checksumOf(pseudoHeader(copy), copy.subarray(headerOf(copy)));
-  view.setUint16(checksumField(copy), sum === 0 && copy[9] === 17 ? 0xffff : sum);
+  view.setUint16(checksumField(copy), sum === 0 && protocolOf(copy) === 17 ? 0xffff : sum);
   return copy;
 }
 
-/** A copy with the right checksum of the IPv4 header. */
+/** A copy with the right checksum of the IPv4 header; IPv6 has none. */
 export function withHeaderChecksum(packet: Uint8Array): Uint8Array {
   const copy = new Uint8Array(packet);
+  if (isIpv6(copy)) return copy;
   const view = new DataView(copy.buffer);
   view.setUint16(10, 0);
   view.setUint16(10, checksumOf(copy.subarray(0, headerOf(copy))));
   return copy;
 }
-
-/** The length of the IPv4 header. */
-export const headerOf = (packet: Uint8Array): number => packet[0]! % 16 * 4;
 
 export const word = (bytes: Uint8Array, at: number): number => bytes[at]! * 256 + bytes[at + 1]!;
 

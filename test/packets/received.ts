@@ -1,23 +1,24 @@
 /** What the receiving kernel makes of the frames that are written to the TUN. */
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
-import { check, type Frame, NEEDS_CHECKSUM, TCP4, UDP_L4 } from "./library.ts";
-import { checksumField, checksumOf, DF, headerOf, pseudoHeader, URG } from "./packets.ts";
+import { headerOf, isIpv6, protocolOf, upperOf } from "./headers.ts";
+import { check, type Frame, NEEDS_CHECKSUM, TCP4, TCP6, UDP_L4 } from "./library.ts";
+import { checksumField, checksumOf, DF, pseudoHeader, URG } from "./packets.ts";
 import { withHeaderChecksum, withTransportChecksum, withWord, word } from "./packets.ts";
 import { isIntact, referenceSplit } from "./reference.ts";
 
 /** The packets that it sees. Fails where an offload header is not what the kernel expects. */
 export function received(frames: readonly Frame[]): Uint8Array[] {
   return frames.flatMap(({ count, offload, packet }) => {
-    assert.equal(check(packet), "ok");
+    assert.equal(check(packet, isIpv6(packet) ? 6 : 4), "ok");
     if (count === 1) {
       assert.deepEqual(offload, { flags: 0, type: 0, headers: 0, size: 0, start: 0, offset: 0 });
       return [packet];
     }
-    const isTcp = packet[9] === 6;
+    const isTcp = protocolOf(packet) === 6;
     const ip = headerOf(packet);
     assert.equal(offload.flags, NEEDS_CHECKSUM);
-    assert.equal(offload.type, isTcp ? TCP4 : UDP_L4);
+    assert.equal(offload.type, !isTcp ? UDP_L4 : isIpv6(packet) ? TCP6 : TCP4);
     assert.equal(offload.headers, ip + (isTcp ? (packet[ip + 12]! >> 4) * 4 : 8));
     assert.equal(offload.start, ip);
     assert.equal(offload.offset, isTcp ? 16 : 6);
@@ -34,19 +35,23 @@ export function received(frames: readonly Frame[]): Uint8Array[] {
  * nothing (RFC 6864, 4.1), nor does an urgent pointer without URG, and of several windows only the newest counts.
  */
 function essence(packet: Uint8Array): Uint8Array {
-  if ((word(packet, 6) & 0x7fff) !== DF || packet[0] !== 0x45) return packet;
-  let bare = withHeaderChecksum(withWord(packet, 4, 0));
-  if (packet[9] === 6 && packet.length >= 40 && isIntact(packet)) {
-    const urgent = packet[33]! & URG ? word(packet, 38) : 0;
-    bare = withTransportChecksum(withWord(withWord(bare, 34, 0), 38, urgent));
-  }
-  return bare;
+  const isPlain = isIpv6(packet)
+    ? headerOf(packet) === 40
+    : (word(packet, 6) & 0x7fff) === DF && packet[0] === 0x45;
+  if (!isPlain) return packet;
+  const at = headerOf(packet);
+  const bare = isIpv6(packet) ? packet : withHeaderChecksum(withWord(packet, 4, 0));
+  if (protocolOf(packet) !== 6 || packet.length < at + 20 || !isIntact(packet)) return bare;
+  const urgent = packet[at + 13]! & URG ? word(packet, at + 18) : 0;
+  return withTransportChecksum(withWord(withWord(bare, at + 14, 0), at + 18, urgent));
 }
 
-/** Addresses, protocol and ports; fragments and packets with options are of no flow. */
+/** Addresses, protocol and ports; fragments and packets with options or extension headers are of no flow. */
 function flowOf(packet: Uint8Array): string {
-  if (packet[0] !== 0x45 || (word(packet, 6) & 0x3fff) !== 0 || packet.length < 28) return "none";
-  return [packet[9], ...packet.subarray(12, 24)].join(".");
+  const upper = upperOf(packet);
+  const plain = isIpv6(packet) ? 40 : 20;
+  if (upper?.at !== plain || upper.isFragment || packet.length < plain + 8) return "none";
+  return [upper.protocol, ...packet.subarray(isIpv6(packet) ? 8 : 12, plain + 4)].join(".");
 }
 
 /** What each flow carries, as hex digits. */

@@ -1,16 +1,24 @@
 /** What the C library's packet functions must compute, slowly and from the RFCs. */
+import { headerOf, isIpv6, protocolOf, upperOf } from "./headers.ts";
 import {
   checksumField,
   checksumOf,
-  headerOf,
   pseudoHeader,
   withHeaderChecksum,
   withTransportChecksum,
   word,
 } from "./packets.ts";
-import type { Fault, Offload } from "./library.ts";
+import type { Fault, IcmpError, IcmpReason, Offload } from "./library.ts";
 
-/** RFC 1812, 5.2.2: what is wrong with a packet, the first of several. */
+/** RFC 8200, section 3, for a forwarder of IPv6: what is wrong with a packet, the first of several. */
+export function referenceCheck6(bytes: Uint8Array): Fault {
+  if (bytes.length < 40) return "short";
+  if (bytes[0]! >> 4 !== 6) return "version";
+  if (word(bytes, 4) !== bytes.length - 40) return "total length";
+  return bytes[7]! < 2 ? "ttl" : "ok";
+}
+
+/** RFC 1812, 5.2.2, for one of IPv4. */
 export function referenceCheck(bytes: Uint8Array): Fault {
   if (bytes.length < 20) return "short";
   if (bytes[0]! >> 4 !== 4) return "version";
@@ -30,7 +38,7 @@ const FIN = 1, PSH = 8, CWR = 0x80;
 export function referenceSplit({ type, size }: Offload, packet: Uint8Array): Uint8Array[] {
   if (type === 0) return [withTransportChecksum(packet)];
   const ip = headerOf(packet);
-  const isTcp = packet[9] === 6;
+  const isTcp = protocolOf(packet) === 6;
   const headers = ip + (isTcp ? (packet[ip + 12]! >> 4) * 4 : 8);
   const payload = packet.subarray(headers);
   const count = Math.max(1, Math.ceil(payload.length / size));
@@ -40,8 +48,12 @@ export function referenceSplit({ type, size }: Offload, packet: Uint8Array): Uin
     const view = new DataView(segment.buffer);
     segment.set(packet.subarray(0, headers));
     segment.set(part, headers);
-    view.setUint16(2, segment.length);
-    view.setUint16(4, (word(packet, 4) + i) % 0x10000);
+    if (isIpv6(packet)) {
+      view.setUint16(4, segment.length - 40);
+    } else {
+      view.setUint16(2, segment.length);
+      view.setUint16(4, (word(packet, 4) + i) % 0x10000);
+    }
     if (isTcp) {
       view.setUint32(ip + 4, (view.getUint32(ip + 4) + i * size) % 2 ** 32);
       const gone = (i > 0 ? CWR : 0) | (i < count - 1 ? FIN | PSH : 0);
@@ -55,7 +67,7 @@ export function referenceSplit({ type, size }: Offload, packet: Uint8Array): Uin
 
 /** Whether the TCP or UDP checksum of a whole packet is right, or UDP's was left out. */
 export function isIntact(packet: Uint8Array): boolean {
-  if (packet[9] === 17 && word(packet, checksumField(packet)) === 0) return true;
+  if (protocolOf(packet) === 17 && word(packet, checksumField(packet)) === 0) return true;
   return checksumOf(pseudoHeader(packet), packet.subarray(headerOf(packet))) === 0;
 }
 
@@ -100,19 +112,58 @@ export function reassemble(fragments: readonly Uint8Array[]): Uint8Array {
 /** ICMP messages that are errors (RFC 1122, 3.2.2). */
 const icmpErrors = [3, 4, 5, 11, 12];
 
+/** RFC 4443, 2.4 (e), and no error to a link-local address, of which link nobody knows. */
+function mayBeTold6(packet: Uint8Array): boolean {
+  const [source, destination] = [packet.subarray(8, 24), packet.subarray(24, 40)];
+  const upper = upperOf(packet);
+  const isLinkLocal = source[0] === 0xfe && source[1]! >> 6 === 2;
+  const isNobody = source.subarray(0, 15).every((byte) => byte === 0) && source[15]! < 2;
+  if (upper === undefined || source[0] === 255 || destination[0] === 255 || isLinkLocal || isNobody) {
+    return false;
+  }
+  if (upper.protocol !== 58) return true;
+  // Errors have the types up to 127; 137 is a redirect.
+  return upper.offset === 0 && packet[upper.at]! > 127 && packet[upper.at] !== 137;
+}
+
 /** RFC 1812, 4.3.2.7: whether an ICMP error about a packet may be sent. */
 export function mayBeTold(packet: Uint8Array): boolean {
+  if (isIpv6(packet)) return mayBeTold6(packet);
   const [source, destination] = [packet[12]!, packet[16]!];
   if ((word(packet, 6) & 0x1fff) !== 0) return false;
   if (source === 0 || source === 127 || source >= 224 || destination >= 224) return false;
   return packet[9] !== 1 || !icmpErrors.includes(packet[headerOf(packet)]!);
 }
 
+/** Type and code: RFC 792, RFC 4443. */
+const types: Readonly<Record<IcmpReason, { 4: readonly [number, number]; 6: readonly [number, number] }>> = {
+  "net unreachable": { 4: [3, 0], 6: [1, 0] },
+  "host unreachable": { 4: [3, 1], 6: [1, 3] },
+  "too big": { 4: [3, 4], 6: [2, 0] },
+  "time exceeded": { 4: [11, 0], 6: [3, 0] },
+};
+
+/** RFC 4443, 3: as much of the packet as fits into the least MTU. */
+function referenceIcmp6({ reason, mtu, source }: IcmpError, packet: Uint8Array): Uint8Array {
+  const quoted = packet.subarray(0, 1280 - 48);
+  const message = new Uint8Array(48 + quoted.length);
+  const view = new DataView(message.buffer);
+  message[0] = 0x60;
+  view.setUint16(4, message.length - 40);
+  message[6] = 58;
+  message.set(source, 8);
+  message.set(packet.subarray(8, 24), 24);
+  message.set(types[reason][6], 40);
+  view.setUint32(44, mtu);
+  message.set(quoted, 48);
+  view.setUint16(42, checksumOf(pseudoHeader(message), message.subarray(40)));
+  return message;
+}
+
 /** The ICMP error itself, but for what a router may choose (ToS, identification, TTL), which are 0. */
-export function referenceIcmp(
-  { type, code, mtu, source }: { type: number; code: number; mtu: number; source: readonly number[] },
-  packet: Uint8Array,
-): Uint8Array {
+export function referenceIcmp(error: IcmpError, packet: Uint8Array): Uint8Array {
+  if (isIpv6(packet)) return referenceIcmp6(error, packet);
+  const { reason, mtu, source } = error;
   const quoted = packet.subarray(0, 576 - 28);
   const message = new Uint8Array(28 + quoted.length);
   const view = new DataView(message.buffer);
@@ -120,7 +171,7 @@ export function referenceIcmp(
   message[9] = 1;
   message.set(source, 12);
   message.set(packet.subarray(12, 16), 16);
-  message.set([type, code], 20);
+  message.set(types[reason][4], 20);
   view.setUint16(26, mtu);
   message.set(quoted, 28);
   view.setUint16(22, checksumOf(message.subarray(20)));

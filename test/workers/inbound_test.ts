@@ -3,9 +3,20 @@ import assert from "node:assert/strict";
 import { packetFixtures } from "../packets/fixtures.ts";
 import { ACK, filler, PSH, tcp, udp } from "../packets/packets.ts";
 import { byFlow, received } from "../packets/received.ts";
-import { carry, datagram, features, forwarded, frame, hex, opened, peers, type Written } from "./worker.ts";
-
-const fixtures = packetFixtures();
+import { ttlAt } from "../packets/headers.ts";
+import {
+  carry,
+  datagram,
+  features,
+  forwarded,
+  frame,
+  hex,
+  opened,
+  peers,
+  peers6,
+  way6,
+  type Written,
+} from "./worker.ts";
 
 /** What the receiving kernel sees of the frames. */
 function seen(writes: readonly Written[]): Uint8Array[] {
@@ -16,45 +27,52 @@ function seen(writes: readonly Written[]): Uint8Array[] {
   })));
 }
 
-Deno.test("inbound: each packet of fixtures/packets is counted as it says, and only those taken are written", async () => {
-  for (const { name, counter, bytes } of fixtures) {
-    // The routes of the fixtures: no other subnet is leased.
-    const told = await carry([
-      "settings 10.244.1.0 10.244.1.0 24 1",
-      `route 10.244.2.0 24 ${peers.first} 8285`,
-      "open 63",
-      datagram([bytes]),
-      "in",
-    ]);
-    const isTaken = counter === "in_packets";
-    const { [counter]: value, in_messages, ...others } = told.counters;
-    assert.deepEqual([name, value, in_messages], [name, 1, 1]);
-    const reasons = Object.keys(others).filter((other) => other.startsWith("in_drop"));
-    assert.deepEqual([name, reasons], [name, []]);
-    assert.deepEqual(hex(told.writes.map(({ packet }) => packet)), isTaken ? hex([forwarded(bytes)]) : []);
-    assert.equal(told.counters.in_bytes, isTaken ? bytes.length : undefined);
-  }
-});
+/** The host of the fixtures: no other subnet than its own and one is leased. */
+const lone = {
+  4: ["settings 10.244.1.0 10.244.1.0 24 1", `route 10.244.2.0 24 ${peers.first} 8285`, "open 63"],
+  6: [...way6.slice(0, 3), "open 63"],
+} as const;
 
-Deno.test("inbound: all of fixtures/packets in one go give the sums of each alone", async () => {
-  const told = await carry([
-    "settings 10.244.1.0 10.244.1.0 24 1",
-    `route 10.244.2.0 24 ${peers.first} 8285`,
-    "open 63",
-    ...fixtures.map(({ bytes }) => datagram([bytes])),
-    "run",
-  ]);
-  const sums: Record<string, number> = {};
-  for (const { counter } of fixtures) sums[counter] = (sums[counter] ?? 0) + 1;
-  for (const [counter, sum] of Object.entries(sums)) assert.equal(told.counters[counter], sum, counter);
-  const taken = fixtures.filter(({ counter }) => counter === "in_packets");
-  // One whose TTL has become 1 goes to this host, and no further.
-  const further = (packet: Uint8Array) => packet[8]! > 1;
-  assert.deepEqual(
-    byFlow(seen(told.writes.filter(({ packet }) => further(packet)))),
-    byFlow(taken.map(({ bytes }) => forwarded(bytes)).filter(further)),
-  );
-});
+for (const family of [4, 6] as const) {
+  const all = packetFixtures(family);
+  const from = { from: family === 4 ? peers.first : peers6.first };
+  const folder = `the packet fixtures of IPv${family}`;
+
+  Deno.test(`inbound: each of ${folder} is counted as it says, and only those taken are written`, async () => {
+    for (const { name, counter, bytes } of all) {
+      const told = await carry([
+        ...lone[family],
+        datagram([bytes], from),
+        "in",
+      ]);
+      const isTaken = counter === "in_packets";
+      const { [counter]: value, in_messages, ...others } = told.counters;
+      assert.deepEqual([name, value, in_messages], [name, 1, 1]);
+      const reasons = Object.keys(others).filter((other) => other.startsWith("in_drop"));
+      assert.deepEqual([name, reasons], [name, []]);
+      assert.deepEqual(hex(told.writes.map(({ packet }) => packet)), isTaken ? hex([forwarded(bytes)]) : []);
+      assert.equal(told.counters.in_bytes, isTaken ? bytes.length : undefined);
+    }
+  });
+
+  Deno.test(`inbound: all of ${folder} in one go give the sums of each alone`, async () => {
+    const told = await carry([
+      ...lone[family],
+      ...all.map(({ bytes }) => datagram([bytes], from)),
+      "run",
+    ]);
+    const sums: Record<string, number> = {};
+    for (const { counter } of all) sums[counter] = (sums[counter] ?? 0) + 1;
+    for (const [counter, sum] of Object.entries(sums)) assert.equal(told.counters[counter], sum, counter);
+    const taken = all.filter(({ counter }) => counter === "in_packets");
+    // One whose TTL has become 1 goes to this host, and no further.
+    const further = (packet: Uint8Array) => packet[ttlAt(packet)]! > 1;
+    assert.deepEqual(
+      byFlow(seen(told.writes.filter(({ packet }) => further(packet)))),
+      byFlow(taken.map(({ bytes }) => forwarded(bytes)).filter(further)),
+    );
+  });
+}
 
 const burst = Array.from({ length: 5 }, (_, i) => udp(filler(i === 4 ? 300 : 1000, i), { from: 1000 + i }));
 

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { build } from "../../tasks/build.ts";
+import { ttlAt } from "../packets/headers.ts";
 import { type Offload, offloadBytes } from "../packets/library.ts";
 import { withHeaderChecksum } from "../packets/packets.ts";
 
@@ -48,6 +49,17 @@ export const way = [
   `route 10.244.2.0 24 ${peers.first} 8285`,
   `route 10.244.3.0 24 ${peers.second} 8285`,
 ];
+/** The same of IPv6; their packets are IPv4 ones, translated. */
+export const peers6 = { first: "2001:db8::2", second: "2001:db8::3" } as const;
+const subnet6 = (host: number) => `fd00:10:244::10.244.${host}.0`;
+export const way6 = [
+  "family 6",
+  `settings ${subnet6(1)} ${subnet6(1)} 120 1`,
+  `route ${subnet6(2)} 120 ${peers6.first} 8285`,
+  `route ${subnet6(3)} 120 ${peers6.second} 8285`,
+];
+export const opened6 = (mask: number = features.all) => [...way6, `open ${mask}`];
+
 /** Both, opened with all features or with some. */
 export const opened = (mask: number = features.all) => [...way, `open ${mask}`];
 
@@ -74,10 +86,10 @@ export function datagram(
   return `datagram ${from} ${port} ${told} ${packets.map((packet) => packet.toHex()).join("")}`;
 }
 
-/** What a router hands on: the TTL is one less. */
+/** What a router hands on: the TTL or hop limit is one less. */
 export function forwarded(packet: Uint8Array): Uint8Array {
   const copy = new Uint8Array(packet);
-  copy[8]!--;
+  copy[ttlAt(copy)]!--;
   return withHeaderChecksum(copy);
 }
 

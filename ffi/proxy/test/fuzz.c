@@ -41,16 +41,36 @@ uint32_t take_word(struct input *input)
     return high << 8 | take_byte(input);
 }
 
+uint32_t family_of(const uint8_t *packet, size_t length)
+{
+    return length > 0 && is_ipv6(packet) ? 6 : 4;
+}
+
+/* Where TCP's or UDP's checksum stands, 0 where there is none, or one of which the whole is not here. */
+static uint32_t transport_field(const uint8_t *packet, uint32_t length, struct upper *upper)
+{
+    if (!packet_upper(upper, packet, length) || upper->is_fragment || upper->is_routed)
+        return 0;
+    uint32_t field = upper->at + (upper->protocol == IPPROTO_TCP ? 16 : 6);
+    bool has_one = upper->protocol == IPPROTO_TCP || upper->protocol == IPPROTO_UDP;
+    return has_one && field + 2 <= length ? field : 0;
+}
+
+static uint16_t transport_sum(const uint8_t *packet, uint32_t length, const struct upper *upper)
+{
+    uint64_t pseudo = checksum_pseudo(packet, upper->protocol, length - upper->at);
+    return checksum_fold(checksum_add(pseudo, packet + upper->at, length - upper->at));
+}
+
 static void mend_transport(uint8_t *packet, uint32_t length)
 {
-    uint32_t ip = header_length(packet);
-    uint32_t field = ip + (packet[9] == IPPROTO_TCP ? 16 : 6);
-    if ((packet[9] != IPPROTO_TCP && packet[9] != IPPROTO_UDP) || field + 2 > length)
+    struct upper upper;
+    uint32_t field = transport_field(packet, length, &upper);
+    if (field == 0)
         return;
     write16(packet + field, 0);
-    uint64_t sum = checksum_add(checksum_pseudo(packet, length - ip), packet + ip, length - ip);
-    uint16_t checksum = checksum_fold(sum);
-    if (checksum == 0 && packet[9] == IPPROTO_UDP)
+    uint16_t checksum = transport_sum(packet, length, &upper);
+    if (checksum == 0 && upper.protocol == IPPROTO_UDP)
         checksum = 0xffff;
     memcpy(packet + field, &checksum, 2);
 }
@@ -64,25 +84,23 @@ uint8_t *take_packet(struct input *input, uint32_t *length, uint8_t mend)
     memcpy(packet, input->at, *length);
     input->at += *length;
     input->left -= *length;
-    if (*length < IP_HEADER || *length > MAX_PACKET || header_length(packet) < IP_HEADER ||
-        header_length(packet) > *length)
+    if (*length < IPV6_HEADER || *length > MAX_PACKET)
         return packet;
     if (mend & MEND_HEADER) {
-        packet[0] = (uint8_t)(0x40 | (packet[0] & 15));
-        write16(packet + 2, *length);
-        packet_set_checksum(packet);
+        packet[0] = (uint8_t)((mend & MEND_TO_IPV6 ? 0x60 : 0x40) | (packet[0] & 15));
+        if (header_length(packet) < IP_HEADER || header_length(packet) > *length)
+            return packet;
+        packet_set_length(packet, *length);
     }
-    if (mend & MEND_TRANSPORT)
+    if (mend & MEND_TRANSPORT && header_length(packet) >= IP_HEADER && header_length(packet) <= *length)
         mend_transport(packet, *length);
     return packet;
 }
 
 bool is_intact_transport(const uint8_t *packet, uint32_t length)
 {
-    uint32_t ip = header_length(packet);
-    if (is_fragment(packet) || (packet[9] != IPPROTO_TCP && packet[9] != IPPROTO_UDP))
-        return true;
-    return checksum_fold(checksum_add(checksum_pseudo(packet, length - ip), packet + ip, length - ip)) == 0;
+    struct upper upper;
+    return transport_field(packet, length, &upper) == 0 || transport_sum(packet, length, &upper) == 0;
 }
 
 static void check_segments(const struct split *split, const uint8_t *packet)
@@ -101,7 +119,7 @@ static void check_segments(const struct split *split, const uint8_t *packet)
         memcpy(segment, headers, split->headers);
         memcpy(segment + split->headers, payload, size);
         free(headers);
-        enum packet_fault fault = packet_check(segment, split->headers + size);
+        enum packet_fault fault = packet_check(family_of(segment, 1), segment, split->headers + size);
         REQUIRE(fault == PACKET_OK || fault == PACKET_TTL);
         REQUIRE(is_intact_transport(segment, split->headers + size));
         observe(segment, split->headers + size);
@@ -120,12 +138,12 @@ static void fuzz_split(struct input *input)
     uint8_t mend = take_byte(input);
     uint32_t length = MAX_PACKET + 9;
     uint8_t *packet = take_packet(input, &length, mend);
-    enum packet_fault fault = packet_check(packet, length);
+    enum packet_fault fault = packet_check(family_of(packet, length), packet, length);
     observe_number(fault);
     if (fault == PACKET_OK || fault == PACKET_TTL || fault == PACKET_CHECKSUM) {
-        if (packet[8] > 0)
+        if (ttl_of(packet) > 0)
             packet_decrement_ttl(packet);
-        enum packet_fault after = packet_check(packet, length);
+        enum packet_fault after = packet_check(family_of(packet, length), packet, length);
         REQUIRE(fault == PACKET_CHECKSUM || after == PACKET_OK || after == PACKET_TTL);
         if (split_begin(&split, &offload, packet, length)) {
             REQUIRE(split.count >= 1 && split.length == length && split.headers <= MAX_HEADERS);
@@ -138,24 +156,33 @@ static void fuzz_split(struct input *input)
     free(packet);
 }
 
+static void check_icmp(const uint8_t *out, uint32_t size, const uint8_t *packet)
+{
+    bool ipv6 = is_ipv6(packet);
+    uint32_t ip = ipv6 ? IPV6_HEADER : IP_HEADER;
+    REQUIRE(is_ipv6(out) == ipv6 && size > ip + 8 && size <= (ipv6 ? ICMP_MOST : ICMP_MOST_IPV4));
+    REQUIRE(packet_check(family_of(out, size), out, size) == PACKET_OK);
+    REQUIRE(memcmp(out + ip + 8, packet, size - ip - 8) == 0);
+    REQUIRE(address_equal(destination_of(out), source_of(packet)));
+    uint64_t pseudo = ipv6 ? checksum_pseudo(out, IPPROTO_ICMPV6, size - ip) : 0;
+    REQUIRE(checksum_fold(checksum_add(pseudo, out + ip, size - ip)) == 0);
+}
+
 static void fuzz_icmp(struct input *input)
 {
-    struct icmp_error error = {.type = take_byte(input), .code = take_byte(input)};
-    error.mtu = (uint16_t)take_word(input);
-    error.source = take_word(input) << 16 | take_word(input);
+    struct icmp_error error = {.reason = take_byte(input) % 4};
+    error.mtu = take_word(input);
+    error.source.words[0] = (uint64_t)take_word(input) << 16 | take_word(input);
     uint8_t mend = take_byte(input);
     uint32_t length = MAX_PACKET;
     uint8_t *packet = take_packet(input, &length, mend);
-    enum packet_fault fault = packet_check(packet, length);
+    enum packet_fault fault = packet_check(family_of(packet, length), packet, length);
     if (fault == PACKET_OK || fault == PACKET_TTL) {
         uint8_t *out = malloc(ICMP_MOST);
         REQUIRE(out != NULL);
         uint32_t size = icmp_write(out, error, packet, length);
-        REQUIRE(size == 0 || (size >= 28 + IP_HEADER && size <= ICMP_MOST));
-        REQUIRE(size == 0 || packet_check(out, size) == PACKET_OK);
-        REQUIRE(size == 0 || memcmp(out + 28, packet, size - 28) == 0);
-        REQUIRE(size == 0 || destination_of(out) == source_of(packet));
-        REQUIRE(size == 0 || checksum_fold(checksum_add(0, out + IP_HEADER, size - IP_HEADER)) == 0);
+        if (size > 0)
+            check_icmp(out, size, packet);
         observe(out, size);
         free(out);
     }
@@ -172,7 +199,7 @@ static void check_fragments(const uint8_t *packet, uint32_t length, uint32_t mos
         uint32_t size = fragment_next(out, most, packet, &offset);
         if (size > 0) {
             uint32_t own = header_length(out);
-            enum packet_fault fault = packet_check(out, size);
+            enum packet_fault fault = packet_check(4, out, size);
             REQUIRE(size <= most && (fault == PACKET_OK || fault == PACKET_TTL));
             REQUIRE(offset - before == size - own && size > own);
             REQUIRE(memcmp(out + own, packet + header + before, size - own) == 0);
@@ -195,7 +222,7 @@ static void fuzz_fragment(struct input *input)
     uint8_t mend = take_byte(input);
     uint32_t length = MAX_PACKET;
     uint8_t *packet = take_packet(input, &length, mend);
-    enum packet_fault fault = packet_check(packet, length);
+    enum packet_fault fault = packet_check(4, packet, length);
     if (fault == PACKET_OK || fault == PACKET_TTL)
         check_fragments(packet, length, most);
     free(packet);

@@ -30,7 +30,10 @@ uint8_t take_byte(struct input *input);
 uint32_t take_word(struct input *input);
 
 /* What is put right in a packet, so that it comes further than its first check. */
-enum { MEND_HEADER = 1, MEND_TRANSPORT = 2 };
+enum { MEND_HEADER = 1, MEND_TRANSPORT = 2, MEND_TO_IPV6 = 4 };
+
+/* 6 where it says so, and 4 where it says anything else. */
+uint32_t family_of(const uint8_t *packet, size_t length);
 
 /* `length` bytes, or what is left of them, in memory of exactly that size, which is the caller's to free. */
 uint8_t *take_packet(struct input *input, uint32_t *length, uint8_t mend);

@@ -5,16 +5,17 @@
 
 #include <netinet/in.h>
 
-static uint32_t any_mend(struct random *random)
+static uint32_t any_mend(struct random *random, const struct flow *flow)
 {
-    return one_in(random, 10) ? random_below(random, 4) : MEND_HEADER | MEND_TRANSPORT;
+    uint32_t family = flow->ipv6 ? MEND_TO_IPV6 : 0;
+    return family | (one_in(random, 10) ? random_below(random, 4) : MEND_HEADER | MEND_TRANSPORT);
 }
 
 /* struct virtio_net_hdr as the kernel writes it for such a packet, in the host's byte order. */
 static void put_offload(struct random *random, struct out *out, const struct flow *flow)
 {
     bool tcp = flow->protocol == IPPROTO_TCP;
-    uint32_t start = IP_HEADER + flow->options * 4u;
+    uint32_t start = flow_header(flow);
     bool whole = one_in(random, 4);
     uint16_t words[] = {
         (uint16_t)(start + (tcp ? TCP_HEADER + flow->tcp_options * 4u : UDP_HEADER)),
@@ -23,7 +24,7 @@ static void put_offload(struct random *random, struct out *out, const struct flo
         tcp ? 16 : 6,
     };
     put_byte(out, 1);
-    put_byte(out, whole ? 0 : (tcp ? 1u : 5u) | (one_in(random, 5) ? 0x80u : 0));
+    put_byte(out, whole ? 0 : (tcp ? (flow->ipv6 ? 4u : 1u) : 5u) | (one_in(random, 5) ? 0x80u : 0));
     memcpy(out->bytes + out->length, words, sizeof words);
     out->length += sizeof words;
 }
@@ -32,18 +33,19 @@ static void put_list(struct random *random, struct out *out)
 {
     struct flow flows[3] = {random_flow(random), random_flow(random), random_flow(random)};
     uint32_t most = 2 + random_below(random, 150), some = 1 + random_below(random, 3);
-    put_byte(out, one_in(random, 6) ? random_below(random, 4) : 0);
+    put_byte(out, (flows[0].ipv6 ? 4u : 0) | (one_in(random, 6) ? random_below(random, 4) : 0));
     for (uint32_t i = 0; i < most && out->length < INPUT_MOST / 2; i++) {
         struct flow *flow = &flows[random_below(random, some)];
         struct flow odd = *flow;
         uint32_t size = one_in(random, 12) ? random_below(random, flow->size + 2) : flow->size;
         if (one_in(random, 15))
             odd = random_flow(random);
+        odd.ipv6 = flows[0].ipv6;
         if (one_in(random, 15))
             odd.flags ^= (uint8_t)(1u << random_below(random, 8));
         if (one_in(random, 30))
             odd.sequence += random_below(random, 3) - 1;
-        put_byte(out, any_mend(random));
+        put_byte(out, any_mend(random, &odd));
         size_t length = out->length;
         put_word(out, 0);
         put_packet(random, out, &odd, size > INPUT_MOST / 4 ? 1000 : size);
@@ -54,6 +56,7 @@ static void put_list(struct random *random, struct out *out)
 
 static void put_routes(struct random *random, struct out *out)
 {
+    put_byte(out, random_below(random, 2));
     for (uint32_t part = 0; part < 3; part++) {
         uint32_t count = random_below(random, 48);
         bool near = one_in(random, 2); /* within one another */
@@ -88,7 +91,7 @@ size_t make_input(struct random *random, uint8_t *bytes)
     case 2:
         put_byte(&out, 0);
         put_offload(random, &out, &flow);
-        put_byte(&out, any_mend(random));
+        put_byte(&out, any_mend(random, &flow));
         put_packet(random, &out, &flow, any_length(random));
         break;
     case 3:
@@ -100,7 +103,7 @@ size_t make_input(struct random *random, uint8_t *bytes)
     case 6:
     case 7:
         put_prefix(random, &out, 2 + random_below(random, 2));
-        put_byte(&out, any_mend(random));
+        put_byte(&out, any_mend(random, &flow));
         put_packet(random, &out, &flow, any_length(random));
         break;
     default:
@@ -124,7 +127,7 @@ size_t make_input_with(struct random *random, uint8_t *bytes, const uint8_t *pac
     } else {
         put_prefix(random, &out, kind);
     }
-    put_byte(&out, random_below(random, 4));
+    put_byte(&out, random_below(random, 8));
     if (kind == 1)
         put_word(&out, (uint32_t)length);
     if (length > INPUT_MOST - out.length)

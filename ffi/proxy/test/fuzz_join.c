@@ -23,13 +23,13 @@ struct list {
     uint32_t placed;
 };
 
-static void take_list(struct list *list, struct input *input)
+static void take_list(struct list *list, struct input *input, uint32_t family)
 {
     while (list->count < MOST_PACKETS && input->left > 0) {
         uint8_t mend = take_byte(input);
         uint32_t length = take_word(input);
         uint8_t *packet = take_packet(input, &length, mend);
-        if (packet_check(packet, length) != PACKET_OK) {
+        if (packet_check(family, packet, length) != PACKET_OK) {
             free(packet);
             continue;
         }
@@ -51,6 +51,17 @@ static struct received *find(struct list *list, const uint8_t *at, uint32_t head
     return NULL;
 }
 
+/* Of a packet that can be joined: without options and extension headers. */
+static uint32_t plain_header(const uint8_t *packet)
+{
+    return is_ipv6(packet) ? IPV6_HEADER : IP_HEADER;
+}
+
+static bool is_tcp(const uint8_t *packet)
+{
+    return packet[is_ipv6(packet) ? 6 : 9] == IPPROTO_TCP;
+}
+
 /*
  * Takes out what a super-packet does not carry: the identification, of the windows all but the newest, and an urgent
  * pointer without URG, which means nothing (RFC 9293, 3.1).
@@ -58,11 +69,13 @@ static struct received *find(struct list *list, const uint8_t *at, uint32_t head
 static void strip(uint8_t *packet, uint32_t length)
 {
     REQUIRE(is_intact_transport(packet, length));
-    write16(packet + 4, 0);
-    write16(packet + 10, 0);
-    if (packet[9] == IPPROTO_TCP) {
-        write16(packet + IP_HEADER + 14, 0);
-        write32(packet + IP_HEADER + 16, 0);
+    if (!is_ipv6(packet)) {
+        write16(packet + 4, 0);
+        write16(packet + 10, 0);
+    }
+    if (is_tcp(packet)) {
+        write16(packet + plain_header(packet) + 14, 0);
+        write32(packet + plain_header(packet) + 16, 0);
     }
 }
 
@@ -73,9 +86,9 @@ static void require_alike(const uint8_t *a, const uint8_t *b, uint32_t length, b
     memcpy(right, b, length);
     strip(left, length);
     strip(right, length);
-    if (push_may_differ && left[9] == IPPROTO_TCP) {
-        left[IP_HEADER + 13] &= (uint8_t)~TCP_PSH;
-        right[IP_HEADER + 13] &= (uint8_t)~TCP_PSH;
+    if (push_may_differ && is_tcp(left)) {
+        left[plain_header(left) + 13] &= (uint8_t)~TCP_PSH;
+        right[plain_header(right) + 13] &= (uint8_t)~TCP_PSH;
     }
     REQUIRE(memcmp(left, right, length) == 0);
 }
@@ -91,7 +104,7 @@ static void check_joined(const struct frame *frame, struct received *const *part
         memcpy(flat + length, frame->pieces[i].iov_base, frame->pieces[i].iov_len);
         length += (uint32_t)frame->pieces[i].iov_len;
     }
-    REQUIRE(length == frame->length && packet_check(flat, length) == PACKET_OK);
+    REQUIRE(length == frame->length && packet_check(family_of(flat, length), flat, length) == PACKET_OK);
     observe(&frame->offload, sizeof frame->offload);
     observe(flat, length);
     REQUIRE(split_begin(&split, &frame->offload, flat, length) && split.count == frame->count);
@@ -125,7 +138,7 @@ static void check_frame(struct list *list, struct frame *frame)
         uint32_t length;
         const uint8_t *packet = frame_packet(frame, i, &length);
         REQUIRE(packet == parts[i]->packet && length == parts[i]->length);
-        REQUIRE(packet_check(packet, length) == PACKET_OK);
+        REQUIRE(packet_check(family_of(packet, length), packet, length) == PACKET_OK);
         if (i > 0)
             REQUIRE(memcmp(packet, parts[i]->before, length) == 0);
         else
@@ -145,15 +158,20 @@ static void write_out(struct list *list, struct joiner *joiner)
 static bool has_ports(const struct received *received)
 {
     const uint8_t *packet = received->before;
-    return header_length(packet) == IP_HEADER && !is_fragment(packet) && received->length >= IP_HEADER + UDP_HEADER;
+    struct upper upper;
+    return packet_upper(&upper, packet, received->length) && upper.at == plain_header(packet) && !upper.is_fragment &&
+           received->length >= upper.at + UDP_HEADER;
 }
 
 /* Packets that must keep their order: of one flow, or of what may be one. */
 static bool belong_together(const struct received *a, const struct received *b)
 {
-    if (memcmp(a->before + 12, b->before + 12, 8) != 0 || a->before[9] != b->before[9])
+    uint32_t at = addresses_at(a->before), header = plain_header(a->before);
+    if (memcmp(a->before + at, b->before + at, header - at) != 0)
         return false;
-    return !has_ports(a) || !has_ports(b) || memcmp(a->before + IP_HEADER, b->before + IP_HEADER, 4) == 0;
+    if (!has_ports(a) || !has_ports(b))
+        return true;
+    return is_tcp(a->before) == is_tcp(b->before) && memcmp(a->before + header, b->before + header, 4) == 0;
 }
 
 static void check_order(const struct list *list)
@@ -178,7 +196,7 @@ void fuzz_join(struct input *input)
     joiner->tcp = !(kinds & 1);
     joiner->udp = !(kinds & 2);
     join_reset(joiner);
-    take_list(list, input);
+    take_list(list, input, kinds & 4 ? 6 : 4);
     for (uint32_t i = 0; i < list->count; i++) {
         struct received *received = &list->packets[i];
         if (join_add(joiner, received->packet, received->length))

@@ -46,6 +46,7 @@ struct flow random_flow(struct random *random)
     const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDP, IPPROTO_ICMP, 50};
     const uint16_t fragments[] = {0x4000, 0x4000, 0, 0x2000, 0x2001, 5, 0x1fff, 0xc000};
     struct flow flow = {
+        .ipv6 = one_in(random, 2),
         .protocol = protocols[random_below(random, 6)],
         .tos = (uint8_t)random_below(random, 4),
         .ttl = one_in(random, 20) ? (uint8_t)random_below(random, 3) : 64,
@@ -63,9 +64,56 @@ struct flow random_flow(struct random *random)
     return flow;
 }
 
+uint32_t flow_header(const struct flow *flow)
+{
+    if (!flow->ipv6)
+        return IP_HEADER + flow->options * 4u;
+    return IPV6_HEADER + (flow->options > 0 ? 8 + flow->options / 4 * 8u : 0);
+}
+
+static void write_ipv4(struct random *random, uint8_t *packet, const struct flow *flow, uint32_t total)
+{
+    packet[0] = (uint8_t)(0x40 | flow_header(flow) / 4);
+    packet[1] = flow->tos;
+    write16(packet + 2, total);
+    write16(packet + 4, random_below(random, 65536));
+    write16(packet + 6, flow->fragment);
+    packet[8] = flow->ttl;
+    packet[9] = flow->protocol;
+    write32(packet + 12, flow->source);
+    write32(packet + 16, flow->destination);
+    for (uint32_t i = IP_HEADER; i < flow_header(flow); i++)
+        packet[i] = (uint8_t)(i % 4 == 0 ? random_below(random, 256) : i % 4 == 1 ? 2 + random_below(random, 8) : 0x83);
+}
+
+/* With one extension header where the flow has options, which then is any of those that there are. */
+static void write_ipv6(struct random *random, uint8_t *packet, const struct flow *flow, uint32_t total)
+{
+    const uint8_t extensions[] = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT,
+                                  IPPROTO_AH};
+    bool icmp = flow->protocol == IPPROTO_ICMP;
+    uint8_t protocol = icmp ? IPPROTO_ICMPV6 : flow->protocol, *extension = packet + IPV6_HEADER;
+    packet[0] = 0x60;
+    packet[1] = (uint8_t)(flow->tos << 4);
+    write16(packet + 4, total - IPV6_HEADER);
+    packet[6] = protocol;
+    packet[7] = flow->ttl;
+    memset(packet + 8, 0xfd, 12);
+    write32(packet + 20, flow->source);
+    memset(packet + 24, 0xfd, 12);
+    write32(packet + 36, flow->destination);
+    if (flow->options == 0)
+        return;
+    packet[6] = extensions[random_below(random, 6)];
+    for (uint32_t i = 0; i < flow_header(flow) - IPV6_HEADER; i++)
+        extension[i] = (uint8_t)random_below(random, 256);
+    extension[0] = protocol;
+    extension[1] = (uint8_t)(one_in(random, 8) ? random_below(random, 256) : (flow_header(flow) - IPV6_HEADER) / 8 - 1);
+}
+
 void put_packet(struct random *random, struct out *out, const struct flow *flow, uint32_t payload)
 {
-    uint32_t ip = IP_HEADER + flow->options * 4u, transport = 0;
+    uint32_t ip = flow_header(flow), transport = 0;
     if (flow->protocol == IPPROTO_TCP)
         transport = TCP_HEADER + flow->tcp_options * 4u;
     else if (flow->protocol == IPPROTO_UDP)
@@ -74,17 +122,7 @@ void put_packet(struct random *random, struct out *out, const struct flow *flow,
         payload = MAX_PACKET - ip - transport;
     uint8_t *packet = out->bytes + out->length;
     memset(packet, 0, ip + transport);
-    packet[0] = (uint8_t)(0x40 | ip / 4);
-    packet[1] = flow->tos;
-    write16(packet + 2, ip + transport + payload);
-    write16(packet + 4, random_below(random, 65536));
-    write16(packet + 6, flow->fragment);
-    packet[8] = flow->ttl;
-    packet[9] = flow->protocol;
-    write32(packet + 12, flow->source);
-    write32(packet + 16, flow->destination);
-    for (uint32_t i = IP_HEADER; i < ip; i++)
-        packet[i] = (uint8_t)(i % 4 == 0 ? random_below(random, 256) : i % 4 == 1 ? 2 + random_below(random, 8) : 0x83);
+    (flow->ipv6 ? write_ipv6 : write_ipv4)(random, packet, flow, ip + transport + payload);
     uint8_t *header = packet + ip;
     if (transport > 0) {
         write16(header, flow->from);

@@ -19,12 +19,16 @@ uint32_t any_length(struct random *random);
 
 /* What the packets of one flow have in common, and how far it has come. */
 struct flow {
+    bool ipv6;
     uint8_t protocol, tos, ttl, options, tcp_options, flags;
     uint16_t fragment, from, to;
     uint32_t source, destination, sequence, size;
 };
 
 struct flow random_flow(struct random *random);
+
+/* The length of a packet's headers before TCP's or UDP's. */
+uint32_t flow_header(const struct flow *flow);
 
 /* A packet without checksums, which the harness puts right. */
 void put_packet(struct random *random, struct out *out, const struct flow *flow, uint32_t payload);

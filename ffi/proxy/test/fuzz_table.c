@@ -17,13 +17,34 @@ static uint32_t host_mask(uint32_t length)
     return length == 0 ? 0 : length >= 32 ? ~0u : ~(~0u >> length);
 }
 
-static bool is_valid(const struct flan_route *route)
+/*
+ * Four bytes of an address are read, which stand first in it or, in IPv6, behind four others: there the lengths are
+ * greater by as many bits.
+ */
+struct place {
+    uint32_t family, at;
+};
+
+static void put_number(struct place place, uint8_t *address, uint32_t number)
 {
-    return route->length <= 32 && (ntohl(route->destination) & ~host_mask(route->length)) == 0;
+    memset(address, 0, FLAN_ADDRESS);
+    memset(address, 0xfd, place.at);
+    write32(address + place.at, number);
+}
+
+static uint32_t length_in(struct place place, const struct flan_route *route)
+{
+    return route->length - 8 * place.at;
+}
+
+static bool is_valid(struct place place, const struct flan_route *route)
+{
+    uint32_t most = place.family == 6 ? 128 : 32;
+    return route->length <= most && (read32(route->destination + place.at) & ~host_mask(length_in(place, route))) == 0;
 }
 
 /* Of every 16 lengths read one is as it is, and may be nonsense. */
-static void take_routes(struct routes *routes, struct input *input)
+static void take_routes(struct place place, struct routes *routes, struct input *input)
 {
     uint32_t count = take_byte(input) % MOST_ROUTES;
     routes->count = 0;
@@ -34,69 +55,75 @@ static void take_routes(struct routes *routes, struct input *input)
             length %= 33;
             address &= host_mask(length);
         }
-        routes->list[routes->count++] = (struct flan_route){
-            .destination = htonl(address), .remote = take_byte(input), .port = (uint16_t)take_word(input), .length = length};
+        struct flan_route *route = &routes->list[routes->count++];
+        *route = (struct flan_route){.length = (uint8_t)(length + 8 * place.at > 255 ? 255 : length + 8 * place.at)};
+        put_number(place, route->destination, address);
+        put_number(place, route->remote, take_byte(input));
+        route->port = (uint16_t)take_word(input);
     }
 }
 
-static bool are_valid(const struct routes *routes)
+static bool are_valid(struct place place, const struct routes *routes)
 {
     for (uint32_t i = 0; i < routes->count; i++) {
-        if (!is_valid(&routes->list[i]))
+        if (!is_valid(place, &routes->list[i]))
             return false;
     }
     return true;
 }
 
-static const struct flan_route *find_slowly(const struct routes *routes, uint32_t address)
+static const struct flan_route *find_slowly(struct place place, const struct routes *routes, uint32_t address)
 {
     const struct flan_route *best = NULL;
     for (uint32_t i = 0; i < routes->count; i++) {
         const struct flan_route *route = &routes->list[i];
-        if (((address ^ ntohl(route->destination)) & host_mask(route->length)) == 0 &&
+        if (((address ^ read32(route->destination + place.at)) & host_mask(length_in(place, route))) == 0 &&
             (best == NULL || route->length >= best->length))
             best = route;
     }
     return best;
 }
 
-static void check_address(const struct table *table, const struct routes *routes, uint32_t address)
+static void check_address(struct place place, const struct table *table, const struct routes *routes, uint32_t address)
 {
-    const struct next_hop *hop = table_find(table, htonl(address));
-    const struct flan_route *route = find_slowly(routes, address);
+    uint8_t bytes[FLAN_ADDRESS];
+    put_number(place, bytes, address);
+    const struct next_hop *hop = table_find(table, address_read(bytes, FLAN_ADDRESS));
+    const struct flan_route *route = find_slowly(place, routes, address);
     REQUIRE((hop == NULL) == (route == NULL));
-    REQUIRE(hop == NULL || (hop->remote == route->remote && ntohs(hop->port) == route->port));
-    observe_number(hop == NULL ? 0 : hop->remote + 1);
+    REQUIRE(hop == NULL || (memcmp(&hop->remote, route->remote, FLAN_ADDRESS) == 0 && ntohs(hop->port) == route->port));
+    observe_number(hop == NULL ? 0 : read32(route->remote + place.at) + 1u);
 }
 
 /* Looks at both ends of every prefix, and beside them. */
-static void check_table(const struct table *table, const struct routes *routes)
+static void check_table(struct place place, const struct table *table, const struct routes *routes)
 {
     for (uint32_t i = 0; i < routes->count; i++) {
-        uint32_t first = ntohl(routes->list[i].destination);
-        uint32_t last = first | ~host_mask(routes->list[i].length);
-        check_address(table, routes, first);
-        check_address(table, routes, first - 1);
-        check_address(table, routes, last);
-        check_address(table, routes, last + 1);
+        uint32_t first = read32(routes->list[i].destination + place.at);
+        uint32_t last = first | ~host_mask(length_in(place, &routes->list[i]));
+        check_address(place, table, routes, first);
+        check_address(place, table, routes, first - 1);
+        check_address(place, table, routes, last);
+        check_address(place, table, routes, last + 1);
     }
 }
 
 static bool is_among(const struct routes *routes, const struct flan_route *wanted)
 {
     for (uint32_t i = 0; i < routes->count; i++) {
-        if (routes->list[i].destination == wanted->destination && routes->list[i].length == wanted->length)
+        if (memcmp(routes->list[i].destination, wanted->destination, FLAN_ADDRESS) == 0 &&
+            routes->list[i].length == wanted->length)
             return true;
     }
     return false;
 }
 
-static void change(const struct table *table, const struct routes *before, const struct routes *put,
+static void change(struct place place, const struct table *table, const struct routes *before, const struct routes *put,
                    const struct routes *removed)
 {
     struct table *changed = NULL;
     int failed = table_change(&changed, table, put->list, put->count, removed->list, removed->count);
-    REQUIRE(failed == (are_valid(put) && are_valid(removed) ? 0 : -EINVAL));
+    REQUIRE(failed == (are_valid(place, put) && are_valid(place, removed) ? 0 : -EINVAL));
     if (failed)
         return;
     struct routes after = {.count = 0};
@@ -106,7 +133,7 @@ static void change(const struct table *table, const struct routes *before, const
     }
     for (uint32_t i = 0; i < put->count; i++)
         after.list[after.count++] = put->list[i];
-    check_table(changed, &after);
+    check_table(place, changed, &after);
     table_free(changed);
 }
 
@@ -114,15 +141,17 @@ void fuzz_table(struct input *input)
 {
     struct routes routes, put, removed;
     struct table *table = NULL;
-    take_routes(&routes, input);
-    take_routes(&put, input);
-    take_routes(&removed, input);
-    int failed = table_make(&table, NULL, routes.list, routes.count);
-    REQUIRE(failed == (are_valid(&routes) ? 0 : -EINVAL));
+    bool ipv6 = take_byte(input) & 1;
+    struct place place = {ipv6 ? 6 : 4, ipv6 ? 4 : 0};
+    take_routes(place, &routes, input);
+    take_routes(place, &put, input);
+    take_routes(place, &removed, input);
+    int failed = table_make(&table, place.family, (struct contents){NULL, routes.list, routes.count});
+    REQUIRE(failed == (are_valid(place, &routes) ? 0 : -EINVAL));
     if (failed)
         return;
-    check_table(table, &routes);
-    change(table, &routes, &put, &removed);
-    check_table(table, &routes);
+    check_table(place, table, &routes);
+    change(place, table, &routes, &put, &removed);
+    check_table(place, table, &routes);
     table_free(table);
 }

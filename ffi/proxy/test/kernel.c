@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* One that has run for a while. */
-struct kernel kernel = {.offloads = ~0u, .mtu = 1500, .most = ~0u, .now = 1000000000000u};
+struct kernel kernel = {.family = 4, .offloads = ~0u, .mtu = 1500, .most = ~0u, .now = 1000000000000u};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -44,7 +44,7 @@ static bool applies(const struct rule *rule, struct asked asked)
 {
     return !rule->spent && strcmp(rule->call, asked.call) == 0 &&
            (strcmp(rule->kind, "any") == 0 || strcmp(rule->kind, asked.kind) == 0) &&
-           (rule->over == 0 || asked.length > rule->over) && (rule->to == 0 || asked.to == rule->to);
+           (rule->over == 0 || asked.length > rule->over) && (address_equal(rule->to, (struct address){{0, 0}}) || address_equal(asked.to, rule->to));
 }
 
 int kernel_refusal(struct asked asked, bool taken)

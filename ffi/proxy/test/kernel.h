@@ -5,7 +5,8 @@
 #ifndef FLAN_TEST_KERNEL_H
 #define FLAN_TEST_KERNEL_H
 
-#include <netinet/in.h>
+#include "address.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +23,7 @@ enum { FD_TUN = 1000, FD_SOCKET, FD_RAW, FD_PROBE };
 struct item {
     uint8_t *bytes;
     size_t length;
-    struct sockaddr_in from;
+    union endpoint from;
     char control[16]; /* "none", "other", or the number that UDP_GRO tells */
 };
 
@@ -40,7 +41,7 @@ struct rule {
     uint32_t times; /* so often; 0 for always */
     uint32_t skip;  /* after so many that it lets pass */
     uint32_t over;  /* only what is longer than so many bytes */
-    uint32_t to;    /* only what goes to this address; 0 for all */
+    struct address to; /* only what goes to this address; zeros for all */
     bool spent;
 };
 
@@ -48,8 +49,9 @@ struct kernel {
     struct rule rules[MOST_RULES];
     uint32_t rule_count;
     struct items frames, datagrams;
+    uint32_t family;   /* of the sockets: 4 or 6 */
     uint32_t offloads; /* what TUNSETOFFLOAD takes */
-    uint32_t mtu;      /* what IP_MTU answers */
+    uint32_t mtu;      /* what IP_MTU or IPV6_MTU answers */
     uint32_t most;     /* messages that one sendmmsg takes */
     uint64_t now;      /* nanoseconds */
     bool full;         /* the socket never gets room */
@@ -73,7 +75,7 @@ void kernel_wake(void);
 struct asked {
     const char *call, *kind;
     uint32_t length; /* bytes of each packet */
-    uint32_t to;
+    struct address to;
 };
 
 /* The errno that a call is refused with, or 0. Where it is not `taken`, the call is yet to come. Locked. */

@@ -22,7 +22,7 @@ static int refused(int error)
 
 int __wrap_socket(int domain, int type, int protocol)
 {
-    expect(domain == AF_INET && type == (SOCK_DGRAM | SOCK_CLOEXEC) && protocol == 0, "only the MTU needs a socket");
+    expect(domain == (kernel.family == 6 ? AF_INET6 : AF_INET) && type == (SOCK_DGRAM | SOCK_CLOEXEC) && protocol == 0, "only the MTU needs a socket");
     kernel_lock();
     int error = kernel_refuse((struct asked){.call = "socket", .kind = "udp"});
     if (error == 0)
@@ -32,30 +32,33 @@ int __wrap_socket(int domain, int type, int protocol)
 }
 
 /* The host's address and the proxy's port. */
-static struct sockaddr_in own_address(void)
+static union endpoint own_address(uint16_t port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(8285), .sin_addr = {htonl(0xc0000201)}};
+    static const uint8_t ipv4[] = {192, 0, 2, 1};
+    static const uint8_t ipv6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+    struct address own = kernel.family == 6 ? address_read(ipv6, sizeof ipv6) : address_read(ipv4, sizeof ipv4);
+    return endpoint_of(kernel.family, own, htons(port));
 }
 
 int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *size)
 {
-    struct sockaddr_in own = own_address();
-    expect(fd == FD_SOCKET && *size == sizeof own, "only the socket's own address is asked for");
+    union endpoint own = own_address(8285);
+    expect(fd == FD_SOCKET && *size >= endpoint_size(&own), "only the socket's own address is asked for");
     kernel_lock();
     int error = kernel_refuse((struct asked){.call = "getsockname", .kind = "udp"});
     kernel_unlock();
     if (error != 0)
         return refused(error);
-    memcpy(address, &own, sizeof own);
+    *size = endpoint_size(&own);
+    memcpy(address, &own, *size);
     return 0;
 }
 
 /* The port stays free for the kernel to choose: the proxy's is taken. */
 int __wrap_bind(int fd, const struct sockaddr *address, socklen_t size)
 {
-    struct sockaddr_in own = own_address();
-    own.sin_port = 0;
-    expect(fd == FD_PROBE && size == sizeof own && memcmp(address, &own, sizeof own) == 0,
+    union endpoint own = own_address(0);
+    expect(fd == FD_PROBE && size == endpoint_size(&own) && memcmp(address, &own, size) == 0,
            "the MTU is asked for from the socket's own address");
     kernel_lock();
     int error = kernel_refuse((struct asked){.call = "bind", .kind = "udp"});
@@ -65,11 +68,11 @@ int __wrap_bind(int fd, const struct sockaddr *address, socklen_t size)
 
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
 {
-    expect(fd == FD_PROBE && size == sizeof(struct sockaddr_in), "only the MTU needs a connection");
-    struct sockaddr_in address;
-    memcpy(&address, to, sizeof address);
+    union endpoint address;
+    expect(fd == FD_PROBE && size <= sizeof address, "only the MTU needs a connection");
+    memcpy(&address, to, size);
     kernel_lock();
-    int error = kernel_refuse((struct asked){.call = "connect", .kind = "udp", .to = address.sin_addr.s_addr});
+    int error = kernel_refuse((struct asked){.call = "connect", .kind = "udp", .to = endpoint_address(&address)});
     if (error == 0)
         tell("connect");
     kernel_unlock();
@@ -78,7 +81,7 @@ int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
 
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
 {
-    expect(fd == FD_PROBE && level == IPPROTO_IP && name == IP_MTU && *size == sizeof(int), "only the MTU is asked for");
+    expect(fd == FD_PROBE && (kernel.family == 6 ? level == IPPROTO_IPV6 && name == IPV6_MTU : level == IPPROTO_IP && name == IP_MTU) && *size == sizeof(int), "only the MTU is asked for");
     kernel_lock();
     int error = kernel_refuse((struct asked){.call = "getsockopt", .kind = "IP_MTU"});
     memcpy(value, &kernel.mtu, sizeof kernel.mtu);
@@ -95,7 +98,7 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
         {IPPROTO_UDP, UDP_SEGMENT, "UDP_SEGMENT"},     {IPPROTO_UDP, UDP_GRO, "UDP_GRO"},
         {IPPROTO_IP, IP_MTU_DISCOVER, "IP_MTU_DISCOVER"}, {SOL_SOCKET, SO_SNDBUFFORCE, "SO_SNDBUFFORCE"},
         {SOL_SOCKET, SO_SNDBUF, "SO_SNDBUF"},          {SOL_SOCKET, SO_RCVBUFFORCE, "SO_RCVBUFFORCE"},
-        {SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF"},
+        {SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF"},          {IPPROTO_IPV6, IPV6_MTU_DISCOVER, "IPV6_MTU_DISCOVER"},
     };
     int number;
     expect(fd == FD_SOCKET && size == sizeof number, "options are numbers");

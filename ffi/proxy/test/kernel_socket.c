@@ -52,12 +52,13 @@ static void put_datagram(struct mmsghdr *message, const struct item *datagram)
 {
     struct iovec *piece = message->msg_hdr.msg_iov;
     size_t length = datagram->length < piece->iov_len ? datagram->length : piece->iov_len;
-    expect(message->msg_hdr.msg_namelen >= sizeof datagram->from, "there is room for the sender's address");
+    socklen_t size = endpoint_size(&datagram->from);
+    expect(message->msg_hdr.msg_namelen >= size, "there is room for the sender's address");
     ASAN_UNPOISON_MEMORY_REGION(piece->iov_base, piece->iov_len);
     memcpy(piece->iov_base, datagram->bytes, length);
     ASAN_POISON_MEMORY_REGION((uint8_t *)piece->iov_base + length, piece->iov_len - length);
-    memcpy(message->msg_hdr.msg_name, &datagram->from, sizeof datagram->from);
-    message->msg_hdr.msg_namelen = sizeof datagram->from;
+    memcpy(message->msg_hdr.msg_name, &datagram->from, size);
+    message->msg_hdr.msg_namelen = size;
     message->msg_hdr.msg_flags = length < datagram->length ? MSG_TRUNC : 0;
     message->msg_len = (unsigned int)length;
     put_control(&message->msg_hdr, datagram->control);
@@ -92,7 +93,7 @@ static uint16_t segment_size(struct msghdr *message)
 
 static struct asked asked_of(struct msghdr *message)
 {
-    const struct sockaddr_in *to = message->msg_name;
+    const union endpoint *to = message->msg_name;
     uint32_t length = 0, size = segment_size(message);
     for (size_t i = 0; i < message->msg_iovlen; i++)
         length += (uint32_t)message->msg_iov[i].iov_len;
@@ -100,16 +101,18 @@ static struct asked asked_of(struct msghdr *message)
         .call = "sendmmsg",
         .kind = size > 0 ? "segmented" : "single",
         .length = size > 0 ? size : length,
-        .to = to->sin_addr.s_addr,
+        .to = endpoint_address(to),
     };
 }
 
-static void tell_message(const char *call, const struct sockaddr_in *to, uint32_t size, const struct iovec *pieces,
+static void tell_message(const char *call, const union endpoint *to, uint32_t size, const struct iovec *pieces,
                          size_t count)
 {
-    char address[INET_ADDRSTRLEN], before[64];
-    inet_ntop(AF_INET, &to->sin_addr, address, sizeof address);
-    snprintf(before, sizeof before, "%s %s %u %u", call, address, ntohs(to->sin_port), size);
+    char text[INET6_ADDRSTRLEN], before[96];
+    struct address address = endpoint_address(to);
+    expect(to->any.sa_family == (kernel.family == 6 ? AF_INET6 : AF_INET), "addresses are of the sockets' family");
+    inet_ntop(to->any.sa_family, &address, text, sizeof text);
+    snprintf(before, sizeof before, "%s %s %u %u", call, text, ntohs(endpoint_port(to)), size);
     tell_bytes(before, pieces, count);
 }
 
@@ -122,6 +125,7 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int fl
     kernel_lock();
     for (; sent < count && sent < kernel.most; sent++) {
         struct msghdr *message = &messages[sent].msg_hdr;
+        expect(message->msg_namelen == endpoint_size(message->msg_name), "an address is as long as its family has it");
         struct asked asked = asked_of(message);
         if (kernel_refusal(asked, false) != 0 && sent > 0)
             break;
@@ -138,14 +142,16 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int fl
 
 ssize_t __wrap_sendto(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t size)
 {
-    struct sockaddr_in address;
+    union endpoint address;
     expect(fd == FD_SOCKET || fd == FD_RAW, "they send by their own sockets");
-    expect(flags & MSG_DONTWAIT && size == sizeof address, "packets are sent without waiting");
-    memcpy(&address, to, sizeof address);
+    expect(flags & MSG_DONTWAIT, "packets are sent without waiting");
+    expect(size <= sizeof address, "an address is no longer than one of IPv6");
+    memcpy(&address, to, size);
+    expect(size == endpoint_size(&address), "an address is as long as its family has it");
     const char *call = fd == FD_RAW ? "icmp" : "sendto";
     kernel_lock();
     int error = kernel_refuse(
-        (struct asked){.call = call, .kind = "packet", .length = (uint32_t)length, .to = address.sin_addr.s_addr});
+        (struct asked){.call = call, .kind = "packet", .length = (uint32_t)length, .to = endpoint_address(&address)});
     if (error == 0)
         tell_message(call, &address, 0, &(struct iovec){(void *)bytes, length}, 1);
     kernel_unlock();

@@ -116,26 +116,34 @@ size_t shim_join(uint32_t what, uint8_t *records, size_t length, uint8_t *out, s
     return writer.used;
 }
 
-uint32_t shim_icmp(uint8_t *out, const uint8_t *error, const uint8_t *packet, uint32_t length)
+/* `source` has FLAN_ADDRESS bytes. */
+uint32_t shim_icmp(uint8_t *out, uint32_t reason, uint32_t mtu, const uint8_t *source, const uint8_t *packet,
+                   uint32_t length)
 {
-    struct icmp_error copy;
-    memcpy(&copy, error, sizeof copy);
-    return icmp_write(out, copy, packet, length);
+    return icmp_write(out, (struct icmp_error){reason, mtu, address_read(source, FLAN_ADDRESS)}, packet, length);
 }
 
-/* Looks up `count` addresses: remotes in network byte order and ports in the host's, 0 and 0 where there is no way. */
-void shim_find(const struct table *table, const uint32_t *addresses, uint32_t count, uint32_t *remotes, uint16_t *ports)
+/* `routes` of FLAN_ADDRESS bytes each address, `settings` may be NULL. */
+int shim_table(struct table **table, uint32_t family, const struct flan_settings *settings,
+               const struct flan_route *routes, uint32_t count)
+{
+    return table_make(table, family, (struct contents){settings, routes, count});
+}
+
+/* Looks up `count` addresses of FLAN_ADDRESS bytes: remotes likewise and ports in the host's order, 0 where there is no way. */
+void shim_find(const struct table *table, const uint8_t *addresses, uint32_t count, uint8_t *remotes, uint16_t *ports)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const struct next_hop *hop = table_find(table, addresses[i]);
-        remotes[i] = hop == NULL ? 0 : hop->remote;
+        const struct next_hop *hop = table_find(table, address_read(addresses + FLAN_ADDRESS * i, FLAN_ADDRESS));
         ports[i] = hop == NULL ? 0 : ntohs(hop->port);
+        if (hop != NULL)
+            memcpy(remotes + FLAN_ADDRESS * i, &hop->remote, FLAN_ADDRESS);
     }
 }
 
-uint8_t shim_owns(const struct table *table, uint32_t address)
+uint8_t shim_owns(const struct table *table, const uint8_t *address)
 {
-    return table_owns(table, address);
+    return table_owns(table, address_read(address, FLAN_ADDRESS));
 }
 
 /* Copies up to `count` routes and returns how many there are. */

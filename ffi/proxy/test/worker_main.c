@@ -39,7 +39,7 @@ static void set_up(void)
 static void open_proxy(uint32_t features)
 {
     struct flan_queue queue = {.tun = FD_TUN, .socket = FD_SOCKET};
-    struct flan_options options = {.raw = FD_RAW, .features = features};
+    struct flan_options options = {.raw = FD_RAW, .features = features, .family = kernel.family};
     int failed = flan_proxy_open(&queue, 1, &options, &proxy);
     if (failed) {
         tell("failed %s", strerrorname_np(-failed));
@@ -102,7 +102,7 @@ static void run_in_flood(uint64_t times)
     expect(pthread_create(&thread, NULL, run, &running) == 0, "there can be threads");
     for (uint64_t i = 0; i < times || packets_so_far() < times; i++) {
         for (uint32_t r = 0; r < route_count; r++)
-            routes[r].remote ^= htonl(i % 3 == 0);
+            routes[r].remote[3] ^= i % 3 == 0;
         if (i % 3 == 0)
             expect(flan_proxy_replace_routes(proxy, routes, route_count) == 0, "routes are replaced");
         else if (i % 3 == 1)
@@ -127,11 +127,17 @@ static void tell_counters(void)
     }
 }
 
+static void take_bytes_of_address(struct words *words, uint8_t *bytes)
+{
+    struct address address = take_address(words);
+    memcpy(bytes, &address, FLAN_ADDRESS);
+}
+
 static void take_settings(struct words *words)
 {
-    settings.address = take_address(words);
-    settings.subnet = take_address(words);
-    settings.subnet_length = (uint32_t)take_number(words, 32);
+    take_bytes_of_address(words, settings.address);
+    take_bytes_of_address(words, settings.subnet);
+    settings.subnet_length = (uint32_t)take_number(words, 128);
     settings.check_source = (uint32_t)take_number(words, 1);
     is_configured = true;
 }
@@ -140,9 +146,9 @@ static void take_route(struct words *words)
 {
     expect(route_count < MOST_ROUTES, "there are few routes");
     struct flan_route *route = &routes[route_count++];
-    route->destination = take_address(words);
-    route->length = (uint8_t)take_number(words, 32);
-    route->remote = take_address(words);
+    take_bytes_of_address(words, route->destination);
+    route->length = (uint8_t)take_number(words, 128);
+    take_bytes_of_address(words, route->remote);
     route->port = (uint16_t)take_number(words, UINT16_MAX);
 }
 

@@ -3,6 +3,7 @@
  *   refuse CALL KIND ERRNO [times=N] [skip=N] [over=BYTES] [to=ADDRESS]
  *   frame HEX                        the TUN hands it over, with its offload header
  *   datagram ADDRESS PORT CONTROL HEX  comes to the socket from there; CONTROL: none, other, or what UDP_GRO tells
+ *   family 4|6                       of all addresses that follow; 4 unless it is said
  *   offloads MASK | mtu BYTES | most MESSAGES | now NANOSECONDS | full | blocking
  */
 #define _GNU_SOURCE
@@ -50,15 +51,15 @@ uint64_t take_number(struct words *words, uint64_t most)
     return number_of(take_word(words), most);
 }
 
-static uint32_t address_of(const char *word)
+static struct address address_of(const char *word)
 {
-    struct in_addr address;
-    if (inet_pton(AF_INET, word, &address) != 1)
+    struct address address = {{0, 0}};
+    if (inet_pton(kernel.family == 6 ? AF_INET6 : AF_INET, word, &address) != 1)
         refuse("no address", word);
-    return address.s_addr;
+    return address;
 }
 
-uint32_t take_address(struct words *words)
+struct address take_address(struct words *words)
 {
     return address_of(take_word(words));
 }
@@ -131,8 +132,8 @@ static void take_rule(struct words *words)
 static void take_datagram(struct words *words)
 {
     struct item *item = add_item(&kernel.datagrams);
-    item->from = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {take_address(words)}};
-    item->from.sin_port = htons((uint16_t)take_number(words, UINT16_MAX));
+    struct address address = take_address(words);
+    item->from = endpoint_of(kernel.family, address, htons((uint16_t)take_number(words, UINT16_MAX)));
     take_text(words, item->control, sizeof item->control);
     take_bytes(words, item);
 }
@@ -145,6 +146,8 @@ bool script_kernel(const char *what, struct words *words)
         take_bytes(words, add_item(&kernel.frames));
     else if (strcmp(what, "datagram") == 0)
         take_datagram(words);
+    else if (strcmp(what, "family") == 0)
+        kernel.family = (uint32_t)take_number(words, 6);
     else if (strcmp(what, "offloads") == 0)
         kernel.offloads = (uint32_t)take_number(words, UINT32_MAX);
     else if (strcmp(what, "mtu") == 0)

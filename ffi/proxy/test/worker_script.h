@@ -2,6 +2,8 @@
 #ifndef FLAN_TEST_WORKER_SCRIPT_H
 #define FLAN_TEST_WORKER_SCRIPT_H
 
+#include "address.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,8 +15,8 @@ struct words {
 /* The next word; the script must have one more. */
 char *take_word(struct words *words);
 uint64_t take_number(struct words *words, uint64_t most);
-/* An address in network byte order. */
-uint32_t take_address(struct words *words);
+/* An address of the kernel's family. */
+struct address take_address(struct words *words);
 bool has_words(const struct words *words);
 
 /* Takes a line that says how the kernel is; false where `what` is about something else. */
