@@ -19,11 +19,15 @@ import { openProgram } from "../wireguard/program.ts";
 import { openWireguardKernel } from "../wireguard/wireguard_kernel.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
 import { requireNetAdmin } from "./capability.ts";
+import type { Family } from "../net/ip.ts";
 
 export type { InIptables };
 
 /** How a proxy is found, and started where the network needs one. */
-export type ProxyPlace = Pick<ProxiedInit, "runDir" | "spawn" | "version">;
+export interface ProxyPlace extends Pick<ProxiedInit, "runDir" | "version"> {
+  /** Starts the one that carries a family, and resolves when it can be asked. Throws FlanError. */
+  readonly spawn: (family: Family) => Promise<void>;
+}
 
 const iptables = { iptables: iptablesPrograms, ip6tables: ip6tablesPrograms };
 
@@ -80,12 +84,15 @@ export function openHost(
     unseen: unseenFirewall,
     log: seeing.log,
   });
-  const proxied = openProxiedKernel(firewalled, {
-    ...place,
-    ...seeing,
-    clock,
-    requireProxy: requireProxyLibrary,
-  });
+  const proxied = ([4, 6] as const).reduce((kernel, family) =>
+    openProxiedKernel(kernel, {
+      ...place,
+      ...seeing,
+      family,
+      spawn: () => place.spawn(family),
+      clock,
+      requireProxy: requireProxyLibrary,
+    }), firewalled);
   const file = `${place.runDir}/hooks.json`;
   return openHookedKernel(proxied, {
     file,

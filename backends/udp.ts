@@ -1,31 +1,29 @@
 /**
  * The udp data plane: one TUN device, one route for the whole network into it, and a proxy that sends each packet to
  * the host that owns its destination, as one UDP datagram. Interoperates with flannel's udp backend (same leases,
- * same datagrams).
+ * same datagrams), which has no IPv6: that is carried likewise, by a device and a proxy of its own.
  */
 import { udpOverhead } from "../kernel/encapsulation.ts";
 import {
   type Address,
   aliasOf,
+  defaultMetric,
   keyOf,
   type Link,
   type Proxy,
+  proxyLinks,
   type ProxyRoute,
   type Route,
   ROUTE_PROTOCOL,
 } from "../kernel/state.ts";
-import type { NetworkConfig } from "../lease/network.ts";
 import type { View } from "../lease/view.ts";
-import { formatCidr } from "../net/ip.ts";
-import { invalid } from "../net/errors.ts";
+import { familyOf, formatCidr } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
 import { deviceAddress, ownSubnet, type Peer } from "./peers.ts";
 import { readUdpOptions, type UdpOptions } from "./udp_options.ts";
 import { udpPeers } from "./udp_peers.ts";
-
-const DEVICE = "flan0";
 
 /** Packets that wait for the proxy. With the 500 of a new TUN device, a burst of small ones loses many. */
 const QUEUE_LENGTH = 4000;
@@ -38,8 +36,6 @@ export const udp: Backend = {
   check(config) {
     const { read } = readUdpOptions(config.backendOptions);
     read.requireUsable();
-    const [problem] = problemsOf(config);
-    if (problem !== undefined) throw invalid("backend.check", `Cannot use backend udp: ${problem}`);
     return read.notes;
   },
 
@@ -49,8 +45,8 @@ export const udp: Backend = {
     return "";
   },
 
-  devices() {
-    return [DEVICE];
+  devices(config) {
+    return [proxyLinks[config.network.family]];
   },
 
   /** flannel's udp leases have neither. */
@@ -59,7 +55,7 @@ export const udp: Backend = {
   },
 
   mtu(_config, host) {
-    return overlayMtu(host, host.underlay.mtu - udpOverhead(4));
+    return overlayMtu(host, largestMtu(host));
   },
 
   plan,
@@ -67,17 +63,18 @@ export const udp: Backend = {
 
 function plan(view: View, host: Host): Plan {
   const { options, read } = readUdpOptions(view.network.backendOptions);
-  const own = ownSubnet(view, [...read.problems, ...problemsOf(view.network)]);
+  const own = ownSubnet(view, read.problems);
   if ("objects" in own) return own;
   const { peers, refused } = udpPeers(view.peers, {
     own,
     host: { publicIp: host.publicIp, address: host.underlay.address },
   });
-  const link = linkOf(options, host);
-  const address: Address = { kind: "address", link: DEVICE, address: deviceAddress(own) };
+  const device = proxyLinks[own.family];
+  const link = linkOf(options, { device, host });
+  const address: Address = { kind: "address", link: device, address: deviceAddress(own) };
   const proxy: Proxy = {
     kind: "proxy",
-    link: DEVICE,
+    link: device,
     address: host.underlay.address,
     port: options.port,
     subnet: view.own!.subnet,
@@ -86,8 +83,8 @@ function plan(view: View, host: Host): Plan {
     queues: options.queues,
     carrying: true,
   };
-  const route = routeTo(formatCidr(view.network.network));
-  const common = { port: options.port, proxy: keyOf(proxy), route: keyOf(route) };
+  const route = routeTo(formatCidr(view.network.network), device);
+  const common = { device, port: options.port, proxy: keyOf(proxy), route: keyOf(route) };
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
     objects: [link, address, proxy, ...made.map((one) => one.proxyRoute), route],
@@ -96,13 +93,14 @@ function plan(view: View, host: Host): Plan {
   };
 }
 
-/** The proxy knows no other packets. */
-function problemsOf({ network }: NetworkConfig): readonly string[] {
-  return network.family === 4 ? [] : [`network ${formatCidr(network)} is IPv6, and it carries IPv4 only`];
+/** What fits the underlay, which is of the overlay's family. */
+function largestMtu({ underlay }: Host): number {
+  return underlay.mtu - udpOverhead(familyOf(underlay.address));
 }
 
-/** What all peers share: the port, and the keys of the objects that every one of them needs. */
+/** What all peers share: the device and the port, and the keys of the objects that every one of them needs. */
 interface Common {
+  readonly device: string;
   readonly port: number;
   readonly proxy: string;
   readonly route: string;
@@ -111,16 +109,16 @@ interface Common {
 /** The same objects for the same peer each time, so that whoever compares plans sees at once what is new. */
 const objectsOf = memo(
   makeObjects,
-  (a, b) => a.port === b.port && a.proxy === b.proxy && a.route === b.route,
+  (a, b) => a.device === b.device && a.port === b.port && a.proxy === b.proxy && a.route === b.route,
 );
 
 function makeObjects(
   { lease }: Peer,
-  { port, proxy, route }: Common,
+  { device, port, proxy, route }: Common,
 ): { proxyRoute: ProxyRoute; plan: PeerPlan } {
   const proxyRoute: ProxyRoute = {
     kind: "proxy-route",
-    link: DEVICE,
+    link: device,
     destination: lease.subnet,
     remote: lease.publicIp,
     port,
@@ -129,12 +127,12 @@ function makeObjects(
 }
 
 /** The whole network, so that the proxy tells senders at once of a destination that nobody has. */
-function routeTo(network: string): Route {
+function routeTo(network: string, device: string): Route {
   return {
     kind: "route",
     destination: network,
-    metric: 0,
-    link: DEVICE,
+    metric: defaultMetric(network),
+    link: device,
     gateway: "",
     onlink: false,
     nexthop: 0,
@@ -143,14 +141,14 @@ function routeTo(network: string): Route {
   };
 }
 
-function linkOf({ queues }: UdpOptions, host: Host): Link {
+function linkOf({ queues }: UdpOptions, { device, host }: { device: string; host: Host }): Link {
   return {
     kind: "link",
-    name: DEVICE,
+    name: device,
     type: "tun",
     alias: aliasOf(host.node),
     mac: "",
-    mtu: plannedMtu(host, host.underlay.mtu - udpOverhead(4)),
+    mtu: plannedMtu(host, largestMtu(host)),
     up: true,
     tun: { multiQueue: queues > 1, queueLength: QUEUE_LENGTH },
   };

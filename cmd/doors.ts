@@ -11,7 +11,8 @@ import { servePages } from "../control/pages.ts";
 import { messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { parsePlace, placeOf } from "../net/place.ts";
-import { ProxyClient } from "../proxy/client.ts";
+import { sumOf } from "../proxy/counters.ts";
+import { proxiesOf } from "./proxy_client.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Signals } from "./signals.ts";
@@ -62,13 +63,15 @@ async function metricFacts(
   { settings, clock, log }: Context,
   agent: Agent | undefined,
 ): Promise<MetricFacts> {
-  const counted = agent?.state.backend.type === "udp"
-    ? await new ProxyClient({ runDir: settings.runDir, clock }).counters().catch((error) => {
+  const proxies = agent?.state.backend.type === "udp" ? proxiesOf({ settings, clock }) : [];
+  const counted = await Promise.all(proxies.map(({ client }) =>
+    client.counters().catch((error) => {
       log.log("debug", `No counters of the proxy for the metrics: ${messageOf(error)}`);
       return undefined;
     })
-    : undefined;
-  return { now: clock.now(), version, proxy: counted?.counters };
+  ));
+  const known = counted.flatMap((one) => one === undefined ? [] : [one.counters]);
+  return { now: clock.now(), version, proxy: known.length === 0 ? undefined : sumOf(known) };
 }
 
 /** Null is what an agent says of itself that is still joining. */

@@ -5,7 +5,7 @@ import type { AnyCommand, Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Column, printList, sayBefore } from "./output.ts";
-import { carriesNothing, noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
+import { askProxies, carriesNothing, proxySettings } from "./proxy_client.ts";
 
 export function routesCommand(run: Runner): AnyCommand {
   return leaf(
@@ -29,21 +29,26 @@ const columns: readonly Column<Way>[] = [
 ];
 
 async function showRoutes({ context, format, header }: Call): Promise<number> {
-  const shown = await proxyOf(context).show();
-  if (shown === undefined) throw noProxy(context);
-  const { pid, version, carrying, failure, proxy } = shown;
-  const vain = carriesNothing(shown);
-  if (vain !== undefined) sayBefore(format, vain);
+  const all = (await askProxies(context, (client) => client.show())).map(({ said }) => said);
+  const vain = all.map(carriesNothing).filter((words) => words !== undefined);
+  for (const words of vain) sayBefore(format, words);
+  const [first, second] = all.map(({ pid, version, carrying, failure, proxy }) => ({
+    pid,
+    version,
+    carrying,
+    failure,
+    proxy,
+  }));
   printList(format, {
     schema: "proxy-routes",
-    items: sorted(shown.routes),
+    items: sorted(all.flatMap(({ routes }) => routes)),
     columns,
     tsv: columns,
     json: ([destination, remote, port]) => ({ destination, remote, port }),
     empty: "no routes: the proxy was given none",
-    extra: { pid, version, carrying, failure, proxy },
+    extra: { ...first, ...(second === undefined ? {} : { ipv6: second }) },
   }, header);
-  return vain === undefined ? exit.done : exit.no;
+  return vain.length === 0 ? exit.done : exit.no;
 }
 
 function sorted(ways: readonly Way[]): Way[] {

@@ -2,11 +2,12 @@
 import type { Counted } from "../proxy/answers.ts";
 import { type AnyCommand, Option, type Runner } from "./cli.ts";
 import { invalid } from "../net/errors.ts";
+import type { Family } from "../net/ip.ts";
 import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Format, print, printJson, sayBefore, table } from "./output.ts";
-import { carriesNothing, noProxy, proxyOf, proxySettings } from "./proxy_client.ts";
+import { askProxies, carriesNothing, proxySettings } from "./proxy_client.ts";
 import { type Counters, ratesOf, shownCounters } from "./proxy_counters.ts";
 import { listenForSignals } from "./signals.ts";
 
@@ -31,15 +32,23 @@ export function statsCommand(run: Runner): AnyCommand {
 }
 
 async function showOnce(context: Context, format: Format): Promise<number> {
-  const counted = await proxyOf(context).counters();
-  if (counted === undefined) throw noProxy(context);
-  const { since, features, counters, carrying, failure } = counted;
-  const vain = carriesNothing(counted);
-  if (vain !== undefined) sayBefore(format, vain);
-  if (format.kind === "json") printJson("proxy-stats", { since, carrying, failure, features, counters });
-  else if (format.kind === "jsonl") print(JSON.stringify({ since, carrying, failure, features, counters }));
-  else print(tableOf(counters, { name: "COUNTER", value: "COUNT" }));
-  return vain === undefined ? exit.done : exit.no;
+  const all = await askProxies(context, (client) => client.counters());
+  const vain = all.map(({ said }) => carriesNothing(said)).filter((words) => words !== undefined);
+  for (const words of vain) sayBefore(format, words);
+  const document = beside(all.map(({ said }) => documentOf(said)));
+  if (format.kind === "json") printJson("proxy-stats", document);
+  else if (format.kind === "jsonl") print(JSON.stringify(document));
+  else print(tableOf(all.map(({ family, said: { counters } }) => ({ family, counters })), "COUNT"));
+  return vain.length === 0 ? exit.done : exit.no;
+}
+
+function documentOf({ since, carrying, failure, features, counters }: Counted) {
+  return { since, carrying, failure, features, counters };
+}
+
+/** The first proxy's, and beside it the other one's, which is IPv6's. */
+function beside<T extends Record<string, unknown>>([first, second]: readonly T[]) {
+  return second === undefined ? first! : { ...first!, ipv6: second };
 }
 
 /** Until it is interrupted, or the proxy is gone. */
@@ -57,24 +66,38 @@ async function watch(context: Context, format: Format): Promise<number> {
       await clock.sleep(EVERY_MS, ended.signal);
       if (ended.signal.aborted) return await signals.stopped;
       const now = await sampleOf(context);
-      const rates = ratesOf(before.counted.counters, now.counted.counters, now.at - before.at);
+      const rates = now.all.map(({ family, counters }) => {
+        const former = before.all.find((one) => one.family === family)?.counters ?? {};
+        return { family, counters: ratesOf(former, counters, now.at - before.at) };
+      });
       before = now;
       if (format.kind === "jsonl") {
-        print(JSON.stringify({ time: new Date(clock.now()).toISOString(), rates }));
-      } else print(`${tableOf(rates, { name: "COUNTER", value: "PER SECOND" })}\n`);
+        const document = beside(rates.map(({ counters }) => ({ rates: counters })));
+        print(JSON.stringify({ time: new Date(clock.now()).toISOString(), ...document }));
+      } else print(`${tableOf(rates, "PER SECOND")}\n`);
     }
   } finally {
     signals.close();
   }
 }
 
-async function sampleOf(context: Context): Promise<{ counted: Counted; at: number }> {
-  const counted = await proxyOf(context).counters();
-  if (counted === undefined) throw noProxy(context);
-  return { counted, at: context.clock.monotonic() };
+/** The counters of one proxy. */
+interface Counts {
+  readonly family: Family;
+  readonly counters: Counters;
 }
 
-function tableOf(counters: Counters, names: { name: string; value: string }): string {
-  const rows = shownCounters(counters).map(([name, value]) => [name, String(value)]);
-  return table([names.name, names.value], rows);
+async function sampleOf(context: Context): Promise<{ all: readonly Counts[]; at: number }> {
+  const asked = await askProxies(context, (client) => client.counters());
+  const all = asked.map(({ family, said }) => ({ family, counters: said.counters }));
+  return { all, at: context.clock.monotonic() };
+}
+
+/** A column for each proxy; where there is but one, it is called by what it counts. */
+function tableOf(all: readonly Counts[], value: string): string {
+  const columns = all.length === 1 ? [value] : all.map(({ family }) => `IPV${family}`);
+  const shown = all.map(({ counters }) => new Map(shownCounters(counters)));
+  const names = [...new Set(shown.flatMap((counters) => [...counters.keys()]))];
+  const rows = names.map((name) => [name, ...shown.map((counters) => String(counters.get(name) ?? 0))]);
+  return table(["COUNTER", ...columns], rows);
 }

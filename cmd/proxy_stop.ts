@@ -5,7 +5,7 @@ import type { AnyCommand, Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { print } from "./output.ts";
-import { proxyOf, proxySettings } from "./proxy_client.ts";
+import { proxiesOf, proxySettings } from "./proxy_client.ts";
 
 export function stopCommand(run: Runner): AnyCommand {
   return leaf(
@@ -22,9 +22,15 @@ export function stopCommand(run: Runner): AnyCommand {
 }
 
 async function stop({ context }: Call): Promise<number> {
-  const pid = await stopProxy(proxyOf(context), context);
-  print(pid === undefined ? "proxy   not running" : `stopped the UDP proxy (process ${pid})`);
-  if (pid !== undefined && agentRuns(context.settings.runDir)) {
+  const stopped: number[] = [];
+  for (const { client } of proxiesOf(context)) {
+    const pid = await stopProxy(client, context);
+    if (pid === undefined) continue;
+    stopped.push(pid);
+    print(`stopped the UDP proxy (process ${pid})`);
+  }
+  if (stopped.length === 0) print("proxy   not running");
+  if (stopped.length > 0 && agentRuns(context.settings.runDir)) {
     console.error("hint: the agent starts it again; flan down ends both");
   }
   return exit.done;

@@ -1,12 +1,14 @@
 /** The data plane of the udp backend: the C library `ffi/proxy/`, its descriptors, and the thread that it runs on. */
 import type { ProxySettings, ProxyWay } from "../kernel/state.ts";
 import { KernelError } from "../net/errors.ts";
+import { familyOf } from "../net/ip.ts";
 import { errnoName, errnoText } from "./errno.ts";
 import { closeFd, linkIndex } from "./libc.ts";
 import { library } from "./open.ts";
 import { encodeOptions, encodeQueues, encodeRoutes, encodeSettings } from "./proxy_structs.ts";
 import { type Descriptors, openDescriptors } from "./proxy_descriptors.ts";
 import { proxySymbols } from "./symbols/proxy.ts";
+import { placeOf } from "../net/place.ts";
 
 const file = `proxy/build/${Deno.build.arch}/libflan_proxy.so`;
 
@@ -55,13 +57,16 @@ export function openProxy(
   const result = flan_proxy_open(
     encodeQueues(descriptors.queues),
     descriptors.queues.length,
-    encodeOptions(descriptors.raw, bits),
+    encodeOptions({ raw: descriptors.raw, features: bits, family: familyOf(settings.address) }),
     handle,
   );
   const pointer = result < 0 ? null : Deno.UnsafePointer.create(handle[0]!);
   if (pointer === null) {
     closeAll(descriptors);
-    throw proxyError(`Cannot start the UDP proxy at ${settings.address}:${settings.port}`, result);
+    throw proxyError(
+      `Cannot start the UDP proxy at ${placeOf({ hostname: settings.address, port: settings.port })}`,
+      result,
+    );
   }
   try {
     return new OpenProxy(pointer, { settings, descriptors, routes });
@@ -91,6 +96,8 @@ export class OpenProxy {
   readonly #descriptors: Descriptors;
   readonly #where: string;
   readonly #link: string;
+  /** Of a route that goes, only the destination counts. */
+  readonly #nobody: string;
   #closing: Promise<Readonly<Record<string, number>>> | undefined;
   /** The counters of one that is closed. */
   #last: Readonly<Record<string, number>> | undefined;
@@ -107,7 +114,8 @@ export class OpenProxy {
     this.#pointer = pointer;
     this.#descriptors = descriptors;
     this.#link = settings.link;
-    this.#where = `${settings.address}:${settings.port}`;
+    this.#nobody = familyOf(settings.address) === 6 ? "::" : "0.0.0.0";
+    this.#where = placeOf({ hostname: settings.address, port: settings.port });
     this.configure(settings);
     this.#must(
       "take the routes",
@@ -126,7 +134,7 @@ export class OpenProxy {
 
   /** Removes, then puts. Where it throws, nothing has changed. */
   change(put: readonly ProxyWay[], remove: readonly string[]): void {
-    const gone = encodeRoutes(remove.map((destination) => [destination, "0.0.0.0", 0]));
+    const gone = encodeRoutes(remove.map((destination) => [destination, this.#nobody, 0]));
     const result = proxyLibrary().flan_proxy_change_routes(
       this.#open(),
       encodeRoutes(put),

@@ -2,10 +2,12 @@
 import type { Proxy } from "../kernel/state.ts";
 import { KernelError } from "../net/errors.ts";
 import { errnoName, errnoText } from "./errno.ts";
+import { familyOf } from "../net/ip.ts";
 import { closeFd, linkIndex } from "./libc.ts";
 import type { Queue } from "./proxy_structs.ts";
 import { openTunQueue } from "./tun.ts";
 import { openRawSocket, openUdpSocket } from "./udp_socket.ts";
+import { placeOf } from "../net/place.ts";
 
 export interface Descriptors {
   readonly queues: readonly Queue[];
@@ -19,7 +21,7 @@ export function openDescriptors(
   { link, address, port, queues }: Pick<Proxy, "link" | "address" | "port" | "queues">,
 ): Descriptors {
   const several = queues > 1;
-  const where = `Cannot start the UDP proxy at ${address}:${port}`;
+  const where = `Cannot start the UDP proxy at ${placeOf({ hostname: address, port })}`;
   const open: number[] = [];
   const must = (what: string, fd: number): number => {
     if (fd < 0) {
@@ -33,7 +35,7 @@ export function openDescriptors(
     // The sockets first: a port that is taken is what happens, and says so best.
     if (several) requireFree({ address, port }, must);
     const sockets = times(queues, () => must("", openUdpSocket({ address, port, shared: several })));
-    const raw = must("the raw socket for ICMP cannot be opened, ", openRawSocket());
+    const raw = must("the raw socket for ICMP cannot be opened, ", openRawSocket(familyOf(address)));
     const tuns = times(
       queues,
       () => must(`a queue of ${link} cannot be opened, `, openTunQueue(link, { multiQueue: several })),

@@ -41,7 +41,7 @@ export function openTunControl(): number {
 }
 
 /**
- * Makes a TUN device, down, for IPv4 packets with virtio-net headers, and returns its first queue, or `-errno`
+ * Makes a TUN device, down, for bare packets with virtio-net headers, and returns its first queue, or `-errno`
  * (EEXIST where a link has that name). The device goes when the queue is closed, unless {@link persistTun} came
  * before.
  */

@@ -58,9 +58,9 @@ function closed(fd: number, result: number): number {
   return result;
 }
 
-/** A raw IPv4 socket that can only send, non-blocking and close-on-exec: a descriptor, or `-errno`. */
-export function openRawSocket(): number {
-  return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+/** A raw socket that can only send, non-blocking and close-on-exec: a descriptor, or `-errno`. */
+export function openRawSocket(family: Family): number {
+  return socket(domainOf(family), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
 }
 
 /**

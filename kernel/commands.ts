@@ -26,6 +26,7 @@ import {
   type Tun,
   type WireguardPeer,
 } from "./state.ts";
+import { placeOf } from "../net/place.ts";
 
 type Verb = Change["verb"];
 
@@ -79,10 +80,12 @@ function proxyComment(verb: Verb, object: Proxy | ProxyRoute): string {
     const { address, link, port } = object;
     // One that runs is told by flan up, and by no command.
     const does = verb === "add" ? "starts: flan proxy run" : "mends: the proxy";
-    return `flan up ${does} (UDP ${address}:${port}, device ${link})`;
+    return `flan up ${does} (UDP ${placeOf({ hostname: address, port })}, device ${link})`;
   }
   const { destination, port, remote } = object;
-  return `${verb === "delete" ? "no " : ""}proxy route ${destination} to ${remote}:${port}`;
+  return `${verb === "delete" ? "no " : ""}proxy route ${destination} to ${
+    placeOf({ hostname: remote, port })
+  }`;
 }
 
 type Words = readonly (string | number)[];

@@ -28,5 +28,5 @@ export function overheadOf(link: Pick<Link, "type" | "vxlan" | "tun" | "ipip">, 
   if (link.vxlan !== undefined) return vxlanOverhead(familyOf(link.vxlan.local));
   if (link.type === "wireguard") return wireguardOverhead(outer);
   if (link.ipip !== undefined) return IPIP_OVERHEAD;
-  return link.tun === undefined ? 0 : udpOverhead(4);
+  return link.tun === undefined ? 0 : udpOverhead(outer);
 }

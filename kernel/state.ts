@@ -6,6 +6,7 @@
 
 import { type Family, familyOf } from "../net/ip.ts";
 import { peerKey, type Wireguard, type WireguardPeer } from "./wireguard.ts";
+import { placeOf } from "../net/place.ts";
 
 export type { Wireguard, WireguardPeer };
 
@@ -191,6 +192,9 @@ export interface Proxy {
 /** What a proxy is told to be. */
 export type ProxySettings = Omit<Proxy, "kind" | "carrying">;
 
+/** The TUN link of each family: each is carried by a proxy of its own, over an underlay of the same family. */
+export const proxyLinks: Readonly<Record<Family, string>> = { 4: "flan0", 6: "flan6-0" };
+
 /** FLAN_MAX_QUEUES in `ffi/proxy/flan_proxy.h`. */
 export const MAX_QUEUES = 16;
 
@@ -365,9 +369,11 @@ export function describe(object: KernelObject): string {
       return `sysctl ${object.name}=${object.value}`;
     case "proxy":
       if (object.address === "") return "idle UDP proxy";
-      return `proxy of ${object.link} at ${object.address}:${object.port}`;
+      return `proxy of ${object.link} at ${placeOf({ hostname: object.address, port: object.port })}`;
     case "proxy-route":
-      return `proxy route ${object.destination} to ${object.remote}:${object.port}`;
+      return `proxy route ${object.destination} to ${
+        placeOf({ hostname: object.remote, port: object.port })
+      }`;
     case "hook":
       return `hook for ${object.network === "" ? "" : "own "}subnet ${object.subnet} at ${object.publicIp}`;
     case "masquerade":

@@ -10,6 +10,7 @@ import { settingsOf } from "./objects.ts";
 import type { Settings } from "./protocol.ts";
 import { batchFrom, changeRoutes } from "./route_changes.ts";
 import { isNotUnderstood } from "./stop.ts";
+import { placeOf } from "../net/place.ts";
 
 export interface ChangesInit {
   readonly client: ProxyClient;
@@ -60,7 +61,10 @@ export class ProxyChanges {
       await this.#configure(proxy);
       this.#broken.delete(proxy.link);
     } catch (error) {
-      const broken = asKernelError(`Cannot start the UDP proxy at ${proxy.address}:${proxy.port}`, error);
+      const broken = asKernelError(
+        `Cannot start the UDP proxy at ${placeOf({ hostname: proxy.address, port: proxy.port })}`,
+        error,
+      );
       this.#broken.set(proxy.link, broken);
       throw broken;
     }

@@ -1,4 +1,4 @@
-/** Asks the proxy of a run directory. Every method resolves to undefined where none runs. */
+/** Asks the proxy of a run directory that carries one family. Every method resolves to undefined where none runs. */
 import { ask } from "../control/ask.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError } from "../net/errors.ts";
@@ -20,9 +20,15 @@ import {
   understand,
 } from "./answers.ts";
 import type { Settings, Way } from "./protocol.ts";
+import type { Family } from "../net/ip.ts";
 
 /** A proxy that does not answer in this time is stopped or stuck. */
 export const PATIENCE_MS = 5000;
+
+/** Where the proxy of a family has its socket, lock and log: the run directory, or a folder of it for IPv6. */
+export function proxyDir(runDir: string, family: Family): string {
+  return family === 6 ? `${runDir}/ipv6` : runDir;
+}
 
 export interface RouteChange {
   /** The link of the proxy that is meant; another one's changes nothing. */
@@ -39,9 +45,10 @@ export class ProxyClient {
   readonly lock: string;
   readonly #clock: Clock;
 
-  constructor({ runDir, clock }: { runDir: string; clock: Clock }) {
-    this.socket = `${runDir}/proxy.sock`;
-    this.lock = `${runDir}/proxy.lock`;
+  constructor({ runDir, family = 4, clock }: { runDir: string; family?: Family; clock: Clock }) {
+    const own = proxyDir(runDir, family);
+    this.socket = `${own}/proxy.sock`;
+    this.lock = `${own}/proxy.lock`;
     this.#clock = clock;
   }
 

@@ -1,5 +1,6 @@
 /** A proxy as objects of the plan, and the other way round. */
-import type { KernelObject, Proxy, ProxyRoute } from "../kernel/state.ts";
+import { type KernelObject, type Proxy, proxyLinks, type ProxyRoute } from "../kernel/state.ts";
+import type { Family } from "../net/ip.ts";
 import type { Shown } from "./answers.ts";
 import type { Settings, Way } from "./protocol.ts";
 
@@ -20,9 +21,9 @@ export function muteProxy(known: Settings | string = ""): Proxy {
   return { kind: "proxy", ...settings, carrying: false };
 }
 
-/** The proxy and its routes. */
-export function objectsOf({ proxy, carrying, routes }: Shown): KernelObject[] {
-  const settings = proxy ?? idle;
+/** The proxy of a family and its routes. */
+export function objectsOf({ proxy, carrying, routes }: Shown, family: Family): KernelObject[] {
+  const settings = proxy ?? (family === 6 ? { ...idle, link: proxyLinks[6] } : idle);
   const { link } = settings;
   return [
     { kind: "proxy", ...settings, carrying },
@@ -34,6 +35,11 @@ export function objectsOf({ proxy, carrying, routes }: Shown): KernelObject[] {
       port,
     })),
   ];
+}
+
+/** Whether an object is of the proxy that carries this family: one of IPv4 may have any other link. */
+export function isOfFamily({ link }: Proxy | ProxyRoute, family: Family): boolean {
+  return (link === proxyLinks[6]) === (family === 6);
 }
 
 export function settingsOf({ kind: _, carrying: __, ...settings }: Proxy): Settings {

@@ -1,10 +1,10 @@
 /**
  * What is said over the proxy's control socket, `proxy.sock` in the run directory: one request a connection, one line of
- * JSON each way. Fields are only added: what is not known is ignored, so that versions can be mixed.
+ * JSON each way. All addresses that a proxy is told are of one family, which is the one that it carries. Fields are only added: what is not known is ignored, so that versions can be mixed.
  */
 import { MAX_QUEUES, type ProxySettings, type ProxyWay } from "../kernel/state.ts";
 import { invalid } from "../net/errors.ts";
-import { isHostAddress, parseCidr, parseIp } from "../net/ip.ts";
+import { type Family, isHostAddress, isLinkLocal, parseCidr, parseIp } from "../net/ip.ts";
 import { check, v } from "../net/schema.ts";
 import { quoted } from "../net/text.ts";
 
@@ -52,40 +52,43 @@ export function parseRequest(line: unknown): Request {
 }
 
 function checkSettings({ address, source, subnet }: Settings): void {
-  hostAddress(address);
-  if (parseIp(source).family !== 4) {
-    throw invalid("proxy", `Cannot use source ${quoted(source)}: it is not IPv4`);
+  const { family } = parseIp(address);
+  hostAddress(address, family);
+  if (parseIp(source).family !== family) {
+    throw invalid("proxy", `Cannot use source ${quoted(source)}: it is not IPv${family}`);
   }
-  destinationOf(subnet);
+  destinationOf(subnet, family);
 }
 
-/** A route as it came. Throws `invalid`. */
-export function parseWay(value: unknown): Way {
+/** A route as it came, of the family that is carried. Throws `invalid`. */
+export function parseWay(value: unknown, family: Family): Way {
   if (!Array.isArray(value) || value.length < 3) {
     throw badRoute(value, "destination, address and port are needed");
   }
   const [destination, remote, port] = value as unknown[];
-  destinationOf(destination);
-  hostAddress(remote);
+  destinationOf(destination, family);
+  hostAddress(remote, family);
   if (!Number.isInteger(port) || Number(port) < 1 || Number(port) > 65535) {
     throw badRoute(value, "the port must be 1 to 65535");
   }
   return [destination as string, remote as string, port as number];
 }
 
-/** A destination as it came: an IPv4 prefix without host bits. Throws `invalid`. */
-export function destinationOf(value: unknown): string {
+/** A destination as it came: a prefix without host bits. Throws `invalid`. */
+export function destinationOf(value: unknown, family: Family): string {
   if (typeof value !== "string") throw badRoute(value, "a destination is needed");
-  if (parseCidr(value).family !== 4) throw badRoute(value, "the destination is not IPv4");
+  if (parseCidr(value).family !== family) throw badRoute(value, `the destination is not IPv${family}`);
   return value;
 }
 
-function hostAddress(value: unknown): void {
+function hostAddress(value: unknown, family: Family): void {
   if (typeof value !== "string") throw badRoute(value, "an address is needed");
   const ip = parseIp(value);
-  if (ip.family !== 4 || !isHostAddress(ip)) {
-    throw badRoute(value, "it is no IPv4 address that a host can have");
+  if (ip.family !== family || !isHostAddress(ip)) {
+    throw badRoute(value, `it is no IPv${family} address that a host can have`);
   }
+  // Which link is meant nobody has said.
+  if (family === 6 && isLinkLocal(ip)) throw badRoute(value, "it is link-local");
 }
 
 function badRoute(value: unknown, why: string): Error {

@@ -1,4 +1,4 @@
-/** A kernel together with this host's UDP proxy: its process and its routes are objects like all others. */
+/** A kernel together with this host's UDP proxy of one family: its process and its routes are objects like all others. */
 import type { Kernel, KernelEvent } from "../kernel/kernel.ts";
 import { isProxys } from "../kernel/relations.ts";
 import { inStretches } from "../kernel/stretches.ts";
@@ -9,12 +9,13 @@ import { merged } from "./merged.ts";
 import { ProxySight, type SightInit } from "./sight.ts";
 import { stopProxy } from "./stop.ts";
 import { ProxyWatch } from "./watch.ts";
+import { isOfFamily } from "./objects.ts";
 
 /** How long one that was silent already is waited for before it is killed. */
 const LAST_WORD_MS = 1000;
 
 export interface ProxiedInit extends Omit<SightInit, "client"> {
-  /** Where the proxy's socket and lock lie. */
+  /** Where the proxy's socket and lock lie, or below which. */
   readonly runDir: string;
   readonly clock: Clock;
   /** Starts a proxy process, and resolves when it can be asked. Throws FlanError. */
@@ -32,7 +33,8 @@ export function openProxiedKernel(
   kernel: Kernel,
   { runDir, clock, spawn, requireProxy, ...seeing }: ProxiedInit,
 ): Kernel {
-  const client = new ProxyClient({ runDir, clock });
+  const { family } = seeing;
+  const client = new ProxyClient({ runDir, family, clock });
   const closing = new AbortController();
   let applying: Promise<unknown> = Promise.resolve();
   const watch = new ProxyWatch({ client, clock, idle: () => applying });
@@ -65,7 +67,7 @@ export function openProxiedKernel(
       const result = applying.then(() => {
         const proxy = new ProxyChanges(parts);
         return inStretches(changes, {
-          isMine: ({ object }) => isProxys(object),
+          isMine: ({ object }) => isProxys(object) && isOfFamily(object, family),
           mine: (stretch) => proxy.run(stretch),
           others: (stretch) => kernel.apply(stretch),
         });

@@ -2,6 +2,7 @@
 import type { Clock } from "../net/clock.ts";
 import { FlanError } from "../net/errors.ts";
 import { destinationOf, MAX_ROUTES, parseWay, type Way } from "./protocol.ts";
+import type { Family } from "../net/ip.ts";
 
 /** After so many routes everybody else gets a turn. */
 const TURN = 8192;
@@ -14,9 +15,12 @@ export interface ParsedChange {
 /** Checks a change as it came; a long one does not keep the process from answering others. Throws `invalid`. */
 export async function parseChange(
   { put, remove }: { put: readonly unknown[]; remove: readonly unknown[] },
-  clock: Clock,
+  { family, clock }: { family: Family; clock: Clock },
 ): Promise<ParsedChange> {
-  return { put: await each(put, parseWay, clock), remove: await each(remove, destinationOf, clock) };
+  return {
+    put: await each(put, (way) => parseWay(way, family), clock),
+    remove: await each(remove, (destination) => destinationOf(destination, family), clock),
+  };
 }
 
 async function each<T>(values: readonly unknown[], parse: (value: unknown) => T, clock: Clock): Promise<T[]> {

@@ -4,10 +4,13 @@ import { FlanError, KernelError, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import type { Logger } from "../net/log.ts";
 import type { Carrier, DataPlane } from "./data_plane.ts";
+import { sumOf } from "./counters.ts";
 import { Followers } from "./followers.ts";
 import { parseRequest, type Request, type Settings } from "./protocol.ts";
 import { parseChange, RouteTable } from "./route_table.ts";
 import { collide, same, sameDescriptors } from "./settings.ts";
+import { placeOf } from "../net/place.ts";
+import { familyOf } from "../net/ip.ts";
 
 export interface ServerParts {
   readonly plane: DataPlane;
@@ -92,7 +95,7 @@ export class ProxyServer {
     return {
       generation: this.#generation,
       since: new Date(this.#since).toISOString(),
-      counters: sum(this.#counted, this.#carrier?.counters() ?? {}),
+      counters: sumOf([this.#counted, this.#carrier?.counters() ?? {}]),
       carrying: this.#carrier?.serves() ?? false,
       failure: this.#failure?.message ?? null,
       features: this.#carrier?.features() ?? [],
@@ -127,7 +130,8 @@ export class ProxyServer {
         refused: `it serves ${mine}, not ${request.link}`,
       };
     }
-    const change = await parseChange(request, this.#parts.clock);
+    const family = familyOf(this.#settings!.subnet);
+    const change = await parseChange(request, { family, clock: this.#parts.clock });
     if (this.#closing) throw refused("it is stopping");
     this.#routes.requireRoom(change);
     this.#carrier?.change(change.put, change.remove);
@@ -192,7 +196,7 @@ export class ProxyServer {
     this.#carrier = carrier;
     this.#failure = undefined;
     const { link, address, port } = this.#settings!;
-    this.#parts.log.log("info", `Carrying the packets of ${link} at ${address}:${port}`);
+    this.#parts.log.log("info", `Carrying the packets of ${link} at ${placeOf({ hostname: address, port })}`);
     carrier.ended.then((failure) => {
       if (this.#carrier !== carrier || failure === undefined) return;
       this.#failure = failure;
@@ -210,10 +214,10 @@ export class ProxyServer {
   #retire(carrier: Carrier): void {
     // What is counted until the end comes on top: no counter ever goes back.
     const soFar = carrier.counters();
-    this.#counted = sum(this.#counted, soFar);
+    this.#counted = sumOf([this.#counted, soFar]);
     const closing = carrier.close().then((counters) => {
       const rest = Object.entries(counters).map(([name, value]) => [name, value - (soFar[name] ?? 0)]);
-      this.#counted = sum(this.#counted, Object.fromEntries(rest));
+      this.#counted = sumOf([this.#counted, Object.fromEntries(rest)]);
     });
     this.#retiring = Promise.all([this.#retiring, closing]);
   }
@@ -237,13 +241,4 @@ export class ProxyServer {
 /** What the client reads after "the UDP proxy refused". */
 function refused(why: string): FlanError {
   return new FlanError(why, { op: "proxy", code: "failed" });
-}
-
-function sum(
-  a: Readonly<Record<string, number>>,
-  b: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const both: Record<string, number> = { ...a };
-  for (const [name, value] of Object.entries(b)) both[name] = (both[name] ?? 0) + value;
-  return both;
 }

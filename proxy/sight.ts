@@ -1,7 +1,7 @@
 /** What can be seen of this host's proxy: also of one that hangs, or that says what nobody understands. */
 import { isMute, isRefusal } from "../control/ask.ts";
 import { isHeld } from "../control/lock.ts";
-import type { KernelObject } from "../kernel/state.ts";
+import { type KernelObject, type Proxy, proxyLinks } from "../kernel/state.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import type { Shown } from "./answers.ts";
@@ -9,12 +9,15 @@ import type { ProxyClient } from "./client.ts";
 import { muteProxy, objectsOf } from "./objects.ts";
 import type { Settings } from "./protocol.ts";
 import { isNotUnderstood } from "./stop.ts";
+import type { Family } from "../net/ip.ts";
 
 /** All else waits for this look. */
 const LOOK_MS = 2000;
 
 export interface SightInit {
   readonly client: ProxyClient;
+  /** What the proxy carries. */
+  readonly family: Family;
   /** Told once of a proxy that is of another version than `version`. */
   readonly log?: Logger | undefined;
   readonly version?: string | undefined;
@@ -33,21 +36,21 @@ export class ProxySight {
 
   /**
    * The proxy and its routes. One that gives no answer, or none that can be understood, carries nothing as far as anybody
-   * can know: it has the settings that it was seen with last or, seen for the first time, the first of `links`. Throws
+   * can know: it has the settings that it was seen with last or, seen for the first time, that of `links` which is its. Throws
    * FlanError where it cannot be looked at.
    */
   async look(links: readonly string[]): Promise<readonly KernelObject[]> {
     const { client } = this.#init;
     try {
       const shown = await client.show({ within: LOOK_MS });
-      if (shown !== undefined) return objectsOf(this.#saw(shown));
+      if (shown !== undefined) return objectsOf(this.#saw(shown), this.#init.family);
       this.#shown = undefined;
       // Its socket's file is gone, or it is about to listen or to end.
-      return isHeld(client.lock) ? [muteProxy(this.#last ?? links[0])] : [];
+      return isHeld(client.lock) ? [this.#mute(links)] : [];
     } catch (error) {
       this.#shown = undefined;
       if (isMute(error) || isNotUnderstood(error) || isRefusal(error)) {
-        return [muteProxy(this.#last ?? links[0])];
+        return [this.#mute(links)];
       }
       return this.#cannotSee(error);
     }
@@ -74,6 +77,12 @@ export class ProxySight {
       );
     }
     return shown;
+  }
+
+  #mute(links: readonly string[]): Proxy {
+    const { family } = this.#init;
+    if (this.#last !== undefined) return muteProxy(this.#last);
+    return muteProxy(family === 6 ? proxyLinks[6] : links.find((link) => link !== proxyLinks[6]));
   }
 
   #cannotSee(error: unknown): readonly KernelObject[] {

@@ -51,6 +51,7 @@ export class Setup {
       return Promise.resolve();
     };
     const kernel = openProxiedKernel(this.inner, {
+      family: 4,
       runDir: this.runDir,
       clock,
       spawn,

@@ -46,6 +46,7 @@ Deno.test("proxy: a change of routes is another state, and one that changes noth
 Deno.test("proxied kernel: routes that somebody else changes are an event, own ones in any number are none", async () => {
   await withProxy(async ({ runDir, client, asked }) => {
     const kernel = openProxiedKernel(new FakeKernel(), {
+      family: 4,
       runDir,
       clock: systemClock,
       spawn: () => Promise.reject(new Error("one runs")),

@@ -116,6 +116,7 @@ test("the feature proxy is asked of the library, all others of the kernel", asyn
   });
   const missing = new FlanError("Cannot open library libflan_proxy", { op: "x", code: "unsupported" });
   const kernel = openProxiedKernel(inner, {
+    family: 4,
     runDir: setup.runDir,
     clock: systemClock,
     spawn: () => Promise.resolve(),

@@ -63,6 +63,7 @@ Deno.test("versions: whoever adopts a proxy of another version says so once, wit
     const lines: string[] = [];
     const open = (version: string) =>
       openProxiedKernel(new FakeKernel(), {
+        family: 4,
         runDir,
         clock: systemClock,
         spawn: () => Promise.reject(new Error("one runs")),
