@@ -8,7 +8,7 @@ import { sumOf } from "./counters.ts";
 import { Followers } from "./followers.ts";
 import { parseRequest, type Request, type Settings } from "./protocol.ts";
 import { parseChange, RouteTable } from "./route_table.ts";
-import { collide, same, sameDescriptors } from "./settings.ts";
+import { collide, same, sameDescriptors, sameRoutes } from "./settings.ts";
 import { placeOf } from "../net/place.ts";
 import { familyOf } from "../net/ip.ts";
 
@@ -172,7 +172,7 @@ export class ProxyServer {
     // Another link's routes are nobody's.
     if (this.#carrier === undefined) this.#tell(settings);
     try {
-      const routes = before?.link === settings.link ? this.#routes.ways : [];
+      const routes = before !== undefined && sameRoutes(before, settings) ? this.#routes.ways : [];
       const next = this.#parts.plane.open(settings, routes);
       const former = this.#carrier;
       this.#tell(settings);
@@ -188,7 +188,7 @@ export class ProxyServer {
   }
 
   #tell(settings: Settings): void {
-    if (this.#settings !== undefined && this.#settings.link !== settings.link) this.#routes.clear();
+    if (this.#settings !== undefined && !sameRoutes(this.#settings, settings)) this.#routes.clear();
     this.#settings = settings;
   }
 

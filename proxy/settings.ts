@@ -1,10 +1,16 @@
 /** What two settings of a proxy have to do with one another. Pure. */
+import { familyOf } from "../net/ip.ts";
 import type { Settings } from "./protocol.ts";
 
 /** Whether two say the same. */
 export function same(a: Settings, b: Settings): boolean {
   return sameDescriptors(a, b) && a.subnet === b.subnet && a.source === b.source &&
     a.checkSource === b.checkSource;
+}
+
+/** Whether the routes of one are those of the other: both of one link, and of one family. */
+export function sameRoutes(a: Settings, b: Settings): boolean {
+  return a.link === b.link && familyOf(a.subnet) === familyOf(b.subnet);
 }
 
 /** Whether the descriptors of one will do for the other. */

@@ -1,5 +1,16 @@
 import { carrying } from "./proxy_state.ts";
-import { about, count, document, list, mapOf, object, text, time } from "./shapes.ts";
+import {
+  about,
+  count,
+  document,
+  type Fields,
+  list,
+  mapOf,
+  object,
+  type Shape,
+  text,
+  time,
+} from "./shapes.ts";
 
 const fields = {
   since: time,
@@ -8,9 +19,17 @@ const fields = {
   counters: about("packets, bytes and system calls by name", mapOf(count)),
 };
 
+const rates = { rates: mapOf({ type: "number" }) };
+
+/** What there is more, where a proxy of IPv6 runs beside that of IPv4. */
+const ipv6 = (shape: Shape): Fields => ({ ipv6: about("the same of the proxy of IPv6", shape) });
+
 export const proxyStats = document("proxy-stats", {
-  description: "What the proxy of backend udp has carried and dropped: flan proxy stats. With --watch a " +
+  description: "What the proxies of backend udp have carried and dropped: flan proxy stats. With --watch a " +
     "line holds rates a second.",
   fields,
-  line: { anyOf: [object(fields), object({ time, rates: mapOf({ type: "number" }) })] },
+  optional: ipv6(object(fields)),
+  line: {
+    anyOf: [object(fields, ipv6(object(fields))), object({ time, ...rates }, ipv6(object(rates)))],
+  },
 });

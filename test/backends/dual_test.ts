@@ -5,8 +5,8 @@ import { dualStack } from "../../backends/dual.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
-import { keyOf } from "../../kernel/state.ts";
-import { config, host, hostGwView, lease, macOf, udpView, view } from "../lib/overlay.ts";
+import { type KernelObject, keyOf } from "../../kernel/state.ts";
+import { config, host, hostGwView, lease, macOf, udpHost, udpView, view } from "../lib/overlay.ts";
 import { dualHost, dualLease, dualView, ipv6Host, ipv6View, mac6Of, range6 } from "../lib/stacks.ts";
 
 const both = dualStack(vxlan);
@@ -92,12 +92,28 @@ Deno.test("dual stack: host-gw announces the IPv6 address that it has on the lin
   ]);
 });
 
-Deno.test("udp refuses a network with IPv6, in so many words, and plans nothing of it", () => {
-  const proxy = dualStack(udp);
-  const message = "Cannot use backend udp: network fd00:5::/48 is IPv6, and it carries IPv4 only";
-  for (const one of [network, { ...config(), ...range6 }]) {
-    assert.throws(() => proxy.check(one), { code: "invalid", message });
-  }
-  const { objects, refused } = proxy.plan(ipv6View(udpView([2])), ipv6Host({ mac: "" }));
-  assert.deepEqual([objects, refused.map(({ code }) => code)], [[], ["bad-config", "bad-config"]]);
+Deno.test("udp carries each family by a device and a proxy of its own, over an underlay of that family", () => {
+  const carried = (objects: readonly KernelObject[]) =>
+    objects.flatMap((one) => {
+      if (one.kind === "link") return [[one.name, one.mtu]];
+      if (one.kind === "proxy") return [[one.link, one.address, one.source, one.subnet]];
+      if (one.kind === "proxy-route") return [[one.link, one.destination, one.remote]];
+      return one.kind === "route" ? [[one.link, one.destination, one.metric]] : [];
+    });
+  const six = udp.plan(ipv6View(udpView([2])), ipv6Host({ mac: "" }));
+  const expected = [
+    ["flan6-0", 1452],
+    ["flan6-0", "2001:db8::1", "fd00:5:0:1::", "fd00:5:0:1::/64"],
+    ["flan6-0", "fd00:5:0:2::/64", "2001:db8::2"],
+    ["flan6-0", "fd00:5::/48", 1024],
+  ];
+  assert.deepEqual(carried(six.objects), expected);
+  const dual = dualStack(udp).plan(dualView(udpView([2])), dualHost({ mac: "" }));
+  const four = udp.plan(udpView([2]), udpHost());
+  assert.deepEqual(
+    carried(dual.objects).map(String).sort(),
+    [...carried(four.objects), ...expected].map(String).sort(),
+  );
+  assert.deepEqual(dual.peers.map(({ keys }) => keys), [[...four.peers[0]!.keys, ...six.peers[0]!.keys]]);
+  assert.deepEqual(dualStack(udp).devices(network), ["flan0", "flan6-0"]);
 });

@@ -4,7 +4,7 @@ import { errnoNumber } from "../../ffi/errno.ts";
 import { closeFd, recvfrom, sendto } from "../../ffi/libc.ts";
 import { readable } from "../../ffi/readable.ts";
 import { counterNames, type OpenProxy, openProxy, requireProxyLibrary } from "../../ffi/proxy.ts";
-import { openRawSocket, openUdpSocket } from "../../ffi/udp_socket.ts";
+import { openRawSocket, openUdpSocket, socketAddress } from "../../ffi/udp_socket.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { ProxySettings } from "../../kernel/state.ts";
 import { KernelError } from "../../net/errors.ts";
@@ -250,4 +250,54 @@ test("sockets are closed on exec and non-blocking", () => {
   assert.equal(other, -errnoNumber("EADDRINUSE")!);
   for (const fd of fds) closeFd(fd);
   return Promise.resolve();
+});
+
+const settings6: ProxySettings = {
+  ...settings,
+  address: "2001:db8::1",
+  subnet: "fd00:5:0:1::/64",
+  source: "fd00:5:0:1::",
+};
+
+test("IPv6 packets go out as they are in UDP over IPv6, their answers come in, and errors are told", async () => {
+  for (
+    const line of [
+      "address add 2001:db8::1/64 dev under0 nodad",
+      "address add 2001:db8::7/128 dev under0 nodad",
+      "address add fd00:5:0:1::/128 dev flan0 nodad",
+      "link set flan0 mtu 1452",
+      "-6 route add fd00:5::/48 dev flan0",
+    ]
+  ) await ip(line);
+  const peer = openUdpSocket({ address: "2001:db8::7", port: 9000, shared: false });
+  const ipv4 = openUdpSocket({ address: "0.0.0.0", port: 8285, shared: false });
+  const proxy = openProxy(settings6, [["fd00:5:0:2::/64", "2001:db8::7", 9000]]);
+  try {
+    assert.ok(peer >= 0);
+    assert.ok(ipv4 >= 0, "the port is free for IPv4");
+    const ping = run("ping", "-6", "-c1", "-W5", "-s1404", "fd00:5:0:2::9");
+    const packet = await receive(peer);
+    assert.deepEqual([packet.length, packet[0]! >> 4, packet[39]], [1452, 6, 9]);
+    const reply = Uint8Array.from(packet);
+    reply.set(packet.subarray(24, 40), 8);
+    reply.set(packet.subarray(8, 24), 24);
+    // Echo request to reply (RFC 4443), and the checksum with it, in one's complement.
+    reply[40] = 129;
+    const view = new DataView(reply.buffer);
+    const sum = (0xffff & ~view.getUint16(42)) + 0x0100;
+    view.setUint16(42, 0xffff & ~((sum & 0xffff) + (sum >> 16)));
+    assert.equal(
+      sendto(peer, reply, { flags: 0, address: socketAddress("2001:db8::1", 8285) }),
+      reply.length,
+    );
+    assert.match(await ping, /1 received/);
+    await counted(proxy, "in_packets", 1);
+    const words = (line: string) => run("sh", "-c", `ping -6 -c1 -W5 ${line} || true`);
+    assert.match(await words("fd00:5:0:3::9"), /No route/);
+    assert.match(await words("-t1 fd00:5:0:2::9"), /Hop limit/);
+    assert.equal(proxy.counters()["icmp_sent"], 2);
+  } finally {
+    await proxy.close();
+    for (const fd of [peer, ipv4]) closeFd(fd);
+  }
 });

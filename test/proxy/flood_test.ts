@@ -17,7 +17,17 @@ const hostile: readonly (readonly [what: string, line: string, answer: RegExp | 
   ["a port of 0", configure({ port: 0 }), /port/],
   ["seventeen queues", configure({ queues: 17 }), /queues/],
   ["an address that no host has", configure({ address: "0.0.0.0" }), /no IPv4 address that a host can have/],
-  ["an IPv6 address", configure({ address: "2001:db8::1" }), /no IPv4 address/],
+  ["an IPv6 address with a source of IPv4", configure({ address: "2001:db8::1" }), /not IPv6/],
+  [
+    "an IPv6 address with a subnet of IPv4",
+    configure({ address: "2001:db8::1", source: "fd00::1" }),
+    /not IPv6/,
+  ],
+  [
+    "a link-local address",
+    configure({ address: "fe80::1", source: "fd00::1", subnet: "fd00::/64" }),
+    /link-local/,
+  ],
   ["an IPv6 source", configure({ source: "2001:db8::1" }), /not IPv4/],
   ["a subnet with host bits", configure({ subnet: "10.5.1.7/24" }), /host bits are set/],
   ["a route of two parts", change([["10.5.2.0/24", "192.0.2.2"]]), /port are needed/],
@@ -25,6 +35,7 @@ const hostile: readonly (readonly [what: string, line: string, answer: RegExp | 
   ["a route to a broadcast address", change([["10.5.2.0/24", "255.255.255.255", 1]]), /no IPv4 address/],
   ["a route with host bits", change([["10.5.2.1/24", "192.0.2.2", 1]]), /host bits are set/],
   ["a route of IPv6", change([["2001:db8::/64", "192.0.2.2", 1]]), /not IPv4/],
+  ["a route to IPv6", change([["10.5.2.0/24", "2001:db8::2", 1]]), /no IPv4 address/],
   ["a removal that is a number", `{"op":"change","remove":[7]}\n`, /a destination is needed/],
 ];
 
