@@ -37,6 +37,7 @@ import { halvesOf } from "./probing/halves.ts";
 import { Probing } from "./probing/probing.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
+import { onceSettled } from "./settled.ts";
 import { StoreState } from "./health/store_state.ts";
 import { Tally } from "./monitoring/tally.ts";
 import { underlayTrouble } from "./underlay_trouble.ts";
@@ -123,7 +124,7 @@ export class Agent {
     this.probing?.begin({ afterBoot: isBackFromBoot(state, bootId) });
     if (state !== undefined) this.#overlay.recall(state);
     await this.#adopt();
-    this.#host = await this.#describeHost();
+    this.#host = await onceSettled(() => this.#describeHost(), this.#parts.clock);
     requireFit(this.#overlay.network, this.#host);
     const before = makeView(this.#snapshot, { node: this.#host.node, network: this.#overlay.network.config });
     this.#overlay.resume(before.own, this.#host);

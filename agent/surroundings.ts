@@ -34,13 +34,19 @@ export function localAddresses(objects: readonly KernelObject[]): readonly strin
 
 /**
  * An underlay for each address that a host can be known by: global ones before link-local ones, in the kernel's order
- * otherwise. Tentative, deprecated and temporary ones of IPv6 are none.
+ * otherwise. Tentative, deprecated and temporary ones of IPv6 are none, nor are its link-local ones that are not among
+ * `named`: each link has one, before it has any other.
  */
-export function carriedAddresses(objects: readonly KernelObject[], family: Family): readonly Underlay[] {
+export function carriedAddresses(
+  objects: readonly KernelObject[],
+  family: Family,
+  named: readonly (string | undefined)[] = [],
+): readonly Underlay[] {
   const { links, addresses, gateways, routes } = surroundings(objects, family);
   return addresses.filter(({ passing }) => passing !== true)
     .map((o) => ({ link: links.get(o.link)!, ip: parsePrefix(o.address).ip }))
     .filter(({ ip }) => isHostAddress(ip))
+    .filter(({ ip }) => family === 4 || !isLinkLocal(ip) || named.includes(formatIp(ip)))
     .sort((a, b) => Number(isLinkLocal(a.ip)) - Number(isLinkLocal(b.ip)))
     .map(({ link, ip }): Underlay => ({
       link: link.name,
@@ -50,6 +56,18 @@ export function carriedAddresses(objects: readonly KernelObject[], family: Famil
       gateways: [...new Set(gateways.filter((one) => one.link === link.name).map((one) => one.gateway))],
       ...neighbourhood(link, { routes, addresses, family }),
     }));
+}
+
+/**
+ * An address of IPv6 that is not there yet, as `2001:db8::1 on eth0`: of a link that has no other one, it is tentative or
+ * deprecated. Undefined where there is none.
+ */
+export function comingAddress(objects: readonly KernelObject[]): string | undefined {
+  const there = new Set(carriedAddresses(objects, 6).map(({ link }) => link));
+  const coming = surroundings(objects, 6).addresses.find(({ link, address, passing }) =>
+    passing === true && !there.has(link) && !isLinkLocal(parsePrefix(address).ip)
+  );
+  return coming && `${formatIp(parsePrefix(coming.address).ip)} on ${coming.link}`;
 }
 
 /** The links of the default routes of this family, the one with the lowest metric first. */

@@ -8,7 +8,7 @@ import { quoted } from "../net/text.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import type { Host, Underlay } from "../backends/backend.ts";
-import { carriedAddresses, defaultLinks } from "./surroundings.ts";
+import { carriedAddresses, comingAddress, defaultLinks } from "./surroundings.ts";
 
 /** The underlay that this host is in the network by. */
 export interface FormerUnderlay {
@@ -18,6 +18,9 @@ export interface FormerUnderlay {
   /** Of the second one. */
   readonly address6?: string | undefined;
 }
+
+/** The `op` of an error that an address may end which the kernel still looks for a duplicate of. */
+export const COMING = "underlay.coming";
 
 export interface UnderlayWish {
   /** What a dump of the kernel gave. */
@@ -52,7 +55,8 @@ export async function findUnderlay(
   kernel: Pick<Kernel, "routeGet">,
   { objects, families, wishes, publicIp, publicIp6, former }: UnderlayWish,
 ): Promise<Ground> {
-  const candidates = candidatesOf(objects, { families, publicIp6 });
+  const candidates = candidatesOf(objects, { families, publicIp6, named: [...wishes, publicIp6] });
+  const coming = families.includes(6) ? comingAddress(objects) : undefined;
   const needed = families.length > 1 ? "IPv4 and IPv6 addresses" : `an IPv${families[0]} address`;
   if (wishes.length > 0) {
     for (const wish of wishes) {
@@ -60,7 +64,7 @@ export async function findUnderlay(
       if (found !== undefined) return found;
     }
     const why = `--iface ${wishes.join(", ")} fits no link with ${needed}`;
-    throw none(candidates, { why, needed, code: "invalid" });
+    throw none(candidates, { why, needed, coming, code: "invalid" });
   }
   const carrying =
     [publicIp, publicIp6].flatMap((address) =>
@@ -73,7 +77,7 @@ export async function findUnderlay(
     ? `no default route is over a link with ${needed}`
     : "there is no default route";
   const why = former === undefined ? instead : `${lossOf(objects, former)}, and ${instead}`;
-  throw none(candidates, { why, needed, code: "failed" });
+  throw none(candidates, { why, needed, coming, code: "failed" });
 }
 
 function usual(candidates: Candidates, former: FormerUnderlay | undefined): Ground | undefined {
@@ -105,15 +109,16 @@ type Candidates = ReturnType<typeof candidatesOf>;
 
 function candidatesOf(
   objects: readonly KernelObject[],
-  { families: [first = 4, second], publicIp6 }: {
+  { families: [first = 4, second], publicIp6, named: addressed }: {
     families: readonly Family[];
     publicIp6: string | undefined;
+    named: readonly (string | undefined)[];
   },
 ) {
-  const firsts = carriedAddresses(objects, first);
+  const firsts = carriedAddresses(objects, first, addressed);
   const seconds = second === undefined
     ? [undefined]
-    : preferred(carriedAddresses(objects, second), publicIp6);
+    : preferred(carriedAddresses(objects, second, addressed), publicIp6);
   const all = firsts.flatMap((underlay) =>
     seconds.filter((one) => one === undefined || one.link === underlay.link)
       .map((ipv6): Ground => ({ underlay, ipv6 }))
@@ -199,13 +204,22 @@ function compile(pattern: string): RegExp {
 
 function none(
   candidates: Candidates,
-  { why, needed, code }: { why: string; needed: string; code: "invalid" | "failed" },
+  { why, needed, coming, code }: {
+    why: string;
+    needed: string;
+    coming: string | undefined;
+    code: "invalid" | "failed";
+  },
 ): FlanError {
   const known = candidates.all.map((one) => `${one.underlay.link} (${addressesOf(one).join(" and ")})`);
   const shown = quoted(known.join(", ") || "none", 400).slice(1, -1);
-  return new FlanError(`Cannot choose the underlay interface: ${why}; links with ${needed}: ${shown}`, {
-    op: "underlay",
-    code,
-    hint: "name one with --iface",
-  });
+  const soon = coming === undefined ? "" : `; ${coming} is tentative or deprecated`;
+  return new FlanError(
+    `Cannot choose the underlay interface: ${why}${soon}; links with ${needed}: ${shown}`,
+    {
+      op: coming === undefined ? "underlay" : COMING,
+      code,
+      hint: "name one with --iface",
+    },
+  );
 }

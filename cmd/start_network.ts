@@ -1,4 +1,5 @@
 /** The network that `flan up` joins: started where the store holds none, held against the settings where it does. */
+import { onceSettled } from "../agent/settled.ts";
 import { needsOf } from "../agent/firewall.ts";
 import { groundOf } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
@@ -37,8 +38,15 @@ export async function startNetwork(
   backend.check(planned);
   requireEncrypted({ backend }, context.settings);
   await kernel.require(needsOf(backend, context.settings));
+  const looked = [objects];
   const fits = async (network: NetworkConfig) => {
-    const ground = await groundOf(kernel, { config: network, options, objects });
+    const look = async () =>
+      await groundOf(kernel, {
+        config: network,
+        options,
+        objects: looked.pop() ?? await kernel.dump({ links: [], sysctls: [] }),
+      });
+    const ground = await onceSettled(look, context.clock);
     requireFit({ config: network, backend: backendFor(network.backendType) }, ground);
     const place = { objects, store: store.url, stateDir: context.settings.stateDir };
     if (!allowOverlap) requireApart(network, place);

@@ -5,6 +5,7 @@ import { ownLease, statusOf } from "../../agent/status.ts";
 import type { KernelObject } from "../../kernel/state.ts";
 import { defaultRoute, type TestHost, TestNetwork, TTL, underlayStack } from "../lib/agents.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
+import { until } from "../lib/until.ts";
 
 const IPV6 = { EnableIPv6: true, IPv6Network: "fd00:5::/48", Backend: { Type: "vxlan" } };
 const dualNetwork = { Network: "10.5.0.0/16", ...IPV6 };
@@ -270,3 +271,38 @@ async function usurpIpv6({ store, clock }: TestNetwork): Promise<void> {
   await store.update({ ...own, ttl: 3600 }, own.revision);
   await clock.advance(2000);
 }
+
+/** A kernel whose eth0 has a link-local address, and another one that is looked for duplicates of. */
+function youngKernel(): FakeKernel {
+  const stack = underlayStack(1);
+  for (const one of [address("fe80::1/64"), address("2001:db8::1/64", { passing: true }), defaultRoute6]) {
+    stack.add(one);
+  }
+  return new FakeKernel(stack);
+}
+
+Deno.test("IPv6: a host that joins while its address is tentative waits for it, and is never known by a link-local one", async () => {
+  await using network = await TestNetwork.start(dualNetwork);
+  const host = network.host(1, { kernel: youngKernel() });
+  const joining = host.join();
+  joining.catch(() => {}); // awaited below
+  await until("the host waits", () => Promise.resolve(host.clock.sleeping > 0));
+  host.kernel.stack.delete(address("2001:db8::1/64"));
+  host.kernel.stack.add(address("2001:db8::1/64"));
+  await network.clock.advance(1000);
+  await joining;
+  assert.deepEqual(await announced(network, host), ["192.0.2.1", "2001:db8::1"]);
+});
+
+Deno.test("IPv6: an address that stays tentative is told of after five seconds, and nothing was touched", async () => {
+  await using network = await TestNetwork.start(ipv6Network);
+  const host = network.host(1, { kernel: youngKernel() });
+  const refused = assert.rejects(
+    host.join(),
+    /; 2001:db8::1 on eth0 is tentative or deprecated; links .*: none$/,
+  );
+  await until("the host waits", () => Promise.resolve(host.clock.sleeping > 0));
+  await network.clock.advance(6000);
+  await refused;
+  assert.deepEqual([host.keys(), (await network.store.read()).records], [[], []]);
+});
