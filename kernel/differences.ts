@@ -10,10 +10,22 @@ function partsOf(wanted: object, found: object, within: string): string[] {
   const actual = new Map(Object.entries(found));
   return Object.entries(wanted).flatMap(([name, to]) => {
     const is = actual.get(name);
+    if (Array.isArray(to) && Array.isArray(is)) return ofLists(to, is, `${within}${name}`);
     if (isObject(to) && isObject(is)) return partsOf(to, is, `${within}${name}.`);
     if (name === "up" && is === false && to === true) return [`${within}is down`];
     return is === to ? [] : [`${within}${name} is ${wordOf(is)}, not ${wordOf(to)}`];
   });
+}
+
+/** Rules of the packet filter are told by their number: nft shows them better. */
+function ofLists(wanted: readonly unknown[], found: readonly unknown[], name: string): string[] {
+  if (JSON.stringify(wanted) === JSON.stringify(found)) return [];
+  if (![...wanted, ...found].some(isObject)) {
+    return [`${name} is ${found.join(" ") || "none"}, not ${wanted.join(" ") || "none"}`];
+  }
+  return wanted.length === found.length
+    ? [`${name} are other ones`]
+    : [`${name} are ${found.length}, not ${wanted.length}`];
 }
 
 function isObject(value: unknown): value is object {

@@ -21,7 +21,7 @@ const common = ({ device, route }: Plane): readonly Deed[] => {
     name,
     done: (hosts, victim) => hosts.ip(victim, ...lines),
     repaired: new RegExp(`link ${device}`),
-    cause: new RegExp(`${device} (changed|deleted)|found by looking`),
+    cause: new RegExp(`${device} (changed|deleted|was gone)|found by looking`),
   });
   return [
     {
@@ -50,7 +50,7 @@ const common = ({ device, route }: Plane): readonly Deed[] => {
   ];
 };
 
-const nameless = /flan\.1 (changed|deleted)|found by looking/;
+const nameless = /flan\.1 (changed|deleted|was gone)|found by looking/;
 const ofVxlan: readonly Deed[] = [
   {
     name: "deletes a neighbour",

@@ -139,7 +139,11 @@ hostTest(
         await agent.end("SIGTERM");
         await within(second, "nft", "flush chain ip flan postrouting");
         const diff = await hosts.lab.flan(second, ["routes", "diff"]);
-        assert.deepEqual([diff.code, diff.stdout], [3, "wrong    masquerade rules in table ip flan\n"]);
+        assert.equal(diff.code, 3, diff.stderr);
+        assert.match(
+          diff.stdout,
+          /^wrong    masquerade rules in table ip flan: alias is none, not flan [0-9a-f]{16}, rules are 0, not \d+\n$/,
+        );
         await within(second, "nft", "add rule inet fw forward ct state established accept");
         for (const host of [first, second]) {
           const { code, stderr } = await hosts.lab.flan(host, ["down"]);

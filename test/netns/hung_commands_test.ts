@@ -28,7 +28,7 @@ for (const { name, lab, harm } of ways) {
     assert.equal(routes.code, 0, routes.stderr);
     assert.match(routes.stdout, /\tudp\twrong\t.*proxy/);
     assert.equal(diff.code, 3, diff.stderr);
-    assert.match(diff.stdout, /^wrong +proxy of flan0 at 192\.0\.2\.1:8285$/m);
+    assert.match(diff.stdout, /^wrong +proxy of flan0 at 192\.0\.2\.1:8285: .*carrying is false, not true/m);
     assert.equal(dry.code, 0, dry.stderr);
 
     const up = await flan("up", "--once");

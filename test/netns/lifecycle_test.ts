@@ -145,9 +145,9 @@ hostTest("down stops no agent where it cannot know what to remove, and names wha
   const lost = await hosts.lab.flan(host, ["down"]);
   assert.match(
     lost.stderr,
-    /flan: Cannot remove flan\.1: neither \S+host\.json nor \S+joined\.json is there/,
+    /flan: Cannot remove link flan\.1: neither \S+host\.json nor \S+joined\.json is there/,
   );
-  assert.match(lost.stderr, /hint: ip link delete flan\.1/);
+  assert.match(lost.stderr, /hint: if no other flan in this network namespace made it: ip link delete flan\.1/);
   assert.equal(lost.code, 1);
 });
 
@@ -160,7 +160,7 @@ hostTest("down names a device whose alias somebody took away", { lab: "alias", .
     const { code, stderr } = await hosts.lab.flan(host, ["down"]);
     assert.match(
       stderr,
-      /^flan: Cannot remove flan\.1: the alias .* was taken from it\nhint: ip link delete flan\.1$/m,
+      /^flan: Cannot remove link flan\.1: the alias .* was taken from it\nhint: ip link delete flan\.1$/m,
     );
     assert.equal(code, 1);
   }
