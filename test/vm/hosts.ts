@@ -54,6 +54,9 @@ export class VmHosts implements AsyncDisposable {
       const number = i + 1;
       const container = `10.5.${number}.1`;
       await must(["ip", "-netns", namespace, "address", "add", `${container}/24`, "dev", "lo"]);
+      // These hosts have IPv4 alone; a link-local address that is still tentative would change while they are compared.
+      const off = ["all", "default"].map((which) => `net.ipv6.conf.${which}.disable_ipv6=1`);
+      await must(["ip", "netns", "exec", namespace, "sysctl", "--quiet", "--write", ...off]);
       const host = aHost({
         node: `vm${number}`,
         mac: "",
