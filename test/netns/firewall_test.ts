@@ -142,7 +142,7 @@ hostTest(
         assert.equal(diff.code, 3, diff.stderr);
         assert.match(
           diff.stdout,
-          /^wrong    masquerade rules in table ip flan: alias is none, not flan [0-9a-f]{16}, rules are 0, not \d+\n$/,
+          /^wrong {4}masquerade rules in table ip flan: alias is none, not flan [0-9a-f]{16}, rules are 0, not \d+\n$/,
         );
         await within(second, "nft", "add rule inet fw forward ct state established accept");
         for (const host of [first, second]) {

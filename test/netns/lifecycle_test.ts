@@ -147,7 +147,10 @@ hostTest("down stops no agent where it cannot know what to remove, and names wha
     lost.stderr,
     /flan: Cannot remove link flan\.1: neither \S+host\.json nor \S+joined\.json is there/,
   );
-  assert.match(lost.stderr, /hint: if no other flan in this network namespace made it: ip link delete flan\.1/);
+  assert.match(
+    lost.stderr,
+    /hint: if no other flan in this network namespace made it: ip link delete flan\.1/,
+  );
   assert.equal(lost.code, 1);
 });
 
