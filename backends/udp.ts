@@ -7,20 +7,18 @@ import { udpOverhead } from "../kernel/encapsulation.ts";
 import {
   type Address,
   aliasOf,
-  defaultMetric,
   keyOf,
   type Link,
   type Proxy,
   proxyLinks,
   type ProxyRoute,
-  type Route,
-  ROUTE_PROTOCOL,
 } from "../kernel/state.ts";
 import type { View } from "../lease/view.ts";
 import { familyOf, formatCidr } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
+import { networkRoute } from "./network_route.ts";
 import { deviceAddress, ownSubnet, type Peer } from "./peers.ts";
 import { readUdpOptions, type UdpOptions } from "./udp_options.ts";
 import { udpPeers } from "./udp_peers.ts";
@@ -83,7 +81,7 @@ function plan(view: View, host: Host): Plan {
     queues: options.queues,
     carrying: true,
   };
-  const route = routeTo(formatCidr(view.network.network), device);
+  const route = networkRoute(formatCidr(view.network.network), device);
   const common = { device, port: options.port, proxy: keyOf(proxy), route: keyOf(route) };
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
@@ -124,21 +122,6 @@ function makeObjects(
     port,
   };
   return { proxyRoute, plan: { lease, way: "udp", keys: [proxy, keyOf(proxyRoute), route] } };
-}
-
-/** The whole network, so that the proxy tells senders at once of a destination that nobody has. */
-function routeTo(network: string, device: string): Route {
-  return {
-    kind: "route",
-    destination: network,
-    metric: defaultMetric(network),
-    link: device,
-    gateway: "",
-    onlink: false,
-    nexthop: 0,
-    type: "unicast",
-    protocol: ROUTE_PROTOCOL,
-  };
 }
 
 function linkOf({ queues }: UdpOptions, { device, host }: { device: string; host: Host }): Link {

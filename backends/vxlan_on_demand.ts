@@ -2,18 +2,11 @@
  * The vxlan backend's on-demand mode, as flannel 0.7 worked: one route for the whole network, and entries only
  * for the addresses that the kernel asks for. They age, and are asked for again while they are in use.
  */
-import {
-  defaultMetric,
-  type FdbEntry,
-  keyOf,
-  type Neighbour,
-  type Route,
-  ROUTE_PROTOCOL,
-  type Sysctl,
-} from "../kernel/state.ts";
+import { type FdbEntry, keyOf, type Neighbour, ROUTE_PROTOCOL, type Sysctl } from "../kernel/state.ts";
 import type { Refusal } from "../lease/lease.ts";
 import { bits, type Cidr, cidrOf, formatCidr, formatIp, type Ip, parseIp } from "../net/ip.ts";
 import type { Plan } from "./backend.ts";
+import { networkRoute } from "./network_route.ts";
 import type { Device } from "./vxlan_device.ts";
 import type { VxlanPeer } from "./vxlan_peers.ts";
 
@@ -40,17 +33,7 @@ export function planOnDemand(
     name: `net/ipv${base.network.family}/neigh/${device}/${name}`,
     value,
   }));
-  const route: Route = {
-    kind: "route",
-    destination: formatCidr(base.network),
-    metric: defaultMetric(formatCidr(base.network)),
-    link: device,
-    gateway: "",
-    onlink: false,
-    nexthop: 0,
-    type: "unicast",
-    protocol: ROUTE_PROTOCOL,
-  };
+  const route = networkRoute(formatCidr(base.network), device);
   const asked = askedOf(peers, base.wanted);
   const fdb: FdbEntry[] = [];
   const neighbours: Neighbour[] = [];

@@ -7,12 +7,10 @@ import { wireguardOverhead } from "../kernel/encapsulation.ts";
 import {
   type Address,
   aliasOf,
-  defaultMetric,
   keyOf,
   LAST_METRIC,
   type Link,
   type Route,
-  ROUTE_PROTOCOL,
   type WireguardPeer,
 } from "../kernel/state.ts";
 import type { View } from "../lease/view.ts";
@@ -22,6 +20,7 @@ import { placeOf } from "../net/place.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { sysctlsOf } from "./sysctls.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
+import { networkRoute } from "./network_route.ts";
 import { deviceAddress, ownSubnet } from "./peers.ts";
 import { readWireguardOptions, type WireguardOptions } from "./wireguard_options.ts";
 import { type WireguardPeerLease, wireguardPeers } from "./wireguard_peers.ts";
@@ -97,7 +96,7 @@ function plan(view: View, host: Host): Plan {
   };
   const address: Address = { kind: "address", link: device, address: deviceAddress(own) };
   const network = formatCidr(view.network.network);
-  const route = routeTo(network, device);
+  const route = networkRoute(network, device);
   const common = { device, keepalive, presharedKey: presharedKey?.fingerprint ?? "", route: keyOf(route) };
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
@@ -147,24 +146,9 @@ function makeObjects(
   return { object, plan: { lease, way: TYPE, keys: [keyOf(object), route] } };
 }
 
-/** The whole network, so that a packet for a subnet that nobody has ends at the device and goes nowhere else. */
-function routeTo(network: string, device: string): Route {
-  return {
-    kind: "route",
-    destination: network,
-    metric: defaultMetric(network),
-    link: device,
-    gateway: "",
-    onlink: false,
-    nexthop: 0,
-    type: "unicast",
-    protocol: ROUTE_PROTOCOL,
-  };
-}
-
 /** While the device is gone, its route is too: then the network's packets end here, and take no other way in clear. */
 function barrierFor(network: string): Route {
-  return { ...routeTo(network, ""), metric: LAST_METRIC, type: "unreachable" };
+  return { ...networkRoute(network, ""), metric: LAST_METRIC, type: "unreachable" };
 }
 
 function largestMtu({ underlayMtu }: WireguardOptions, { underlay }: Host): number {

@@ -3,22 +3,11 @@ import { type Joined, readJoined } from "../agent/joined.ts";
 import { shellWords } from "../kernel/commands.ts";
 import { display } from "./config.ts";
 import type { Context } from "./context.ts";
+import { routeSettings } from "./route_settings.ts";
 import { kebab, type Setting, type SettingKey, settingKeys, settings } from "./settings.ts";
 
 /** What `up` does to this host alone; of the network the store tells, and of the store `joined.json`. */
-const own: readonly SettingKey[] = [
-  "iface",
-  "publicIp",
-  "mtu",
-  "txChecksum",
-  "ipMasq",
-  "noMasq",
-  "noForwardRules",
-  "leaseTtl",
-  "probePort",
-  "subnetFile",
-  "listen",
-];
+const own: readonly SettingKey[] = [...routeSettings, "leaseTtl", "probePort", "subnetFile", "listen"];
 
 /** The settings that must be given again as flags: neither the environment nor the config file says them. */
 export function formerFlags({ settings: now, sources }: Context, { settings: joined }: Joined): string[] {

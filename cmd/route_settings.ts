@@ -4,6 +4,7 @@ import type { SettingKey } from "./settings.ts";
 export const routeSettings: readonly SettingKey[] = [
   "iface",
   "publicIp",
+  "publicIp6",
   "mtu",
   "txChecksum",
   "ipMasq",

@@ -103,6 +103,7 @@ const shared: readonly string[] = [
   "direct", // which peers are on the underlay's own link, and the plain route to one
   "mtu", // what fits the underlay
   "sysctls", // what a device of IPv6 needs, whatever it carries it in
+  "network", // the one route of those that take the whole network into their device
   "families", // that what carries IPv4 and nothing else refuses the rest in the same words
 ];
 
