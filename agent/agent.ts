@@ -126,9 +126,11 @@ export class Agent {
     await this.#adopt();
     this.#host = await onceSettled(() => this.#describeHost(), this.#parts.clock);
     requireFit(this.#overlay.network, this.#host);
-    const before = makeView(this.#snapshot, { node: this.#host.node, network: this.#overlay.network.config });
+    const { config } = this.#overlay.network;
+    const before = makeView(this.#snapshot, { node: this.#host.node, network: config });
     this.#overlay.resume(before.own, this.#host);
-    const lease = await this.#keeping.acquire(this.#claim(), state ?? {});
+    const lease = await this.#keeping.acquire(this.#claim(), { config, former: state });
+    this.#judge(judgeLease(this.#keeping.kept));
     this.#snapshot = await store.read();
     this.store.watched(undefined);
     await this.#reconcile({ resync: true });

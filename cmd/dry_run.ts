@@ -8,8 +8,9 @@ import { networkIn, requireEncrypted, requireFit } from "../agent/network.ts";
 import { toCommands } from "../kernel/commands.ts";
 import type { Feature, Kernel } from "../kernel/kernel.ts";
 import { describe } from "../kernel/state.ts";
-import { allocate } from "../lease/allocate.ts";
-import { plannedLease } from "../lease/manager.ts";
+import { allocate, type AllocateRequest, keptInstead } from "../lease/allocate.ts";
+import type { Lease } from "../lease/lease.ts";
+import { type Claim, plannedLease } from "../lease/manager.ts";
 import type { Store } from "../lease/store.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
@@ -69,8 +70,7 @@ export async function foresee(
   }
   const claim = claimOf(host, { ...network, ttl: settings.leaseTtl });
   const { previous, previous6 } = readHostState(settings.stateDir) ?? {};
-  const subnets = allocate({ ...claim, config: network.config, snapshot, previous, previous6 });
-  const own = plannedLease(claim, subnets);
+  const own = foreseenLease({ ...claim, config: network.config, snapshot, previous, previous6 });
   const objects = await kernel.dump({ links: network.devices, sysctls: [] });
   const observed = await compare(looked, { network, host, stateDir: settings.stateDir, objects, own });
   const summary = {
@@ -84,6 +84,14 @@ export async function foresee(
     mtu: network.backend.mtu(network.config, host),
   };
   return { summary, observed, lacks: await lackedFor(kernel, needsOf(network.backend, settings)) };
+}
+
+function foreseenLease(request: Claim & AllocateRequest): Lease {
+  try {
+    return plannedLease(request, allocate(request));
+  } catch (error) {
+    return plannedLease(request, keptInstead(error, request));
+  }
 }
 
 /** The plan is worth seeing anyway. */

@@ -5,11 +5,12 @@ import { addressIn } from "./decode.ts";
 import { requireNoFlannel } from "./flannel_hosts.ts";
 import { type Held, heldSubnets } from "./held.ts";
 import { subnetOfKey, type Subnets, subnetsText } from "./key.ts";
+import type { Lease } from "./lease.ts";
 import { givesOut } from "./network.ts";
 import { isUnclaimed, reservedAddress } from "./reservation.ts";
 import type { LeaseRecord } from "./store.ts";
 import { isSubnetOf } from "./subnet_range.ts";
-import { holderInstead } from "./view.ts";
+import { holderInstead, makeView } from "./view.ts";
 
 export interface AllocateRequest extends ChooseRequest {
   /** The address that this host announces. */
@@ -77,6 +78,25 @@ export function allocate(request: AllocateRequest): Allocation {
   const { subnet, subnet6, record } = kept;
   const how = kept === mine ? "own" : kept === forMe ? "reserved" : "taken-over";
   return { subnet, ...(config.ipv6 === undefined ? {} : { subnet6 }), how, record, surplus };
+}
+
+/**
+ * The lease that a host goes on with where {@link allocate} found no free subnet for it: in dual stack the own one as the
+ * store has it, if that lacks no more than a subnet of IPv6. Throws `error`, which is what `allocate` threw, otherwise.
+ */
+export function keptInstead(
+  error: unknown,
+  { config, snapshot, node }: Pick<AllocateRequest, "config" | "snapshot" | "node">,
+): Lease {
+  const isFull = error instanceof FlanError && error.code === "out-of-subnets";
+  const usable = isFull && config.ipv6 !== undefined
+    ? makeView(snapshot, { node, network: config }).own
+    : undefined;
+  const [held] = heldSubnets(snapshot, (record) => record.node === node).filter(({ lease, subnet }) =>
+    lease !== undefined && subnet === usable?.subnet
+  );
+  if (held === undefined) throw error;
+  return held.lease!;
 }
 
 /** A new lease. What the host is about to leave for the sake of its form only, it takes again. */

@@ -1,5 +1,6 @@
 /** The own lease, kept: renewed in time, announced anew when the host changes, taken again when it was lost. */
 import type { Backend, Host } from "../../backends/backend.ts";
+import { keptInstead } from "../../lease/allocate.ts";
 import { isConflict } from "../../lease/conflict.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { acquire, type Claim, renew } from "../../lease/manager.ts";
@@ -107,9 +108,25 @@ export class LeaseKeeper {
     };
   }
 
-  /** Takes a lease: the own one if the store has it, else the previous subnet if free, else another. */
-  async acquire(claim: Claim, former: Former): Promise<Lease> {
-    return await this.#acquire({ ...claim, previous: former.previous, previous6: former.previous6 });
+  /**
+   * Takes a lease: the own one if the store has it, else the previous subnet if free, else another. In dual stack one that
+   * only lacks a subnet of IPv6 is kept, as {@link keep} does, where there is none to be had.
+   */
+  async acquire(
+    claim: Claim,
+    { config, former = {} }: { config: NetworkConfig; former?: Former | undefined },
+  ): Promise<Lease> {
+    const begun = this.#parts.clock.monotonic();
+    try {
+      return await this.#acquire({ ...claim, previous: former.previous, previous6: former.previous6 });
+    } catch (error) {
+      const snapshot = await this.#parts.store.read();
+      const own = keptInstead(error, { config, snapshot, node: claim.node });
+      await this.#hold(await renew(this.#parts.store, own, claim), claim);
+      this.#holding.judgeIpv6(isIpv6Anothers(snapshot, { own, claim, config }));
+      this.#second.lacks(error, begun);
+      return this.#holding.usable!;
+    }
   }
 
   /**
@@ -205,11 +222,15 @@ export class LeaseKeeper {
   }
 
   async #acquire(claim: Claim): Promise<Lease> {
+    const lease = await acquire(this.#parts.store, claim, this.#parts);
+    await this.#hold(lease, claim);
+    return lease;
+  }
+
+  async #hold(lease: Lease, claim: Claim): Promise<void> {
     const { store, stateDir } = this.#parts;
-    const lease = await acquire(store, claim, this.#parts);
     this.#holding.hold(lease, claim);
     await rememberSubnet(stateDir, { ...lease, store: store.url });
-    return lease;
   }
 
   /**

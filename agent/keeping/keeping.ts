@@ -48,8 +48,8 @@ export class Keeping {
   }
 
   /** Takes a lease, for the join; see {@link LeaseKeeper.acquire}. */
-  async acquire(claim: Claim, former: Former): Promise<Lease> {
-    return await this.#keeper.acquire(claim, former);
+  async acquire(claim: Claim, known: { config: NetworkConfig; former?: Former | undefined }): Promise<Lease> {
+    return await this.#keeper.acquire(claim, known);
   }
 
   /** Tells what there is now. A lease that is another's by it is given up at once, and the keeper is set to work. */

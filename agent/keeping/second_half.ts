@@ -44,6 +44,11 @@ export class SecondHalf {
     return this.#retry.error === undefined ? Infinity : this.#retry.nextIn();
   }
 
+  /** It could not be had at `begun` (monotonic). */
+  lacks(error: unknown, begun: number): void {
+    this.#retry.failed(error, begun);
+  }
+
   /**
    * Takes a lease with both halves, of the same first subnet, where the held one lacks the IPv6 half and it is time. What
    * the store answers to that is kept as {@link error}. Throws where the store cannot be used.
@@ -62,7 +67,7 @@ export class SecondHalf {
     } catch (error) {
       const isNo = isAnswer(error) || isConflict(error);
       if (!isNo || this.#isWhole(config)) throw error;
-      this.#retry.failed(error, begun);
+      this.lacks(error, begun);
     }
   }
 

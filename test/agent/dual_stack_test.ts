@@ -2,39 +2,18 @@
 import assert from "node:assert/strict";
 import { readHostState } from "../../agent/host_state.ts";
 import { ownLease, statusOf } from "../../agent/status.ts";
-import type { KernelObject } from "../../kernel/state.ts";
-import { defaultRoute, type TestHost, TestNetwork, TTL, underlayStack } from "../lib/agents.ts";
+import { defaultRoute, type TestHost, TestNetwork, underlayStack } from "../lib/agents.ts";
+import {
+  address,
+  defaultRoute6,
+  dualNetwork,
+  ipv6Network,
+  joined,
+  kernelOf,
+  routes,
+} from "../lib/dual_agents.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import { until } from "../lib/until.ts";
-
-const IPV6 = { EnableIPv6: true, IPv6Network: "fd00:5::/48", Backend: { Type: "vxlan" } };
-const dualNetwork = { Network: "10.5.0.0/16", ...IPV6 };
-const ipv6Network = { EnableIPv4: false, ...IPV6 };
-
-const address = (text: string, more: { passing?: true } = {}): KernelObject => ({
-  kind: "address",
-  link: "eth0",
-  address: text,
-  ...more,
-});
-const defaultRoute6: KernelObject = { ...defaultRoute, destination: "::/0", gateway: "fe80::99" };
-
-/** A kernel whose eth0 has an address of IPv6 beside that of IPv4. */
-function kernelOf(n: number): FakeKernel {
-  const stack = underlayStack(n);
-  stack.add(address(`2001:db8::${n}/64`));
-  stack.add(defaultRoute6);
-  return new FakeKernel(stack);
-}
-
-async function joined(network: TestNetwork, n: number): Promise<TestHost> {
-  return await network.joined(n, { kernel: kernelOf(n) });
-}
-
-/** Where the host's routes to its peers go. */
-function routes(host: TestHost): string[] {
-  return host.keys("route").filter((key) => !key.includes("/128")).map((key) => key.split(" ")[1]!);
-}
 
 /** The addresses that the host's lease announces in the store. */
 async function announced(network: TestNetwork, host: TestHost) {
@@ -200,77 +179,6 @@ Deno.test("dual stack: documents have the second half in fields of its own", asy
     "2001:db8:99::1",
   ]);
 });
-
-/** What a host says that nobody runs, in a lease of both halves. */
-const stranger = {
-  PublicIP: "192.0.2.9",
-  PublicIPv6: "2001:db8::9",
-  BackendType: "vxlan",
-  BackendData: { VNI: 1, VtepMAC: "02:00:00:00:00:09" },
-  BackendV6Data: { VNI: 1, VtepMAC: "02:00:00:00:06:09" },
-};
-const scarce = { ...dualNetwork, IPv6SubnetMin: "fd00:5:0:1::", IPv6SubnetMax: "fd00:5:0:1::" };
-
-Deno.test("dual stack: where IPv6 subnets are too few, a host keeps and renews its IPv4 lease, and says what it lacks", async () => {
-  await using network = await TestNetwork.start({ Network: "10.5.0.0/16", Backend: { Type: "vxlan" } });
-  const hosts = [await joined(network, 1), await joined(network, 2)];
-  const before = hosts.map(({ subnet }) => subnet);
-  await network.configure(scarce);
-  await network.clock.advance(5000);
-  const whole = hosts.filter(({ agent }) => agent.state.own?.subnet6 !== undefined);
-  const [lacking] = hosts.filter((host) => !whole.includes(host));
-  assert.equal(whole.length, 1);
-  await network.clock.advance(1.2 * TTL * 1000);
-  assert.deepEqual(hosts.map(({ subnet }) => subnet), before);
-  assert.deepEqual([whole[0]!.codes, lacking!.codes], [[], ["lease-incomplete"]]);
-  assert.match(
-    lacking!.lines("lease-incomplete").join("; "),
-    /^This host has no IPv6 .*out of subnets[^;]*$/,
-  );
-  assert.deepEqual(routes(lacking!), [whole[0]!.subnet!]);
-  assert.equal((await network.record(lacking!.subnet!))?.node, lacking!.node, "renewed as it is");
-  assert.doesNotMatch(lacking!.subnetEnv, /IPV6/);
-  await network.configure(dualNetwork);
-  await network.clock.advance(120_000);
-  assert.notEqual(lacking!.agent.state.own?.subnet6, undefined);
-  assert.deepEqual([lacking!.codes, hosts.map(({ subnet }) => subnet)], [[], before]);
-});
-
-Deno.test("dual stack: a rival for the IPv6 subnet alone costs that alone", async () => {
-  await using network = await TestNetwork.start(scarce);
-  const host = await joined(network, 1);
-  await usurpIpv6(network);
-  const { own, view } = host.agent.state;
-  assert.deepEqual([own?.subnet, own?.subnet6], ["10.5.1.0/24", undefined]);
-  assert.deepEqual(view.peers.map(({ subnet, subnet6 }) => [subnet, subnet6]), [[
-    "10.5.9.0/24",
-    "fd00:5:0:1::/64",
-  ]]);
-  assert.deepEqual(routes(host), ["10.5.9.0/24"]);
-  assert.ok(host.codes.includes("lease-incomplete") && !host.codes.includes("lease-lost"));
-  assert.match(host.subnetEnv, /^FLANNEL_SUBNET=10\.5\.1\.1\/24$/m);
-  assert.doesNotMatch(host.subnetEnv, /IPV6/);
-  assert.ok(host.keys("link").includes("link flan.1") && !host.keys("link").includes("link flan-v6.1"));
-  const { records } = await network.store.read();
-  const rival = records.find(({ node }) => node === "node-9")!;
-  await network.store.remove(rival.key, rival.revision);
-  await network.clock.advance(120_000);
-  assert.deepEqual([host.subnet, host.agent.state.own?.subnet6, host.codes], [
-    "10.5.1.0/24",
-    "fd00:5:0:1::/64",
-    [],
-  ]);
-});
-
-/** A host that nobody runs gets the IPv6 subnet of the first lease by an older one. */
-async function usurpIpv6({ store, clock }: TestNetwork): Promise<void> {
-  const key = "10.5.9.0-24&fd00:5:0:1::-64";
-  await store.create({ key, value: stranger, node: "node-9", ttl: 30 * 24 * 3600 });
-  const { records } = await store.read();
-  const own = records.find((one) => one.key !== key)!;
-  await store.update({ ...own, ttl: 3600 }, own.revision);
-  await clock.advance(2000);
-}
 
 /** A kernel whose eth0 has a link-local address, and another one that is looked for duplicates of. */
 function youngKernel(): FakeKernel {

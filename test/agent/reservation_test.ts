@@ -80,14 +80,14 @@ Deno.test("reservation: ended in a store that alone knows when leases end, the l
   await ensureNetwork(store, value);
   const claim = { node: "n", publicIp: "192.0.2.1", backendType: "vxlan", backendData: undefined, ttl: 60 };
   const keeper = new LeaseKeeper({ store, clock, log: silent, stateDir, leaseTtl: 60 });
+  const config = parseNetworkConfig(value);
   const hidden = ({ records, ...rest }: Snapshot): Snapshot => ({
     ...rest,
     records: records.map((one) => one.expires === undefined ? one : { ...one, expires: Infinity }),
   });
-  const keep = async () =>
-    await keeper.keep(hidden(await store.read()), { claim, config: parseNetworkConfig(value) });
+  const keep = async () => await keeper.keep(hidden(await store.read()), { claim, config });
   try {
-    const { subnet } = await keeper.acquire(claim, {});
+    const { subnet } = await keeper.acquire(claim, { config });
     await reserve(store, { subnet, node: "n", self: undefined, clock });
     await keep();
     assert.equal(keeper.nextIn(), Infinity);

@@ -1,6 +1,6 @@
 /** Networks of both families and of IPv6 alone: whose subnets are whose, and who is a peer for which of them. */
 import assert from "node:assert/strict";
-import { allocate, type AllocateRequest } from "../../lease/allocate.ts";
+import { allocate, type AllocateRequest, keptInstead } from "../../lease/allocate.ts";
 import { checkLeases } from "../../lease/check.ts";
 import { decodeRecord, encodeLease, isRefusal } from "../../lease/decode.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
@@ -293,3 +293,39 @@ Deno.test("ten thousand dual-stack leases leave a free pair to be found, and it 
   assert.deepEqual(chosen({ config: wide, records }), ["10.39.17.0/24", "fd00:5:0:2711::/64", "free"]);
   assert.ok(!isRefusal(decodeRecord(records[0]!)));
 });
+
+Deno.test("where there is no subnet of IPv6 left, a host goes on with its lease of IPv4, and nobody else with anything", () => {
+  const config = parseNetworkConfig({ ...scarceIpv6, Backend });
+  const half = { ...record(1), key: "10.5.1.0-24" };
+  const records = [half, record(2, { key: "10.5.2.0-24&fd00:5:0:1::-64" })];
+  const full = thrownBy(() => choose({ config, records }));
+  const instead = (node: string, error = full, of = config) =>
+    keptInstead(error, { config: of, snapshot: snapshotOf(records), node });
+  assert.match(full.message, /out of subnets/);
+  assert.deepEqual([instead("node-1").subnet, instead("node-1").subnet6], ["10.5.1.0/24", undefined]);
+  // One that another holds goes on in the lease, for whoever renews it must know its key.
+  const overlapped = [record(1, { revision: 9 }), record(2, { key: "10.5.2.0-24&fd00:5:0:1::-64" })];
+  const kept = keptInstead(full, { config, snapshot: snapshotOf(overlapped), node: "node-1" });
+  assert.equal(kept.subnet6, "fd00:5:0:1::/64");
+  const other = new Error("Another");
+  for (const again of [() => instead("node-3"), () => instead("node-1", full, single)]) {
+    assert.equal(thrownBy(again), full);
+  }
+  assert.equal(thrownBy(() => instead("node-1", other)), other);
+});
+
+const scarceIpv6 = {
+  Network: "10.5.0.0/16",
+  ...IPV6,
+  IPv6SubnetMin: "fd00:5:0:1::",
+  IPv6SubnetMax: "fd00:5:0:1::",
+};
+
+function thrownBy(work: () => unknown): Error {
+  try {
+    work();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("Nothing was thrown");
+}

@@ -1,0 +1,35 @@
+/** Agents of `agents.ts` on hosts with IPv6 beside IPv4, and the networks for them. */
+import type { KernelObject } from "../../kernel/state.ts";
+import { defaultRoute, type TestHost, type TestNetwork, underlayStack } from "./agents.ts";
+import { FakeKernel } from "./fake_kernel.ts";
+
+const IPV6 = { EnableIPv6: true, IPv6Network: "fd00:5::/48", Backend: { Type: "vxlan" } };
+export const dualNetwork = { Network: "10.5.0.0/16", ...IPV6 };
+export const ipv6Network = { EnableIPv4: false, ...IPV6 };
+
+/** An address of eth0. */
+export const address = (text: string, more: { passing?: true } = {}): KernelObject => ({
+  kind: "address",
+  link: "eth0",
+  address: text,
+  ...more,
+});
+export const defaultRoute6: KernelObject = { ...defaultRoute, destination: "::/0", gateway: "fe80::99" };
+
+/** A kernel whose eth0 has an address of IPv6 beside that of IPv4. */
+export function kernelOf(n: number): FakeKernel {
+  const stack = underlayStack(n);
+  stack.add(address(`2001:db8::${n}/64`));
+  stack.add(defaultRoute6);
+  return new FakeKernel(stack);
+}
+
+/** A host of that kind that has joined. */
+export async function joined(network: TestNetwork, n: number): Promise<TestHost> {
+  return await network.joined(n, { kernel: kernelOf(n) });
+}
+
+/** Where the host's routes to its peers go. */
+export function routes(host: TestHost): string[] {
+  return host.keys("route").filter((key) => !key.includes("/128")).map((key) => key.split(" ")[1]!);
+}
