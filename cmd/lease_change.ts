@@ -6,7 +6,7 @@ import { claimOf } from "../agent/keeping/keeper.ts";
 import { readJoined } from "../agent/joined.ts";
 import { ownLease } from "../agent/status.ts";
 import type { Lease } from "../lease/lease.ts";
-import { acquire, renew } from "../lease/manager.ts";
+import { acquire, prolong } from "../lease/manager.ts";
 import { release } from "../lease/release.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Clock } from "../net/clock.ts";
@@ -76,12 +76,11 @@ export async function renewLease({ context, format, header, args: [subnet] }: Ca
   await withStore(context, async (store) => {
     const network = await readNetwork(store);
     const own = requireOwn(network, { wanted, node, store: settings.store, verb: "renew" });
-    const { publicIp, backendType, backendData } = own;
-    const claim = { node: node!, publicIp, backendType, backendData, ttl: await ttlFor(own, context) };
+    const ttl = await ttlFor(own, context);
     if (own.expires === undefined && context.sources.leaseTtl === "flag") {
       console.error(`flan: ${own.subnet} is a reservation and has no end, so --lease-ttl changes nothing`);
     }
-    const lease = await renew(store, own, claim);
+    const lease = await prolong(store, own, { node: node!, ttl });
     await withKernel(context, async (kernel) => {
       const host = await observeHost(kernel, { ...network, options: settings });
       printOwnLease(format, ownLease({ lease, ...network, host }), header);

@@ -103,6 +103,15 @@ export async function renew(store: Store, lease: Lease, claim: Claim): Promise<L
   }
 }
 
+/** Renews the lease of the host `node` for `ttl` seconds, whatever it says. Throws as {@link renew} does. */
+export async function prolong(
+  store: Store,
+  lease: Lease,
+  { node, ttl }: { node: string; ttl: number },
+): Promise<Lease> {
+  return await renew(store, lease, { ...lease, node, ttl });
+}
+
 /** The lease that the claim would be of these subnets. Throws `invalid` for one that peers would refuse. */
 export function plannedLease(claim: Claim, subnets: Subnets): Lease {
   return leaseOf({ ...recordOf(claim, subnets, undefined), expires: undefined, revision: 0 });

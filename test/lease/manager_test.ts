@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { acquire, type Claim, ensureNetwork, renew } from "../../lease/manager.ts";
+import { acquire, type Claim, ensureNetwork, prolong, renew } from "../../lease/manager.ts";
 import { MemoryStore, SharedDocument } from "../../lease/document/memory_store.ts";
 import type { LeaseRecord, NewRecord } from "../../lease/store.ts";
 import { FlanError } from "../../net/errors.ts";
@@ -189,6 +189,20 @@ Deno.test("a renewal prolongs the lease and changes only what the claim changed"
   assert.deepEqual(renewed, { ...lease, expires: lease.expires! + 60_000, revision: 3 });
   const changed = await renew(store, renewed, claim(1, { backendData: { VNI: 9 } }));
   assert.deepEqual(changed, { ...renewed, backendData: { VNI: 9 }, revision: 4 });
+});
+
+Deno.test("a lease that is prolonged says all that it said, of IPv6 and of other planes, too", async () => {
+  const { clock, store, tools } = await setup({ ...network, EnableIPv6: true, IPv6Network: "fd00:5::/48" });
+  const otherPlanes = [{ backendType: "host-gw", backendData: undefined, sends: true }];
+  const said = { publicIp6: "2001:db8::1", backendV6Data: { VNI: 6 }, otherPlanes };
+  const lease = await acquire(store, claim(1, said), tools);
+  await clock.advance(60_000);
+  const prolonged = await prolong(store, lease, { node: "node-1", ttl: 3600 });
+  assert.deepEqual(prolonged, {
+    ...lease,
+    expires: lease.expires! + 60_000,
+    revision: prolonged.revision,
+  });
 });
 
 Deno.test("a renewal whose reply was lost is not the end of the lease", async () => {
