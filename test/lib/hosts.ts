@@ -6,6 +6,7 @@ import { flanCommand } from "../../cmd/self.ts";
 import { must } from "../../cmd/demo/shell.ts";
 import { HostProcess } from "./host_process.ts";
 import { type Plane, vxlan } from "./planes.ts";
+import { unanswered } from "./unanswered.ts";
 
 /** A host that has joined. */
 export interface Member {
@@ -114,11 +115,13 @@ export class Hosts {
     assert.equal(code, 0, stderr);
   }
 
-  /** Pings until `count` answers came; returns how many were lost. */
-  async lost(from: LabHost, address: string, count = 2): Promise<number> {
-    const argv = ["ping", "-n", "-q", "-c", `${count}`, "-i", "0.02", "-W", "1", address];
-    const { stdout } = await this.lab.on(from, argv);
-    return count - Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
+  /**
+   * Pings `count` times, 20 ms apart; returns how many were lost. An answer may take `patience` seconds: as long as a
+   * busy machine does, or less where none is expected.
+   */
+  async lost(from: LabHost, address: string, { count = 2, patience = 10 } = {}): Promise<number> {
+    const argv = ["ping", "-n", "-q", "-c", "1", "-W", `${patience}`, address];
+    return await unanswered(count, () => this.lab.on(from, argv));
   }
 
   /** Insists that every member reaches every other one's container. */

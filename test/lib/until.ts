@@ -6,7 +6,7 @@ const EVERY_MS = 20;
  * Far above anything that is waited for; only a test that fails waits so long. An emulated machine says by
  * TEST_SLOWNESS how much longer it takes.
  */
-export const PATIENCE_MS = 20_000 * Number(Deno.env.get("TEST_SLOWNESS") ?? 1);
+export const PATIENCE_MS = 60_000 * Number(Deno.env.get("TEST_SLOWNESS") ?? 1);
 
 /** Resolves when `holds` says so, which is asked again and again. Throws with `what` where it never does. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

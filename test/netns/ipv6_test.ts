@@ -80,7 +80,10 @@ for (const { name, args, mtu, deeds, routes } of cases) {
       // One route in the kernel does not say what the proxy knows by now.
       await Promise.all(
         ways.map(({ from, address }) =>
-          until(`${from.namespace} reaches ${address}`, async () => await hosts.lost(from, address, 1) === 0)
+          until(
+            `${from.namespace} reaches ${address}`,
+            async () => await hosts.lost(from, address, { count: 1, patience: 1 }) === 0,
+          )
         ),
       );
 
@@ -144,7 +147,10 @@ for (const { name, args, mtu, deeds, routes } of cases) {
         for (const deed of ["-6 route flush proto 113", ...deeds]) {
           const done = await hosts.lab.on(one.host, ["sh", "-c", `ip ${deed.replaceAll("; ", "; ip ")}`]);
           assert.equal(done.code, 0, done.stderr);
-          await until(`${address} after ${deed}`, async () => await hosts.lost(one.host, address, 1) === 0);
+          await until(
+            `${address} after ${deed}`,
+            async () => await hosts.lost(one.host, address, { count: 1, patience: 1 }) === 0,
+          );
         }
         const status = await hosts.status(one.host);
         assert.deepEqual(status, { code: 0, problems: [] });
@@ -182,10 +188,14 @@ hostTest(
   async (hosts) => {
     const [one, two] = await joined(hosts, onDemand, 1) as [Member, Member];
     const [address] = two.containers as [string];
-    assert.equal(await hosts.lost(one.host, address, 1), 0);
+    assert.equal(await hosts.lost(one.host, address, { count: 1 }), 0);
     const rows = await hosts.show(one.host, "ip", "-6 neighbour show dev flan-v6.1");
     assert.deepEqual(rows.filter((row) => "lladdr" in row).map(({ dst }) => dst), [address]);
-    assert.equal(await hosts.lost(one.host, address.replace(/::1$/, "::2"), 1), 1, "nobody has it");
+    assert.equal(
+      await hosts.lost(one.host, address.replace(/::1$/, "::2"), { count: 1, patience: 1 }),
+      1,
+      "nobody has it",
+    );
   },
 );
 

@@ -32,8 +32,8 @@ hostTest("on demand: only what is talked to is in the kernel, and it is found ag
 
   await t.step("the first packet already arrives, at a peer and at a container behind it", async () => {
     await hosts.ip(to.host, `address add ${second(to)}/24 dev cni0`);
-    assert.equal(await hosts.lost(from.host, to.container, 1), 0);
-    assert.equal(await hosts.lost(from.host, second(to), 1), 0);
+    assert.equal(await hosts.lost(from.host, to.container, { count: 1 }), 0);
+    assert.equal(await hosts.lost(from.host, second(to), { count: 1 }), 0);
   });
 
   await t.step("only the peer that was talked to has entries, on both sides", async () => {
@@ -48,20 +48,20 @@ hostTest("on demand: only what is talked to is in the kernel, and it is found ag
 
   await t.step("an address that no lease covers gets no entry", async () => {
     const unleased = "10.244.250.7";
-    assert.equal(await hosts.lost(from.host, unleased, 1), 1);
+    assert.equal(await hosts.lost(from.host, unleased, { count: 1, patience: 1 }), 1);
     const { neighbours } = await entries(hosts, from);
     assert.ok(!neighbours.includes(unleased), neighbours.join());
   });
 
   await t.step("what was flushed is asked for and answered again", async () => {
     await hosts.ip(from.host, "neighbour flush dev flan.1");
-    assert.equal(await hosts.lost(from.host, to.container, 1), 0);
+    assert.equal(await hosts.lost(from.host, to.container, { count: 1 }), 0);
     await hosts.bridge(from.host, "fdb flush dev flan.1");
     await log.until(
       "the FDB entry",
       async () => (await entries(hosts, from)).remotes.includes(to.host.address),
     );
-    assert.equal(await hosts.lost(from.host, second(to), 3), 0);
+    assert.equal(await hosts.lost(from.host, second(to), { count: 3 }), 0);
   });
 
   await t.step("an entry that ages under traffic is confirmed without a lost packet", async () => {
@@ -71,7 +71,7 @@ hostTest("on demand: only what is talked to is in the kernel, and it is found ag
     assert.equal(code, 0, stderr);
     const monitor = hosts.start(from.host, ["ip", "monitor", "neigh", "dev", "flan.1"]);
     await hosts.ip(from.host, `neighbour change ${to.container} dev flan.1 nud stale`);
-    assert.equal(await hosts.lost(from.host, to.container, 60), 0);
+    assert.equal(await hosts.lost(from.host, to.container, { count: 60 }), 0);
     await monitor.out.line(new RegExp(`^${to.container} .*PROBE`));
     await monitor.end();
   });

@@ -13,7 +13,7 @@ hostTest("a peer whose port is closed harms nobody else", members(3, "closed"), 
   Deno.kill((await proxyOf(gone)).pid, "SIGKILL");
   const storm = await flood(hosts, victim.host, echoRequest(victim, gone));
   await counted(victim.host, ({ out_packets = 0 }) => out_packets > 10_000);
-  assert.equal(await hosts.lost(victim.host, third.container, 5), 0);
+  assert.equal(await hosts.lost(victim.host, third.container, { count: 5 }), 0);
   await storm.end();
   const { pid, carrying } = await proxyOf(victim);
   assert.equal(carrying, true);

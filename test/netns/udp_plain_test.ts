@@ -69,7 +69,10 @@ hostTest("a plain peer exchanges all kinds of packets with flan", {
   }
 
   for (const [way, from, to] of ways) {
-    await t.step(`pings ${way}`, async () => assert.equal(await hosts.lost(from.host, to.container, 5), 0));
+    await t.step(
+      `pings ${way}`,
+      async () => assert.equal(await hosts.lost(from.host, to.container, { count: 5 }), 0),
+    );
 
     await t.step(
       `UDP of every size up to the MTU ${way}`,

@@ -164,7 +164,7 @@ END`,
  * packet may be lost while two sessions are one too many (wireguard.pdf, 6.1).
  */
 async function meets(hosts: Hosts, from: LabHost, to: string): Promise<void> {
-  await until(`the way to ${to}`, async () => await hosts.lost(from, to, 3) === 0);
+  await until(`the way to ${to}`, async () => await hosts.lost(from, to, { count: 3, patience: 1 }) === 0);
 }
 
 /** The latest handshake of each peer. */
