@@ -233,8 +233,8 @@ export class Agent {
     this.#overlay.heard(own, { host: this.#host, isCurrent });
     const { backend, config } = this.#overlay.network;
     if (own !== undefined) this.#overlay.had(own);
-    const place = { snapshot: this.#snapshot, config, host: this.#host, own, isHeld: !this.store.isWell };
-    this.#view = viewFrom(place, this.#linger);
+    const known = { snapshot: this.#snapshot, config, host: this.#host, own, isHeld: !this.store.isWell };
+    this.#view = viewFrom(known, this.#linger);
     const before = this.#plan;
     const begun = this.#parts.clock.monotonic();
     this.#plan = planFor(backend, this.#view, { ...this.#host, wanted: this.#inbox.wanted });
@@ -242,7 +242,9 @@ export class Agent {
     this.tally.reconciled(this.#parts.clock.monotonic() - begun);
     this.tally.refused([...this.#view.refused, ...this.#plan.refused]);
     this.repairs.judge({ report: this.#report, before, after: this.#plan });
-    this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan }));
+    const place = { networks: networksOf(config), own: this.#view.own };
+    const overridden = this.#overlay.reconciler.overridden(this.#plan, place);
+    this.#judge(judgeReport({ report: this.#report, view: this.#view, plan: this.#plan, overridden }));
     this.#judge(judgeHooks(this.#parts.hooksTrouble?.()));
     this.#judge(judgeLingering(this.#view, this.#linger));
     // Their holders may live, in a store that takes no renewals. Own ones tell, which may not be due for long.

@@ -15,11 +15,11 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
 import { subnetOfKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
+import { networksOf } from "../lease/stack.ts";
 import type { LeaseRecord, Snapshot, Store } from "../lease/store.ts";
 import { makeView, type View } from "../lease/view.ts";
 import { isStoreTrouble } from "../net/errors.ts";
 import { printable } from "../net/text.ts";
-import { halvesOf } from "./halves.ts";
 import { tellInstead } from "./agent_knows.ts";
 import { type Context, readNetwork, socketOf, type StoredNetwork, withStore } from "./context.ts";
 import {
@@ -155,7 +155,6 @@ export async function compare(
     networks,
     macs: Object.values(macs),
   });
-  const halves = halvesOf({ ...network, host, view, plan, expired: new Set<string>() });
   return {
     ...network,
     node: host.node,
@@ -164,16 +163,10 @@ export async function compare(
     plan,
     actual,
     drift: drift(plan.objects, actual, owner),
-    overridden: halves.flatMap((half) =>
-      overridden(
-        {
-          wanted: half.plan.objects,
-          peers: half.plan.peers.map(({ lease: { subnet }, keys }) => ({ subnet, keys })),
-          own: half.view.own?.subnet,
-        },
-        { actual, claim: claims(owner, actual) },
-      )
-    ),
+    overridden: overridden(plan, { networks: networksOf(config), own: view.own }, {
+      actual,
+      claim: claims(owner, actual),
+    }),
   };
 }
 

@@ -5,7 +5,8 @@ import { requestFor } from "./dump_request.ts";
 import { recordChanges } from "./effects.ts";
 import type { Change, Failure, Kernel, KernelEvent } from "./kernel.ts";
 import { noteEvent } from "./note.ts";
-import type { Owner } from "./ownership.ts";
+import { type Overridden, overridden, type OwnPlace, type PlannedWays } from "./overridden.ts";
+import { claims, type Owner } from "./ownership.ts";
 import { dependsOn, isBarrier } from "./relations.ts";
 import { partOf, settle, type Settled } from "./settled.ts";
 import { type KernelObject, keyOf } from "./state.ts";
@@ -128,6 +129,12 @@ export class Reconciler {
     return !this.#believed.has(
       keyOf({ kind: "neighbour", link, ip, mac: "", state: "none", protocol: 0 }),
     );
+  }
+
+  /** Routes of others that win over planned ones, by what the kernel is believed to hold. */
+  overridden(plan: PlannedWays, place: OwnPlace): readonly Overridden[] {
+    const actual = this.#believed;
+    return overridden(plan, place, { actual: actual.values(), claim: claims(this.#owner, actual.values()) });
   }
 
   /** One look and one attempt; returns whether another may help. */

@@ -133,7 +133,10 @@ export const healthCodes = {
   },
   "foreign-link": foreign("link"),
   "foreign-address": foreign("address", ["foreign-link"]),
-  "foreign-route": foreign("route"),
+  "foreign-route": {
+    ...foreign("route"),
+    means: "somebody else's route stands where flan's should, or wins over it; it is left alone",
+  },
   "foreign-nexthop": foreign("nexthop"),
   "foreign-neighbour": foreign("neighbour", ["foreign-link"]),
   "foreign-fdb": foreign("FDB entry", ["foreign-link"]),

@@ -2,6 +2,7 @@
 import { FlanError, isStoreTrouble, messageOf } from "../../net/errors.ts";
 import type { Plan } from "../../backends/backend.ts";
 import type { Conflict } from "../../kernel/drift.ts";
+import type { Overridden } from "../../kernel/overridden.ts";
 import type { Report } from "../../kernel/reconcile.ts";
 import { describe, type KernelObject, LINK_ALIAS } from "../../kernel/state.ts";
 import type { View } from "../../lease/view.ts";
@@ -12,7 +13,12 @@ import type { Kept } from "../keeping/keeper.ts";
 import { type Linger, LINGER_MS } from "../linger.ts";
 
 /** What the kernel and the leases are like. Codes that a report tells nothing about are not among its codes. */
-export function judgeReport({ report, view, plan }: { report: Report; view: View; plan: Plan }): Judgement {
+export function judgeReport({ report, view, plan, overridden }: {
+  report: Report;
+  view: View;
+  plan: Plan;
+  overridden: readonly Overridden[];
+}): Judgement {
   const refused = [...view.refused, ...plan.refused].map((one): Found => ({
     code: "lease-refused",
     subject: one.subnet,
@@ -25,6 +31,11 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
       found: [...refused, silent(report.error)],
     };
   }
+  const winning = overridden.map(({ planned, found }): Found => ({
+    code: "foreign-route",
+    subject: describe(planned),
+    message: `${describe(found)} is not flan's and wins over ${describe(planned)}`,
+  }));
   const conflicts = report.conflicts.map((one): Found => ({
     code: one.code,
     subject: describe(one.wanted),
@@ -38,7 +49,7 @@ export function judgeReport({ report, view, plan }: { report: Report; view: View
   }));
   return {
     codes: ["lease-refused", "kernel-refuses", "proxy-down", "hook-fails", ...foreignCodes],
-    found: [...refused, ...conflicts, ...failures],
+    found: [...refused, ...winning, ...conflicts, ...failures],
   };
 }
 

@@ -67,7 +67,7 @@ export const subnetEnv: Check = {
     }),
 };
 
-/** A running agent tells of what it cannot mend itself, and of others' routes only where they stand in a planned one's place. */
+/** A running agent tells of what it cannot mend itself. */
 export const drift: Check = {
   name: "plan",
   judge: ({ network, agent }) =>

@@ -188,6 +188,31 @@ Deno.test("a conflict that was seen is not forgotten because the kernel cannot b
   assert.equal(host.lines("foreign-route").length, 1);
 });
 
+Deno.test("a route of another's that wins over a peer's is a health code, told once, until it is gone", async () => {
+  await using network = await TestNetwork.start();
+  const host = await network.joined(1);
+  const { stack } = host.kernel;
+  const longer: Route = { ...defaultRoute, destination: "10.5.2.128/25" };
+  const own: Route = { ...longer, destination: host.subnet!.replace(".0/24", ".0/25") };
+  for (const route of [longer, own]) stack.add(route, 77);
+  await network.clock.advance(1000);
+  assert.deepEqual(host.codes, [], "nobody's packets are concerned");
+  const peer = await network.peer(2, { wish: "10.5.2.0/24" });
+  assert.deepEqual(host.agent.health.list().map(({ code, subject, message }) => [code, subject, message]), [[
+    "foreign-route",
+    describe(planned(host, "route")),
+    `${describe(longer)} is not flan's and wins over ${describe(planned(host, "route"))}`,
+  ]]);
+  await network.clock.advance(60_000);
+  assert.deepEqual(host.keys("route").filter((key) => key.includes(peer.subnet)).length, 1);
+  stack.delete(longer, 77);
+  await network.clock.advance(1000);
+  assert.deepEqual([host.codes, host.lines("foreign-route").length], [[], 2]);
+  stack.add(longer, 77);
+  await network.clock.advance(1000);
+  assert.deepEqual(host.codes, ["foreign-route"], "within the 2 s of its code");
+});
+
 const onDemand = { ...vxlanNetwork, Backend: { Type: "vxlan", Mode: "on-demand" } };
 
 Deno.test("on demand: an address that the kernel asks for is answered without a look, and forgotten with it", async () => {

@@ -158,7 +158,12 @@ Deno.test("hooks: more than one call has time for is made without a health code,
   const reconciler = new Reconciler(kernel, { owner, clock });
   place.hurry();
   let report = await reconciler.reconcile(plan);
-  const { found } = judgeReport({ report, view: view([]), plan: { objects: plan, peers: [], refused: [] } });
+  const { found } = judgeReport({
+    report,
+    view: view([]),
+    plan: { objects: plan, peers: [], refused: [] },
+    overridden: [],
+  });
   assert.deepEqual([report.failures.length, report.retryIn, found], [2, 0, []]);
   report = await reconciler.reconcile(plan);
   assert.deepEqual([report.failures, report.retryIn, place.log().length], [[], undefined, 4]);
