@@ -103,8 +103,9 @@ export const healthCodes = {
     within: "the next renewal",
     remedy: "flan lease check",
   },
+  // What this host announces works, so that it is ready for it.
   "lease-incomplete": {
-    severity: "high",
+    severity: "warning",
     means: "this host has no subnet of IPv6 in a dual-stack network; its IPv4 subnet works",
     needs: ["network-config"],
     within: "2 s after the store says so",

@@ -1,5 +1,6 @@
 /** The agent in a dual-stack network where IPv6 subnets are too few, or lost: IPv4 goes on, and what is missing is told. */
 import assert from "node:assert/strict";
+import { obstacles } from "../../agent/health/readiness.ts";
 import { type TestHost, TestNetwork, TTL } from "../lib/agents.ts";
 import { dualNetwork, joined, kernelOf, routes } from "../lib/dual_agents.ts";
 
@@ -25,6 +26,8 @@ Deno.test("dual stack: where IPv6 subnets are too few, a host keeps and renews i
   await network.clock.advance(1.2 * TTL * 1000);
   assert.deepEqual(hosts.map(({ subnet }) => subnet), before);
   assert.deepEqual([whole[0]!.codes, lacking!.codes], [[], ["lease-incomplete"]]);
+  const { agent } = lacking!;
+  assert.deepEqual(obstacles({ lease: agent.state.own, problems: agent.health.list() }), [], "IPv4 is ready");
   assert.match(
     lacking!.lines("lease-incomplete").join("; "),
     /^This host has no IPv6 .*out of subnets[^;]*$/,
