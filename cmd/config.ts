@@ -15,6 +15,7 @@ import { readConfigFile } from "./config_file.ts";
 import { routeSettings } from "./route_settings.ts";
 import { environmentName, fewValues, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
 import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
+import { joinList } from "./setting_types.ts";
 
 export interface Loaded {
   readonly settings: Settings;
@@ -100,16 +101,16 @@ export function loadSettings(flags: Flags, { follows }: { follows: Follows }): L
 /** The address before the link: that may have others, too. */
 function carrierOf(joined: Joined | undefined): string | undefined {
   const { address, link } = joined?.underlay ?? {};
-  return link === undefined ? joined?.found["iface"] : `${address},${link}`;
+  return link === undefined ? joined?.found["iface"] : joinList([address, link]);
 }
 
 /** A setting's value as a user would write it. */
 export function display(key: SettingKey, value: unknown): string {
   if (value === undefined) return "-";
   if (key === "leaseTtl") return seconds(Number(value));
-  if (Array.isArray(value)) return value.join(",");
+  if (Array.isArray(value)) return joinList(value);
   if (typeof value === "object") {
-    return Object.entries(value!).map(([k, v]) => `${k}=${isSecretOption(k) ? "(secret)" : v}`).join(",");
+    return joinList(Object.entries(value!).map(([k, v]) => `${k}=${isSecretOption(k) ? "(secret)" : v}`));
   }
   return String(value);
 }

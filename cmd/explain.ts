@@ -1,5 +1,6 @@
 /** `flan routes explain`: the way of a packet, hop by hop, and where it is broken. */
 import { explainWay, firstBreak } from "../kernel/explain/explain.ts";
+import { readJoined } from "../agent/joined.ts";
 import { isAgentThere } from "../agent/lock.ts";
 import { explainElsewhere, explainLocal } from "../kernel/explain/local.ts";
 import { downStep, sourceStep } from "../kernel/explain/underlay.ts";
@@ -10,6 +11,7 @@ import { familyOf, formatIp, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import { type AnyCommand, hintAtExcess, Option, type Runner } from "./cli.ts";
+import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { lookUp, sourceFacts, wayFacts } from "./explain_facts.ts";
 import { type Target, targetOf } from "./explain_lease.ts";
@@ -19,6 +21,7 @@ import { type Call, leaf } from "./leaf.ts";
 import { type Observed, withObservation } from "./observe.ts";
 import { type Format, print, printJson, terminalColumns } from "./output.ts";
 import { noLease } from "./own_lease.ts";
+import { startCommand } from "./rejoin.ts";
 import { routeSettings } from "./route_settings.ts";
 
 export function explainCommand(run: Runner): AnyCommand {
@@ -60,8 +63,7 @@ async function explainRoute({ context, format, flags, args }: Call): Promise<num
     const observed = halfIn(whole, familyOf(ip)) ?? whole;
     if (observed.view.own === undefined) throw noLease(context.settings.store);
     const target = targetOf(ip, observed, now);
-    const { runDir } = context.settings;
-    const steps = await stepsTo(target, { kernel, observed, ip, from, runDir });
+    const steps = await stepsTo(target, { context, kernel, observed, ip, from });
     return { target, steps: isProxyHidden() ? [...steps, hiddenProxy] : steps };
   }).catch(withoutUnderlay);
   show(format, { ...explanation, ip, from });
@@ -78,17 +80,18 @@ const hiddenProxy: Step = {
 
 async function stepsTo(
   target: Target,
-  { kernel, observed, ip, from, runDir }: {
+  { context, kernel, observed, ip, from }: {
+    context: Context;
     kernel: Kernel;
     observed: Observed;
     ip: string;
     from: string | undefined;
-    runDir: string;
   },
 ): Promise<readonly Step[]> {
   if (target.kind === "peer") {
-    const isAnswered = isAgentThere(runDir);
-    const facts = await wayFacts(kernel, { observed, ip, peer: target.peer, from, isAnswered });
+    const { runDir } = context.settings;
+    const agent = { isAnswered: isAgentThere(runDir), start: startCommand(context, readJoined(runDir)) };
+    const facts = await wayFacts(kernel, { observed, ip, peer: target.peer, from, ...agent });
     return [target.step, ...explainWay(facts)];
   }
   const lookup = await lookUp(kernel, ip);

@@ -12,12 +12,11 @@ import type { Observed } from "./observe.ts";
 /** Everything about a packet to `ip` in the peer's subnet. */
 export async function wayFacts(
   kernel: Kernel,
-  { observed, ip, peer, from, isAnswered }: {
+  { observed, ip, peer, from, ...agent }: Pick<WayFacts, "isAnswered" | "start"> & {
     observed: Observed;
     ip: string;
     peer: PeerPlan;
     from: string | undefined;
-    isAnswered: boolean;
   },
 ): Promise<WayFacts> {
   const { plan, drift, host: { underlay } } = observed;
@@ -48,7 +47,7 @@ export async function wayFacts(
     actual: observed.actual,
     lookup: await lookUp(kernel, ip),
     mtu: await knownMtu(kernel, ip),
-    isAnswered,
+    ...agent,
     source,
     underlay: facts,
     returns: returns.map((one) => ({ ...one, rpFilter: rpFilterOf(more, one.link) })),

@@ -5,6 +5,7 @@ import { display } from "./config.ts";
 import type { Context } from "./context.ts";
 import { routeSettings } from "./route_settings.ts";
 import { kebab, type Setting, type SettingKey, settingKeys, settings } from "./settings.ts";
+import { splitList } from "./setting_types.ts";
 
 /** What `up` does to this host alone; of the network the store tells, and of the store `joined.json`. */
 const own: readonly SettingKey[] = [...routeSettings, "leaseTtl", "probePort", "subnetFile", "listen"];
@@ -28,9 +29,9 @@ export function startHint(context: Context): string {
   return `${startCommand(context, joined)} starts one`;
 }
 
-/** The command line that starts this host's agent as it was. */
-export function startCommand(context: Context, joined: Joined): string {
-  return ["flan up --detach", ...formerFlags(context, joined)].join(" ");
+/** The command line that starts this host's agent as it was, where it had joined. */
+export function startCommand(context: Context, joined: Joined | undefined): string {
+  return ["flan up --detach", ...joined === undefined ? [] : formerFlags(context, joined)].join(" ");
 }
 
 /** What is another now than as the host joined before, a sentence for each. */
@@ -78,6 +79,6 @@ function flagsOf(key: SettingKey, value: string): string[] {
   const flag = `--${kebab(key)}`;
   // A switch that is off by a flag there is none of; the environment says it.
   if (argument === "") return value === "true" ? [flag] : [];
-  const values = argument.includes("...") ? value.split(",") : [value];
+  const values = argument.includes("...") ? splitList(value) : [value];
   return values.map((one) => `${flag} ${shellWords([one])}`);
 }

@@ -117,10 +117,20 @@ export const flag: Parser<boolean> = (raw) => {
 /** One or several of something: a list, or text with commas. */
 export function list<T>(item: Parser<T>): Parser<readonly T[]> {
   return (raw) => {
-    const parts = Array.isArray(raw) ? raw : text(raw).split(",");
+    const parts = Array.isArray(raw) ? raw : splitList(text(raw));
     if (parts.length > 64) throw new TypeError("at most 64 values are accepted");
     return parts.map((part) => item(typeof part === "string" ? part.trim() : part));
   };
+}
+
+/** The items of a list in one text. A comma of an item's own has a backslash before it, as a regular expression allows. */
+export function splitList(text: string): string[] {
+  return text.split(/(?<!\\),/).map((part) => part.replaceAll("\\,", ","));
+}
+
+/** The text that {@link splitList} takes apart again; none of the items ends with a backslash. */
+export function joinList(items: readonly unknown[]): string {
+  return items.map((item) => String(item).replaceAll(",", "\\,")).join(",");
 }
 
 /** `KEY=VALUE` pairs (a list), or a mapping in a config file; values are read as JSON where they are JSON. */

@@ -12,7 +12,7 @@ export async function lookAtAgent(
   joined: Joined | undefined,
 ): Promise<Seen<AgentFacts>> {
   const { settings, clock } = context;
-  const start = joined === undefined ? "flan up --detach" : startCommand(context, joined);
+  const start = startCommand(context, joined);
   try {
     const status = await askAgent(socketOf(settings), { op: "status", clock }) as Status | null | undefined;
     if (status == null) {

@@ -100,7 +100,7 @@ function unplanned({ wanted, lookup, source, ip }: WayFacts): Step[] {
 }
 
 /** Where the kernel asks for each address when a packet needs it, nothing may have asked for this one yet. */
-function unasked({ ip, wanted, isAnswered }: WayFacts): Step[] {
+function unasked({ ip, wanted, isAnswered, start }: WayFacts): Step[] {
   const route = wanted.find((object) => object.kind === "route");
   const link = wanted.find((object): object is Link => object.kind === "link");
   if (route?.kind !== "route" || route.gateway !== "" || link === undefined || link.mac === "") return [];
@@ -114,7 +114,7 @@ function unasked({ ip, wanted, isAnswered }: WayFacts): Step[] {
     return [{ ...step, state: "skipped", note: "the first packet makes the kernel ask flan up for it" }];
   }
   const note = "no agent runs that would answer when the kernel asks for it";
-  return [{ ...step, state: "missing", note, repair: ["flan up --detach"] }];
+  return [{ ...step, state: "missing", note, repair: [start] }];
 }
 
 /** Without the word that `what` says already. */

@@ -51,6 +51,8 @@ export interface WayFacts {
   readonly mtu: number;
   /** Whether an agent runs that answers when the kernel asks for a neighbour. */
   readonly isAnswered: boolean;
+  /** The command that starts this host's agent as it was. */
+  readonly start: string;
   /** The packet's source where one was asked for. */
   readonly source?: SourceFacts | undefined;
   readonly underlay: UnderlayFacts;

@@ -89,6 +89,12 @@ Deno.test("what was left open when joining is found again, but for the chosen li
   assert.deepEqual(known.iface, ["192.0.2.7", "eth7"], "the link may have other addresses, too");
 });
 
+Deno.test("a pattern with a comma is followed as the host had joined with it", async () => {
+  const iface = ["regex:^e.{1,3}$", "eth9"];
+  const { settings } = await load({ joined: { settings: { iface: display("iface", iface) }, found: {} } });
+  assert.deepEqual(settings.iface, iface);
+});
+
 Deno.test("what says which host is meant and how long its lease lives is remembered, and nothing else", async () => {
   const { settings, sources } = await load({
     joined: { settings: { leaseTtl: "1h", quiet: "true", backend: "x" }, found: {} },

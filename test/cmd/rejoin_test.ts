@@ -27,6 +27,7 @@ const flags: readonly [flags: Partial<Record<SettingKey, unknown>>, told: string
   [{ ipMasq: true, listen: "127.0.0.1:8474" }, "--ip-masq --listen 127.0.0.1:8474"],
   [{ noMasq: ["10.0.0.0/8", "192.0.2.0/24"] }, "--no-masq 10.0.0.0/8 --no-masq 192.0.2.0/24"],
   [{ iface: ["regex:eth[0-9]"], mtu: "1400" }, "--iface 'regex:eth[0-9]' --mtu 1400"],
+  [{ iface: ["regex:^e.{1,3}$", "eth9"] }, "--iface 'regex:^e.{1,3}$' --iface eth9"],
   [{ runDir: "/run/two", leaseTtl: "2h" }, "--lease-ttl 2h --run-dir /run/two"],
   [{ backend: "extension" }, "--backend extension"],
   [{ backend: "vxlan", network: "10.9.0.0/16", store: "http://me:s3cret@h/x.json", logFormat: "json" }, ""],
@@ -40,6 +41,11 @@ for (const [said, told] of flags) {
     assert.equal(startCommand(context, joined), `flan up --detach ${told}`.trim());
   });
 }
+
+Deno.test("a host that has joined no network is started by the command alone", async () => {
+  const { context } = await given({});
+  assert.equal(startCommand(context, undefined), "flan up --detach");
+});
 
 Deno.test("what the config file says is no flag, unless it says something else by now", async () => {
   const { joined } = await given({ listen: "127.0.0.1:1", ipMasq: true });

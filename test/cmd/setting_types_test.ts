@@ -62,6 +62,10 @@ const table: [name: string, parse: type.Parser<unknown>, raw: unknown, expected:
   ["zero", type.flag, "0", false],
   ["yes", type.flag, "yes", "! true or false is needed"],
   ["list with commas", type.list(type.text), "eth0, eth1", ["eth0", "eth1"]],
+  ["list with an item that has a comma", type.list(type.text), "regex:eth{1\\,2},lo", [
+    "regex:eth{1,2}",
+    "lo",
+  ]],
   ["list of flags", type.list(type.text), ["eth0", "eth1"], ["eth0", "eth1"]],
   ["hole in a list", type.list(type.text), "eth0,,eth1", "! text is needed"],
   ["too many", type.list(type.text), new Array(65).fill("x"), "! at most 64 values are accepted"],
@@ -77,6 +81,18 @@ const table: [name: string, parse: type.Parser<unknown>, raw: unknown, expected:
 for (const [name, parse, raw, expected] of table) {
   Deno.test(`setting type: ${name}`, () => assert.deepEqual(outcome(parse, raw), expected));
 }
+
+Deno.test("a list that is written as one text is read as the same list", () => {
+  const item = fc.string({ minLength: 1, maxLength: 40 }).filter((one) =>
+    one === one.trim() && !one.endsWith("\\")
+  );
+  const bySetOf = fc.string({ unit: fc.constantFrom("a", ",", "\\"), minLength: 1 }).filter((one) =>
+    !one.endsWith("\\")
+  );
+  fc.assert(fc.property(fc.array(fc.oneof(item, bySetOf), { minLength: 1, maxLength: 5 }), (items) => {
+    assert.deepEqual(type.list(type.text)(type.joinList(items)), items);
+  }));
+});
 
 Deno.test("a duration is refused below its least, above ten years, and in any other form", () => {
   for (

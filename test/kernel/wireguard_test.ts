@@ -125,6 +125,7 @@ Deno.test("wireguard explained: route, then the peer with its latest handshake, 
     lookup: way,
     mtu: 0,
     isAnswered: false,
+    start: "flan up --detach --mtu 1400",
     source: undefined,
     underlay: {
       remote: "192.0.2.2",

@@ -78,6 +78,7 @@ export function steps(
     lookup: found(isThere ? route : byDefault),
     mtu: 0,
     isAnswered: true,
+    start: "flan up --detach --mtu 1400",
     underlay: {
       remote: "192.0.2.2",
       link: "eth0",

@@ -253,7 +253,7 @@ const cases: readonly Break[] = [
     "neighbour",
     "missing",
     /^no agent runs that would answer/,
-    /^flan up --detach$/,
+    /^flan up --detach --mtu 1400$/,
   ],
   [
     "a sysctl is wrong",
