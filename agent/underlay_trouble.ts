@@ -16,7 +16,7 @@ export function underlayTrouble(
   if (objects.some((one) => one.kind === "link" && one.name === link && one.noCarrier)) {
     return `Link ${link}, which carries the overlay, has no carrier`;
   }
-  const carried = peers.filter(isCarried).map(({ lease }) => lease.publicIp);
+  const carried = peers.filter(isCarried).map(({ lease, remote = lease.publicIp }) => remote);
   if (carried.length === 0 || carried.some(wayOutTest(objects))) return undefined;
   const [whom, other] = carried.length === 1 ? ["the peer", ""] : ["any peer", ", for one"];
   return `No route leads to ${whom} over link ${link}: ${carried[0]!}${other}`;

@@ -119,4 +119,6 @@ export interface PeerPlan {
   readonly way: string;
   /** Keys (`keyOf`) of the objects that this peer needs. */
   readonly keys: readonly string[];
+  /** The address that its packets of both families go to, where one device carries both. */
+  readonly remote?: string;
 }

@@ -27,7 +27,7 @@ export function dualStack(backend: Backend): Backend {
       }
     },
     startup: (config) => backend.startup(config),
-    devices: (config) => halves(config).flatMap((half) => backend.devices(half)),
+    devices: (config) => [...new Set(halves(config).flatMap((half) => backend.devices(half)))],
     announce(config, host) {
       const [first, second] = eachHalf(config, host, (half, of) => backend.announce(half, of));
       return second?.backendData === undefined ? first! : { ...first!, backendV6Data: second.backendData };

@@ -53,7 +53,8 @@ export function ownSubnet(view: View, problems: readonly string[]): Subnet | Pla
 export function sortPeers<P extends Peer>(
   leases: readonly Lease[],
   { own, host, judge, claim = () => undefined }: {
-    own: Subnet;
+    /** An id of 0 is nobody's: of a family in which this host has no subnet. */
+    own: Pick<Subnet, "family" | "id">;
     host: HostFacts;
     /** By nothing of this host: what it says of a lease is what every host says. */
     judge: (lease: Lease, family: Family) => P | Refused;
@@ -79,6 +80,22 @@ export function sortPeers<P extends Peer>(
     peers.push(peer);
   }
   return { peers, refused };
+}
+
+/**
+ * Tells of each value in turn, such as a key that names one host, why its claimant may not have it: the first one has it,
+ * and this host its own.
+ */
+export function claimOnce(
+  { own, code, name }: { own: string; code: RefusalCode; name: string },
+): (value: string, subnet: string) => Refused | undefined {
+  const holders = new Map([[own, "this host"]]);
+  return (value, subnet) => {
+    const holder = holders.get(value);
+    if (holder !== undefined) return new Refused(code, `${name} ${value} belongs to ${holder}`);
+    holders.set(value, subnet);
+    return undefined;
+  };
 }
 
 function ofThisHost({ lease: { publicIp }, family }: Peer, host: HostFacts): Refused | undefined {
@@ -129,7 +146,7 @@ export function deviceAddress({ family, gateway }: Subnet): string {
   return `${gateway}/${bits(family)}`;
 }
 
-function refusal(lease: Lease, { code, reason }: Refused): Refusal {
+export function refusal(lease: Lease, { code, reason }: Refused): Refusal {
   return { subnet: printable(lease.subnet), code, reason };
 }
 

@@ -15,7 +15,7 @@ import { wireguard } from "./wireguard.ts";
 
 const backends: Readonly<Record<BackendType, Backend>> = {
   vxlan: dualStack(vxlan),
-  wireguard: dualStack(wireguard),
+  wireguard,
   udp: dualStack(udp),
   "host-gw": dualStack(hostGw),
   ipip,

@@ -7,6 +7,7 @@ import { memo } from "../net/memo.ts";
 import { quoted } from "../net/text.ts";
 import { badData, dataField, dataObject } from "./backend_data.ts";
 import {
+  claimOnce,
   type HostFacts,
   type Peer,
   readPeer,
@@ -34,18 +35,12 @@ export function vxlanPeers(
   leases: readonly Lease[],
   { own, mac, host, vni }: Context,
 ): { peers: VxlanPeer[]; refused: Refusal[] } {
-  const macs = new Map<string, string>([[mac, "this host"]]);
+  const claim = claimOnce({ own: mac, code: "duplicate-mac", name: "VtepMAC" });
   return sortPeers(leases, {
     own,
     host,
     judge: (lease, family) => peerOf(lease, { vni, family }),
-    claim(peer) {
-      const holder = macs.get(peer.mac);
-      if (holder !== undefined) {
-        return new Refused("duplicate-mac", `VtepMAC ${peer.mac} belongs to ${holder}`);
-      }
-      macs.set(peer.mac, peer.lease.subnet);
-    },
+    claim: (peer) => claim(peer.mac, peer.lease.subnet),
   });
 }
 
@@ -56,9 +51,7 @@ function readVxlanPeer(
   lease: Lease,
   { vni, family }: { vni: number; family: Family },
 ): VxlanPeer | Refused {
-  const other = requireType(lease, "vxlan");
-  if (other !== undefined) return other;
-  const peer = readPeer(lease, family);
+  const peer = requireType(lease, "vxlan") ?? readPeer(lease, family);
   if (peer instanceof Refused) return peer;
   const mac = readBackendData(lease.backendData, vni);
   return mac instanceof Refused ? mac : { ...peer, mac };

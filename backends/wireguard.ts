@@ -1,7 +1,8 @@
 /**
  * The wireguard data plane: one WireGuard device with a peer for each host, and one route for the whole network into
- * it, so that no packet of the overlay leaves this host in clear, with a barrier behind it for while the device is gone. Interoperates with flannel's wireguard backend (same
- * leases, same packets).
+ * it, so that no packet of the overlay leaves this host in clear, with a barrier behind it for while the device is gone.
+ * A dual-stack network has a device for each family or, as its `Mode` says, one that carries both over one underlay.
+ * Interoperates with flannel's wireguard backend (same leases, same packets).
  */
 import { wireguardOverhead } from "../kernel/encapsulation.ts";
 import {
@@ -13,23 +14,28 @@ import {
   type Route,
   type WireguardPeer,
 } from "../kernel/state.ts";
+import type { NetworkConfig } from "../lease/network.ts";
+import { familiesOf, networksOf, viewOf } from "../lease/stack.ts";
 import type { View } from "../lease/view.ts";
 import { type Family, familyOf, formatCidr } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
 import { placeOf } from "../net/place.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
-import { sysctlsOf } from "./sysctls.ts";
+import { dualStack, hostOf } from "./dual.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
 import { networkRoute } from "./network_route.ts";
 import { deviceAddress, ownSubnet } from "./peers.ts";
+import { sysctlsOf } from "./sysctls.ts";
 import { readWireguardOptions, type WireguardOptions } from "./wireguard_options.ts";
-import { type WireguardPeerLease, wireguardPeers } from "./wireguard_peers.ts";
+import { type PeersContext, type WireguardPeerLease, wireguardPeers } from "./wireguard_peers.ts";
+import { underlaysOf } from "./wireguard_underlay.ts";
 
 const TYPE = "wireguard";
-/** By the family of the overlay. */
+/** By the family of the overlay. The first one is also that of a device for both. */
 const DEVICES: Readonly<Record<Family, string>> = { 4: "flan-wg", 6: "flan-wg-v6" };
 
-export const wireguard: Backend = {
+/** One device, for one family or for both. */
+const oneDevice: Backend = {
   type: TYPE,
   needs: ["wireguard"],
   hasMac: false,
@@ -37,13 +43,13 @@ export const wireguard: Backend = {
   encrypts: true,
 
   check(config) {
-    const { read } = readWireguardOptions(config.backendOptions);
+    const { read } = readWireguardOptions(config);
     read.requireUsable();
     return read.notes;
   },
 
   secrets(config) {
-    const { presharedKey } = readWireguardOptions(config.backendOptions).options;
+    const { presharedKey } = readWireguardOptions(config).options;
     return new Map(presharedKey === undefined ? [] : [[presharedKey.fingerprint, presharedKey.bytes]]);
   },
 
@@ -53,64 +59,97 @@ export const wireguard: Backend = {
     return "";
   },
 
-  devices({ network }) {
-    return [DEVICES[network.family]];
+  devices(config) {
+    return [deviceOf(readWireguardOptions(config).options, config.network.family)];
   },
 
   announce(config, host) {
-    const { listenPorts } = readWireguardOptions(config.backendOptions).options;
+    const { listenPorts } = readWireguardOptions(config).options;
     const Port = listenPorts[config.network.family];
     return { backendType: TYPE, backendData: { PublicKey: host.publicKey ?? "", Port } };
   },
 
   mtu(config, host) {
-    return overlayMtu(host, largestMtu(readWireguardOptions(config.backendOptions).options, host));
+    return overlayMtu(...roomOf(config, host));
   },
 
   plan,
 };
 
+/** A device for each family of the network. */
+const separate = dualStack(oneDevice);
+
+/** In dual stack what a lease announces of each family is told for each of them, however many devices there are. */
+export const wireguard: Backend = {
+  ...separate,
+  check: oneDevice.check,
+  mtu: (config, host) => devicesFor(config).mtu(config, host),
+  plan: (view, host) => devicesFor(view.network).plan(view, host),
+};
+
+function devicesFor(config: NetworkConfig): Backend {
+  return readWireguardOptions(config).options.mode === "separate" ? separate : oneDevice;
+}
+
+function deviceOf({ mode }: WireguardOptions, family: Family): string {
+  return DEVICES[mode === "separate" ? family : 4];
+}
+
 function plan(view: View, host: Host): Plan {
-  const { options, read } = readWireguardOptions(view.network.backendOptions);
+  const { options, read } = readWireguardOptions(view.network);
   const own = ownSubnet(view, read.problems);
   if ("objects" in own) return own;
   const { keepalive, presharedKey } = options;
-  const { family } = view.network.network;
-  const [device, listenPort] = [DEVICES[family], options.listenPorts[family]];
+  const families = familiesOf(view.network);
+  const device = deviceOf(options, families[0]!);
+  const owns = ownedBy(view, host);
+  const subnets = families.flatMap((family) => owns[family]?.subnet ?? []);
   const publicKey = host.publicKey ?? "";
-  const { peers, refused } = wireguardPeers(view.peers, {
-    own,
-    publicKey,
-    host: { publicIp: host.publicIp, address: host.underlay.address },
-    port: listenPort,
-  });
+  const { peers, refused } = wireguardPeers(view, { publicKey, options, owns });
   const link: Link = {
     kind: "link",
     name: device,
     type: TYPE,
     alias: aliasOf(host.node),
     mac: "",
-    mtu: plannedMtu(host, largestMtu(options, host)),
+    mtu: plannedMtu(...roomOf(view.network, host)),
     up: true,
-    wireguard: { listenPort, publicKey },
+    wireguard: { listenPort: options.listenPorts[families[0]!], publicKey },
   };
-  const address: Address = { kind: "address", link: device, address: deviceAddress(own) };
-  const network = formatCidr(view.network.network);
-  const route = networkRoute(network, device);
-  const common = { device, keepalive, presharedKey: presharedKey?.fingerprint ?? "", route: keyOf(route) };
+  const networks = networksOf(view.network).map(formatCidr);
+  const routes = networks.map((network) => networkRoute(network, device));
+  const common = {
+    device,
+    keepalive,
+    presharedKey: presharedKey?.fingerprint ?? "",
+    routes: Object.fromEntries(routes.map((route) => [familyOf(route.destination), keyOf(route)])),
+    isForBoth: families.length > 1,
+  };
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
     objects: [
-      barrierFor(network),
+      ...networks.map(barrierFor),
       link,
-      ...sysctlsOf(device, family),
-      address,
+      ...families.flatMap((family) => sysctlsOf(device, family)),
+      ...subnets.map((one): Address => ({ kind: "address", link: device, address: deviceAddress(one) })),
       ...made.map((one) => one.object),
-      route,
+      ...routes,
     ],
     peers: made.map((one) => one.plan),
     refused,
   };
+}
+
+/** What this host has of each family: a subnet, and the addresses that no peer can have. */
+function ownedBy(view: View, host: Host): PeersContext["owns"] {
+  return Object.fromEntries(
+    familiesOf(view.network).flatMap((family) => {
+      const subnet = ownSubnet(viewOf(view, family), []);
+      const of = hostOf(host, family);
+      if ("objects" in subnet || of === undefined) return [];
+      return [[family, { subnet, host: { publicIp: of.publicIp, address: of.underlay.address } }]];
+    }),
+  );
 }
 
 /** What all peers share. */
@@ -118,8 +157,9 @@ interface Common {
   readonly device: string;
   readonly keepalive: number;
   readonly presharedKey: string;
-  /** The key of the route that every one of them needs. */
-  readonly route: string;
+  /** The keys of the routes that every one of them needs, by the family of which it has a subnet. */
+  readonly routes: Readonly<Partial<Record<Family, string>>>;
+  readonly isForBoth: boolean;
 }
 
 /** The same objects for the same peer each time, so that whoever compares plans sees at once what is new. */
@@ -127,23 +167,24 @@ const objectsOf = memo(
   makeObjects,
   (a, b) =>
     a.device === b.device && a.keepalive === b.keepalive && a.presharedKey === b.presharedKey &&
-    a.route === b.route,
+    a.routes[4] === b.routes[4] && a.routes[6] === b.routes[6] && a.isForBoth === b.isForBoth,
 );
 
 function makeObjects(
-  { lease, publicKey, port }: WireguardPeerLease,
-  { device, keepalive, presharedKey, route }: Common,
+  { lease, publicKey, address, port, halves }: WireguardPeerLease,
+  { device, keepalive, presharedKey, routes, isForBoth }: Common,
 ): { object: WireguardPeer; plan: PeerPlan } {
   const object: WireguardPeer = {
     kind: "wireguard-peer",
     link: device,
     publicKey,
-    endpoint: placeOf({ hostname: lease.publicIp, port }),
-    allowedIps: [lease.subnet],
+    endpoint: placeOf({ hostname: address, port }),
+    allowedIps: halves.map((half) => half.lease.subnet).sort(),
     keepalive,
     presharedKey,
   };
-  return { object, plan: { lease, way: TYPE, keys: [keyOf(object), route] } };
+  const keys = [keyOf(object), ...halves.flatMap(({ family }) => routes[family] ?? [])];
+  return { object, plan: { lease, way: TYPE, keys, ...(isForBoth && { remote: address }) } };
 }
 
 /** While the device is gone, its route is too: then the network's packets end here, and take no other way in clear. */
@@ -151,6 +192,16 @@ function barrierFor(network: string): Route {
   return { ...networkRoute(network, ""), metric: LAST_METRIC, type: "unreachable" };
 }
 
-function largestMtu({ underlayMtu }: WireguardOptions, { underlay }: Host): number {
-  return Math.min(underlayMtu ?? underlay.mtu, underlay.mtu) - wireguardOverhead(familyOf(underlay.address));
+/**
+ * The host as the overlay's MTU is judged by, and the largest one: what fits every underlay by which peers may be reached.
+ * Where the overlay has IPv6, less than that family needs is too little.
+ */
+function roomOf(config: NetworkConfig, host: Host): [Host, number] {
+  const { mode, underlayMtu = Infinity } = readWireguardOptions(config).options;
+  const families = familiesOf(config);
+  const most = underlaysOf(mode, families).map((family) => {
+    const { underlay } = hostOf(host, family) ?? host;
+    return Math.min(underlayMtu, underlay.mtu) - wireguardOverhead(family);
+  });
+  return [hostOf(host, families.at(-1)!) ?? host, Math.min(...most)];
 }

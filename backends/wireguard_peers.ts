@@ -1,85 +1,142 @@
-/** Which peers the wireguard backend can reach, and what it has to know of each. */
+/** Which peers a WireGuard device can reach, and what it has to know of each. */
 import type { Lease, Refusal } from "../lease/lease.ts";
-import type { Json } from "../net/json.ts";
+import type { View } from "../lease/view.ts";
+import { halfOf } from "../lease/half.ts";
+import { familiesOf, viewOf } from "../lease/stack.ts";
 import type { Family } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
-import { quoted } from "../net/text.ts";
-import { badData, dataField, dataObject } from "./backend_data.ts";
+import { badData } from "./backend_data.ts";
 import {
+  claimOnce,
   type HostFacts,
   type Peer,
-  readPeer,
+  publicIpOf,
+  refusal,
   Refused,
-  requireType,
   sortPeers,
   type Subnet,
 } from "./peers.ts";
-import { readKey } from "../net/wireguard_key.ts";
+import { readWireguardHalf, type WireguardHalf } from "./wireguard_half.ts";
+import type { WireguardOptions } from "./wireguard_options.ts";
+import { type Announced, underlayTo } from "./wireguard_underlay.ts";
 
-export interface WireguardPeerLease extends Peer {
+export interface WireguardPeerLease {
+  /** As it stands in the view. */
+  readonly lease: Lease;
   /** Base64. */
   readonly publicKey: string;
-  /** Where it listens. */
+  /** Where it is sent to. */
+  readonly address: string;
   readonly port: number;
+  /** Its halves that this host has a half of its own for, one at least. */
+  readonly halves: readonly Peer[];
 }
 
-interface Context {
-  readonly own: Subnet;
+export interface PeersContext {
   readonly publicKey: string;
-  readonly host: HostFacts;
-  /** This host's, at which a peer is taken to listen that does not say where (flannel before 0.26.6). */
-  readonly port: number;
+  readonly options: WireguardOptions;
+  /** What this host has of each family. */
+  readonly owns: Readonly<Partial<Record<Family, { readonly subnet: Subnet; readonly host: HostFacts }>>>;
 }
 
-/** Sorts the leases into peers and refusals, each on its own. The first of two that claim one key has it. */
+/** Of no family does this host have an address in vain: there is none that a peer could have, too. */
+const NOWHERE: HostFacts = { publicIp: "", address: "" };
+
+/**
+ * Sorts the leases of a view of one family or two into peers and refusals, each half on its own. The first of two that
+ * claim one key has it. A device for both families has one key and one port for both, which are in the data of the first:
+ * flannel announces another port with the second one, at which nobody listens.
+ */
 export function wireguardPeers(
-  leases: readonly Lease[],
-  { own, publicKey, host, port }: Context,
+  view: View,
+  { publicKey, options, owns }: PeersContext,
 ): { peers: WireguardPeerLease[]; refused: Refusal[] } {
-  const keys = new Map<string, string>([[publicKey, "this host"]]);
-  return sortPeers(leases, {
-    own,
-    host,
-    judge: (lease, family) => peerOf(lease, { port, family }),
-    claim(peer) {
-      const holder = keys.get(peer.publicKey);
-      if (holder !== undefined) {
-        return new Refused("duplicate-key", `PublicKey ${peer.publicKey} belongs to ${holder}`);
-      }
-      keys.set(peer.publicKey, peer.lease.subnet);
-    },
+  const families = familiesOf(view.network);
+  const sorted = families.map((family) => {
+    const own = owns[family];
+    const { peers, refused } = sortPeers(viewOf(view, family).peers, {
+      own: own?.subnet ?? { family, id: 0n },
+      host: own?.host ?? NOWHERE,
+      judge: (lease) => readWireguardHalf(lease, { port: options.listenPorts[family], family }),
+    });
+    return { family, refused, byLease: new Map(peers.map((peer) => [peer.lease, peer])) };
   });
+  const refused = sorted.flatMap((one) => one.refused);
+  const claim = claimOnce({ own: publicKey, code: "duplicate-key", name: "PublicKey" });
+  const facts = { mode: options.mode, own: announcedBy(view), carried: families.filter((one) => owns[one]) };
+  const peers = view.peers.flatMap((lease): WireguardPeerLease[] => {
+    const halves = sorted.flatMap(({ family, byLease }) => {
+      const half = families.length === 1 ? lease : halfOf(lease, family);
+      return half === undefined ? [] : byLease.get(half) ?? [];
+    });
+    if (halves.length === 0) return [];
+    const whole = wholeOf(lease, { halves, ...facts });
+    const why = whole.refused ?? claim(halves[0]!.publicKey, lease.subnet);
+    if (why !== undefined) {
+      refused.push(...halves.map((half) => refusal(half.lease, why)));
+      return [];
+    }
+    refused.push(...whole.without);
+    return whole.peer === undefined ? [] : [whole.peer];
+  });
+  return { peers, refused };
 }
 
-/** One changed lease must not cost reading all of them again. */
-const peerOf = memo(readWireguardPeer, (a, b) => a.port === b.port && a.family === b.family);
-
-function readWireguardPeer(
-  lease: Lease,
-  { port, family }: { port: number; family: Family },
-): WireguardPeerLease | Refused {
-  const other = requireType(lease, "wireguard");
-  if (other !== undefined) return other;
-  const peer = readPeer(lease, family);
-  if (peer instanceof Refused) return peer;
-  const data = readBackendData(lease.backendData, port);
-  return data instanceof Refused ? data : { ...peer, ...data };
+/** What this host announces of itself. */
+function announcedBy({ network: { network: { family } }, own }: View): Announced {
+  const second = own?.publicIp6 === undefined ? {} : { 6: own.publicIp6 };
+  return { ...second, [family]: own?.publicIp };
 }
 
-/** `{"PublicKey":"…","Port":51820}`. */
-function readBackendData(
-  data: Json | undefined,
-  own: number,
-): { publicKey: string; port: number } | Refused {
-  const fields = dataObject(data);
-  if (fields instanceof Refused) return fields;
-  const publicKey = dataField(fields, "PublicKey");
-  if (typeof publicKey !== "string") return badData("PublicKey is missing");
-  if (readKey(publicKey) === undefined) return badData(`PublicKey ${quoted(publicKey)} is no WireGuard key`);
-  // In Go an absent number is 0.
-  const port = dataField(fields, "Port") || own;
-  if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65535) {
-    return badData(`Port ${quoted(port)} is not 1 to 65535`);
+interface Facts {
+  readonly halves: readonly WireguardHalf[];
+  readonly mode: WireguardOptions["mode"];
+  readonly own: Announced;
+  readonly carried: readonly Family[];
+}
+
+interface Whole {
+  /** Why none of it can be used. */
+  readonly refused?: Refused;
+  /** What of it cannot be used beside the peer. */
+  readonly without: readonly Refusal[];
+  /** Undefined where this host has no half for any of its halves. */
+  readonly peer?: WireguardPeerLease;
+}
+
+/** The same peer for the same lease each time, so that what is made of it is known again. */
+const wholeOf = memo(
+  makeWhole,
+  (a, b) =>
+    a.mode === b.mode && a.own[4] === b.own[4] && a.own[6] === b.own[6] &&
+    isSame(a.carried, b.carried) && isSame(a.halves, b.halves),
+);
+
+function makeWhole(lease: Lease, { halves, mode, own, carried }: Facts): Whole {
+  const [{ publicKey, port }] = halves as [WireguardHalf];
+  const announced: Announced = Object.fromEntries(
+    halves.map((half) => [half.family, half.lease.publicIp]),
+  );
+  const family = underlayTo(announced, { mode, own });
+  const address = family && announced[family];
+  if (address === undefined) return { refused: unreachable(mode), without: [] };
+  const others = halves.filter((half) => half.publicKey !== publicKey);
+  const why = badData("PublicKey is another one than that of the IPv4 half, and one device has one key");
+  const kept = halves.filter((half) => half.publicKey === publicKey && carried.includes(half.family));
+  return {
+    without: others.map((half) => refusal(half.lease, why)),
+    ...(kept.length > 0 && { peer: { lease, publicKey, address, port, halves: kept } }),
+  };
+}
+
+function unreachable(mode: WireguardOptions["mode"]): Refused {
+  if (mode === "auto") {
+    return new Refused("bad-endpoint", "it and this host announce no address of one family");
   }
-  return { publicKey, port };
+  const name = publicIpOf(mode === "ipv6" ? 6 : 4);
+  return new Refused("bad-endpoint", `it announces no ${name} that can be used, and Mode is "${mode}"`);
+}
+
+function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
 }

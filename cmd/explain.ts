@@ -4,6 +4,7 @@ import { readJoined } from "../agent/joined.ts";
 import { isAgentThere } from "../agent/lock.ts";
 import { explainElsewhere, explainLocal } from "../kernel/explain/local.ts";
 import { downStep, sourceStep } from "../kernel/explain/underlay.ts";
+import type { Host } from "../backends/backend.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Step } from "../kernel/explain/way.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
@@ -63,7 +64,7 @@ async function explainRoute({ context, format, flags, args }: Call): Promise<num
     const observed = halfIn(whole, familyOf(ip)) ?? whole;
     if (observed.view.own === undefined) throw noLease(context.settings.store);
     const target = targetOf(ip, observed, now);
-    const steps = await stepsTo(target, { context, kernel, observed, ip, from });
+    const steps = await stepsTo(target, { context, kernel, observed, host: whole.host, ip, from });
     return { target, steps: isProxyHidden() ? [...steps, hiddenProxy] : steps };
   }).catch(withoutUnderlay);
   show(format, { ...explanation, ip, from });
@@ -80,10 +81,11 @@ const hiddenProxy: Step = {
 
 async function stepsTo(
   target: Target,
-  { context, kernel, observed, ip, from }: {
+  { context, kernel, observed, host, ip, from }: {
     context: Context;
     kernel: Kernel;
     observed: Observed;
+    host: Host;
     ip: string;
     from: string | undefined;
   },
@@ -91,7 +93,7 @@ async function stepsTo(
   if (target.kind === "peer") {
     const { runDir } = context.settings;
     const agent = { isAnswered: isAgentThere(runDir), start: startCommand(context, readJoined(runDir)) };
-    const facts = await wayFacts(kernel, { observed, ip, peer: target.peer, from, ...agent });
+    const facts = await wayFacts(kernel, { observed, host, ip, peer: target.peer, from, ...agent });
     return [target.step, ...explainWay(facts)];
   }
   const lookup = await lookUp(kernel, ip);

@@ -1,5 +1,6 @@
 /** Gathers what the kernel says of a packet's way, for `flan routes explain`. Changes nothing, and needs no root. */
-import type { PeerPlan } from "../backends/backend.ts";
+import type { Host, PeerPlan, Underlay } from "../backends/backend.ts";
+import { hostOf } from "../backends/dual.ts";
 import { linkOfSubnet } from "../kernel/explain/local.ts";
 import type { Kernel, RouteQuery } from "../kernel/kernel.ts";
 import { linkOf } from "../kernel/relations.ts";
@@ -12,20 +13,23 @@ import type { Observed } from "./observe.ts";
 /** Everything about a packet to `ip` in the peer's subnet. */
 export async function wayFacts(
   kernel: Kernel,
-  { observed, ip, peer, from, ...agent }: Pick<WayFacts, "isAnswered" | "start"> & {
+  { observed, host, ip, peer, from, ...agent }: Pick<WayFacts, "isAnswered" | "start"> & {
     observed: Observed;
+    /** As a host of each family of its underlay. */
+    host: Host;
     ip: string;
     peer: PeerPlan;
     from: string | undefined;
   },
 ): Promise<WayFacts> {
-  const { plan, drift, host: { underlay } } = observed;
+  const { plan, drift } = observed;
   const wanted = wantedFor(plan.objects, peer, ip);
-  const remote = peer.lease.publicIp;
+  const { remote = peer.lease.publicIp } = peer;
+  const { underlay } = hostOf(host, familyOf(remote)) ?? host;
   const bound = wanted.some((one) => one.kind === "link" && one.vxlan?.parent === underlay.link);
   const path = await lookUp(kernel, remote, bound ? { outgoing: underlay.link } : {});
   const source = from === undefined ? undefined : await sourceFacts(kernel, { observed, ip, from });
-  const returns = await returnsOf(kernel, { wanted, ip, remote, observed });
+  const returns = await returnsOf(kernel, { wanted, ip, remote, underlay, observed });
   const next = path.match?.route.gateway || remote;
   // No plan needs the underlay's neighbours and filters, so they were not read before.
   const sysctls = rpFilterNames(familyOf(ip), returns.map(({ link }) => link));
@@ -95,14 +99,14 @@ async function knownMtu(kernel: Kernel, destination: string): Promise<number> {
 
 async function returnsOf(
   kernel: Kernel,
-  { wanted, ip, remote, observed }: {
+  { wanted, ip, remote, underlay, observed }: {
     wanted: readonly KernelObject[];
     ip: string;
     remote: string;
+    underlay: Underlay;
     observed: Observed;
   },
 ): Promise<Omit<ReturnFacts, "rpFilter">[]> {
-  const { underlay } = observed.host;
   const outer = { source: remote, destination: underlay.address, link: underlay.link };
   const end = innerEnd(wanted, observed);
   const inner = end === undefined ? [] : [{ source: ip, ...end }];

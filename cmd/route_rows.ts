@@ -70,7 +70,7 @@ function rowsOfHalf(observed: Observed): readonly Row[] {
 }
 
 interface Way {
-  /** The peer's address, or where another route in the place of flan's leads. */
+  /** The peer's address that its packets go to, or where another route in the place of flan's leads. */
   readonly via: string | undefined;
   /** The link that the peer's packets leave by, undefined where flan makes no route for them. */
   readonly dev: string | undefined;
@@ -105,7 +105,7 @@ function waysIn({ plan, drift, overridden, actual }: Observed): (peer: PeerPlan)
     return [...links].flatMap((link) => broken.get(link) ?? []).map(keyOf);
   };
   const winners = Map.groupBy(overridden, ({ subnet }) => subnet);
-  return ({ lease, keys }) => {
+  return ({ lease, keys, remote = lease.publicIp }) => {
     const winning = (winners.get(lease.subnet) ?? []).map(({ found }) => found);
     const needed = broken.size === 0 ? keys : [...new Set([...brokenOf(keys), ...keys])];
     const states = needed.map((key) => [key, drift.state.get(key) ?? "missing"] as const);
@@ -115,7 +115,7 @@ function waysIn({ plan, drift, overridden, actual }: Observed): (peer: PeerPlan)
     const entry = keys.map((key) => planned.get(key)).find((one) => one?.kind === "fdb");
     return {
       mac: entry?.kind === "fdb" ? entry.mac : undefined,
-      via: foreign?.kind === "route" ? foreign.gateway || undefined : lease.publicIp,
+      via: foreign?.kind === "route" ? foreign.gateway || undefined : remote,
       dev: (standing.get(route ?? "") ?? (there?.kind === "route" ? there.link : "")) || undefined,
       state: worst([...states.map(([, state]) => state), ...winning.map(() => "foreign")]),
       notes: [

@@ -146,6 +146,14 @@ export function isLinkLocal(ip: Ip): boolean {
   return linkLocal.some((cidr) => contains(cidr, ip));
 }
 
+/**
+ * 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918), 100.64.0.0/10 (RFC 6598) or fc00::/7 (RFC 4193): others may have
+ * the same one elsewhere.
+ */
+export function isPrivate(ip: Ip): boolean {
+  return privates.some((cidr) => contains(cidr, ip));
+}
+
 /** By character rather than by pattern: a view of ten thousand leases parses thirty thousand addresses. */
 function parseIpv4(text: string): number {
   let value = 0;
@@ -234,4 +242,8 @@ function netmasks(width: number): readonly bigint[] {
 const neverHosts = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::1/128", "::ffff:0:0/96", "ff00::/8"].map(
   parseCidr,
 );
+const privates = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"].map(
+  parseCidr,
+);
+
 const linkLocal = ["169.254.0.0/16", "fe80::/10"].map(parseCidr);

@@ -43,6 +43,12 @@ const openDual = () => {
   return Promise.resolve({ kernel: () => new FakeKernel(stack), close: () => Promise.resolve() });
 };
 
+const openDualWireguard = () => {
+  const fake = new FakeWireguard({ native: true });
+  fake.stack.add({ kind: "address", link: "eth0", address: "2001:db8::1/64" });
+  return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
+};
+
 backendSuite({ name: "vxlan in memory", backend: vxlan, host: host(), owner, view: seenBy({}), open });
 
 backendSuite({
@@ -135,16 +141,26 @@ backendSuite({
 for (const stack of stacks) {
   backendSuite({
     name: `wireguard in ${stack.name} in memory`,
-    backend: dualStack(wireguard),
+    backend: wireguard,
     host: stack.host(wireguardHost()),
     owner: stack.owner(wireguardOwner),
     view: (peers) => stack.view(wireguardSeenBy({})(peers)),
-    open() {
-      const fake = new FakeWireguard({ native: true });
-      fake.stack.add({ kind: "address", link: "eth0", address: "2001:db8::1/64" });
-      return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
-    },
+    open: openDualWireguard,
   });
+}
+
+for (const Mode of ["auto", "ipv4", "ipv6"] as const) {
+  for (const stack of stacks) {
+    if (Mode === "ipv4" && stack.name === "IPv6") continue;
+    backendSuite({
+      name: `wireguard in ${stack.name} in memory, one device by Mode ${Mode}`,
+      backend: wireguard,
+      host: stack.host(wireguardHost()),
+      owner: { ...stack.owner(wireguardOwner), links: ["flan-wg"] },
+      view: (peers) => stack.view(wireguardSeenBy({ Mode })(peers)),
+      open: openDualWireguard,
+    });
+  }
 }
 
 for (const native of [true, false]) {

@@ -1,6 +1,5 @@
 /** The wireguard plan: what stands in it, who is a peer, what is announced, and that no secret is in any of it. */
 import assert from "node:assert/strict";
-import { dualStack } from "../../backends/dual.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
 import { keyText } from "../../net/wireguard_key.ts";
@@ -64,10 +63,9 @@ Deno.test("wireguard: one device, one peer a host, and one route for the whole n
 });
 
 Deno.test("wireguard: each family of a dual-stack network has a device, a port and an MTU of its own", () => {
-  const both = dualStack(wireguard);
   const view = dualView(wireguardView([2]));
   const host = dualHost({ mac: "", publicKey: publicKey(1) });
-  const { objects, peers } = both.plan(view, host);
+  const { objects, peers } = wireguard.plan(view, host);
   assert.deepEqual(
     objects.flatMap((one) => one.kind === "link" ? [[one.name, one.mtu, one.wireguard?.listenPort]] : []),
     [["flan-wg", 1440, 51820], ["flan-wg-v6", 1420, 51821]],
@@ -86,9 +84,9 @@ Deno.test("wireguard: each family of a dual-stack network has a device, a port a
     "net/ipv6/conf/flan-wg-v6/accept_ra=0",
   ], "IPv6 may be switched off for whatever device is new");
   assert.equal(peers[0]?.keys.length, 4);
-  assert.equal(both.mtu(view.network, host), 1420);
-  assert.deepEqual([both.hasKey, both.encrypts], [true, true]);
-  assert.deepEqual(both.announce(view.network, host), {
+  assert.equal(wireguard.mtu(view.network, host), 1420);
+  assert.deepEqual([wireguard.hasKey, wireguard.encrypts], [true, true]);
+  assert.deepEqual(wireguard.announce(view.network, host), {
     backendType: "wireguard",
     backendData: { PublicKey: publicKey(1), Port: 51820 },
     backendV6Data: { PublicKey: publicKey(1), Port: 51821 },
@@ -124,17 +122,6 @@ for (const psk of ["short", `${PSK}\n`, PSK.replace("=", "A"), 7, `${"B".repeat(
         return true;
       },
     );
-  });
-}
-
-for (const Mode of ["auto", "ipv4", "ipv6", 7]) {
-  Deno.test(`wireguard: Mode ${JSON.stringify(Mode)} is refused, and separate is what there is`, () => {
-    assert.throws(() => wireguard.check(config({ Mode }, "wireguard")), {
-      code: "invalid",
-      message: `Cannot use the wireguard options: Mode is ${JSON.stringify(Mode)} but "separate" is needed`,
-    });
-    assert.deepEqual(wireguard.plan(wireguardView([2], { Mode }), wireguardHost()).objects, []);
-    assert.deepEqual(wireguard.check(config({ Mode: "separate" }, "wireguard")), []);
   });
 }
 

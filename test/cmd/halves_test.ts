@@ -1,14 +1,18 @@
 /** An observation of a dual-stack network, family by family: for rows, explanations and repairs. */
 import assert from "node:assert/strict";
 import { dualStack } from "../../backends/dual.ts";
+import type { Backend, Host } from "../../backends/backend.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import { wireguard } from "../../backends/wireguard.ts";
 import { halfIn, halvesOf } from "../../cmd/halves.ts";
 import type { Observed } from "../../cmd/observe.ts";
 import { rowsOf } from "../../cmd/route_rows.ts";
 import { drift } from "../../kernel/drift.ts";
 import { familyOfObject } from "../../kernel/relations.ts";
 import { keyOf } from "../../kernel/state.ts";
-import { lease, NODE, owner, view } from "../lib/overlay.ts";
+import type { View } from "../../lease/view.ts";
+import { publicKey } from "../lib/fake_wireguard.ts";
+import { lease, NODE, owner, view, wireguardView } from "../lib/overlay.ts";
 import { dualHost, dualLease, dualOwner, dualView, ipv6Host, ipv6View } from "../lib/stacks.ts";
 
 const both = dualStack(vxlan);
@@ -17,13 +21,19 @@ const both = dualStack(vxlan);
 function observed({ gone = [] as readonly string[], of = view([2]) } = {}): Observed {
   const bad = { ...dualLease(lease(3)), backendV6Data: "none" };
   const seen = { ...dualView(of), peers: [...dualView(of).peers, bad, lease(4)] };
-  const host = dualHost();
-  const plan = both.plan(seen, host);
+  return observedBy(both, { seen, host: dualHost(), gone });
+}
+
+function observedBy(
+  backend: Backend,
+  { seen, host, gone = [] }: { seen: View; host: Host; gone?: readonly string[] },
+): Observed {
+  const plan = backend.plan(seen, host);
   const actual = plan.objects.filter((object) => !gone.includes(keyOf(object)));
   return {
     config: seen.network,
-    backend: both,
-    devices: both.devices(seen.network),
+    backend,
+    devices: backend.devices(seen.network),
     ignored: [],
     snapshot: { revision: 1, config: undefined, records: [], past: [] },
     node: NODE,
@@ -84,6 +94,30 @@ Deno.test("routes: each half of a lease has a row of its own, by its own way and
     ["fd00:5:0:2::/64", "2001:db8::2", "flan-v6.1", "vxlan", "missing", "expired,route"],
     ["fd00:5:0:3::/64", undefined, undefined, "refused", "refused", "bad-backend-data"],
   ]);
+});
+
+Deno.test("routes: where one device carries both families, each half is sent to the one address, and lacks its own route", () => {
+  const seen = dualView(wireguardView([2], { Mode: "ipv6" }));
+  const host = dualHost({ mac: "", publicKey: publicKey(1) });
+  const rows = (gone: readonly string[]) =>
+    rowsOf({ ...observedBy(wireguard, { seen, host, gone }), expired: new Set() }).filter(({ kind }) =>
+      kind !== "local"
+    )
+      .map(({ subnet, via, dev, state, note }) => [subnet, via, dev, state, note]);
+  assert.deepEqual(rows([]), [
+    ["10.5.2.0/24", "2001:db8::2", "flan-wg", "ok", undefined],
+    ["fd00:5:0:2::/64", "2001:db8::2", "flan-wg", "ok", undefined],
+  ]);
+  assert.deepEqual(rows(["route fd00:5::/48 metric 1024"]).map(([, , , state, note]) => [state, note]), [
+    ["ok", undefined],
+    ["missing", "route"],
+  ]);
+  assert.deepEqual(rows([`wireguard-peer ${publicKey(2)} dev flan-wg`]).map(([, , , state]) => state), [
+    "missing",
+    "missing",
+  ]);
+  const six = halfIn(observedBy(wireguard, { seen, host }), 6)!;
+  assert.deepEqual(six.devices, ["flan-wg"]);
 });
 
 Deno.test("halves: a WireGuard peer is of the family of what it may send, and of both where that is both", () => {

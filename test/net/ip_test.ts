@@ -16,6 +16,7 @@ import {
   ipToBytes,
   isHostAddress,
   isLinkLocal,
+  isPrivate,
   lastAddress,
   mask,
   overlaps,
@@ -260,6 +261,15 @@ Deno.test("link-local addresses", () => {
   }
   for (const text of ["169.253.255.255", "169.255.0.0", "fec0::1", "fe7f::1"]) {
     assert.ok(!isLinkLocal(parseIp(text)));
+  }
+});
+
+Deno.test("ip: private addresses are those that others may have elsewhere", () => {
+  for (const text of ["10.0.0.1", "172.31.255.255", "192.168.7.1", "100.64.0.1", "fd00::1", "fc00::1"]) {
+    assert.ok(isPrivate(parseIp(text)), text);
+  }
+  for (const text of ["11.0.0.1", "172.32.0.1", "192.0.2.1", "100.128.0.1", "2001:db8::1", "fe80::1"]) {
+    assert.ok(!isPrivate(parseIp(text)), text);
   }
 });
 
