@@ -5,6 +5,7 @@ import { isAgentThere } from "../agent/lock.ts";
 import { explainElsewhere, explainLocal } from "../kernel/explain/local.ts";
 import { downStep, sourceStep } from "../kernel/explain/underlay.ts";
 import type { Host } from "../backends/backend.ts";
+import { forwardingSysctl } from "../kernel/forwarding.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Step } from "../kernel/explain/way.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
@@ -106,7 +107,11 @@ async function stepsTo(
     return [...down, target.step, ...source, ...explainElsewhere(ip, lookup)];
   }
   const link = lookup.match?.route.link;
-  const actual = await kernel.dump({ links: link === undefined ? [] : [link], sysctls: [], linksOnly: true });
+  const actual = await kernel.dump({
+    links: link === undefined ? [] : [link],
+    sysctls: [forwardingSysctl[familyOf(ip)]],
+    linksOnly: true,
+  });
   const { lease: { subnet }, step } = target;
   return [
     step,

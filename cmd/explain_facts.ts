@@ -3,6 +3,7 @@ import type { Host, PeerPlan, Underlay } from "../backends/backend.ts";
 import { hostOf } from "../backends/dual.ts";
 import { linkOfSubnet } from "../kernel/explain/local.ts";
 import type { Kernel, RouteQuery } from "../kernel/kernel.ts";
+import { forwardingSysctl, forwards } from "../kernel/forwarding.ts";
 import { linkOf } from "../kernel/relations.ts";
 import { type Address, type KernelObject, keyOf, type Neighbour } from "../kernel/state.ts";
 import type { Lookup, ReturnFacts, SourceFacts, UnderlayFacts, WayFacts } from "../kernel/explain/way.ts";
@@ -22,7 +23,7 @@ export async function wayFacts(
     from: string | undefined;
   },
 ): Promise<WayFacts> {
-  const { plan, drift } = observed;
+  const { plan, drift, actual, devices: [device = ""] } = observed;
   const wanted = wantedFor(plan.objects, peer, ip);
   const { remote = peer.lease.publicIp } = peer;
   const { underlay } = hostOf(host, familyOf(remote)) ?? host;
@@ -32,7 +33,8 @@ export async function wayFacts(
   const returns = await returnsOf(kernel, { wanted, ip, remote, underlay, observed });
   const next = path.match?.route.gateway || remote;
   // No plan needs the underlay's neighbours and filters, so they were not read before.
-  const sysctls = rpFilterNames(familyOf(ip), returns.map(({ link }) => link));
+  const family = familyOf(ip);
+  const sysctls = [...rpFilterNames(family, returns.map(({ link }) => link)), forwardingSysctl[family]];
   const more = await kernel.dump({ links: [underlay.link], sysctls, linksOnly: true });
   const facts: UnderlayFacts = {
     remote,
@@ -48,11 +50,14 @@ export async function wayFacts(
     ip,
     wanted,
     ...drift,
-    actual: observed.actual,
+    actual,
     lookup: await lookUp(kernel, ip),
     mtu: await knownMtu(kernel, ip),
     ...agent,
     source,
+    cutOff: forwards(more, family)
+      ? undefined
+      : linkOfSubnet(actual, observed.view.own!.subnet, device)?.name,
     underlay: facts,
     returns: returns.map((one) => ({ ...one, rpFilter: rpFilterOf(more, one.link) })),
   };
@@ -132,17 +137,23 @@ export async function sourceFacts(
   const subnet = view.own!.subnet;
   const kind = isOwn ? "local" : contains(parseCidr(subnet), parseIp(from)) ? "subnet" : "stranger";
   const link = kind === "subnet" ? linkOfSubnet(actual, subnet, device) : undefined;
-  const sysctls = rpFilterNames(familyOf(ip), link === undefined ? [] : [link.name]);
-  const filters = await kernel.dump({ links: [], sysctls, linksOnly: true });
+  const family = familyOf(ip);
+  const sysctls = rpFilterNames(family, link === undefined ? [] : [link.name]);
+  const there = await kernel.dump({
+    links: [],
+    sysctls: [...sysctls, forwardingSysctl[family]],
+    linksOnly: true,
+  });
   const query = { source: from, ...(link === undefined ? {} : { incoming: link.name }) };
   return {
     address: from,
     kind,
     link: link?.name,
     isDown: link?.up === false,
+    isCutOff: !forwards(there, family),
     query,
     lookup: await lookUp(kernel, ip, query),
-    rpFilter: rpFilterOf(filters, link?.name ?? "all"),
+    rpFilter: rpFilterOf(there, link?.name ?? "all"),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What the checks of `flan doctor` judge: gathered once, plain values, and what could not be seen said as such. */
 import type { Underlay } from "../backends/backend.ts";
+import { forwardingSysctl } from "../kernel/forwarding.ts";
 import type { KernelObject, Route } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import type { Cidr } from "../net/ip.ts";
@@ -110,8 +111,8 @@ export function halvesOf(
 /** The sysctls that the checks judge, for the links that carry the overlay's packets. */
 export function judgedSysctls(links: readonly string[]): readonly string[] {
   return [
-    "net/ipv4/ip_forward",
-    "net/ipv6/conf/all/forwarding",
+    forwardingSysctl[4],
+    forwardingSysctl[6],
     "net/bridge/bridge-nf-call-iptables",
     ...["all", ...links].map((link) => `net/ipv4/conf/${link}/rp_filter`),
   ];

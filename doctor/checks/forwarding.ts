@@ -1,5 +1,6 @@
 /** Whether this host forwards its containers' packets: the sysctl, and what the packet filter does by policy. */
 import { covers, type Family, formatCidr, parseCidr, parsePrefix } from "../../net/ip.ts";
+import { forwardingSwitch, forwards } from "../../kernel/forwarding.ts";
 import type { KernelObject } from "../../kernel/state.ts";
 import { type Check, looked } from "../check.ts";
 import { type Diagnosis, diagnosis } from "../diagnosis.ts";
@@ -14,12 +15,12 @@ export const forwarding: Check = {
       (net, there) =>
         halvesOf(net).flatMap(({ network: { family }, own }): Diagnosis[] => {
           const bridge = own === undefined ? undefined : linkIn(own, there.objects, net.devices);
-          const { name, remedy } = switches[family];
-          if (bridge === undefined || sysctlOf(there, name) !== "0") return [];
+          if (bridge === undefined || forwards(there.objects, family)) return [];
+          const name = forwardingSwitch(family);
           return [diagnosis("forwarding-off", {
-            subject: name.replaceAll("/", "."),
+            subject: name,
             message: `This host forwards no IPv${family} packets, and containers on ${bridge} reach nobody`,
-            remedy,
+            remedy: `sysctl -w ${name}=1${also[family]}`,
           })];
         }),
     );
@@ -27,13 +28,9 @@ export const forwarding: Check = {
 };
 
 /** A host that forwards IPv6 obeys no router advertisements any more, unless it is told to (ip-sysctl.rst). */
-const switches: Readonly<Record<Family, { name: string; remedy: string }>> = {
-  4: { name: "net/ipv4/ip_forward", remedy: "sysctl -w net.ipv4.ip_forward=1" },
-  6: {
-    name: "net/ipv6/conf/all/forwarding",
-    remedy:
-      "sysctl -w net.ipv6.conf.all.forwarding=1; where a router tells the default route, accept_ra=2 of its link first",
-  },
+const also: Readonly<Record<Family, string>> = {
+  4: "",
+  6: "; where a router tells the default route, accept_ra=2 of its link first",
 };
 
 export const filter: Check = {

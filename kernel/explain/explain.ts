@@ -1,7 +1,9 @@
 /** Explains, hop by hop, how a packet leaves this host for a peer's subnet, and where its way is broken. Pure. */
+import { familyOf } from "../../net/ip.ts";
 import { proofOf } from "./proof.ts";
 import { differences } from "../differences.ts";
 import { byRank } from "../relations.ts";
+import { containersStep } from "./forwarding.ts";
 import { judge } from "./judged.ts";
 import { removalOf, repairOf } from "./remedy.ts";
 import { matchText, routeStep } from "./route.ts";
@@ -42,7 +44,9 @@ export function explainWay(compared: WayFacts): readonly Step[] {
     if (cause !== undefined) return [consequence(object, cause)];
     return [object.kind === "route" ? routeStep(object, facts) : objectStep(object, facts)];
   });
-  const source = facts.source === undefined ? [] : [sourceStep(facts.source, facts)];
+  const source = facts.source === undefined
+    ? containersStep(facts.cutOff, familyOf(facts.ip))
+    : [sourceStep(facts.source, facts)];
   const way = [...source, ...hops, ...unplanned(facts), ...unasked(facts)];
   const underlay = underlayStep(facts);
   return [...way, underlay, sizeStep(facts), ...returnSteps(facts, [...way, underlay])];

@@ -1,6 +1,8 @@
 /** The way of a packet that stays on this host, or that flan does not carry. Pure. */
 import { matchText } from "./route.ts";
-import { bits, contains, parseCidr, parsePrefix } from "../../net/ip.ts";
+import { containersStep } from "./forwarding.ts";
+import { forwards } from "../forwarding.ts";
+import { bits, contains, familyOf, parseCidr, parsePrefix } from "../../net/ip.ts";
 import type { Address, KernelObject, Link, Neighbour } from "../state.ts";
 import { type Lookup, lookupCommand, resolution, type Step } from "./way.ts";
 
@@ -11,6 +13,7 @@ export interface LocalFacts {
   /** The tunnel's link, "" where there is none: a packet to an own container must not take it. */
   readonly device: string;
   readonly lookup: Lookup;
+  /** With the sysctl that says whether this host forwards. */
   readonly actual: readonly KernelObject[];
 }
 
@@ -40,7 +43,13 @@ export function explainLocal({ ip, subnet, device, lookup, actual }: LocalFacts)
     const note = `it does not lead to ${bridge.name}, which has ${subnet}`;
     return [link, { what: "route", text, state: "foreign", note, prove }];
   }
-  return [link, { what: "route", text, state: "ok", prove }, ...answering(ip, { actual, link: bridge.name })];
+  const family = familyOf(ip);
+  return [
+    ...containersStep(forwards(actual, family) ? undefined : bridge.name, family),
+    link,
+    { what: "route", text, state: "ok", prove },
+    ...answering(ip, { actual, link: bridge.name }),
+  ];
 }
 
 function answering(ip: string, { actual, link }: { actual: LocalFacts["actual"]; link: string }): Step[] {

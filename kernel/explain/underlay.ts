@@ -1,6 +1,7 @@
 /** What carries the packet outside of the overlay, how large it may be, and whether the answer comes in. Pure. */
 import { familyOf } from "../../net/ip.ts";
 import { overheadOf } from "../encapsulation.ts";
+import { forwardingSwitch } from "../forwarding.ts";
 import { linkOf } from "../relations.ts";
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
 import type { KernelObject, Link, Proxy } from "../state.ts";
@@ -44,11 +45,18 @@ export function sourceStep(
   }
   const text = `${address} comes in by ${link}`;
   if (source.isDown) return { ...step, text, ...downNote(link) };
+  const name = forwardingSwitch(familyOf(ip));
+  if (source.isCutOff) {
+    const wrong = { state: "wrong", note: `this host forwards no packet: ${name} is 0` } as const;
+    // Of IPv6 the look-up does not ask for it.
+    const prove = lookup.match === undefined ? step.prove : `sysctl ${name}`;
+    return { ...step, text, ...wrong, prove, repair: [`sysctl -w ${name}=1`] };
+  }
   if (lookup.match !== undefined) return { ...step, text, state: "ok" };
   if (isFiltered(lookup.refused)) return { ...step, text, ...filtered(link, { rpFilter, source: address }) };
   if (lookup.refused.errno === "EHOSTUNREACH") {
     const note = `${link} does not forward, or a route refuses it`;
-    return { ...step, text, state: "wrong", note, repair: ["sysctl -w net/ipv4/ip_forward=1"] };
+    return { ...step, text, state: "wrong", note, repair: [`sysctl -w ${name}=1`] };
   }
   return { ...step, text, state: "skipped", note: lookup.refused.reason };
 }

@@ -55,6 +55,8 @@ export interface WayFacts {
   readonly start: string;
   /** The packet's source where one was asked for. */
   readonly source?: SourceFacts | undefined;
+  /** The link of this host's containers where their packets are not forwarded. */
+  readonly cutOff?: string | undefined;
   readonly underlay: UnderlayFacts;
   /** Packets that come back, and how they come in. */
   readonly returns: readonly ReturnFacts[];
@@ -68,6 +70,8 @@ export interface SourceFacts {
   readonly link?: string | undefined;
   /** Whether that link is administratively down. */
   readonly isDown?: boolean;
+  /** Whether packets that come in by it are not forwarded. */
+  readonly isCutOff?: boolean;
   readonly query: RouteQuery;
   /** What decides about a packet from there. */
   readonly lookup: Lookup;

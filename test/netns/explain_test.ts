@@ -204,9 +204,14 @@ for (const plane of planes) {
         assert.ok([0, 3].includes(code), stderr);
         return { code, ...JSON.parse(stdout) };
       };
+      const forwarding = async () => {
+        const { code, broken, steps } = await explain();
+        return [code, broken, ...steps.filter(({ what }) => what === "forwarding").map(({ state }) => state)];
+      };
+      await sysctl(hosts, host, "net/ipv4/ip_forward=0");
+      assert.deepEqual(await forwarding(), [0, null, "skipped"], "containers are cut off, the host is not");
       await sysctl(hosts, host, "net/ipv4/ip_forward=1");
-      const fine = await explain();
-      assert.deepEqual([fine.code, fine.broken], [0, null]);
+      assert.deepEqual(await forwarding(), [0, null]);
       await t.step("beside an agent a repair is the agent's", async () => {
         const { code, stdout } = await hosts.lab.flan(host, ["routes", "repair", "-o", "json"]);
         assert.deepEqual([code, JSON.parse(stdout).by], [0, "agent"]);

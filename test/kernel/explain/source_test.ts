@@ -27,6 +27,12 @@ const sources: readonly (readonly [name: string, source: WayFacts["source"], sta
       /does not forward/,
     ],
     [
+      "of a container is not forwarded, which the route's look-up does not say for IPv6",
+      { ...container, isCutOff: true, lookup: found(near) },
+      "wrong",
+      /^this host forwards no packet: net\.ipv4\.ip_forward is 0$/,
+    ],
+    [
       "has no link yet",
       { ...container, link: undefined, lookup: found(near) },
       "missing",
@@ -63,6 +69,17 @@ Deno.test("explain, udp: the peer drops what this host sends from outside its su
   assert.match(dropped?.note ?? "", /in_drop_source: .* 10\.5\.1\.0\/24, such as 10\.5\.1\.\d$/);
   assert.equal(from("10.5.1.1")?.state, "ok");
   assert.equal(from("192.0.2.1", false)?.state, "ok");
+});
+
+Deno.test("explain: that containers' packets are not forwarded is told of a way that the host's own go", () => {
+  const all = steps("vxlan", { facts: { cutOff: "cni0" } });
+  assert.equal(firstBreak(all), undefined);
+  const [{ what, state, note, prove } = assert.fail()] = all;
+  assert.deepEqual([what, state, prove], ["forwarding", "skipped", "sysctl net.ipv4.ip_forward"]);
+  assert.match(note!, /containers on cni0 are dropped: sysctl -w net\.ipv4\.ip_forward=1$/);
+  const source = { ...container, kind: "local", lookup: found(near) } as const;
+  assert.deepEqual(steps("vxlan", { facts: { cutOff: "cni0", source } })[0]?.what, "source");
+  assert.deepEqual(steps("vxlan").filter((one) => one.what === "forwarding"), []);
 });
 
 Deno.test("explain: the route is judged as the source's packets see it", () => {
