@@ -14,9 +14,9 @@ export interface ShownProxy {
   readonly routes: readonly (readonly [destination: string, remote: string, port: number])[];
 }
 
-/** Asks the proxy of a host. Resolves to undefined where none runs; throws where it refuses. */
+/** Asks the proxy of a host, or the one whose files lie in that run directory. Resolves to undefined where none runs; throws where it refuses. */
 export async function askProxy(
-  { runDir }: LabHost,
+  { runDir }: Pick<LabHost, "runDir">,
   request: { readonly op: string; readonly [field: string]: Json },
 ): Promise<Json | undefined> {
   const conn = await connect(`${runDir}/proxy.sock`);
@@ -40,7 +40,7 @@ async function connect(path: string): Promise<Deno.Conn | undefined> {
   }
 }
 
-export async function showProxy(host: LabHost): Promise<ShownProxy | undefined> {
+export async function showProxy(host: Pick<LabHost, "runDir">): Promise<ShownProxy | undefined> {
   return await askProxy(host, { op: "show" }) as ShownProxy | undefined;
 }
 

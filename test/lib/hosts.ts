@@ -1,9 +1,9 @@
 /** Hosts for tests: the namespaces of a lab, and agents on them as processes in the foreground. */
 import assert from "node:assert/strict";
-import { gatewayOf } from "../../agent/subnet_env.ts";
 import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
 import { flanCommand } from "../../cmd/self.ts";
 import { must } from "../../cmd/demo/shell.ts";
+import { formatCidr, parsePrefix } from "../../net/ip.ts";
 import { HostProcess } from "./host_process.ts";
 import { type Plane, vxlan } from "./planes.ts";
 import { unanswered } from "./unanswered.ts";
@@ -12,8 +12,12 @@ import { unanswered } from "./unanswered.ts";
 export interface Member {
   readonly host: LabHost;
   readonly subnet: string;
+  /** The IPv6 half of a dual-stack lease. */
+  readonly subnet6?: string | undefined;
   /** The address that stands for a container: the subnet's first, on a bridge. */
   readonly container: string;
+  /** That, and the one of the IPv6 half. */
+  readonly containers: readonly string[];
   /** The agent that runs now. */
   agent: HostProcess;
 }
@@ -53,10 +57,13 @@ export class Hosts {
   /** Joins and makes the bridge that a container runtime would make. */
   async join(host: LabHost, args: readonly string[] = []): Promise<Member> {
     const agent = await this.up(host, args);
-    const subnet = await agent.out.line(/^\d/);
-    const gateway = gatewayOf(subnet);
-    await this.ip(host, "link add cni0 type bridge", `address add ${gateway} dev cni0`, "link set cni0 up");
-    return { host, subnet, container: gateway.split("/")[0]!, agent };
+    await agent.out.line(/\/\d+$/);
+    const gateways = gatewaysIn(`${host.runDir}/subnet.env`);
+    const given = gateways.map((one) => `address add ${one} dev cni0${one.includes(":") ? " nodad" : ""}`);
+    await this.ip(host, "link add cni0 type bridge", ...given, "link set cni0 up");
+    const [subnet, subnet6] = gateways.map((one) => formatCidr(parsePrefix(one).cidr)) as [string, string?];
+    const containers = gateways.map((one) => one.split("/")[0]!);
+    return { host, subnet, subnet6, container: containers[0]!, containers, agent };
   }
 
   /** The first host starts the network, the others join it; resolves when all agents know all. */
@@ -72,7 +79,9 @@ export class Hosts {
 
   /** Waits until packets go from `member` to exactly the others of `members`. */
   async knows(member: Member, members: readonly Member[]): Promise<void> {
-    const wanted = members.filter((one) => one !== member).map((one) => one.subnet).sort().join();
+    const wanted = members.filter((one) => one !== member).flatMap(({ subnet, subnet6 }) =>
+      subnet6 === undefined ? [subnet] : [subnet, subnet6]
+    ).sort().join();
     await member.agent.err.until(
       `routes to ${wanted}`,
       async () => [...await this.plane.reached(member.host)].sort().join() === wanted,
@@ -106,6 +115,17 @@ export class Hosts {
   /** What `ip -j` or `bridge -j` shows on a host. */
   async show(host: LabHost, program: "ip" | "bridge", line: string): Promise<Record<string, unknown>[]> {
     return JSON.parse(await must([program, "-netns", host.namespace, "-j", ...line.split(" ")]) || "[]");
+  }
+
+  /** Gives every host 2001:db8::n on the underlay and a default route, before it joins. */
+  async withIpv6(): Promise<void> {
+    await Promise.all(this.lab.hosts.map((host, i) =>
+      this.ip(
+        host,
+        `address add 2001:db8::${i + 1}/64 dev eth0 nodad`,
+        "route add default via 2001:db8::fe dev eth0",
+      )
+    ));
   }
 
   /** Turns IPv6 off, where its duplicate address detection would change the namespace at its own time. */
@@ -144,6 +164,12 @@ export class Hosts {
     await Promise.all(this.#processes.map((process) => process.end()));
     await this.lab.remove();
   }
+}
+
+/** The bridge's addresses that a container runtime would take from there: IPv4 before IPv6. */
+function gatewaysIn(subnetEnv: string): string[] {
+  const text = Deno.readTextFileSync(subnetEnv);
+  return [...text.matchAll(/^FLANNEL(?:_IPV6)?_SUBNET=(.+)$/gm)].map(([, gateway]) => gateway!);
 }
 
 export interface HostTestInit {

@@ -167,7 +167,8 @@ async function joinWithoutLibrary(hosts: Hosts, host: LabHost): Promise<Member> 
   const subnet = await agent.out.line(/^\d/);
   const gateway = gatewayOf(subnet);
   await hosts.ip(host, "link add cni0 type bridge", `address add ${gateway} dev cni0`, "link set cni0 up");
-  return { host, subnet, container: gateway.split("/")[0]!, agent };
+  const container = gateway.split("/")[0]!;
+  return { host, subnet, container, containers: [container], agent };
 }
 
 hostTest(

@@ -1,6 +1,7 @@
 /** The on-demand mode: the kernel asks, the agent answers from the leases, and only for what is talked to. */
 import assert from "node:assert/strict";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { stackArgs } from "../lib/planes.ts";
 
 /** What stands on the tunnel device of a member, as text: neighbours with a MAC, and FDB entries. */
 async function entries(hosts: Hosts, { host }: Member): Promise<{ neighbours: string[]; remotes: string[] }> {
@@ -86,4 +87,18 @@ hostTest("on demand: only what is talked to is in the kernel, and it is found ag
     });
     assert.equal(await hosts.lost(from.host, third.container), 0);
   });
+});
+
+hostTest("on demand: the kernel asks for neighbours of IPv6, too", {
+  lab: "demand-ipv6",
+  hosts: 2,
+}, async (hosts) => {
+  await hosts.withIpv6();
+  const args = [...stackArgs["IPv6"], "--backend-option", "Mode=on-demand"];
+  const [one, two] = await hosts.joinAll(args) as [Member, Member];
+  assert.equal(await hosts.lost(one.host, two.container, { count: 1 }), 0);
+  const rows = await hosts.show(one.host, "ip", "-6 neighbour show dev flan-v6.1");
+  assert.deepEqual(rows.filter((row) => "lladdr" in row).map(({ dst }) => dst), [two.container]);
+  const nobody = two.container.replace(/::1$/, "::2");
+  assert.equal(await hosts.lost(one.host, nobody, { count: 1, patience: 1 }), 1);
 });

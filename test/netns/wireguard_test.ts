@@ -7,14 +7,8 @@ import type { LabHost } from "../../cmd/demo/lab.ts";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
 import { wireguard, wireguardPeers } from "../lib/planes.ts";
 import { leaseFor, PLAIN_CONTAINER, PLAIN_SUBNET } from "../lib/plain_host.ts";
-import { streamFile, type Transfer } from "../lib/stream.ts";
 import { until } from "../lib/until.ts";
 import { underTraffic } from "../lib/traffic.ts";
-
-const PORT = 7108;
-const MEBIBYTES = 100;
-const MTU = 1440;
-const stream = [Deno.execPath(), "run", "--quiet", "--allow-net", streamFile];
 
 const where = { lab: "wireguard", hosts: 3, plane: wireguard };
 
@@ -44,23 +38,6 @@ hostTest(
         assert.match(stdout, /^traffic encrypted: yes \(wireguard\)$/m);
       },
     );
-
-    await t.step("100 MiB arrive whole", async () => {
-      const server = hosts.start(second, [...stream, "receive", `${PORT}`]);
-      await server.out.line(/^listening$/);
-      const argv = [...stream, "send", `${PORT}`, `${MEBIBYTES}`, "1", two.container];
-      const { code, stdout, stderr } = await hosts.lab.on(first, argv);
-      assert.equal(code, 0, stderr);
-      const [{ sent, received }] = JSON.parse(stdout) as [Transfer];
-      assert.equal(received, sent);
-    });
-
-    await t.step("a packet of the overlay's MTU passes undivided, one byte more is too long", async () => {
-      for (const [mtu, passes] of [[MTU, true], [MTU + 1, false]] as const) {
-        const argv = ["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${mtu - 28}`, two.container];
-        assert.equal((await hosts.lab.on(first, argv)).code === 0, passes, `${mtu} bytes`);
-      }
-    });
 
     await t.step(
       "no packet is lost while the agent is killed and starts again, and no session ends",
