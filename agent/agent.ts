@@ -291,7 +291,8 @@ export class Agent {
       const objects = await this.#parts.kernel.dump({ links: [], sysctls: [] });
       this.#host = await this.#describeHost(objects);
       const { underlay } = this.#host;
-      const trouble = underlayTrouble(objects, { underlay, peers: this.#plan.peers });
+      const { peers } = this.#plan;
+      const trouble = await underlayTrouble(this.#parts.kernel, { objects, underlay, peers });
       if (trouble === undefined) this.#solved("underlay-missing");
       else this.#problem("underlay-missing", underlay.link, trouble);
     } catch (error) {

@@ -27,8 +27,7 @@ export async function wayFacts(
   const wanted = wantedFor(plan.objects, peer, ip);
   const { remote = peer.lease.publicIp } = peer;
   const { underlay } = hostOf(host, familyOf(remote)) ?? host;
-  const bound = wanted.some((one) => one.kind === "link" && one.vxlan?.parent === underlay.link);
-  const path = await lookUp(kernel, remote, bound ? { outgoing: underlay.link } : {});
+  const { query, lookup: path } = await lookUpUnderlay(kernel, { wanted, remote, underlay });
   const source = from === undefined ? undefined : await sourceFacts(kernel, { observed, ip, from });
   const returns = await returnsOf(kernel, { wanted, ip, remote, underlay, observed });
   const next = path.match?.route.gateway || remote;
@@ -39,7 +38,7 @@ export async function wayFacts(
   const facts: UnderlayFacts = {
     remote,
     link: underlay.link,
-    bound,
+    query,
     lookup: path,
     mtu: await knownMtu(kernel, remote),
     neighbour: more.find((one): one is Neighbour =>
@@ -90,6 +89,26 @@ export async function lookUp(kernel: Kernel, destination: string, query: RouteQu
     if (!(error instanceof KernelError)) throw error;
     return { refused: { errno: error.errno, reason: error.message.replace(/^.*?: /, "") } };
   }
+}
+
+/** The way of the tunnel's packets: as bound to the link as they are, and with the source that they have where a rule goes by it. */
+async function lookUpUnderlay(
+  kernel: Kernel,
+  { wanted, remote, underlay: { link, address } }: {
+    wanted: readonly KernelObject[];
+    remote: string;
+    underlay: Underlay;
+  },
+): Promise<{ query: RouteQuery; lookup: Lookup }> {
+  const links = wanted.flatMap((one) => one.kind === "link" ? [one] : []);
+  const query: RouteQuery = links.some(({ vxlan }) => vxlan?.parent === link) ? { outgoing: link } : {};
+  const lookup = await lookUp(kernel, remote, query);
+  const hasSource = wanted.some(({ kind }) => kind === "proxy") ||
+    links.some(({ vxlan, ipip }) => (vxlan ?? ipip)?.local === address);
+  if (lookup.match !== undefined || !hasSource) return { query, lookup };
+  const sent = { ...query, source: address };
+  const bySource = await lookUp(kernel, remote, sent);
+  return bySource.match === undefined ? { query, lookup } : { query: sent, lookup: bySource };
 }
 
 /** The path MTU that the kernel knows for a destination, or 0. */

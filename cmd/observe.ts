@@ -92,7 +92,7 @@ export async function observeIn(
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
   const observation = await compare(looked, seen);
   const { underlay } = host;
-  const trouble = underlayTrouble(objects, { underlay, peers: observation.plan.peers });
+  const trouble = await underlayTrouble(looked.kernel, { objects, underlay, peers: observation.plan.peers });
   if (trouble !== undefined) console.error(`flan: ${printable(trouble)}`);
   return { ...observation, trouble, expired: new Set(gone.map(({ key }) => subnetOfKey(key) ?? key)) };
 }

@@ -63,12 +63,12 @@ export function sourceStep(
 
 /** The tunnel's packets, or the packet itself where there is no tunnel, on their way to the peer. */
 export function underlayStep({ underlay, actual }: WayFacts): Step {
-  const { remote, link, bound, lookup, neighbour } = underlay;
+  const { remote, link, query, lookup, neighbour } = underlay;
   const device = linkNamed(actual, link);
   const step = {
     what: "underlay",
     text: `${remote} dev ${link}`,
-    prove: lookupCommand(remote, bound ? { outgoing: link } : {}),
+    prove: lookupCommand(remote, query),
   };
   const show = `ip link show dev ${link}`;
   if (device === undefined) return { ...step, state: "missing", note: `link ${link} is gone`, prove: show };

@@ -82,8 +82,8 @@ export interface UnderlayFacts {
   /** The peer's address. */
   readonly remote: string;
   readonly link: string;
-  /** Whether the tunnel's packets have to leave by that link. */
-  readonly bound: boolean;
+  /** What more was told of the tunnel's packets when the kernel was asked for their way. */
+  readonly query: RouteQuery;
   readonly lookup: Lookup;
   /** The MTU of the underlay's route that the kernel knows, or 0. */
   readonly mtu: number;

@@ -39,3 +39,10 @@ for (const [name, objects, expected] of cases) {
     assert.equal(wayOutTest(objects)("192.0.2.2"), expected);
   });
 }
+
+Deno.test("ways out: of IPv6 the routes of IPv6 decide, alike", () => {
+  const leads = (...objects: readonly KernelObject[]) => wayOutTest(objects)("2001:db8::2");
+  const six = to("::/0", { metric: 1024, gateway: "fd00::1" });
+  assert.deepEqual([leads(six), leads(to("0.0.0.0/0")), leads()], [true, false, false]);
+  assert.equal(leads(six, to("2001:db8::/64", { ...refuses, metric: 1024 })), false);
+});

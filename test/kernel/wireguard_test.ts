@@ -130,7 +130,7 @@ Deno.test("wireguard explained: route, then the peer with its latest handshake, 
     underlay: {
       remote: "192.0.2.2",
       link: "eth0",
-      bound: false,
+      query: {},
       lookup: { match: { route: { ...route, link: "eth0" }, table: 254 } },
       mtu: 0,
       neighbour: undefined,

@@ -212,6 +212,16 @@ for (const plane of planes) {
       assert.deepEqual(await forwarding(), [0, null, "skipped"], "containers are cut off, the host is not");
       await sysctl(hosts, host, "net/ipv4/ip_forward=1");
       assert.deepEqual(await forwarding(), [0, null]);
+      await t.step("a way by the table of a rule is whole", async () => {
+        const source = "rule add from 192.0.2.1 lookup 100";
+        const direct = "route add 192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.1";
+        await hosts.ip(host, source, `${direct} table 100`, "route flush table main dev eth0");
+        const { code, stderr } = await hosts.lab.flan(host, ["routes", "explain", peer.container]);
+        assert.deepEqual([code, stderr], [0, ""]);
+        assert.equal(await hosts.lost(host, peer.container), 0);
+        const back = ["add default via 192.0.2.254", "flush table 100"].map((line) => `route ${line}`);
+        await hosts.ip(host, direct, ...back, source.replace("add", "delete"));
+      });
       await t.step("beside an agent a repair is the agent's", async () => {
         const { code, stdout } = await hosts.lab.flan(host, ["routes", "repair", "-o", "json"]);
         assert.deepEqual([code, JSON.parse(stdout).by], [0, "agent"]);

@@ -8,7 +8,7 @@ const underlay = (change: Partial<WayFacts["underlay"]>): Damage => ({
     underlay: {
       remote: "192.0.2.2",
       link: "eth0",
-      bound: true,
+      query: { outgoing: "eth0" },
       lookup: found(near),
       mtu: 0,
       neighbour: undefined,
