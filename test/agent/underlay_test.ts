@@ -221,6 +221,7 @@ const wishes: readonly [readonly string[], string][] = [
   [["eth1"], "eth1 198.51.100.1"],
   [["198.51.100.1"], "eth1 198.51.100.1"],
   [["169.254.7.7"], "eth0 169.254.7.7"],
+  [["eth0"], "eth0 192.0.2.1"],
   [["eth9", "eth1"], "eth1 198.51.100.1"],
   [["regex:^198\\."], "eth1 198.51.100.1"],
   [["regex:^eth"], "eth0 192.0.2.1"],
@@ -234,6 +235,12 @@ for (const [wish, expected] of wishes) {
     assert.equal(await chosen(host(), ...wish), expected);
   });
 }
+
+Deno.test("underlay: a link that was named has its link-local address taken where it has no other one", async () => {
+  const bare = [link("eth2"), address("eth2", "169.254.9.9/16")];
+  assert.equal(await chosen(host(...bare), "eth2"), "eth2 169.254.9.9");
+  assert.equal(await chosen(host(...bare, address("eth2", "203.0.113.9/24")), "eth2"), "eth2 203.0.113.9");
+});
 
 Deno.test("underlay: where nothing fits, the error lists what there is", async () => {
   const known = "eth0 \\(192\\.0\\.2\\.1\\), eth1 \\(198\\.51\\.100\\.1\\), eth0 \\(169\\.254\\.7\\.7\\)";
