@@ -2,7 +2,7 @@
  * The shared config loader: flags over environment over config file over defaults, each value with its
  * source. Every subcommand gets its settings here.
  */
-import { isSecretOption } from "../net/secret_option.ts";
+import { HIDDEN, isSecretOption } from "../net/secret_option.ts";
 import { invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { isBounded } from "../lease/go_json.ts";
@@ -15,7 +15,7 @@ import { readConfigFile } from "./config_file.ts";
 import { routeSettings } from "./route_settings.ts";
 import { environmentName, fewValues, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
 import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
-import { joinList } from "./setting_types.ts";
+import { holdsSecretPair, joinList } from "./setting_types.ts";
 
 export interface Loaded {
   readonly settings: Settings;
@@ -110,7 +110,7 @@ export function display(key: SettingKey, value: unknown): string {
   if (key === "leaseTtl") return seconds(Number(value));
   if (Array.isArray(value)) return joinList(value);
   if (typeof value === "object") {
-    return joinList(Object.entries(value!).map(([k, v]) => `${k}=${isSecretOption(k) ? "(secret)" : v}`));
+    return joinList(Object.entries(value!).map(([k, v]) => `${k}=${isSecretOption(k) ? HIDDEN : v}`));
   }
   return String(value);
 }
@@ -144,6 +144,15 @@ function find(
 }
 
 function parse(key: SettingKey, found: Found): unknown {
+  if (found.source === "flag" && hidesSecret(key, found.raw)) {
+    throw invalid(
+      "config",
+      `Cannot use ${found.place}: it holds a secret, and everybody on this host sees the arguments of a command`,
+      `flan config set Backend.PSK --file FILE once the network is there, or ${
+        environmentName(key)
+      } to start it so`,
+    );
+  }
   try {
     return settings[key].parse(found.raw);
   } catch (error) {
@@ -151,12 +160,18 @@ function parse(key: SettingKey, found: Found): unknown {
   }
 }
 
+function hidesSecret(key: SettingKey, raw: unknown): boolean {
+  return key === "backendOption" && holdsSecretPair(raw);
+}
+
 /** A value as it was given. YAML's aliases can make a small file hold an endless value, so the size comes first. */
 function shown(key: SettingKey, raw: unknown): string {
   const value = Array.isArray(raw) && raw.length === 1 ? raw[0] : raw;
   if (key === "store" && typeof value === "string") return quoted(shownUrl(value));
-  if (typeof value !== "object" || value === null) return quoted(value);
-  if (isBounded(value as Json, { limit: 200, depth: 4 })) return quoted(value);
+  const isOne = typeof value !== "object" || value === null;
+  if (isOne || isBounded(value as Json, { limit: 200, depth: 4 })) {
+    return hidesSecret(key, value) ? HIDDEN : quoted(value);
+  }
   return Array.isArray(value) ? "(a list)" : "(a mapping)";
 }
 

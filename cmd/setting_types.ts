@@ -3,6 +3,8 @@
  * config file gave (text, number, boolean or list) and throws a TypeError that says what is needed; the loader
  * adds where the value stood.
  */
+import type { Json } from "../net/json.ts";
+import { holdsSecret, isSecretOption } from "../net/secret_option.ts";
 import {
   type Family,
   familyOf,
@@ -150,6 +152,16 @@ export const options: Parser<Readonly<Record<string, string | number | boolean>>
   }
   return Object.fromEntries(pairs) as Record<string, string | number | boolean>;
 };
+
+/** Whether a secret stands among `KEY=VALUE` pairs as they were given, or in a mapping, whatever else is wrong with them. */
+export function holdsSecretPair(raw: unknown): boolean {
+  if (Array.isArray(raw)) return raw.some(holdsSecretPair);
+  if (typeof raw !== "string") return holdsSecret(raw as Json);
+  return splitList(raw).some((pair) => {
+    const [key = "", value = ""] = pair.split("=");
+    return isSecretOption(key.trim()) && value !== "";
+  });
+}
 
 function scalar(value: string): string | number | boolean {
   if (/^\d{1,15}$/.test(value)) return Number(value);

@@ -189,6 +189,33 @@ Deno.test("a value whose aliases never end is refused without being written out"
     /yaml \(a list\): text is needed$/,
   );
   assert.match((await complaint({ file: "mtu: &a {x: *a}" })).message, /yaml \(a mapping\): a whole number/);
+  assert.match((await complaint({ file: "backend-option: &a [*a, *a]" })).message, /yaml \(a list\): /);
+});
+
+Deno.test("a secret stands in no argument, and no complaint repeats one", async () => {
+  const secret = btoa("x".repeat(32));
+  for (const raw of [[`PSK=${secret}`], ["VNI=7", `psk=${secret}`], [`VNI=7, PSK=${secret}`]]) {
+    const { message, hint } = await complaint({ flags: { backendOption: raw } });
+    assert.equal(
+      message,
+      "Cannot use --backend-option: it holds a secret, and everybody on this host sees the arguments of a command",
+    );
+    assert.match(hint!, /^flan config set Backend\.PSK --file FILE /);
+  }
+  const torn = [
+    { env: { FLAN_BACKEND_OPTION: `PSK=${secret},VNI` } },
+    { file: `backend-option: [PSK=${secret}, VNI]` },
+    { file: `backend-option: {PSK: ${secret}, "7": 1}` },
+  ];
+  for (const places of torn) {
+    const { message } = await complaint(places);
+    assert.match(message, /\(secret\): /);
+    assert.ok(!message.includes(secret));
+  }
+  const { settings } = await load({ env: { FLAN_BACKEND_OPTION: `PSK=${secret}` } });
+  assert.deepEqual(settings.backendOption, { PSK: secret });
+  assert.equal(display("backendOption", settings.backendOption), "PSK=(secret)");
+  assert.deepEqual((await load({ flags: { backendOption: ["PSK="] } })).settings.backendOption, { PSK: "" });
 });
 
 Deno.test("names of flags and variables are made from the key", () => {
