@@ -123,7 +123,12 @@ function change(requests: NetlinkRequests, current: LinkFields, link: Link): Ans
   };
   const switched = switchTxChecksum(link);
   if (switched.errno !== 0) return switched;
-  return Object.keys(difference).length === 0 ? done : configure(requests, current.index, difference);
+  if (Object.keys(difference).length === 0) return done;
+  if (current.alias !== "") return configure(requests, current.index, difference);
+  // A program has just made it for us: it gets what a new one does, before it is set up.
+  const { up, ...others } = difference;
+  const prepared = prepare(requests, current.index, others);
+  return prepared.errno !== 0 || up === undefined ? prepared : configure(requests, current.index, { up });
 }
 
 /** Leaves it alone where nothing is said about it. */

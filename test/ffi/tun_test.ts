@@ -200,6 +200,27 @@ Deno.test("tun: the device is what ip shows, and makes itself no address", () =>
     assert.deepEqual(addresses, []);
   }));
 
+Deno.test("tun: one that a program made for flan makes itself no address either, once flan sets it up", () =>
+  withSystem(async (_system, kernel) => {
+    const fd = createTun("flan5", single);
+    const link: Link = {
+      kind: "link",
+      name: "flan5",
+      type: "tun",
+      alias: "flan 3f2a",
+      mac: "",
+      mtu: 1440,
+      up: true,
+    };
+    await succeed(kernel, replace(link));
+    const [seen] = await shown("ip", "-d link show flan5");
+    const addresses = (await shown("ip", "address show dev flan5")).flatMap((one) => one.addr_info ?? []);
+    closeFd(fd);
+    assert.deepEqual([seen!.mtu, seen!.ifalias, seen!.inet6_addr_gen_mode], [1440, "flan 3f2a", "none"]);
+    assert.deepEqual(addresses, []);
+    assert.ok((seen!.flags as string[]).includes("UP"));
+  }));
+
 Deno.test("tun: what others made is read as it is: a TAP device and one without persistence are no TUN of ours", () =>
   withSystem(async (_system, kernel) => {
     await ip("tuntap add dev flan6 mode tap");
