@@ -119,10 +119,10 @@ export class Hosts {
 
   /** Gives every host 2001:db8::n on the underlay and a default route, before it joins. */
   async withIpv6(): Promise<void> {
-    await Promise.all(this.lab.hosts.map((host, i) =>
+    await Promise.all(this.lab.hosts.map((host) =>
       this.ip(
         host,
-        `address add 2001:db8::${i + 1}/64 dev eth0 nodad`,
+        `address add ${address6Of(host)}/64 dev eth0 nodad`,
         "route add default via 2001:db8::fe dev eth0",
       )
     ));
@@ -164,6 +164,11 @@ export class Hosts {
     await Promise.all(this.#processes.map((process) => process.end()));
     await this.lab.remove();
   }
+}
+
+/** The address that a host has by {@link Hosts.withIpv6}. */
+export function address6Of({ address }: LabHost): string {
+  return `2001:db8::${address.split(".").at(-1)}`;
 }
 
 /** The bridge's addresses that a container runtime would take from there: IPv4 before IPv6. */

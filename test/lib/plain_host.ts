@@ -23,12 +23,19 @@ export const UDP_PORT = "8285";
 export async function leaseFor(
   hosts: Hosts,
   { address }: LabHost,
-  { subnet, ...more }: { subnet: string; BackendType?: string; BackendData?: Json },
+  { subnet, subnet6, ...more }: {
+    subnet: string;
+    subnet6?: string;
+    PublicIPv6?: string;
+    BackendType?: string;
+    BackendData?: Json;
+    BackendV6Data?: Json;
+  },
 ): Promise<void> {
   const store = await openStore(hosts.lab.store, { clock: systemClock, log: silent });
   try {
     const value = { PublicIP: address, PublicIPv6: null, ...more };
-    await store.create({ key: leaseKey({ subnet }), value, node: undefined, ttl: 3600 });
+    await store.create({ key: leaseKey({ subnet, subnet6 }), value, node: undefined, ttl: 3600 });
   } finally {
     store.close();
   }

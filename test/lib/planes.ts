@@ -9,8 +9,8 @@ import { must } from "../../cmd/demo/shell.ts";
 import { showProxy } from "./ask_proxy.ts";
 
 /** The network that the first host starts where nobody names one. */
-const NETWORK = "10.244.0.0/16";
-const NETWORK6 = "fd00:10:244::/48";
+export const NETWORK = "10.244.0.0/16";
+export const NETWORK6 = "fd00:10:244::/48";
 
 export interface Plane {
   readonly backend: string;

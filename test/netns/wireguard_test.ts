@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import type { LabHost } from "../../cmd/demo/lab.ts";
-import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { type Hosts, hostTest } from "../lib/hosts.ts";
 import { wireguard, wireguardPeers } from "../lib/planes.ts";
-import { leaseFor, PLAIN_CONTAINER, PLAIN_SUBNET } from "../lib/plain_host.ts";
+import { PlainWg } from "../lib/plain_wg.ts";
 import { until } from "../lib/until.ts";
 import { underTraffic } from "../lib/traffic.ts";
 
@@ -22,8 +22,9 @@ hostTest(
     const two = await hosts.join(second);
     await plain.announce(hosts);
     await plain.takePeers(hosts, [one, two]);
-    await hosts.knows(one, [one, two, { ...one, subnet: PLAIN_SUBNET }]);
-    await hosts.knows(two, [one, two, { ...one, subnet: PLAIN_SUBNET }]);
+    const [subnet] = plain.subnets as [string];
+    await hosts.knows(one, [one, two, { ...one, subnet }]);
+    await hosts.knows(two, [one, two, { ...one, subnet }]);
 
     await t.step(
       "all reach one another, the plain host too, and status says that it is encrypted",
@@ -31,7 +32,7 @@ hostTest(
         await meets(hosts, first, two.container);
         await meets(hosts, second, one.container);
         for (const member of [one, two]) {
-          await meets(hosts, member.host, plain.address);
+          await meets(hosts, member.host, plain.addresses[0]!);
           await meets(hosts, plain.host, member.container);
         }
         const { stdout } = await hosts.lab.flan(first, ["status"]);
@@ -84,7 +85,7 @@ hostTest(
       assert.notEqual(Number(Deno.readTextFileSync(lock)), killed);
       await meets(hosts, first, two.container);
       await meets(hosts, second, one.container);
-      await meets(hosts, first, plain.address);
+      await meets(hosts, first, plain.addresses[0]!);
     });
 
     await t.step("whoever leaves leaves nothing, and no secret was told to anybody", async () => {
@@ -147,63 +148,4 @@ async function meets(hosts: Hosts, from: LabHost, to: string): Promise<void> {
 /** The latest handshake of each peer. */
 async function sessions(host: LabHost): Promise<Map<string, number>> {
   return new Map((await wireguardPeers(host)).map(({ publicKey, handshake }) => [publicKey, handshake]));
-}
-
-/** A host that wg(8) was set up on by hand: its own wireguard-go, `wg setconf`, an address and a route. */
-class PlainWg {
-  readonly address = PLAIN_CONTAINER;
-  readonly #directory: string;
-  readonly #publicKey: string;
-
-  private constructor(
-    readonly host: LabHost,
-    { directory, publicKey }: { directory: string; publicKey: string },
-  ) {
-    this.#directory = directory;
-    this.#publicKey = publicKey;
-  }
-
-  static async start(hosts: Hosts, host: LabHost): Promise<PlainWg> {
-    const directory = `${host.runDir}/plain`;
-    Deno.mkdirSync(`${directory}/sockets`, { recursive: true });
-    const program = hosts.start(
-      host,
-      within(directory, "wg genkey >key; wg pubkey <key; exec wireguard-go -f wg0"),
-    );
-    const publicKey = await program.out.line(/^\S{44}$/);
-    await program.err.until(
-      "its device",
-      async () => (await hosts.show(host, "ip", "link")).some((one) => one["ifname"] === "wg0"),
-    );
-    return new PlainWg(host, { directory, publicKey });
-  }
-
-  async announce(hosts: Hosts): Promise<void> {
-    const BackendData = { PublicKey: this.#publicKey, Port: 51820 };
-    await leaseFor(hosts, this.host, { subnet: PLAIN_SUBNET, BackendType: "wireguard", BackendData });
-  }
-
-  async takePeers(hosts: Hosts, members: readonly Member[]): Promise<void> {
-    const peers = members.map(({ host, subnet }) =>
-      [
-        "[Peer]",
-        `PublicKey = ${Deno.readTextFileSync(`${host.stateDir}/wireguard.pub`).trim()}`,
-        `Endpoint = ${host.address}:51820`,
-        `AllowedIPs = ${subnet}`,
-      ].join("\n")
-    );
-    const key = Deno.readTextFileSync(`${this.#directory}/key`).trim();
-    const conf = [`[Interface]\nPrivateKey = ${key}\nListenPort = 51820`, ...peers].join("\n");
-    Deno.writeTextFileSync(`${this.#directory}/wg0.conf`, `${conf}\n`);
-    const script = "wg setconf wg0 wg0.conf && ip link set wg0 mtu 1440 up" +
-      ` && ip address add ${this.address}/32 dev wg0 && ip route add 10.244.0.0/16 dev wg0`;
-    const { code, stderr } = await hosts.lab.on(this.host, within(this.#directory, script));
-    assert.equal(code, 0, stderr);
-  }
-}
-
-/** Runs a script in the directory, with sockets of WireGuard's of its own. */
-function within(directory: string, script: string): string[] {
-  const mounted = `mkdir -p /run/wireguard && mount --bind sockets /run/wireguard && ${script}`;
-  return ["sh", "-c", `cd ${directory} && exec unshare --mount --propagation private sh -c '${mounted}'`];
 }
