@@ -178,9 +178,14 @@ async function withDetails(
   const { sysctls, txChecksums } = requestFor(plan.objects, []);
   if (sysctls.length === 0 && txChecksums.length === 0) return objects;
   const details = await kernel.dump({ links: [], sysctls, txChecksums, linksOnly: true });
+  const switched = new Map(details.flatMap((one) => one.kind === "link" ? [[one.name, one.txChecksum]] : []));
   return [
-    ...details.filter(({ kind }) => kind === "link" || kind === "sysctl"),
-    ...objects.filter(({ kind }) => kind !== "link"),
+    ...details.filter(({ kind }) => kind === "sysctl"),
+    // All else of a link is known: what is read with its objects, as by WireGuard, is in the first dump alone.
+    ...objects.map((one) => {
+      const txChecksum = one.kind === "link" ? switched.get(one.name) : undefined;
+      return txChecksum === undefined ? one : { ...one, txChecksum };
+    }),
   ];
 }
 
