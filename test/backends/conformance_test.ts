@@ -8,7 +8,9 @@ import { vxlan } from "../../backends/vxlan.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { FakeWireguard } from "../lib/fake_wireguard.ts";
 import { nobodyIsLeftOut } from "../conformance/backend_skips.ts";
+import { objectCases } from "../conformance/backend_objects.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
+import type { BackendSuite } from "../conformance/stage.ts";
 import { openHookedKernel } from "../../hooks/hooked_kernel.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { FakeKernel, hostStack } from "../lib/fake_kernel.ts";
@@ -28,6 +30,11 @@ import {
   wireguardSeenBy,
 } from "../lib/overlay.ts";
 import { onlyNear, stacks } from "../lib/stacks.ts";
+
+function passes(suite: BackendSuite): void {
+  backendSuite(suite);
+  objectCases(suite);
+}
 
 const open = () => {
   const stack = hostStack();
@@ -49,9 +56,9 @@ const openDualWireguard = () => {
   return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
 };
 
-backendSuite({ name: "vxlan in memory", backend: vxlan, host: host(), owner, view: seenBy({}), open });
+passes({ name: "vxlan in memory", backend: vxlan, host: host(), owner, view: seenBy({}), open });
 
-backendSuite({
+passes({
   name: "vxlan on demand in memory",
   backend: vxlan,
   host: host({ wanted: new Set(["10.5.2.7", "10.5.2.8", "10.5.3.7", "10.5.4.7"]) }),
@@ -61,7 +68,7 @@ backendSuite({
 });
 
 // Of its hosts 2 and 3 are on the link, and whoever changes its endpoint or comes later is not.
-backendSuite({
+passes({
   name: "vxlan with direct routes in memory",
   backend: vxlan,
   host: host({ underlay: { ...host().underlay, onLink: ["192.0.2.0/30"] } }),
@@ -70,7 +77,7 @@ backendSuite({
   open,
 });
 
-backendSuite({
+passes({
   name: "udp in memory",
   backend: udp,
   host: udpHost(),
@@ -79,7 +86,7 @@ backendSuite({
   open,
 });
 
-backendSuite({
+passes({
   name: "host-gw in memory",
   backend: hostGw,
   host: host({ mac: "" }),
@@ -93,22 +100,30 @@ for (const stack of stacks) {
   const seen = (options: Parameters<typeof seenBy>[0]) => (peers: readonly number[]) =>
     stack.view(seenBy(options)(peers));
   const all = dualStack(vxlan);
-  backendSuite({ ...suite, name: `vxlan in ${stack.name} in memory`, backend: all, view: seen({}) });
-  backendSuite({
+  passes({ ...suite, name: `vxlan in ${stack.name} in memory`, backend: all, view: seen({}) });
+  passes({
     ...suite,
     name: `vxlan on demand in ${stack.name} in memory`,
     backend: all,
     host: stack.host({ wanted: new Set(["10.5.2.7", "fd00:5:0:2::7", "fd00:5:0:2::8", "fd00:5:0:3::7"]) }),
     view: seen({ Mode: "on-demand" }),
   });
-  backendSuite({
+  passes({
     ...suite,
     name: `vxlan with direct routes in ${stack.name} in memory`,
     backend: all,
     host: onlyNear(stack.host()),
     view: seen({ DirectRouting: true }),
   });
-  backendSuite({
+  passes({
+    name: `udp in ${stack.name} in memory`,
+    backend: dualStack(udp),
+    host: stack.host(udpHost()),
+    owner: stack.owner(udpOwner),
+    view: (peers) => stack.view(udpSeenBy({})(peers)),
+    open: openDual,
+  });
+  passes({
     name: `host-gw in ${stack.name} in memory`,
     backend: dualStack(hostGw),
     host: stack.host({ mac: "" }),
@@ -120,7 +135,7 @@ for (const stack of stacks) {
 
 const ipipOwner = { ...bareOwner, links: ["flan.ipip"] };
 
-backendSuite({
+passes({
   name: "ipip in memory",
   backend: ipip,
   host: host({ mac: "" }),
@@ -129,7 +144,7 @@ backendSuite({
   open,
 });
 
-backendSuite({
+passes({
   name: "ipip with direct routes in memory",
   backend: ipip,
   host: host({ mac: "", underlay: { ...host().underlay, onLink: ["192.0.2.0/30"] } }),
@@ -139,7 +154,7 @@ backendSuite({
 });
 
 for (const stack of stacks) {
-  backendSuite({
+  passes({
     name: `wireguard in ${stack.name} in memory`,
     backend: wireguard,
     host: stack.host(wireguardHost()),
@@ -152,7 +167,7 @@ for (const stack of stacks) {
 for (const Mode of ["auto", "ipv4", "ipv6"] as const) {
   for (const stack of stacks) {
     if (Mode === "ipv4" && stack.name === "IPv6") continue;
-    backendSuite({
+    passes({
       name: `wireguard in ${stack.name} in memory, one device by Mode ${Mode}`,
       backend: wireguard,
       host: stack.host(wireguardHost()),
@@ -164,7 +179,7 @@ for (const Mode of ["auto", "ipv4", "ipv6"] as const) {
 }
 
 for (const native of [true, false]) {
-  backendSuite({
+  passes({
     name: `wireguard in memory, ${native ? "the kernel's" : "a program's"}`,
     backend: wireguard,
     host: wireguardHost(),
@@ -195,7 +210,7 @@ function openHooked() {
   });
 }
 
-backendSuite({
+passes({
   name: "extension with a shell",
   backend: extension,
   host: host({ mac: "" }),
@@ -205,7 +220,7 @@ backendSuite({
 });
 
 for (const stack of stacks) {
-  backendSuite({
+  passes({
     name: `extension in ${stack.name} with a shell`,
     backend: extension,
     host: stack.host({ mac: "" }),

@@ -6,7 +6,7 @@ import { isBarrier } from "../../kernel/relations.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { familiesOf } from "../../lease/stack.ts";
 import type { Plan } from "../../backends/backend.ts";
-import type { BackendSuite } from "./backend_suite.ts";
+import type { BackendSuite } from "./stage.ts";
 
 const order = [
   "link",

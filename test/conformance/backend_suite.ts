@@ -3,112 +3,23 @@
  * and take it away. The kernel is in memory, or a real one in a namespace of its own.
  */
 import assert from "node:assert/strict";
-import type { Backend, Host } from "../../backends/backend.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
 import type { Owner } from "../../kernel/ownership.ts";
 import { Reconciler } from "../../kernel/reconcile.ts";
-import { type KernelObject, keyOf, LINK_ALIAS, ROUTE_PROTOCOL } from "../../kernel/state.ts";
+import { type KernelObject, keyOf, LINK_ALIAS } from "../../kernel/state.ts";
 import { teardown } from "../../kernel/teardown.ts";
-import type { View } from "../../lease/view.ts";
 import { familyOf } from "../../net/ip.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { purePlans } from "./backend_plans.ts";
 import { noteSuite } from "./backend_skips.ts";
-
-/** One fresh network stack with an underlay link. */
-export interface BackendSystem {
-  /** A kernel on this stack; a second call gives another program's. */
-  kernel(): Kernel;
-  close(): Promise<void>;
-}
-
-export interface BackendSuite {
-  /** Begins the names of the tests. */
-  readonly name: string;
-  readonly backend: Backend;
-  /** This host on the stack that `open` makes. */
-  readonly host: Host;
-  readonly owner: Owner;
-  /** What this host sees when hosts `peers` (2 to 255) are there; one that is negative announces another endpoint. */
-  readonly view: (peers: readonly number[]) => View;
-  readonly open: () => Promise<BackendSystem>;
-  /** Leaves the cases about the plan itself out: they pass elsewhere, and take their time where all is emulated. */
-  readonly kernelOnly?: boolean;
-}
+import { type BackendSuite, onStages, type Register } from "./stage.ts";
 
 /** Registers the suite's tests with `Deno.test`. */
 export function backendSuite(suite: BackendSuite): void {
   noteSuite(suite);
   if (!suite.kernelOnly) purePlans(suite);
-  const register = (proves: string, body: (stage: Stage) => Promise<void>) =>
-    Deno.test(`${suite.name}: ${proves}`, async () => {
-      const system = await suite.open();
-      try {
-        await body(new Stage(suite, system));
-      } finally {
-        await system.close();
-      }
-    });
+  const register = onStages(suite);
   lifeCases(register);
   repairCases(register);
-}
-
-type Register = (proves: string, body: (stage: Stage) => Promise<void>) => void;
-
-/** A host on a stack: one program that reconciles, and another that interferes. */
-class Stage {
-  readonly kernel: Kernel;
-  readonly other: Kernel;
-  readonly suite: BackendSuite;
-  #reconciler: Reconciler;
-
-  constructor(suite: BackendSuite, system: BackendSystem) {
-    this.suite = suite;
-    this.kernel = system.kernel();
-    this.other = system.kernel();
-    this.#reconciler = this.#fresh();
-  }
-
-  plan(peers: readonly number[]): readonly KernelObject[] {
-    return this.suite.backend.plan(this.suite.view(peers), this.suite.host).objects;
-  }
-
-  /** Reads the kernel, reconciles to the plan for these peers, and returns what was done, as words. */
-  async reconcile(peers: readonly number[]): Promise<string[]> {
-    const report = await this.#reconciler.reconcile(this.plan(peers), { resync: true });
-    assert.equal(report.error, undefined);
-    assert.deepEqual(report.failures.map(({ error }) => error.message), []);
-    return report.done.map(({ verb, object }) => `${verb} ${keyOf(object)}`);
-  }
-
-  restart(): void {
-    this.#reconciler = this.#fresh();
-  }
-
-  /** Insists that the kernel holds the plan, and nothing else of ours. */
-  async inStep(peers: readonly number[]): Promise<void> {
-    assert.deepEqual(await this.reconcile(peers), []);
-  }
-
-  /** Every link, address, route and nexthop, and what lives on our links, in a fixed order. */
-  async contents(): Promise<KernelObject[]> {
-    const objects = await this.other.dump({ links: this.suite.owner.links, sysctls: [] });
-    return objects.filter(isSettled).sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1);
-  }
-
-  async interfere(verb: "add" | "replace" | "delete", object: KernelObject): Promise<void> {
-    const failures = await this.other.apply([{ verb, object }]);
-    assert.deepEqual(failures.map(({ error }) => error.message), []);
-  }
-
-  #fresh(): Reconciler {
-    return new Reconciler(this.kernel, { owner: this.suite.owner, clock: new FakeClock() });
-  }
-}
-
-/** Not an entry that the kernel makes and drops by itself. */
-function isSettled(object: KernelObject): boolean {
-  return object.kind !== "neighbour" || object.protocol === ROUTE_PROTOCOL;
 }
 
 function lifeCases(register: Register): void {
@@ -168,10 +79,9 @@ function lifeCases(register: Register): void {
 }
 
 function repairCases(register: Register): void {
-  register("every kind of object is repaired when somebody removes it", async (stage) => {
+  register("every object is repaired when somebody removes it", async (stage) => {
     await stage.reconcile([2, 3]);
-    const last = new Map(stage.plan([2, 3]).map((object) => [object.kind, object]));
-    for (const object of last.values()) {
+    for (const object of stage.plan([2, 3])) {
       if (object.kind === "sysctl") continue;
       await stage.interfere("delete", object);
       const done = await stage.reconcile([2, 3]);

@@ -94,7 +94,7 @@ export function dualOwner(owner: Owner): Owner {
 
 export function ipv6Owner(owner: Owner): Owner {
   const links = owner.links.map((name) =>
-    name.replace(/^flan\./, "flan-v6.").replace(/^flan-wg$/, "flan-wg-v6")
+    name.replace(/^flan\./, "flan-v6.").replace(/^flan-wg$/, "flan-wg-v6").replace(/^flan0$/, "flan6-0")
   );
   return { ...owner, links, network: NETWORK6 };
 }
