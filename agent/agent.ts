@@ -133,6 +133,8 @@ export class Agent {
     this.#judge(judgeLease(this.#keeping.kept));
     this.#snapshot = await store.read();
     this.store.watched(undefined);
+    const { peers } = makeView(this.#snapshot, { node: this.#host.node, network: config });
+    await this.#overlay.learn(peers, this.#host);
     await this.#reconcile({ resync: true });
     requireJoined(this.#report);
     await this.#publish();
@@ -218,6 +220,8 @@ export class Agent {
     const { own } = this.#keeping;
     if (own?.subnet !== subnet || own?.subnet6 !== subnet6) await this.#lookAtHost();
     await this.#reconcile({ resync: looks(reasons) });
+    const isNew = reasons.has("store") && await this.#overlay.learn(this.#view.peers, this.#host);
+    if (isNew) this.#inbox.wake.because("lease");
     if (this.#report.resynced) this.#pace.looked(begun);
     this.#measure();
     await this.#publish().then(

@@ -47,16 +47,32 @@ export async function describeHost(
 ): Promise<Host> {
   const objects = known ?? await kernel.dump({ links: [], sysctls: [] });
   const found = await facts(kernel, { config, options, objects });
+  const { stateDir } = options;
+  return described(found, {
+    node,
+    ...await ensureIdentity({ backend, devices }, { node, stateDir, clock, objects }),
+  });
+}
+
+/** Gives each of the backend's devices a MAC, or this host a key, where the backend wants that and there is none yet. */
+export async function ensureIdentity(
+  { backend, devices }: Pick<Network, "backend" | "devices">,
+  { node, stateDir, clock, objects }: {
+    node: string;
+    stateDir: string;
+    clock: Clock;
+    /** What there is in the kernel: a device of this host's keeps its MAC. */
+    objects: readonly KernelObject[];
+  },
+): Promise<{ macs: readonly string[]; publicKey: string | undefined }> {
   const macs: string[] = [];
   for (const device of backend.hasMac ? devices : []) {
     const existing = macAmong(objects, { device, node });
     macs.push(
-      readHostState(options.stateDir)?.macs[device] ??
-        await ensureMac(options.stateDir, { device, existing, clock }),
+      readHostState(stateDir)?.macs[device] ?? await ensureMac(stateDir, { device, existing, clock }),
     );
   }
-  const publicKey = backend.hasKey ? await ensurePublicKey(options.stateDir, clock) : undefined;
-  return described(found, { node, macs, publicKey });
+  return { macs, publicKey: backend.hasKey ? await ensurePublicKey(stateDir, clock) : undefined };
 }
 
 /**

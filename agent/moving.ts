@@ -32,16 +32,13 @@ import type { Lease } from "../lease/lease.ts";
 import type { OtherPlane } from "../lease/other_planes.ts";
 import type { View } from "../lease/view.ts";
 import type { Clock } from "../net/clock.ts";
-import { canStandBeside, planeName, planesStillNeeded } from "./planes.ts";
+import { canStandBeside, MOST_FORMER, planeName, planesStillNeeded } from "./planes.ts";
 
 /** For so long a reservation that announces an old plane holds it, milliseconds. */
 const RESERVATION_MS = 24 * 3600 * 1000;
 
 /** Within this time peers have seen a key that was announced, milliseconds. */
 const KEY_SPREADS_MS = 2000;
-
-/** More than one is there only where a network is changed again before all have followed. */
-const MOST_FORMER = 3;
 
 /** How far the move is, as this host sees it. */
 export interface Move {
@@ -133,6 +130,11 @@ export class Moving {
     if (said !== undefined) this.#announced = planeName(said);
   }
 
+  /** Takes up one that others have not left yet, beside those that there are. What this host says of it waits for {@link look}. */
+  learn(plane: Plane): void {
+    this.#set([...this.#planes, plane]);
+  }
+
   /** What the lease is to say of how this host is reached. */
   announcement(host: Host) {
     const announced = this.#find(this.#announced)!;
@@ -182,10 +184,11 @@ export class Moving {
     if (this.#planes.length === 1) return false;
     const before = JSON.stringify([this.announcement(host), this.#planes.length]);
     const [present] = this.#planes;
-    if (view.own !== undefined && stands(report, standOf(present, view, host))) {
-      this.#ready.add(planeName(present));
-      this.#announced = planeName(present);
-    }
+    const standing = view.own === undefined
+      ? []
+      : this.#planes.filter((one) => stands(report, standOf(one, view, host)));
+    for (const one of standing) this.#ready.add(planeName(one));
+    if (standing.includes(present)) this.#announced = planeName(present);
     this.#sends = this.#sendsBy({ report, view, host });
     this.#set([present, ...this.#planes.slice(1).filter((one) => this.#isNeeded(one, { view, host }))]);
     return JSON.stringify([this.announcement(host), this.#planes.length]) !== before;

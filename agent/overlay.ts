@@ -1,6 +1,7 @@
 /** The network that this host is in, and the reconciler that keeps the kernel to it; both change with the config. */
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { FlanError } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
@@ -12,8 +13,9 @@ import { familiesOf, networksOf } from "../lease/stack.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
 import { needsOf } from "./firewall.ts";
-import { groundOf, type HostOptions } from "./host.ts";
+import { ensureIdentity, groundOf, type HostOptions } from "./host.ts";
 import { type HostState, readHostState, rememberNetwork } from "./host_state.ts";
+import { planesToLearn } from "./learned_planes.ts";
 import { type Move, Moving, type Outcome } from "./moving.ts";
 import { readPlanes, rememberPlanes } from "./planes.ts";
 import { Retry } from "./retry.ts";
@@ -103,6 +105,7 @@ export class Overlay {
   /** Goes on with a move that an agent before this one began; `lease` is the one that this host has in the store. */
   resume(lease: Lease | undefined, host: Host): void {
     this.#moving.resume(this.#had, { lease, host });
+    this.#parts.secrets?.learn(this.network);
   }
 
   /** See {@link Moving.heard}. */
@@ -128,7 +131,7 @@ export class Overlay {
     snapshot: Snapshot,
     { url, host }: { url: string; host: Host | undefined },
   ): Promise<void> {
-    const { kernel, clock, node, options } = this.#parts;
+    const { kernel, clock, options } = this.#parts;
     const text = textOf(snapshot);
     if (text !== this.#text) this.#retry.succeeded();
     this.#text = text;
@@ -155,14 +158,49 @@ export class Overlay {
     this.#retry.succeeded();
     for (const cidr of cidrs) this.#networks.add(cidr);
     this.#moving.adopt(network, host);
-    const owner = ownerOf({ ...network, devices: this.devices }, {
+    this.#network = network;
+    this.#own();
+  }
+
+  /**
+   * Takes up the planes by which alone some peers can be reached, beside the present one: they have not moved yet. What
+   * this host lacks something for is left. Returns whether there were any. Throws what the kernel or the state directory does.
+   */
+  async learn(peers: readonly Lease[], host: Host): Promise<boolean> {
+    const { kernel, clock, node, options } = this.#parts;
+    const { planes } = this.#moving;
+    let some = false;
+    const { encrypt } = options;
+    for (const plane of planesToLearn(planes, { network: this.#network.config, peers, host, encrypt })) {
+      try {
+        plane.backend.requireHost(plane.config, host);
+        await kernel.require(needsOf(plane.backend, options));
+      } catch (error) {
+        if (!(error instanceof FlanError)) throw error;
+        continue;
+      }
+      const devices = plane.backend.devices(plane.config);
+      const objects = await kernel.dump({ links: [], sysctls: [] });
+      const { stateDir } = options;
+      const identity = await ensureIdentity({ ...plane, devices }, { node, stateDir, clock, objects });
+      await rememberPlanes(stateDir, [...this.#moving.planes, plane]);
+      this.#moving.learn({ ...plane, ...identity });
+      this.#own();
+      some = true;
+    }
+    return some;
+  }
+
+  /** The reconciler, and the secrets, of all that is this host's in the planes that it has now. */
+  #own(): void {
+    const { kernel, clock, node, secrets } = this.#parts;
+    secrets?.learn(this.network);
+    const owner = ownerOf({ ...this.#network, devices: this.devices }, {
       node,
       former: [...this.#former],
       networks: [...this.#networks],
       macs: this.#macs,
     });
-    this.#parts.secrets?.learn(network);
-    this.#network = network;
     this.#reconciler = new Reconciler(kernel, { owner, clock });
   }
 

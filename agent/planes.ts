@@ -21,6 +21,9 @@ const carrying: ReadonlySet<string> = new Set(["vxlan", "udp", "host-gw", "wireg
 
 const MAX_PLANES = 8;
 
+/** Beside the present one. More than one is there only where a network is changed again before all have followed. */
+export const MOST_FORMER = 3;
+
 const schema = v.object({
   schema: v.literal("flan.planes/v1"),
   planes: v.pipe(
@@ -37,10 +40,15 @@ export function planeName({ backend, config }: Plane): string {
   return [backend.type, ...backend.devices(config)].join(" ");
 }
 
+/** Whether flan carries its packets, and so can tell which peer is reached by it. */
+export function isCarrying({ backend }: Pick<Plane, "backend">): boolean {
+  return carrying.has(backend.type);
+}
+
 /** Whether a host can have both at once. */
 export function canStandBeside(a: Plane, b: Plane): boolean {
   const devices = new Set(a.backend.devices(a.config));
-  return [a, b].every(({ backend }) => carrying.has(backend.type)) &&
+  return [a, b].every(isCarrying) &&
     !b.backend.devices(b.config).some((device) => devices.has(device));
 }
 
@@ -129,10 +137,8 @@ export function asItMoves(
 
 /** Remembers the planes, each once, the first ones if there are too many. Throws FlanError. */
 export async function rememberPlanes(stateDir: string, planes: readonly Plane[]): Promise<void> {
-  const kept = [...Map.groupBy(planes, planeName).values()].map(([first]) => first!).filter(({ backend }) =>
-    carrying.has(backend.type)
-  )
-    .slice(0, MAX_PLANES).map(({ backend, config }) => ({
+  const kept = [...Map.groupBy(planes, planeName).values()].map(([first]) => first!)
+    .filter(isCarrying).slice(0, MAX_PLANES).map(({ backend, config }) => ({
       type: backend.type,
       options: config.backendOptions,
     }));

@@ -32,7 +32,7 @@ type Announced = Pick<Lease, "backendType" | "backendData"> | OtherPlane;
 
 /**
  * The planes as one backend, the one that the network is to have first. What it says of itself is the first one's,
- * except its plan, its MTU, which is that of the narrowest, whether all of it is encrypted, and whether the link is followed.
+ * except its plan, its secrets, its MTU, which is that of the narrowest, whether all of it is encrypted, and whether the link is followed.
  */
 export function several(planes: Planes, maySend: MaySend = () => true): Backend {
   const [{ backend: first }, ...others] = planes;
@@ -42,6 +42,8 @@ export function several(planes: Planes, maySend: MaySend = () => true): Backend 
     ...(planes.every(({ backend }) => backend.encrypts) ? { encrypts: true } : {}),
     check: (config) => first.check(config),
     requireHost: (config, host) => first.requireHost(config, host),
+    secrets: (config) =>
+      new Map(planes.flatMap((plane) => [...plane.backend.secrets?.(configOn(plane, config)) ?? []])),
     startup: (config) => first.startup(config),
     devices: (config) => first.devices(config),
     announce: (config, host) => first.announce(config, host),
@@ -79,8 +81,14 @@ export function carrierOf(lease: Lease, { planes, host, maySend }: Carriers): Pl
 
 /** Whether packets by this plane arrive at the host that says so. */
 export function announces(said: Announced, plane: Plane, host: Host): boolean {
-  const own = plane.backend.announce(plane.config, hostOn(plane, host));
-  return said.backendType === own.backendType && vniIn(said.backendData) === vniIn(own.backendData);
+  return announcing(plane, host)(said);
+}
+
+/** The same for many hosts. */
+export function announcing(plane: Plane, host: Host): (said: Announced) => boolean {
+  const own = announcementOn(plane, host);
+  const vni = vniIn(own.backendData);
+  return (said) => said.backendType === own.backendType && vniIn(said.backendData) === vni;
 }
 
 /** Whether the holder of the lease says that it may send by the plane, which nobody must take down then. */

@@ -1,7 +1,9 @@
 /** The network config: flannel's JSON, its defaults and its checks, for IPv4, IPv6 or both. */
 import type { Json } from "../net/json.ts";
+import { FlanError } from "../net/errors.ts";
 import { parseCidr } from "../net/ip.ts";
 import { quoted } from "../net/text.ts";
+import { FORMER_BACKENDS, readFormerBackends } from "./former_backends.ts";
 import { fieldNames, goFields, isBounded, isObject } from "./go_json.ts";
 import { isDualStackKey, subnetIn, subnetOfKey } from "./key.ts";
 import {
@@ -14,14 +16,20 @@ import {
   type SubnetRange,
 } from "./subnet_range.ts";
 
-/** What stands in the fields of a range is the first family: IPv4, unless the network has IPv6 alone. */
-export interface NetworkConfig extends SubnetRange {
-  /** The second family of a dual-stack network, always IPv6. */
-  readonly ipv6?: SubnetRange;
+/** A backend as a config names it. */
+export interface BackendConfig {
   /** Lower-case backend name; flannel's default where the config names none is "udp". */
   readonly backendType: string;
   /** The options beside `Type`, keys as written. */
   readonly backendOptions: { readonly [key: string]: Json };
+}
+
+/** What stands in the fields of a range is the first family: IPv4, unless the network has IPv6 alone. */
+export interface NetworkConfig extends SubnetRange, BackendConfig {
+  /** The second family of a dual-stack network, always IPv6. */
+  readonly ipv6?: SubnetRange;
+  /** What hosts that have not moved may still be on, the latest first; undefined for none. */
+  readonly formerBackends?: readonly BackendConfig[];
   /** Keys that no version of flannel or flan knows, as written; reported, not refused. */
   readonly unknownKeys: readonly string[];
 }
@@ -39,6 +47,7 @@ const CONFIG = fieldNames(
   "IPv6SubnetMin",
   "IPv6SubnetMax",
   "Backend",
+  FORMER_BACKENDS,
 );
 const BACKEND = fieldNames("Type");
 
@@ -58,7 +67,8 @@ export function parseNetworkConfig(value: Json): NetworkConfig {
   return {
     ...first,
     ...(enableIPv4 && enableIPv6 ? { ipv6: checkedRange(given6, 6) } : {}),
-    ...backend(fields),
+    ...backend(fields["Backend"]),
+    ...formerBackends(fields),
     unknownKeys: others,
   };
 }
@@ -119,8 +129,19 @@ function rangeFields(range: NewRange | undefined, before: "" | "IPv6"): { [name:
   };
 }
 
-function backend(fields: Fields): Pick<NetworkConfig, "backendType" | "backendOptions"> {
-  const value = fields["Backend"];
+function formerBackends(fields: Fields): Pick<NetworkConfig, "formerBackends"> {
+  const former = readFormerBackends(fields[FORMER_BACKENDS]).flatMap((value) => {
+    try {
+      return [backend(value)];
+    } catch (error) {
+      if (!(error instanceof FlanError)) throw error;
+      return [];
+    }
+  });
+  return former.length === 0 ? {} : { formerBackends: former };
+}
+
+function backend(value: Json | undefined): BackendConfig {
   if (value === undefined) return { backendType: "udp", backendOptions: {} };
   if (!isObject(value)) throw badConfig(`Backend is ${quoted(value)}: an object with a Type is needed`);
   const { fields: { Type: type }, others } = goFields(value, BACKEND);

@@ -1,5 +1,6 @@
-import { foreign, text } from "./shapes.ts";
+import { foreign, list, text } from "./shapes.ts";
 
+const backend = { type: "object", properties: { Type: text }, additionalProperties: true };
 const bits = { type: "integer", minimum: 0, maximum: 128 };
 
 /** In flannel's spelling; keys may be written in any, and unknown ones stay. */
@@ -19,7 +20,9 @@ export const networkConfig = foreign("flannel's network config", {
       IPv6SubnetLen: bits,
       IPv6SubnetMin: text,
       IPv6SubnetMax: text,
-      Backend: { type: "object", properties: { Type: text }, additionalProperties: true },
+      Backend: backend,
+      // flan's own: what hosts that have not moved may still be on.
+      FormerBackends: list(backend),
     },
     additionalProperties: true,
   },

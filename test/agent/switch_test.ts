@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readHostState } from "../../agent/host_state.ts";
 import { reserve } from "../../lease/reserve.ts";
-import { TestNetwork, udpNetwork, vxlanNetwork } from "../lib/agents.ts";
+import { TestNetwork, udpNetwork, udpPeer, vxlanNetwork } from "../lib/agents.ts";
 
 Deno.test("switch: vxlan to udp and back under two agents leaves nothing of the other one, and both keep their subnets", async () => {
   await using network = await TestNetwork.start();
@@ -106,7 +106,7 @@ Deno.test("switch: a host that lacks something and whose network comes back was 
 
 Deno.test("switch: another port moves the proxy and all its routes in place, and more queues make the device anew", async () => {
   await using network = await TestNetwork.start(udpNetwork);
-  const peer = await network.peer(2);
+  const peer = await network.peer(2, udpPeer);
   const host = await network.joined(1);
   host.kernel.attempted.length = 0;
   const attempted = () => host.kernel.attempted.map(({ verb, object }) => `${verb} ${object.kind}`);

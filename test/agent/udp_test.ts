@@ -35,7 +35,7 @@ Deno.test("udp: a host joins, announces what flannel's udp does, and follows its
   await using network = await TestNetwork.start(udpNetwork);
   const host = await network.joined(1);
   assert.deepEqual((await network.record(host.subnet!))?.value, { PublicIP: "192.0.2.1", PublicIPv6: null });
-  const [first, second] = [await network.peer(2, udpPeer), await network.peer(3)];
+  const [first, second] = [await network.peer(2, udpPeer), await network.peer(3, udpPeer)];
   assert.deepEqual([host.keys(), host.codes], [expected(host, first, second), []]);
   await network.remove(first.subnet);
   await network.clock.advance(60_000);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { hostGw } from "../../backends/host_gw.ts";
 import { announces, carrierOf, type Plane, several } from "../../backends/several.ts";
 import { udp } from "../../backends/udp.ts";
+import { wireguard } from "../../backends/wireguard.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { type KernelObject, keyOf } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
@@ -73,6 +74,13 @@ Deno.test("several planes: all devices, and what containers are told, are as nar
   const links = planOf([...planes], [udpLease(2)]).objects.filter((object) => object.kind === "link");
   assert.deepEqual(links.map(({ mtu }) => mtu), [1450, 1450]);
   assert.equal(several([...planes]).mtu(proxied.config, host()), 1450);
+});
+
+Deno.test("several planes: what is secret in any of them is known as long as it is there", () => {
+  const PSK = "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU=";
+  const sealed: Plane = { backend: wireguard, config: config({ PSK }, "wireguard") };
+  const secrets = several([tunnel, sealed]).secrets!(tunnel.config);
+  assert.deepEqual([...secrets.values()], [new Uint8Array(32).fill(5)]);
 });
 
 Deno.test("several planes: a host that stays behind reaches those that moved by what they have beside it", () => {
