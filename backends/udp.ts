@@ -37,6 +37,10 @@ export const udp: Backend = {
     return read.notes;
   },
 
+  agreed(config) {
+    return { Port: readUdpOptions(config.backendOptions).options.port };
+  },
+
   requireHost() {},
 
   startup() {

@@ -36,6 +36,11 @@ export const vxlan: Backend = {
     return read.notes;
   },
 
+  agreed(config) {
+    const { port, gbp } = vxlanOptions(config.backendOptions);
+    return { Port: port, GBP: gbp };
+  },
+
   requireHost() {},
 
   startup() {

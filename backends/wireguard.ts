@@ -53,6 +53,11 @@ const oneDevice: Backend = {
     return new Map(presharedKey === undefined ? [] : [[presharedKey.fingerprint, presharedKey.bytes]]);
   },
 
+  /** Not the ports, which leases announce. */
+  agreed(config) {
+    return { PSK: readWireguardOptions(config).options.presharedKey?.fingerprint ?? "" };
+  },
+
   requireHost() {},
 
   startup() {

@@ -60,7 +60,7 @@ export function command(run: Runner): AnyCommand {
       ]],
       options: [
         new Option("--file <file>", "read the value from a file"),
-        new Option("--force", "also what makes hosts take other subnets"),
+        new Option("--force", "also what costs hosts their subnets or traffic"),
       ],
       settings: [],
     },

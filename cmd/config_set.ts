@@ -17,6 +17,7 @@ import { printable } from "../net/text.ts";
 import { withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
+import { requireGradual } from "./abrupt_change.ts";
 import { rememberingFormer } from "./former_backends.ts";
 import { print } from "./output.ts";
 import { readTextFile } from "./text_file.ts";
@@ -50,6 +51,8 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
         "add --force if these hosts may take other subnets",
       );
     }
+    const { peers } = makeView(snapshot, { node: "", network: before });
+    if (!force) requireGradual(`${key} to ${shown}`, { before, after: config, count: peers.length });
     await store.writeConfig(rememberingFormer(changed, { before, after: config }), snapshot.config.revision);
     for (const note of notes) console.error(`flan: ${printable(note, 2000)}`);
     print(`${key}: ${shown}`);

@@ -175,13 +175,31 @@ Deno.test("status without an agent says so on stdout, gives advice on stderr, an
 
 Deno.test("config set changes one value and prints it alone; config get reads it in any spelling", async () => {
   using sandbox = withNetwork();
-  const set = await sandbox.flan(["config", "set", "backend.port", "4789"]);
-  assert.equal(set.stdout, "backend.port: 4789\n");
+  const set = await sandbox.flan(["config", "set", "backend.mtu", "1400"]);
+  assert.equal(set.stdout, "backend.mtu: 1400\n");
   assert.deepEqual(JSON.parse((await sandbox.flan(["config", "get"])).stdout), {
     Network: "10.5.0.0/16",
-    Backend: { Type: "vxlan", port: 4789 },
+    Backend: { Type: "vxlan", mtu: 1400 },
   });
-  assert.equal((await sandbox.flan(["config", "get", "BACKEND.PORT"])).stdout, "4789\n");
+  assert.equal((await sandbox.flan(["config", "get", "BACKEND.MTU"])).stdout, "1400\n");
+});
+
+Deno.test("config set refuses what would put hosts out of touch, says how it goes without, and does it with --force", async () => {
+  using sandbox = withNetwork();
+  const port = ["config", "set", "Backend.Port", "4789"];
+  const { code, stdout, stderr } = await sandbox.flan(port);
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(
+    stderr,
+    /^flan: Cannot set Backend\.Port to 4789: the \d+ hosts go over .* one by one.*\nhint: move to another/,
+  );
+  assert.equal((await sandbox.flan([...port, "--force"])).stdout, "Backend.Port: 4789\n");
+  // A flannel host is among them, which could not follow to another backend.
+  const document = JSON.parse(Deno.readTextFileSync(sandbox.store));
+  Deno.writeTextFileSync(sandbox.store, JSON.stringify({ ...document, leases: {} }));
+  assert.equal((await sandbox.flan(["config", "set", "backend", "host-gw"])).code, 0);
+  const former = await sandbox.flan(["config", "get", "FormerBackends"]);
+  assert.deepEqual(JSON.parse(former.stdout), [{ Type: "vxlan", Port: 4789 }]);
 });
 
 Deno.test("a secret of the network is given by a file only, shown to who asks for it, and in no file that others may read", async () => {

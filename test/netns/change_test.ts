@@ -133,7 +133,13 @@ hostTest(
     const [first] = members;
 
     await t.step("another port", async () => {
-      const { code, stderr } = await hosts.lab.flan(first.host, ["config", "set", "Backend.Port", "4789"]);
+      const { code, stderr } = await hosts.lab.flan(first.host, [
+        "config",
+        "set",
+        "Backend.Port",
+        "4789",
+        "--force",
+      ]);
       assert.equal(code, 0, stderr);
       for (const { host, agent } of members) {
         await agent.err.until(

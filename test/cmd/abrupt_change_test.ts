@@ -1,0 +1,88 @@
+/** Which changes of a living network's backend put its hosts out of touch, and what is said of them. */
+import assert from "node:assert/strict";
+import { requireGradual } from "../../cmd/abrupt_change.ts";
+import { parseNetworkConfig } from "../../lease/network.ts";
+import type { Json } from "../../net/json.ts";
+
+const PSK = "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU=";
+type Options = { readonly [key: string]: Json };
+
+/** Why that is refused; undefined where it is not. */
+function refused(
+  Before: Options,
+  After: Options,
+  { count = 3, more = {} as Options } = {},
+): string | undefined {
+  const [before, after] = [Before, After].map((Backend) =>
+    parseNetworkConfig({ Network: "10.5.0.0/16", ...more, Backend })
+  );
+  try {
+    requireGradual("backend to x", { before: before!, after: after!, count });
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+Deno.test("an option that both ends must have alike is told by its name, with what is lost and for how long", () => {
+  assert.equal(
+    refused({ Type: "vxlan" }, { Type: "vxlan", Port: 4789 }),
+    "Cannot set backend to x: the 3 hosts go over to the other Port one by one, and any two of them are out of touch " +
+      "from when the first has done so until both have, which is some seconds, or as long as one of them cannot follow",
+  );
+  assert.match(
+    refused({ Type: "vxlan" }, { Type: "vxlan", Port: 1, GBP: true })!,
+    /other Port and GBP one by one/,
+  );
+  assert.match(refused({ Type: "udp" }, { Type: "udp", Port: 9000 })!, /other Port one/);
+  const psk = refused({ Type: "wireguard" }, { Type: "wireguard", PSK })!;
+  assert.match(psk, /other PSK one by one/);
+  assert.ok(!psk.includes(PSK));
+});
+
+Deno.test("an option in which hosts may differ, or another spelling of the same, is none", () => {
+  const vxlan = { Type: "vxlan" };
+  for (
+    const after of [{ MTU: 1400 }, { Learning: true }, { port: 8472 }, { Port: 0 }, { DirectRouting: true }]
+  ) {
+    assert.equal(refused(vxlan, { ...vxlan, ...after }), undefined, JSON.stringify(after));
+  }
+  assert.equal(refused({ Type: "udp" }, { Type: "udp", Queues: 2, CheckSource: false }), undefined);
+  assert.equal(
+    refused({ Type: "wireguard" }, { Type: "wireguard", ListenPort: 4000 }),
+    undefined,
+    "leases tell it",
+  );
+});
+
+Deno.test("a move to what can stand beside the former is none; to and from alloc and extension it is", () => {
+  for (const Type of ["udp", "host-gw", "wireguard", "ipip"]) {
+    assert.equal(refused({ Type: "vxlan" }, { Type }), undefined, Type);
+    assert.equal(refused({ Type }, { Type: "vxlan", Port: 4789 }), undefined, Type);
+  }
+  assert.equal(
+    refused({ Type: "vxlan" }, { Type: "vxlan", VNI: 7, Port: 4789 }),
+    undefined,
+    "another device",
+  );
+  for (const Type of ["alloc", "extension"]) {
+    assert.match(
+      refused({ Type: "vxlan" }, { Type })!,
+      new RegExp(`both vxlan and ${Type} as they are to be`),
+    );
+    assert.match(refused({ Type }, { Type: "udp" })!, new RegExp(`both ${Type} and udp`));
+    assert.equal(refused({ Type }, { Type }), undefined);
+  }
+  const more = { EnableIPv6: true, IPv6Network: "fd00:5::/48" };
+  const wireguard = { Type: "wireguard" };
+  assert.match(
+    refused(wireguard, { ...wireguard, Mode: "auto" }, { more })!,
+    /both wireguard and wireguard as/,
+  );
+});
+
+Deno.test("a network of one host, and one that this version cannot carry, may be changed in any way", () => {
+  assert.equal(refused({ Type: "vxlan" }, { Type: "alloc" }, { count: 1 }), undefined);
+  assert.equal(refused({ Type: "of-tomorrow" }, { Type: "alloc" }), undefined);
+  assert.equal(refused({ Type: "vxlan", VNI: 0 }, { Type: "vxlan", Port: 1 }), undefined);
+});
