@@ -4,6 +4,7 @@ import type { Check } from "./check.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { filter, forwarding } from "./checks/forwarding.ts";
 import { agent, drift, stateDir, store, subnetEnv } from "./checks/host.ts";
+import { input } from "./checks/input.ts";
 import { mtu } from "./checks/mtu.ts";
 import { needs } from "./checks/needs.ts";
 import { networkd } from "./checks/networkd.ts";
@@ -22,6 +23,7 @@ export const checks: readonly Check[] = [
   mtu,
   forwarding,
   filter,
+  input,
   rpFilter,
   networkd,
   store,

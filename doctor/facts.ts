@@ -3,8 +3,9 @@ import type { Underlay } from "../backends/backend.ts";
 import { forwardingSysctl } from "../kernel/forwarding.ts";
 import type { KernelObject, Route } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import type { Cidr } from "../net/ip.ts";
+import type { Cidr, Family } from "../net/ip.ts";
 import type { Diagnosis } from "./diagnosis.ts";
+import type { Fate } from "./input_chains.ts";
 
 /** A fact, or why it could not be seen. */
 export type Seen<T> = { readonly seen: T } | { readonly unseen: string };
@@ -25,6 +26,7 @@ export interface Facts {
    * `inet` chain where that is so for one family of the network.
    */
   readonly dropping: Seen<readonly string[]>;
+  readonly input: Seen<readonly InputChain[]>;
   readonly networkd: NetworkdFacts;
   /** What is wrong with the store and with what stands in it. */
   readonly store: Seen<readonly Diagnosis[]>;
@@ -74,6 +76,15 @@ export interface UdpSocket {
   readonly port: number;
   /** The process that has it open, where it can be told: a socket of the kernel has none. */
   readonly holder: string | undefined;
+}
+
+/** A chain on the input hook that drops by policy, and what becomes there of what peers send to a port of the backend's. */
+export interface InputChain {
+  /** As `inet filter input`, or as iptables names its own. */
+  readonly chain: string;
+  readonly family: Family;
+  readonly port: number;
+  readonly fate: Fate;
 }
 
 export interface NetworkdFacts {

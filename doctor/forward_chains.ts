@@ -21,10 +21,10 @@ export interface ChainName {
   readonly name: string;
 }
 
-/** The base chains on the forward hook with policy drop, from `nft -j list chains`. Throws `invalid`. */
-export function droppingChains(json: string): ChainName[] {
+/** The base chains on a hook with policy drop, from `nft -j list chains`. Throws `invalid`. */
+export function droppingChains(json: string, hook: "forward" | "input"): ChainName[] {
   return parse(json).flatMap(({ chain }) => {
-    if (chain === undefined || chain.hook !== "forward" || chain.policy !== "drop") return [];
+    if (chain === undefined || chain.hook !== hook || chain.policy !== "drop") return [];
     if (!["ip", "ip6", "inet"].includes(chain.family)) return [];
     return [{ family: chain.family, table: chain.table, name: chain.name }];
   });

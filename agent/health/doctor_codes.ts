@@ -45,6 +45,14 @@ export const doctorCodes = {
     within: asked,
     remedy: "iptables -I FORWARD with -s and with -d the network, -j ACCEPT",
   },
+  "input-drop": {
+    severity: "high",
+    means:
+      "the packet filter drops what comes in and nothing lets peers' packets in at the backend's UDP port",
+    needs: [],
+    within: asked,
+    remedy: "iptables -I INPUT -p udp --dport PORT -j ACCEPT",
+  },
   "bridge-netfilter": {
     severity: "warning",
     means: "packets between containers on one bridge meet a packet filter that drops",

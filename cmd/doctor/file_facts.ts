@@ -50,7 +50,7 @@ export async function lookAtFilter(
   }
   try {
     const dropping: string[] = [];
-    for (const { family, table, name } of chains === undefined ? [] : droppingChains(chains)) {
+    for (const { family, table, name } of chains === undefined ? [] : droppingChains(chains, "forward")) {
       const chain = `${family} ${table} ${name}`;
       const passing = networks.filter((network) => passes(chain, network.family));
       if (passing.length === 0) continue;
@@ -69,7 +69,7 @@ export async function lookAtFilter(
 }
 
 /** Where the kernel has tables of iptables' own, which nft does not see. */
-async function legacyFilter(system: System, family: Family): Promise<string | undefined> {
+export async function legacyFilter(system: System, family: Family): Promise<string | undefined> {
   const name = nftFamily(family);
   const tables = system.text(`/proc/net/${name}_tables_names`) ?? "";
   if (!tables.split("\n").includes("filter")) return undefined;

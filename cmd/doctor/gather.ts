@@ -8,9 +8,10 @@ import { version } from "../version.ts";
 import { lookAtAgent } from "./agent_facts.ts";
 import { lookAtFilter, lookAtNetworkd, lookAtUdp } from "./file_facts.ts";
 import { lookAtHost } from "./host_facts.ts";
+import { inboundOf, lookAtInput } from "./input_facts.ts";
 import { seeing } from "./seeing.ts";
 import { lookAtStore } from "./store_facts.ts";
-import type { System } from "./system.ts";
+import { askedOnce, type System } from "./system.ts";
 
 /** Throws `invalid` for settings that cannot be used, and nothing else: a sick host is no reason to fail. */
 export async function gather(context: Context, system: System): Promise<Facts> {
@@ -34,6 +35,12 @@ export async function gather(context: Context, system: System): Promise<Facts> {
     )
     : [];
   const { subnetFile } = subnetFileOf(settings);
+  const unknown = { unseen: "the network is not known" };
+  const filter = askedOnce(system);
+  const [dropping, input] = await Promise.all([
+    cidrs === undefined ? unknown : lookAtFilter(filter, cidrs),
+    "seen" in network ? lookAtInput(filter, inboundOf(network.seen)) : unknown,
+  ]);
   return {
     isAdmin: system.isAdmin,
     version,
@@ -41,9 +48,8 @@ export async function gather(context: Context, system: System): Promise<Facts> {
     kernel,
     lacks,
     udp: seeing(() => lookAtUdp(system, ports)),
-    dropping: cidrs === undefined
-      ? { unseen: "the network is not known" }
-      : await lookAtFilter(system, cidrs),
+    dropping,
+    input,
     networkd: lookAtNetworkd(system),
     store: store.findings,
     subnetFile: { path: subnetFile, text: seeing(() => system.text(subnetFile)) },

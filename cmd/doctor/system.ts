@@ -61,6 +61,20 @@ export function thisSystem(isAdmin: boolean): System {
   };
 }
 
+/** The same system, of which each program is asked the same only once. */
+export function askedOnce(system: System): System {
+  const answers = new Map<string, Promise<string | undefined>>();
+  return {
+    ...system,
+    output(argv) {
+      const question = argv.join("\0");
+      const answer = answers.get(question) ?? system.output(argv);
+      answers.set(question, answer);
+      return answer;
+    },
+  };
+}
+
 /** A process may end, and a file go, while it is looked at; what may not be seen is not there for this user. */
 function isOutOfSight(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||

@@ -1,6 +1,6 @@
 /** Each fault on a host is found by its code, with its remedy, and what is no fault is not. */
 import assert from "node:assert/strict";
-import type { UdpSocket } from "../../doctor/facts.ts";
+import type { InputChain, UdpSocket } from "../../doctor/facts.ts";
 import { checks, diagnose } from "../../doctor/diagnose.ts";
 import { healthCodes } from "../../agent/health/codes.ts";
 import { doctorCodes } from "../../agent/health/doctor_codes.ts";
@@ -127,6 +127,19 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
   ["a bridge that is too large", { there: [link("cni0", { type: "bridge" })] }, ["bridge-mtu cni0"]],
   ["a veth in the own subnet that is larger", { there: [link("cni0", { type: "veth" })] }, []],
   ["no forwarding", { there: [sysctl("net/ipv4/ip_forward", "0")] }, ["forwarding-off net.ipv4.ip_forward"]],
+  ["an input chain without a rule for the port", {
+    input: { seen: [{ chain: "inet fw in", family: 4, port: 8472, fate: "dropped" }] },
+  }, ["input-drop inet fw in"]],
+  ["an input chain that lets the port in, or may do so", {
+    input: {
+      seen: (["passes", "unknown"] as const).map((fate) => ({
+        chain: "inet fw in",
+        family: 4,
+        port: 8472,
+        fate,
+      })),
+    },
+  }, []],
   ["a DROP policy", { dropping: { seen: ["ip filter FORWARD"] } }, ["forward-drop ip filter FORWARD"]],
   ["a DROP policy that bridges meet", {
     dropping: { seen: ["ip filter FORWARD"] },
@@ -294,11 +307,31 @@ Deno.test("doctor: without an underlay nobody says that the kernel is as planned
   assert.equal(checks.find(({ name }) => name === "plan")?.state, "unseen");
 });
 
+Deno.test("doctor: an input chain is opened in the words of whoever made it, and one that cannot be told is noted", () => {
+  const judged = (chain: string, change: Partial<InputChain> = {}) => {
+    const input = { seen: [{ chain, family: 4, port: 8472, fate: "dropped", ...change } as const] };
+    const { findings, checks } = diagnose(factsOf({ input }));
+    const { state, unseen } = checks.find(({ name }) => name === "input chains")!;
+    return { state, unseen, remedy: findings[0]?.remedy };
+  };
+  const opened = (chain: string, change?: Partial<InputChain>) => judged(chain, change).remedy;
+  assert.equal(opened("inet fw in"), "nft insert rule inet fw in udp dport 8472 accept");
+  assert.equal(opened("ip filter INPUT"), "iptables -I INPUT -p udp --dport 8472 -j ACCEPT");
+  assert.equal(opened("INPUT", { port: 8285 }), "iptables -I INPUT -p udp --dport 8285 -j ACCEPT");
+  assert.equal(opened("ip6 filter INPUT", { family: 6 }), "ip6tables -I INPUT -p udp --dport 8472 -j ACCEPT");
+  assert.deepEqual(judged("inet fw in", { fate: "unknown" }), {
+    state: "unseen",
+    unseen: "whether chain inet fw in lets UDP port 8472 in cannot be told",
+    remedy: undefined,
+  });
+});
+
 Deno.test("doctor: what cannot be seen is said, and is no fault", () => {
   const hidden = { unseen: "it is dark" };
   const facts = {
     ...factsOf(),
     ...{ isAdmin: false, network: hidden, kernel: hidden, udp: hidden, dropping: hidden, store: hidden },
+    input: hidden,
     agent: hidden,
   };
   const report = diagnose(facts);

@@ -92,6 +92,7 @@ export function factsOf({ network: net, there = [], gone = [], ...rest }: Change
     lacks: [],
     udp: seen([]),
     dropping: seen([]),
+    input: seen([]),
     networkd: { isRunning: false, linkFiles: [], networkFiles: [] },
     store: seen([]),
     subnetFile: {

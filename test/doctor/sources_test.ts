@@ -12,7 +12,7 @@ const chain = (fields: Record<string, unknown>) =>
   });
 
 Deno.test("nft: base chains on the forward hook that drop, and no others", () => {
-  const found = (fields: Record<string, unknown>) => droppingChains(chain(fields)).length;
+  const found = (fields: Record<string, unknown>) => droppingChains(chain(fields), "forward").length;
   assert.equal(found({ hook: "forward", policy: "drop" }), 1);
   assert.equal(found({ hook: "forward", policy: "drop", family: "inet" }), 1);
   assert.equal(found({ hook: "forward", policy: "drop", family: "ip6" }), 1);
@@ -20,7 +20,7 @@ Deno.test("nft: base chains on the forward hook that drop, and no others", () =>
   assert.equal(found({ hook: "forward", policy: "accept" }), 0);
   assert.equal(found({ hook: "input", policy: "drop" }), 0);
   assert.equal(found({}), 0);
-  assert.throws(() => droppingChains('{"nftables": 1}'), { code: "invalid" });
+  assert.throws(() => droppingChains('{"nftables": 1}', "forward"), { code: "invalid" });
 });
 
 const match = (field: string, len = 16) => ({

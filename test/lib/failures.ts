@@ -215,6 +215,17 @@ export const around: readonly FailureCase[] = [
     doctor: ["drift", "forward-drop"],
   },
   {
+    name: "the packet filter lets nothing in that nobody asked for",
+    make: run(
+      "nft",
+      "table inet theirs { chain input { type filter hook input priority 0; policy drop; " +
+        'ct state established,related accept; iifname "lo" accept; tcp dport 22 accept; }; }',
+    ),
+    unmake: run("nft", "delete", "table", "inet", "theirs"),
+    doctor: ["input-drop"],
+    ping: unreachable,
+  },
+  {
     name: "large packets vanish on the way",
     make: dropBetween("meta length 1400-9000"),
     unmake: undropBetween,

@@ -1,0 +1,106 @@
+/**
+ * What chains on the input hook do to a packet from a peer, by their rules as far as these can be told: nobody is said
+ * to be locked out whom some rule might let in. Pure.
+ */
+import type { Family } from "../net/ip.ts";
+
+/** The first packet of a peer's to this host's end of the tunnel. */
+export interface InboundPacket {
+  readonly family: Family;
+  /** UDP destination port. */
+  readonly port: number;
+  /** The link that it comes in by. */
+  readonly link: string;
+  /** Whether both ends send from the port that they listen at: then the packet may be the answer to one of this host's. */
+  readonly isSymmetric: boolean;
+}
+
+/** Whether something holds; undefined where that cannot be told. */
+export type Truth = boolean | undefined;
+
+/** `unknown`: whatever it does, it may let the packet in. */
+export type Verdict =
+  | { readonly kind: "accept" | "drop" | "return" | "none" | "unknown" }
+  | { readonly kind: "jump" | "goto"; readonly target: string };
+
+export interface InputRule {
+  /** Whether all its conditions hold for the packet. */
+  readonly fits: Truth;
+  readonly verdict: Verdict;
+}
+
+/** By their names: the rules of a table's chains, in order. */
+export type Chains = ReadonlyMap<string, readonly InputRule[]>;
+
+/** What becomes of the packet in a chain that drops by policy. */
+export type Fate = "passes" | "dropped" | "unknown";
+
+/** Chains may call one another so deeply (NFT_JUMP_STACK_SIZE). */
+const DEPTH = 16;
+
+/** The packet's fate in a base chain with the policy to drop. */
+export function fateIn(chains: Chains, base: string): Fate {
+  const { mayPass, end } = walk(chains, base, 0);
+  if (end === "accept") return "passes";
+  return mayPass ? "unknown" : "dropped";
+}
+
+interface Walked {
+  /** Whether a rule that cannot be told may have let it in. */
+  readonly mayPass: boolean;
+  readonly end: "accept" | "drop" | "through";
+}
+
+function walk(chains: Chains, name: string, depth: number): Walked {
+  const rules = chains.get(name);
+  if (rules === undefined || depth > DEPTH) return { mayPass: true, end: "through" };
+  let mayPass = false;
+  for (const { fits, verdict } of rules) {
+    if (fits === false || verdict.kind === "none") continue;
+    const sure = fits === true;
+    switch (verdict.kind) {
+      case "drop":
+        if (sure) return { mayPass, end: "drop" };
+        break;
+      case "accept":
+      case "return":
+        if (sure) return { mayPass, end: verdict.kind === "accept" ? "accept" : "through" };
+        mayPass = true;
+        break;
+      case "unknown":
+        mayPass = true;
+        break;
+      case "jump":
+      case "goto": {
+        const inner = walk(chains, verdict.target, depth + 1);
+        mayPass ||= inner.mayPass || !sure && inner.end === "accept";
+        if (sure && inner.end !== "through") return { mayPass, end: inner.end };
+        if (verdict.kind === "goto" && sure) return { mayPass, end: "through" };
+        if (verdict.kind === "goto") mayPass = true;
+      }
+    }
+  }
+  return { mayPass, end: "through" };
+}
+
+/** All of them; one that is known not to hold decides. */
+export function allOf(conditions: readonly Truth[]): Truth {
+  if (conditions.includes(false)) return false;
+  return conditions.includes(undefined) ? undefined : true;
+}
+
+export function not(truth: Truth): Truth {
+  return truth === undefined ? undefined : !truth;
+}
+
+/** Whether a connection in one of these states is the packet's (nf_conntrack). */
+export function isInState(states: readonly string[], { isSymmetric }: InboundPacket): Truth {
+  const said = states.map((state) => state.toLowerCase());
+  if (said.includes("new")) return true;
+  return said.includes("untracked") || isSymmetric && said.includes("established") ? undefined : false;
+}
+
+/** Whether a link's name fits a pattern, whose last character may stand for any others. */
+export function isNamed(pattern: string, wildcard: string, link: string): boolean {
+  return pattern.endsWith(wildcard) ? link.startsWith(pattern.slice(0, -1)) : link === pattern;
+}

@@ -1,0 +1,94 @@
+/** INPUT in what iptables-save prints (iptables(8), iptables-extensions(8)), as what it is to one packet. Pure. */
+import {
+  allOf,
+  type Chains,
+  type InboundPacket,
+  type InputRule,
+  isInState,
+  isNamed,
+  not,
+  type Truth,
+  type Verdict,
+} from "./input_chains.ts";
+
+/** The chains of `iptables-save -t filter`, and whether INPUT drops by policy. */
+export function iptablesChains(
+  text: string,
+  packet: InboundPacket,
+): { readonly chains: Chains; readonly isDropping: boolean } {
+  const lines = text.split("\n");
+  const chains = new Map<string, InputRule[]>(
+    lines.flatMap((line) => /^:(\S+)/.exec(line)?.[1] ?? []).map((name) => [name, []]),
+  );
+  for (const line of lines) {
+    const [, name, rest] = /^-A (\S+) (.*)$/.exec(line) ?? [];
+    if (name !== undefined) chains.get(name)?.push(ruleOf(rest!, { packet, names: chains }));
+  }
+  return { chains, isDropping: lines.some((line) => line.startsWith(":INPUT DROP")) };
+}
+
+/** Targets after which the next rule is looked at. */
+const goOn: ReadonlySet<string> = new Set(["LOG", "NFLOG", "TRACE"]);
+/** Matches that are no condition of their own, but for their options. */
+const plain: ReadonlySet<string> = new Set(["udp", "tcp", "conntrack", "state", "multiport", "comment"]);
+
+function ruleOf(
+  text: string,
+  { packet, names }: { packet: InboundPacket; names: ReadonlyMap<string, unknown> },
+): InputRule {
+  const words = text.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
+  const conditions: Truth[] = [];
+  let verdict: Verdict = { kind: "none" };
+  for (let i = 0; i < words.length; i++) {
+    const isNegated = words[i] === "!";
+    const option = words[isNegated ? ++i : i] ?? "";
+    const values: string[] = [];
+    while (i + 1 < words.length && !/^(-|!$)/.test(words[i + 1]!)) values.push(words[++i]!);
+    if (option === "-j" || option === "-g") {
+      verdict = verdictOf(values[0] ?? "", { isGoto: option === "-g", names });
+      // What else stands there says how the target does it.
+      break;
+    }
+    const truth = conditionOf(option, values[0] ?? "", packet);
+    conditions.push(isNegated ? not(truth) : truth);
+  }
+  return { fits: allOf(conditions), verdict };
+}
+
+function verdictOf(
+  target: string,
+  { isGoto, names }: { isGoto: boolean; names: ReadonlyMap<string, unknown> },
+): Verdict {
+  if (target === "ACCEPT") return { kind: "accept" };
+  if (target === "DROP" || target === "REJECT") return { kind: "drop" };
+  if (target === "RETURN") return { kind: "return" };
+  if (goOn.has(target) || target === "") return { kind: "none" };
+  return names.has(target) ? { kind: isGoto ? "goto" : "jump", target } : { kind: "unknown" };
+}
+
+function conditionOf(option: string, value: string, packet: InboundPacket): Truth {
+  switch (option) {
+    case "-p":
+      return ["udp", "17", "all"].includes(value);
+    case "-i":
+      return isNamed(value, "+", packet.link);
+    case "-m":
+      return plain.has(value) ? true : undefined;
+    case "--comment":
+      return true;
+    case "--dport":
+    case "--dports":
+      return value.split(",").some((one) => isPort(one, packet.port));
+    case "--ctstate":
+    case "--state":
+      return isInState(value.split(","), packet);
+    default:
+      return undefined;
+  }
+}
+
+/** `8472`, or `8000:9000` with either end left out. */
+function isPort(text: string, port: number): boolean {
+  const [from = "", to = from] = text.split(":");
+  return Number(from || 0) <= port && port <= Number(to || 65535);
+}
