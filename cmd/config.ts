@@ -11,7 +11,7 @@ import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { type Joined, readJoined } from "../agent/joined.ts";
 import { type AnyCommand, type Flags, Option, withValues } from "./cli.ts";
-import { readConfigFile } from "./config_file.ts";
+import { type ConfigFile, readConfigFile } from "./config_file.ts";
 import { routeSettings } from "./route_settings.ts";
 import { environmentName, fewValues, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
 import type { Setting, SettingKey, Settings, Source } from "./settings.ts";
@@ -65,15 +65,22 @@ const followed: Readonly<Record<Follows, readonly SettingKey[]>> = {
   nothing: [],
 };
 
+/** The config file that the flags or the environment name, or a default one. Throws what {@link readConfigFile} does. */
+export async function openConfigFile(flags: Flags): Promise<ConfigFile | undefined> {
+  const named = flags["config"] ?? Deno.env.get("FLAN_CONFIG");
+  return await readConfigFile(named === undefined ? undefined : String(named));
+}
+
 /**
  * The settings from a command's parsed flags, the environment and the config file, and then from what the host has
  * joined with. `up` itself follows that only to the network that the host is in, which it must not leave for a new one
  * because somebody did not repeat where it is. Throws `invalid` for the first bad value, naming the value and where
  * it stood, and for unknown keys and FLAN_ variables.
  */
-export function loadSettings(flags: Flags, { follows }: { follows: Follows }): Loaded {
-  const named = flags["config"] ?? Deno.env.get("FLAN_CONFIG");
-  const file = readConfigFile(named === undefined ? undefined : String(named));
+export function loadSettings(
+  flags: Flags,
+  { follows, file }: { follows: Follows; file: ConfigFile | undefined },
+): Loaded {
   refuseUnknown(file);
   const values: Record<string, unknown> = {};
   const sources: Record<string, Source> = {};
@@ -129,7 +136,7 @@ interface Found {
 function find(
   key: SettingKey,
   flags: Readonly<Record<string, unknown>>,
-  file: ReturnType<typeof readConfigFile>,
+  file: ConfigFile | undefined,
 ) {
   const flag = flags[key];
   if (flag !== undefined) return { raw: flag, source: "flag", place: `--${kebab(key)}` } satisfies Found;
@@ -176,7 +183,7 @@ function shown(key: SettingKey, raw: unknown): string {
 }
 
 /** A mistyped key or variable is an error: silently ignoring it would run with another value than was meant. */
-function refuseUnknown(file: ReturnType<typeof readConfigFile>): void {
+function refuseUnknown(file: ConfigFile | undefined): void {
   const keys = settingKeys.map(kebab);
   for (const key of file?.values.keys() ?? []) {
     if (!keys.includes(key)) {

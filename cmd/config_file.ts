@@ -1,5 +1,4 @@
 /** The config file, YAML or JSON. The only file that imports js-yaml. */
-import { loadAll } from "yaml";
 import { invalid, messageOf, systemReason } from "../net/errors.ts";
 import { quoted } from "../net/text.ts";
 import { readTextFile } from "./text_file.ts";
@@ -7,16 +6,19 @@ import { readTextFile } from "./text_file.ts";
 /** Looked for in this order when `--config` names none; that none exists is fine. */
 export const defaultFiles = ["/etc/flan/config.yaml", "/etc/flan/config.json"];
 
+export interface ConfigFile {
+  readonly file: string;
+  readonly values: Map<string, unknown>;
+}
+
 /**
  * The mapping in the config file, or undefined where no file was named and none of the default ones exists.
  * Throws `invalid` with the file, and the line where the parser knows it.
  */
-export function readConfigFile(
-  named: string | undefined,
-): { file: string; values: Map<string, unknown> } | undefined {
+export async function readConfigFile(named: string | undefined): Promise<ConfigFile | undefined> {
   for (const file of named === undefined ? defaultFiles : [named]) {
     const text = read(file, named !== undefined);
-    if (text !== undefined) return { file, values: parse(text, file) };
+    if (text !== undefined) return { file, values: await parse(text, file) };
   }
   return undefined;
 }
@@ -30,7 +32,9 @@ function read(file: string, mustExist: boolean): string | undefined {
   }
 }
 
-function parse(text: string, file: string): Map<string, unknown> {
+async function parse(text: string, file: string): Promise<Map<string, unknown>> {
+  // Most hosts have no such file, and most commands are short.
+  const { loadAll } = await import("yaml");
   let value: unknown;
   try {
     if (file.endsWith(".json")) JSON.parse(text);

@@ -10,8 +10,8 @@ import type { ReadOptions, Snapshot, Store } from "../lease/store.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 import type { Flags } from "./cli.ts";
-import { type Follows, type Loaded, loadSettings } from "./config.ts";
-import { openLog } from "./log.ts";
+import { type Follows, type Loaded, loadSettings, openConfigFile } from "./config.ts";
+import { type Log, openLog } from "./log.ts";
 import { proxyPlace } from "./proxy_place.ts";
 import { credentialsOf, type Settings } from "./settings.ts";
 
@@ -20,9 +20,12 @@ export interface Context extends Loaded {
   readonly log: Logger;
 }
 
-/** Loads the settings and opens the log. Throws `invalid` for a bad setting. */
-export function openContext(flags: Flags, options: { follows: Follows }): Context {
-  const loaded = loadSettings(flags, options);
+/** Loads the settings and opens the log, which has to be written before the process ends. Throws `invalid` for a bad setting. */
+export async function openContext(
+  flags: Flags,
+  options: { follows: Follows },
+): Promise<Context & { readonly log: Log }> {
+  const loaded = loadSettings(flags, { ...options, file: await openConfigFile(flags) });
   return { ...loaded, clock: systemClock, log: openLog(loaded.settings) };
 }
 

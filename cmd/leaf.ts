@@ -54,8 +54,12 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
     const flags = command.opts() as Flags;
     const format = outputFormat(flags, formats);
     const args = command.processedArgs as unknown as Arguments;
-    const context = openContext(flags, { follows: spec.follows ?? "all" });
-    return await work({ context, format, header: flags["header"] === true, flags, args });
+    const context = await openContext(flags, { follows: spec.follows ?? "all" });
+    try {
+      return await work({ context, format, header: flags["header"] === true, flags, args });
+    } finally {
+      await context.log.written();
+    }
   };
   return command.action(() => run(start()));
 }

@@ -35,7 +35,7 @@ const exceptions: Readonly<Record<string, string>> = {
 const packages: Readonly<Record<string, string>> = {
   "@commander-js/extra-typings": "cmd/cli.ts",
   "commander": "cmd/cli.ts",
-  "@logtape/logtape": "cmd/log.ts",
+  "@logtape/logtape": "cmd/log_writer.ts",
   "js-yaml": "cmd/config_file.ts",
   "valibot": "net/schema.ts",
 };
@@ -214,7 +214,7 @@ async function loads(file: string): Promise<string[]> {
     reached.add(name);
     const found = modules.find(({ specifier }) => specifier === `file://${root}${name}`);
     for (const { code, isDynamic } of found?.dependencies ?? []) {
-      if (code?.specifier.startsWith(`file://${root}`) && !isDynamic) follow(nameOf(code.specifier));
+      if (code !== undefined && !isDynamic) follow(nameOf(code.specifier));
     }
   };
   follow(file);
@@ -225,7 +225,12 @@ async function loads(file: string): Promise<string[]> {
 const idle: readonly { file: string; never: RegExp; why: string }[] = [
   ...["agent/host_kernel.ts", ...["status", "routes", "doctor", "lease"].map((name) => `cmd/${name}.ts`)]
     .map((file) => ({ file, never: /^agent\/agent\.ts$/, why: "it only looks" })),
-  { file: "main.ts", never: /^(?!main\.ts|cmd\/|net\/)/, why: "help is about no host" },
+  {
+    file: "cmd/leaf.ts",
+    never: /^npm (@logtape|js-yaml)/,
+    why: "most commands log nothing, and most hosts have no config file",
+  },
+  { file: "main.ts", never: /^(?!main\.ts|cmd\/|net\/|npm )/, why: "help is about no host" },
   {
     file: "lease/open.ts",
     never: /^lease\/(etcd\/(?!endpoints)|http\/)/,

@@ -1,7 +1,7 @@
 /** The loader: one value from five places, and every mistake said with its place. */
 import assert from "node:assert/strict";
 import { type Joined, writeJoined } from "../../agent/joined.ts";
-import { display, type Follows, loadSettings } from "../../cmd/config.ts";
+import { display, type Follows, loadSettings, openConfigFile } from "../../cmd/config.ts";
 import { environmentName, kebab, type SettingKey, settingKeys } from "../../cmd/settings.ts";
 import { FlanError } from "../../net/errors.ts";
 
@@ -22,10 +22,11 @@ async function load({ flags = {}, env = {}, file = "", json = false, joined, fol
   const before = Deno.env.toObject();
   try {
     Deno.writeTextFileSync(path, file);
+    const opened = await openConfigFile({ config: path });
     if (joined !== undefined) await writeJoined(dir, { pid: 1, ...joined });
     for (const name of Object.keys(before)) if (name.startsWith("FLAN_")) Deno.env.delete(name);
     for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
-    return loadSettings({ config: path, runDir: dir, ...flags }, { follows });
+    return loadSettings({ runDir: dir, ...flags }, { follows, file: opened });
   } finally {
     for (const name of Object.keys(env)) Deno.env.delete(name);
     for (const [name, value] of Object.entries(before)) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import type { Joined } from "../../agent/joined.ts";
-import { display, loadSettings } from "../../cmd/config.ts";
+import { display, loadSettings, openConfigFile } from "../../cmd/config.ts";
 import { differencesToJoined, formerFlags, startCommand } from "../../cmd/rejoin.ts";
 import { type SettingKey, settingKeys } from "../../cmd/settings.ts";
 import { silent } from "../../net/log.ts";
@@ -12,7 +12,8 @@ async function given(flags: Record<string, unknown>, file = "") {
   const dir = await Deno.makeTempDir({ prefix: "flan-rejoin-" });
   try {
     Deno.writeTextFileSync(`${dir}/config.yaml`, file);
-    const loaded = loadSettings({ config: `${dir}/config.yaml`, ...flags }, { follows: "nothing" });
+    const opened = await openConfigFile({ config: `${dir}/config.yaml` });
+    const loaded = loadSettings(flags, { follows: "nothing", file: opened });
     const context = { ...loaded, clock: systemClock, log: silent };
     const shown = settingKeys.map((key) => [key, display(key, loaded.settings[key])]);
     const joined: Joined = { pid: 1, settings: Object.fromEntries(shown), found: {} };

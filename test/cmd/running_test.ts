@@ -10,9 +10,12 @@ Deno.test("the store that a second up asks for is not shown with a password", as
   const dir = await Deno.makeTempDir({ prefix: "flan-running-" });
   try {
     await writeJoined(dir, { pid: 1, settings: { store: "file:/a.json" }, found: {} });
-    Deno.writeTextFileSync(`${dir}/config.yaml`, "");
-    const flags = { config: `${dir}/config.yaml`, runDir: dir, store: "http://me:s3cret@h/x.json" };
-    const context = { ...loadSettings(flags, { follows: "nothing" }), clock: systemClock, log: silent };
+    const flags = { runDir: dir, store: "http://me:s3cret@h/x.json" };
+    const context = {
+      ...loadSettings(flags, { follows: "nothing", file: undefined }),
+      clock: systemClock,
+      log: silent,
+    };
     assert.throws(() => alreadyRunning(context, { format: { kind: "table" }, running: {} }), {
       code: "invalid",
       hint: "leave the setting out, or leave that network first: flan down",
@@ -28,9 +31,12 @@ Deno.test("another setting of this host is had by ending the agent, and the netw
   const dir = await Deno.makeTempDir({ prefix: "flan-running-" });
   try {
     await writeJoined(dir, { pid: 7, settings: { runDir: dir, ipMasq: "true", listen: "-" }, found: {} });
-    Deno.writeTextFileSync(`${dir}/config.yaml`, "");
-    const flags = { config: `${dir}/config.yaml`, runDir: dir, listen: "127.0.0.1:1" };
-    const context = { ...loadSettings(flags, { follows: "nothing" }), clock: systemClock, log: silent };
+    const flags = { runDir: dir, listen: "127.0.0.1:1" };
+    const context = {
+      ...loadSettings(flags, { follows: "nothing", file: undefined }),
+      clock: systemClock,
+      log: silent,
+    };
     assert.throws(() => alreadyRunning(context, { format: { kind: "table" }, running: {} }), {
       message: "An agent is running already (process 7) without listen, but 127.0.0.1:1 is asked for",
       hint: "leave the setting out, or end that agent, which costs no packet, and start it with it: kill 7",

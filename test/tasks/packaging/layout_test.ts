@@ -74,16 +74,16 @@ Deno.test("layout: shells and Debian find the completions by themselves", async 
   assert.ok((await shares("/usr/local")).includes("/usr/local/share/zsh/site-functions/_flan"));
 });
 
-Deno.test("config template: names every setting, says nothing, and is a config file", () => {
+Deno.test("config template: names every setting, says nothing, and is a config file", async () => {
   const file = Deno.makeTempFileSync({ suffix: ".yaml" });
   try {
     const text = configTemplate();
     for (const key of settingKeys) assert.match(text, new RegExp(`^#${kebab(key)}: .`, "m"));
     Deno.writeTextFileSync(file, text);
-    assert.deepEqual(readConfigFile(file)?.values, new Map());
+    assert.deepEqual((await readConfigFile(file))?.values, new Map());
     // Every line is YAML once its mark is gone.
     Deno.writeTextFileSync(file, text.replace(/^#(?! )/gm, ""));
-    assert.deepEqual([...readConfigFile(file)!.values.keys()], settingKeys.map(kebab));
+    assert.deepEqual([...(await readConfigFile(file))!.values.keys()], settingKeys.map(kebab));
   } finally {
     Deno.removeSync(file);
   }
