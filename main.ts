@@ -1,5 +1,5 @@
 /** flan: joins Linux hosts into one flat network. This file is the command table and nothing more. */
-import { type CommandEntry, CommanderError, newCommand, usageError, withoutSeparator } from "./cmd/cli.ts";
+import { Command, type CommandEntry, runLine, withoutSeparator } from "./cmd/cli.ts";
 import { exit, exitCode, explain } from "./cmd/exit.ts";
 import { summary, version } from "./cmd/version.ts";
 
@@ -44,29 +44,25 @@ export const commands: readonly CommandEntry[] = [
 /** Runs one command line and resolves to its exit code. Nothing below this ends the process. */
 export async function main(args: readonly string[]): Promise<number> {
   let code: Promise<number> = Promise.resolve(exit.done);
-  const program = newCommand("flan", summary)
-    .version(version, "-V, --version")
-    .addHelpText(
-      "after",
-      "\nEvery command has its own --help. Exit codes: 0 done, 1 failed, 2 usage, 3 no,\n4 store unreachable, 5 not permitted or unsupported, 6 timed out.",
+  const program = new Command("flan", summary)
+    .addAfter(
+      "Every command has its own --help. Exit codes: 0 done, 1 failed, 2 usage, 3 no,\n4 store unreachable, 5 not permitted or unsupported, 6 timed out.",
     );
   const wanted = args.find((arg) => !arg.startsWith("-") && arg !== "help");
   for (const entry of commands) {
     const known = entry.name === wanted ? await entry.load() : undefined;
     program.addCommand(
       known?.command((running) => (code = running, code.then(() => {})), commands) ??
-        newCommand(entry.name, entry.summary),
+        new Command(entry.name, entry.summary),
     );
   }
   try {
-    await program.parseAsync(asHelp(args) ?? withoutSeparator(args), { from: "user" });
+    await runLine(program, { words: asHelp(args) ?? withoutSeparator(args), version });
     return await code;
   } catch (error) {
-    const shown = error instanceof CommanderError ? usageError(error) : error;
-    if (shown === undefined) return exit.done;
-    const text = explain(shown);
+    const text = explain(error);
     if (text !== "") console.error(text);
-    return exitCode(shown);
+    return exitCode(error);
   }
 }
 

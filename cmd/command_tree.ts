@@ -1,12 +1,5 @@
 /** The commands as data: what completions and the manual page are made of, and what the README is checked against. */
-import {
-  afterHelp,
-  type AnyCommand,
-  type CommandEntry,
-  type KnownValues,
-  knownValues,
-  type Runner,
-} from "./cli.ts";
+import type { Command, CommandEntry, KnownValues, Runner } from "./cli.ts";
 
 export interface FlagNode {
   /** `--output`. */
@@ -52,27 +45,24 @@ export async function commandTree(table: readonly CommandEntry[]): Promise<Comma
 }
 
 /** A group takes the flags and the arguments of its first command, which is what it does where no other is named. */
-function describe(command: AnyCommand): CommandNode {
-  const children = command.commands.map((child) => describe(child as AnyCommand));
+function describe(command: Command): CommandNode {
+  const children = command.children.map(describe);
   return {
-    name: command.name(),
-    summary: command.summary(),
-    args: children[0]?.args ?? command.registeredArguments.map((argument) => ({
-      name: argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
-      summary: argument.description,
-      values: knownValues(argument),
-    })),
+    name: command.name,
+    summary: command.summary,
+    args: children[0]?.args ??
+      command.args.map(({ shown, summary, values }) => ({ name: shown, summary, values })),
     flags: children[0]?.flags ?? [
-      ...command.options.filter(({ hidden }) => !hidden).map((option) => ({
-        name: option.long ?? option.short ?? "",
-        short: option.long === undefined ? undefined : option.short,
-        argument: /[<[].*$/.exec(option.flags)?.[0] ?? "",
-        summary: option.description,
-        values: knownValues(option),
+      ...command.options.filter(({ isHidden }) => !isHidden).map((option) => ({
+        name: option.long,
+        short: option.short,
+        argument: option.argument,
+        summary: option.summary,
+        values: option.values,
       })),
       helpFlag,
     ],
-    after: afterHelp(command),
+    after: command.after,
     children,
   };
 }

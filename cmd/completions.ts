@@ -2,7 +2,7 @@
 import { invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
-import { type AnyCommand, Argument, type CommandEntry, newCommand, type Runner, withValues } from "./cli.ts";
+import { Argument, Command, type CommandEntry, type Runner } from "./cli.ts";
 import { commandTree } from "./command_tree.ts";
 import { bashScript } from "./completions/bash.ts";
 import { fishScript } from "./completions/fish.ts";
@@ -13,12 +13,12 @@ import { print } from "./output.ts";
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 const shells = Object.keys(scripts) as (keyof typeof scripts)[];
 
-export function command(run: Runner, table: readonly CommandEntry[]): AnyCommand {
+export function command(run: Runner, table: readonly CommandEntry[]): Command {
   // Takes no settings: a shell that starts must get its completions even where a setting is wrong.
-  return newCommand("completions", "Completions for bash, zsh or fish")
-    .addArgument(withValues(new Argument("<shell>", shells.join(", ")), shells))
-    .addHelpText("after", "\nExample:\n  source <(flan completions bash)")
-    .action((shell) => run(printScript(shell, table)));
+  return new Command("completions", "Completions for bash, zsh or fish")
+    .addArgument(new Argument("<shell>", shells.join(", "), shells))
+    .addAfter("Example:\n  source <(flan completions bash)")
+    .does((_, [shell = ""]) => run(printScript(shell, table)));
 }
 
 async function printScript(shell: string, table: readonly CommandEntry[]): Promise<number> {

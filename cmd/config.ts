@@ -10,7 +10,7 @@ import { shownUrl } from "../lease/remote/shown_url.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 import { type Joined, readJoined } from "../agent/joined.ts";
-import { type AnyCommand, type Flags, Option, withValues } from "./cli.ts";
+import { type Command, type Flags, Option } from "./cli.ts";
 import { type ConfigFile, readConfigFile } from "./config_file.ts";
 import { routeSettings } from "./route_settings.ts";
 import { environmentName, fewValues, kebab, settingKeys, settings, storeSettings } from "./settings.ts";
@@ -25,18 +25,15 @@ export interface Loaded {
 }
 
 /** Gives `command` a flag for each of `keys` (all of them by default), and `--config`. */
-export function addSettings(command: AnyCommand, keys: readonly SettingKey[] = settingKeys): AnyCommand {
+export function addSettings(command: Command, keys: readonly SettingKey[] = settingKeys): Command {
   for (const key of keys) {
     const { argument, help, fallback } = settings[key] as Setting<unknown>;
     const text = fallback === undefined || fallback === false
       ? help
       : `${help} (default ${display(key, fallback)})`;
     const option = new Option(`--${kebab(key)}${argument && ` ${argument.replace("...", "")}`}`, text);
-    // A repeatable flag takes one value each time; commander's own lists would swallow the arguments after it.
-    if (argument.includes("...")) option.argParser((value, before: string[] = []) => [...before, value]);
-    // These begin with "no" themselves; to commander it would be the opposite of a flag that there is none of.
-    option.negate = false;
-    command.addOption(withValues(option, fewValues[key] ?? []));
+    if (argument.includes("...")) option.repeatable();
+    command.addOption(option.offering(fewValues[key] ?? []));
   }
   return command.addOption(
     new Option("--config <file>", "config file, YAML or JSON (default /etc/flan/config.yaml)"),

@@ -7,7 +7,7 @@ import { FlanError, invalid, messageOf, systemReason } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { withoutSecrets } from "../net/secret_option.ts";
 import { printable, quoted } from "../net/text.ts";
-import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
+import { type Command, newGroup, Option, type Runner } from "./cli.ts";
 import { display } from "./config.ts";
 import { withStore } from "./context.ts";
 import { setValue } from "./config_set.ts";
@@ -20,7 +20,7 @@ import { kebab, type SettingKey, settingKeys } from "./settings.ts";
 /** Characters of one text value; the network config has none that is a tenth as long. */
 const MAX_VALUE = 4096;
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   const shown = leaf(
     {
       name: "show",

@@ -4,7 +4,7 @@ import { requireNetAdmin } from "../agent/capability.ts";
 import { gatewayOf } from "../agent/subnet_env.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { naturalOrder } from "../net/natural_order.ts";
-import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
+import { type Command, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Matrix, type Member, reachability, startServers, throughput } from "./demo/checks.ts";
 import { Lab, type LabHost, MAX_HOSTS } from "./demo/lab.ts";
 import { exit } from "./exit.ts";
@@ -15,7 +15,7 @@ import { print } from "./output.ts";
 import { listenForSignals } from "./signals.ts";
 import { mainFile } from "./self.ts";
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   return leaf(
     {
       name: "demo",

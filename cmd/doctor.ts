@@ -3,7 +3,7 @@ import { hasNetAdmin } from "../agent/capability.ts";
 import { diagnose, type Finding, type Report } from "../doctor/diagnose.ts";
 import { invalid } from "../net/errors.ts";
 import { printable } from "../net/text.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import { writeBundle } from "./doctor/bundle.ts";
 import { gather } from "./doctor/gather.ts";
 import { thisSystem } from "./doctor/system.ts";
@@ -11,7 +11,7 @@ import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Column, folded, type Format, print, printList } from "./output.ts";
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   return leaf(
     {
       name: "doctor",

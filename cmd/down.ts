@@ -8,7 +8,7 @@ import { makeRunDir } from "../agent/lock.ts";
 import { removeSubnetEnv } from "../agent/subnet_env.ts";
 import { release } from "../lease/release.ts";
 import { FlanError, messageOf } from "../net/errors.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import { type Context, subnetFileOf, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -19,7 +19,7 @@ import { removeFromKernel, type Self, type Unseen } from "./remove.ts";
 import type { SettingKey, Settings } from "./settings.ts";
 import { stopAgent } from "./stop_agent.ts";
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   const options = [new Option("--keep-lease", "leave the lease in the store, for a host that comes back")];
   const settings: readonly SettingKey[] = ["subnetFile"];
   return leaf(

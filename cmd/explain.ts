@@ -12,7 +12,7 @@ import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { familyOf, formatIp, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
-import { type AnyCommand, hintAtExcess, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { lookUp, sourceFacts, wayFacts } from "./explain_facts.ts";
@@ -26,7 +26,7 @@ import { noLease } from "./own_lease.ts";
 import { startCommand } from "./rejoin.ts";
 import { routeSettings } from "./route_settings.ts";
 
-export function explainCommand(run: Runner): AnyCommand {
+export function explainCommand(run: Runner): Command {
   const command = leaf(
     {
       name: "explain",
@@ -43,10 +43,8 @@ export function explainCommand(run: Runner): AnyCommand {
     run,
     explainRoute,
   );
-  return hintAtExcess(
-    command,
-    "where the packet comes from is said by --from: flan routes explain TO --from IP",
-  );
+  command.excessHint = "where the packet comes from is said by --from: flan routes explain TO --from IP";
+  return command;
 }
 
 interface Explanation {

@@ -1,5 +1,5 @@
 /** A command that does something (and not only groups others): its flags, and what it gets when it runs. */
-import { type AnyCommand, type Arguments, type Flags, newCommand, type Option, type Runner } from "./cli.ts";
+import { Argument, type Arguments, Command, type Flags, type Option, type Runner } from "./cli.ts";
 import { addSettings, type Follows } from "./config.ts";
 import { type Context, openContext } from "./context.ts";
 import { addOutput, type Format, type FormatName, outputFormat } from "./output.ts";
@@ -8,7 +8,7 @@ import { type SettingKey, storeSettings } from "./settings.ts";
 export interface Leaf {
   readonly name: string;
   readonly summary: string;
-  /** Name as commander writes it (`<key>`, `[subnet]`), and what it is. */
+  /** Name as help writes it (`<key>`, `[subnet]`), and what it is. */
   readonly args?: readonly (readonly [name: string, help: string])[];
   readonly options?: readonly Option[];
   /** The settings it takes beside those of every command; all settings unless given. */
@@ -42,18 +42,16 @@ export const commonSettings: readonly SettingKey[] = [
   "verbose",
 ];
 
-export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<number>): AnyCommand {
-  const command: AnyCommand = newCommand(spec.name, spec.summary);
-  for (const [name, help] of spec.args ?? []) command.argument(name, help);
+export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<number>): Command {
+  const command = new Command(spec.name, spec.summary);
+  for (const [name, help] of spec.args ?? []) command.addArgument(new Argument(name, help));
   for (const option of spec.options ?? []) command.addOption(option);
   addSettings(command, spec.settings && [...spec.settings, ...(spec.anywhere ? [] : commonSettings)]);
   const formats = spec.formats ?? ["table"];
   if (spec.formats !== undefined) addOutput(command, formats);
-  if (spec.after !== undefined) command.addHelpText("after", `\n${spec.after}`);
-  const start = async () => {
-    const flags = command.opts() as Flags;
+  if (spec.after !== undefined) command.addAfter(spec.after);
+  const start = async (flags: Flags, args: Arguments) => {
     const format = outputFormat(flags, formats);
-    const args = command.processedArgs as unknown as Arguments;
     const context = await openContext(flags, { follows: spec.follows ?? "all" });
     try {
       return await work({ context, format, header: flags["header"] === true, flags, args });
@@ -61,5 +59,5 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
       await context.log.written();
     }
   };
-  return command.action(() => run(start()));
+  return command.does((flags, args) => run(start(flags, args)));
 }

@@ -1,5 +1,5 @@
 /** `flan lease`: who owns which subnet. */
-import { type AnyCommand, newGroup, Option, type Runner } from "./cli.ts";
+import { type Command, newGroup, Option, type Runner } from "./cli.ts";
 import { type Call, type Leaf, leaf } from "./leaf.ts";
 import { acquireLease, releaseLease, renewLease } from "./lease_change.ts";
 import { changeFormats } from "./lease_changed.ts";
@@ -21,15 +21,15 @@ const example = "such as 10.244.3.0/24";
 const any = ["[subnet]", example] as const;
 const one = ["<subnet>", example] as const;
 
-type Command = readonly [Leaf, (call: Call) => Promise<number>];
+type Subcommand = readonly [Leaf, (call: Call) => Promise<number>];
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   const summary = "Show and change who owns which subnet";
   const all = [...reading, ...own, ...reserving, ...minding];
   return newGroup({ name: "lease", summary }, all.map(([spec, work]) => leaf(spec, run, work)));
 }
 
-const reading: readonly Command[] = [
+const reading: readonly Subcommand[] = [
   [{
     name: "list",
     summary: "Every lease of the network, and why one is refused",
@@ -46,7 +46,7 @@ const reading: readonly Command[] = [
   }, getLease],
 ];
 
-const own: readonly Command[] = [
+const own: readonly Subcommand[] = [
   [{
     name: "acquire",
     summary: "Take a lease for this host, without touching its kernel",
@@ -79,7 +79,7 @@ const own: readonly Command[] = [
   }, releaseLease],
 ];
 
-const reserving: readonly Command[] = [
+const reserving: readonly Subcommand[] = [
   [{
     name: "reserve",
     summary: "Keep SUBNET for one host, or from all; its lease never ends",
@@ -105,7 +105,7 @@ const reserving: readonly Command[] = [
   }, unreserveSubnet],
 ];
 
-const minding: readonly Command[] = [
+const minding: readonly Subcommand[] = [
   [{
     name: "revoke",
     summary: "Take SUBNET away from whoever holds it",

@@ -6,7 +6,7 @@ import { invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { printable, quoted } from "../net/text.ts";
-import { type AnyCommand, Option, withValues } from "./cli.ts";
+import { type Command, Option } from "./cli.ts";
 import { foldLine, foldLines, foldTable } from "./fold.ts";
 import { writeOut } from "./stdout.ts";
 
@@ -34,12 +34,12 @@ const NONE = "-";
 const NOTE = "NOTE";
 
 /** Gives `command` the flags `-o` and `--json`; `kinds` are the formats it can print, the first by default. */
-export function addOutput(command: AnyCommand, kinds: readonly FormatName[]): AnyCommand {
+export function addOutput(command: Command, kinds: readonly FormatName[]): Command {
   const names = kinds.map((kind) => kind === "value" ? "value=FIELD" : kind).join(", ");
   const output = new Option("-o, --output <format>", `how to print: ${names} (default ${kinds[0]})`);
   const document = documentOf(kinds);
   command
-    .addOption(withValues(output, kinds.map((kind) => kind === "value" ? "value=" : kind)))
+    .addOption(output.offering(kinds.map((kind) => kind === "value" ? "value=" : kind)))
     .addOption(new Option("--json", `the same as -o ${document}`));
   if (!kinds.includes("tsv")) return command;
   return command.addOption(new Option("--header", "with -o tsv: print a line of column names first"));

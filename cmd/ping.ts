@@ -4,7 +4,7 @@ import { MAX_HOSTS, type NoPing, type Ping } from "../agent/probing/ping.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { printable, quoted } from "../net/text.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -17,7 +17,7 @@ import { matrix, type Measured, notes, shownTime } from "./ping_matrix.ts";
 /** Far above what any measurement takes, another one before it included. */
 const WITHIN_MS = 60_000;
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   return leaf(
     {
       name: "ping",

@@ -1,13 +1,13 @@
 /** `flan proxy routes`: where the proxy sends what. */
 import { compareCidr, parseCidr } from "../net/ip.ts";
 import type { Way } from "../proxy/protocol.ts";
-import type { AnyCommand, Runner } from "./cli.ts";
+import type { Command, Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Column, printList, sayBefore } from "./output.ts";
 import { askProxies, carriesNothing, proxySettings } from "./proxy_client.ts";
 
-export function routesCommand(run: Runner): AnyCommand {
+export function routesCommand(run: Runner): Command {
   return leaf(
     {
       name: "routes",

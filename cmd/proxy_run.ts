@@ -15,7 +15,7 @@ import { quoted } from "../net/text.ts";
 import { MAX_REQUEST } from "../proxy/protocol.ts";
 import { ProxyServer } from "../proxy/server.ts";
 import { tellStarted } from "../proxy/start.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -25,7 +25,7 @@ import { version } from "./version.ts";
 
 const LOOK_MS = 200;
 
-export function runCommand(run: Runner): AnyCommand {
+export function runCommand(run: Runner): Command {
   return leaf(
     {
       name: "run",

@@ -1,6 +1,6 @@
 /** `flan proxy stats`: what the proxy has carried, and what it has dropped and why. */
 import type { Counted } from "../proxy/answers.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import { invalid } from "../net/errors.ts";
 import type { Family } from "../net/ip.ts";
 import type { Context } from "./context.ts";
@@ -13,7 +13,7 @@ import { listenForSignals } from "./signals.ts";
 
 const EVERY_MS = 1000;
 
-export function statsCommand(run: Runner): AnyCommand {
+export function statsCommand(run: Runner): Command {
   return leaf(
     {
       name: "stats",

@@ -1,13 +1,13 @@
 /** `flan proxy stop`: ends the process, and so whatever it carries. */
 import { lockHolder, provenHolder } from "../agent/lock.ts";
 import { stopProxy } from "../proxy/stop.ts";
-import type { AnyCommand, Runner } from "./cli.ts";
+import type { Command, Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { print } from "./output.ts";
 import { proxiesOf, proxySettings } from "./proxy_client.ts";
 
-export function stopCommand(run: Runner): AnyCommand {
+export function stopCommand(run: Runner): Command {
   return leaf(
     {
       name: "stop",

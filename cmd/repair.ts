@@ -7,7 +7,7 @@ import { describe, keyOf } from "../kernel/state.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
-import type { AnyCommand, Runner } from "./cli.ts";
+import type { Command, Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { objectsFor } from "./explain_facts.ts";
@@ -19,7 +19,7 @@ import { noLease } from "./own_lease.ts";
 import { routeSettings } from "./route_settings.ts";
 import { subnetArgument } from "./subnet_argument.ts";
 
-export function repairCommand(run: Runner): AnyCommand {
+export function repairCommand(run: Runner): Command {
   return leaf(
     {
       name: "repair",

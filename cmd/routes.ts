@@ -1,6 +1,6 @@
 /** `flan routes`: how every peer is reached, and whether the kernel agrees. */
 import { endOf } from "../agent/status.ts";
-import { type AnyCommand, newGroup, type Runner } from "./cli.ts";
+import { type Command, newGroup, type Runner } from "./cli.ts";
 import { deviations } from "../kernel/deviations.ts";
 import { describe, keyOf } from "../kernel/state.ts";
 import type { Change } from "../kernel/kernel.ts";
@@ -22,7 +22,7 @@ import { type Row, rowsOf } from "./route_rows.ts";
 import { routeSettings as settings } from "./route_settings.ts";
 import { watchCommand } from "./watch_routes.ts";
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   const list = leaf(
     {
       name: "list",

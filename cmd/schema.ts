@@ -2,27 +2,26 @@
 import { invalid } from "../net/errors.ts";
 import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
-import { type AnyCommand, Argument, newCommand, type Runner, withValues } from "./cli.ts";
+import { Argument, Command, type Runner } from "./cli.ts";
 import { exit } from "./exit.ts";
 import { print, table } from "./output.ts";
 import { documents } from "./schemas/documents.ts";
 
 const names = Object.keys(documents);
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   // Takes no settings: it is about flan and not about this host.
-  return newCommand("schema", "The JSON Schema of a document, or the list of documents")
+  return new Command("schema", "The JSON Schema of a document, or the list of documents")
     .addArgument(
-      withValues(new Argument("[name]", "such as routes, or as documents have it, flan.routes/v1"), names),
+      new Argument("[name]", "such as routes, or as documents have it, flan.routes/v1", names),
     )
-    .addHelpText(
-      "after",
-      "\nWithin v1 fields are only added, so the schemas (2020-12) allow what they do not\n" +
+    .addAfter(
+      "Within v1 fields are only added, so the schemas (2020-12) allow what they do not\n" +
         "name; where they give examples of a word, there may be others later. What -o\n" +
         "jsonl prints on a line is #/$defs/line.\n\n" +
         "Example:\n  flan schema routes >routes.schema.json",
     )
-    .action((name) => run(printSchema(name)));
+    .does((_, [name]) => run(printSchema(name)));
 }
 
 function printSchema(name: string | undefined): Promise<number> {

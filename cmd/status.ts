@@ -4,7 +4,7 @@ import { obstacles } from "../agent/health/readiness.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
-import { type AnyCommand, integerFlag, Option, type Runner } from "./cli.ts";
+import { type Command, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
@@ -19,7 +19,7 @@ const ASK_MS = 100;
 /** Null where the agent is still joining, undefined where none runs. */
 type Answer = Status | null | undefined;
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   return leaf(
     {
       name: "status",

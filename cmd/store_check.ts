@@ -6,11 +6,11 @@ import { secretInClear } from "../lease/remote/in_clear.ts";
 import { messageOf } from "../net/errors.ts";
 import { withStore } from "./context.ts";
 import { type Finding, printFindings } from "./findings.ts";
-import type { AnyCommand, Runner } from "./cli.ts";
+import type { Command, Runner } from "./cli.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { credentialsOf } from "./settings.ts";
 
-export function checkCommand(run: Runner): AnyCommand {
+export function checkCommand(run: Runner): Command {
   return leaf(
     {
       name: "check",

@@ -5,14 +5,14 @@ import { exportedText } from "../lease/transfer.ts";
 import { invalid, systemReason } from "../net/errors.ts";
 import { withStore } from "./context.ts";
 import { exit } from "./exit.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { print } from "./output.ts";
 
 /** Like a backup of the store: it says where every host is reached, and keys of some backends. */
 const MODE = 0o600;
 
-export function exportCommand(run: Runner): AnyCommand {
+export function exportCommand(run: Runner): Command {
   return leaf(
     {
       name: "export",

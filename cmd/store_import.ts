@@ -4,7 +4,7 @@ import { applyImport, importedDocument, planImport, type Step } from "../lease/t
 import { invalid, systemReason } from "../net/errors.ts";
 import { withStore } from "./context.ts";
 import { exit } from "./exit.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Column, type Listing, printList } from "./output.ts";
 import { readTextFile } from "./text_file.ts";
@@ -16,7 +16,7 @@ const columns: readonly Column<Step>[] = [
   { name: "REASON", cell: ({ reason }) => reason },
 ];
 
-export function importCommand(run: Runner): AnyCommand {
+export function importCommand(run: Runner): Command {
   return leaf(
     {
       name: "import",

@@ -6,14 +6,14 @@ import { openStore } from "../lease/open.ts";
 import { invalid, messageOf } from "../net/errors.ts";
 import { parsePlace, type Place } from "../net/place.ts";
 import { quoted } from "../net/text.ts";
-import { type AnyCommand, type Flags, Option, type Runner } from "./cli.ts";
+import { type Command, type Flags, Option, type Runner } from "./cli.ts";
 import { type Context, storeOptions } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { listenForSignals } from "./signals.ts";
 
 const LISTEN = "127.0.0.1:4380";
 
-export function serveCommand(run: Runner): AnyCommand {
+export function serveCommand(run: Runner): Command {
   return leaf(
     {
       name: "serve",

@@ -8,7 +8,7 @@ import { ownLease } from "../agent/status.ts";
 import { openGround, wireAgent } from "../agent/wire.ts";
 import { secretInClear } from "../lease/remote/in_clear.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
-import { type AnyCommand, Option, type Runner } from "./cli.ts";
+import { type Command, Option, type Runner } from "./cli.ts";
 import { type Context, mayRunHooks, storeOptions, subnetFileOf } from "./context.ts";
 import { detach, tellReady } from "./detach.ts";
 import { openDoors } from "./doors.ts";
@@ -25,7 +25,7 @@ import { listenForSignals } from "./signals.ts";
 import { credentialsOf } from "./settings.ts";
 import { startNetwork } from "./start_network.ts";
 
-export function command(run: Runner): AnyCommand {
+export function command(run: Runner): Command {
   return leaf(
     {
       name: "up",

@@ -6,7 +6,7 @@ import { describe } from "../kernel/state.ts";
 import { networksOf } from "../lease/stack.ts";
 import { FlanError } from "../net/errors.ts";
 import { batches } from "./batches.ts";
-import type { AnyCommand, Runner } from "./cli.ts";
+import type { Command, Runner } from "./cli.ts";
 import { type Context, withStore } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Looked, withLook } from "./looking.ts";
@@ -16,7 +16,7 @@ import { eventLine, type RouteEvent, RouteEvents } from "./route_events.ts";
 import { routeSettings } from "./route_settings.ts";
 import { listenForSignals } from "./signals.ts";
 
-export function watchCommand(run: Runner): AnyCommand {
+export function watchCommand(run: Runner): Command {
   return leaf(
     {
       name: "watch",

@@ -33,8 +33,6 @@ const exceptions: Readonly<Record<string, string>> = {
 
 /** The one file that imports each package, so that another package is a change of one file. */
 const packages: Readonly<Record<string, string>> = {
-  "@commander-js/extra-typings": "cmd/cli.ts",
-  "commander": "cmd/cli.ts",
   "@logtape/logtape": "cmd/log_writer.ts",
   "js-yaml": "cmd/config_file.ts",
   "valibot": "net/schema.ts",

@@ -1,6 +1,6 @@
 /** Small pure parts of the commands. */
 import assert from "node:assert/strict";
-import { CommanderError, integerFlag, newCommand, newGroup, usageError } from "../../cmd/cli.ts";
+import { integerFlag } from "../../cmd/cli.ts";
 import { epochSeconds, remaining } from "../../cmd/lease_end.ts";
 import { subnetArgument } from "../../cmd/subnet_argument.ts";
 import { MAX_BYTES, readTextFile } from "../../cmd/text_file.ts";
@@ -33,48 +33,6 @@ Deno.test("a number in a flag is whole and within its range", () => {
       /Cannot use --hosts ".*": a whole number from 2 to 200/,
     );
   }
-});
-
-Deno.test("the parser's errors become sentences, its suggestions hints, and help none", () => {
-  const made = (message: string) => usageError(new CommanderError(1, "x", message))!;
-  const unknown = made("error: unknown option '--bakend'\n(Did you mean --backend?)");
-  assert.deepEqual([unknown.message, unknown.hint], ["Unknown option '--bakend'", "Did you mean --backend?"]);
-  const many = made("error: too many arguments for 'up'. Expected 0 arguments but got 2: a, b.");
-  assert.deepEqual([many.message, many.hint, many.code], [
-    "Too many arguments for up: it takes 0, and got 2: a, b",
-    undefined,
-    "invalid",
-  ]);
-  assert.equal(
-    made("error: option '--mtu <bytes>' argument missing").message,
-    "Option '--mtu <bytes>' needs a value",
-  );
-  assert.equal(usageError(new CommanderError(0, "commander.help", "(outputHelp)")), undefined);
-});
-
-Deno.test("a group runs the command that is named, or its first, and refuses a word that names none", async () => {
-  const ran: string[] = [];
-  const children = ["list", "diff"].map((name) =>
-    newCommand(name, name).option("-o, --output <format>").action((flags) =>
-      void ran.push(name + (flags.output ?? ""))
-    )
-  );
-  const group = newGroup({ name: "routes", summary: "x" }, children);
-  for (const args of [[], ["diff"], ["-o", "json"], ["list", "-o", "tsv"]]) {
-    await group.parseAsync(args, { from: "user" });
-  }
-  assert.deepEqual(ran, ["list", "diff", "listjson", "listtsv"]);
-  await assert.rejects(
-    () => group.parseAsync(["dif"], { from: "user" }),
-    (error: Error & { hint?: string }) => {
-      assert.deepEqual([error.message, error.hint], [
-        'Unknown command "dif" of flan routes',
-        "did you mean diff?",
-      ]);
-      return true;
-    },
-  );
-  assert.equal(ran.length, 4);
 });
 
 Deno.test("suggestions: up to a third of the letters, two in the wrong order are one mistake", () => {

@@ -1,0 +1,140 @@
+/** From the words of a command line to a command, its flags and its arguments. */
+import { parseArgs } from "node:util";
+import { invalid } from "../../net/errors.ts";
+import { didYouMean } from "../../net/suggest.ts";
+import { quoted } from "../../net/text.ts";
+import type { Arguments, Command, Flags, Option } from "./command.ts";
+
+/** What a line asks for: `help` shows that of the last command of `path`, which begins with the program. */
+export type Parsed =
+  | { readonly asks: "run"; readonly command: Command; readonly flags: Flags; readonly args: Arguments }
+  | { readonly asks: "help"; readonly path: readonly Command[] }
+  | { readonly asks: "version" };
+
+/**
+ * Reads the words after the program's name. A group is told which of its commands is meant by the first word after
+ * it. Throws `invalid` with what is wrong, and with what was probably meant.
+ */
+export function parseLine(program: Command, words: readonly string[]): Parsed {
+  if (beforeTerminator(words).some((word) => word === "-V" || word === "--version")) {
+    return { asks: "version" };
+  }
+  const path = [program];
+  let rest = words;
+  for (let here = program; here.children.length > 0; path.push(here)) {
+    const [word = "-"] = rest;
+    const named = here.children.find(({ name }) => name === word);
+    if (named === undefined && asksForHelp(rest)) return { asks: "help", path };
+    here = named ?? first(here, word);
+    if (named !== undefined) rest = rest.slice(1);
+  }
+  const command = path.at(-1)!;
+  const { flags, args, unknown, isHelp } = parseWords(command, rest);
+  if (isHelp) return { asks: "help", path };
+  refuseContradiction(command, flags);
+  if (unknown !== undefined) throw unknownOption(unknown, path);
+  refuseArguments(command, args);
+  return { asks: "run", command, flags, args };
+}
+
+/** The child that runs where none is named; throws where there is none, or where `word` was to name one. */
+function first(group: Command, word: string): Command {
+  const names = group.children.map(({ name }) => name);
+  if (!word.startsWith("-")) {
+    throw group.runsFirst
+      ? invalid(
+        "cli",
+        `Unknown command ${quoted(word)} of flan ${group.name}`,
+        didYouMean(word, names) ?? `one of ${names.join(", ")}`,
+      )
+      : invalid("cli", `Unknown command '${word}'`, didYouMean(word, names));
+  }
+  if (!group.runsFirst) throw unknownOption(word, [group]);
+  return group.children[0]!;
+}
+
+interface Words {
+  readonly flags: Flags;
+  readonly args: readonly string[];
+  /** The first word that looks like a flag and is none. */
+  readonly unknown: string | undefined;
+  readonly isHelp: boolean;
+}
+
+function parseWords(command: Command, words: readonly string[]): Words {
+  const options = new Map(command.options.map((option) => [option.long.slice(2), option]));
+  const flags: Record<string, unknown> = {};
+  const args: string[] = [];
+  let unknown: string | undefined;
+  let isHelp = false;
+  for (const token of tokensOf(words, [...options.values()])) {
+    if (token.kind === "option-terminator") continue;
+    const word = words[token.index]!;
+    if (token.kind === "positional") args.push(token.value);
+    else if (token.name === "help" || token.rawName === "-h") isHelp = true;
+    else {
+      const option = options.get(token.name);
+      if (option !== undefined && (option.argument !== "" || token.value === undefined)) {
+        flags[option.key] = given(option, { value: token.value, before: flags[option.key] });
+      } else if (isNegativeNumber(word)) args.push(word);
+      else unknown ??= word;
+    }
+  }
+  return { flags, args, unknown, isHelp };
+}
+
+/** Unknown flags are no errors of Node's, which would end at the first one, even where help is asked for. */
+function tokensOf(words: readonly string[], options: readonly Option[]) {
+  const known = options.map(({ long, short, argument }) => [long.slice(2), {
+    type: argument === "" ? "boolean" as const : "string" as const,
+    ...short === undefined ? {} : { short: short.slice(1) },
+  }]);
+  const config = { ...Object.fromEntries(known), help: { type: "boolean" as const, short: "h" } };
+  return parseArgs({ args: [...words], options: config, strict: false, tokens: true }).tokens;
+}
+
+function given(option: Option, { value, before }: { value: string | undefined; before: unknown }): unknown {
+  if (option.argument === "") return true;
+  if (value === undefined) throw invalid("cli", `Option '${option.flags}' needs a value`);
+  return option.isRepeatable ? [...(before as string[] | undefined) ?? [], value] : value;
+}
+
+function refuseContradiction({ options }: Command, flags: Flags): void {
+  for (const option of options.filter(({ key }) => key in flags)) {
+    const other = options.find(({ key }) => key in flags && option.against.includes(key));
+    if (other === undefined) continue;
+    throw invalid("cli", `Option '${option.flags}' cannot be used with option '${other.flags}'`);
+  }
+}
+
+function refuseArguments(command: Command, args: readonly string[]): void {
+  const missing = command.args.find(({ isRequired }, i) => isRequired && args[i] === undefined);
+  if (missing !== undefined) throw invalid("cli", `Missing required argument '${missing.name}'`);
+  const takes = command.args.length;
+  if (args.length <= takes) return;
+  const got = `it takes ${takes}, and got ${args.length}: ${args.join(", ")}`;
+  throw invalid("cli", `Too many arguments for ${command.name}: ${got}`, command.excessHint);
+}
+
+function unknownOption(word: string, path: readonly Command[]) {
+  const known = path.at(-1)!.options.filter(({ isHidden }) => !isHidden).map(({ long }) => long);
+  const hint = word.startsWith("--")
+    ? didYouMean(word.split("=")[0]!, [...known, "--help", "--version"])
+    : undefined;
+  return invalid("cli", `Unknown option '${word}'`, hint);
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  return beforeTerminator(words).some((word) => word === "-h" || word === "--help");
+}
+
+/** What follows `--` is no flag. */
+function beforeTerminator(words: readonly string[]): readonly string[] {
+  const at = words.indexOf("--");
+  return at === -1 ? words : words.slice(0, at);
+}
+
+/** `-1` is a value of `flan config set`, and no flag of anybody's. */
+function isNegativeNumber(word: string): boolean {
+  return /^-\d/.test(word);
+}
