@@ -6,12 +6,13 @@ import { type Iptables, iptablesError } from "./iptables_rules.ts";
 const LOCK_SECONDS = "5";
 
 /** Found on the PATH. Where a program is not there the KernelError is `unsupported`, where it cannot be run now a FlanError `failed`. */
-export const iptablesPrograms: Iptables = programs("iptables");
+export const iptablesPrograms: Iptables = programsOf("iptables");
 
 /** The same for IPv6. */
-export const ip6tablesPrograms: Iptables = programs("ip6tables");
+export const ip6tablesPrograms: Iptables = programsOf("ip6tables");
 
-function programs(name: string): Iptables {
+/** The same of one variant, whichever the host's `iptables` is: `iptables-nft`, `ip6tables-legacy`. */
+export function programsOf(name: string): Iptables {
   return {
     save: () => run(`${name}-save`, [], ""),
     restore: async (payload) =>
