@@ -242,7 +242,11 @@ export class Agent {
     const before = this.#plan;
     const begun = this.#parts.clock.monotonic();
     this.#plan = planFor(backend, this.#view, { ...this.#host, wanted: this.#inbox.wanted });
-    this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, { resync });
+    this.repairs.begin();
+    this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, {
+      resync,
+      looked: () => this.repairs.looked(),
+    });
     this.tally.reconciled(this.#parts.clock.monotonic() - begun);
     this.tally.refused([...this.#view.refused, ...this.#plan.refused]);
     this.repairs.judge({ report: this.#report, before, after: this.#plan });

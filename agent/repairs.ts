@@ -51,6 +51,16 @@ export class Repairs {
     return this.#last;
   }
 
+  /** The kernel is about to be looked at. */
+  begin(): void {
+    this.#suspects.begin();
+  }
+
+  /** It was read, and what it had announced until then was heard. */
+  looked(): void {
+    this.#suspects.looked();
+  }
+
   /** Notes an event that concerns us, for the line that says what was repaired. `devices` are our links. */
   suspect(event: KernelEvent, devices: readonly string[]): void {
     this.#suspects.note(event, devices);
@@ -61,14 +71,11 @@ export class Repairs {
     const undone = this.#undone;
     this.#undone = undoneIn(report);
     if (!report.resynced) return;
-    const { by } = this.#suspects;
-    const cause = this.#suspects.take(goneLink(report.done));
-    if (before === undefined || report.done.length === 0) return;
-    const old = byKey(before.objects);
-    const now = byKey(after.objects);
-    const repaired = report.done.filter((change) =>
-      !undone.has(keyOf(change.object)) && isRepair(change, old, now)
-    );
+    const repaired = before === undefined ? [] : repairsIn(report.done, { undone, before, after });
+    const { cause, by } = this.#suspects.take({
+      gone: goneLink(report.done),
+      repaired: repaired.map(({ object }) => object),
+    });
     if (repaired.length === 0) return;
     const named = repaired.slice(0, MAX_NAMED).map((change) => describe(change.object)).join(", ");
     const what = repaired.length > MAX_NAMED ? `${named} and ${repaired.length - MAX_NAMED} more` : named;
@@ -102,6 +109,16 @@ function undoneIn({ failures, waiting, conflicts, state }: Report): ReadonlySet<
     for (const [key, one] of state) if (one !== "ok") keys.add(key);
   }
   return keys;
+}
+
+function repairsIn(
+  done: readonly Change[],
+  { undone, before, after }: { undone: ReadonlySet<string>; before: Plan; after: Plan },
+): readonly Change[] {
+  if (done.length === 0) return [];
+  const old = byKey(before.objects);
+  const now = byKey(after.objects);
+  return done.filter((change) => !undone.has(keyOf(change.object)) && isRepair(change, old, now));
 }
 
 function isRepair(

@@ -1,7 +1,9 @@
 /** Who may have done what has to be repaired: a few of the events that led to it, the most telling ones. */
 import { messageOf } from "../net/errors.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
-import { ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { eventKeyOf, keyOfEvent } from "../kernel/event_key.ts";
+import { linkOf } from "../kernel/relations.ts";
+import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
 
 /** More would only repeat what the first ones say. */
 const MOST = 3;
@@ -12,48 +14,86 @@ const OUR_LINK = 3;
 /** The rank of another link's change: a reason to look, and often heard before what it goes along with. */
 const OTHER_LINK = 4;
 
-export class Suspects {
-  #rank = Infinity;
-  readonly #named = new Set<string>();
-  /** The program behind the first of them. */
-  #by = "unknown";
+interface Suspect {
+  readonly event: KernelEvent;
+  readonly rank: number;
+  readonly sentence: string;
+  /** The program that did it, as a few words can be: `ip`, `kernel`, or `unknown` where nobody tells. */
+  readonly program: string;
+}
 
-  /** Notes an event; only those of the most telling kind that came are kept. `devices` are our links. */
+/** What is said of a repair: one clause for the log, and the program behind the first event that it names. */
+export interface Verdict {
+  readonly cause: string;
+  readonly by: string;
+}
+
+/**
+ * The events between two looks at the kernel. What was heard before a look began, that look has seen. What was heard
+ * while it went on, it may have seen or not: so that counts for the next one, too, unless it is about what was repaired.
+ * What is heard when the look is over, while it is acted on, can only be for the next one; it may be of our own doing.
+ */
+export class Suspects {
+  /** In the order in which they came; of each part of it the first ones. */
+  #heard: Suspect[] = [];
+  /** How many of them were heard before the look began, and how many before it was over. */
+  #begun = 0;
+  #looked = 0;
+
+  /** Notes an event, unless enough of its kind came. `devices` are our links. */
   note(event: KernelEvent, devices: readonly string[]): void {
     const rank = rankOf(event, devices);
-    if (rank > this.#rank || (rank === this.#rank && this.#named.size >= MOST)) return;
-    if (rank < this.#rank) this.#named.clear();
+    const alike = this.#heard.slice(this.#looked).filter((one) => one.rank === rank);
+    if (alike.length >= MOST) return;
     const by = culprit(event);
-    if (this.#named.size === 0) this.#by = programOf(by);
-    this.#rank = rank;
-    this.#named.add(sentence(event, by));
+    const told = sentence(event, by);
+    if (alike.some((one) => one.sentence === told)) return;
+    this.#heard.push({ event, rank, sentence: told, program: programOf(by) });
   }
 
-  /** The program that did it, as a few words can be: `ip`, `kernel`, or `unknown` where nobody tells. */
-  get by(): string {
-    return this.#by;
+  /** A look begins. */
+  begin(): void {
+    const ranks = [...Map.groupBy(this.#heard, ({ rank }) => rank).values()];
+    const latest = new Set(ranks.flatMap((alike) => alike.slice(-MOST)));
+    this.#heard = this.#heard.filter((one) => latest.has(one));
+    this.#begun = this.#looked = this.#heard.length;
+  }
+
+  /** The kernel was read, and what it had announced until then was noted. */
+  looked(): void {
+    this.#looked = this.#heard.length;
   }
 
   /**
-   * One clause for the log, and a clean slate. `gone` names a link of ours that was not there any more: that tells more than
-   * what went along with it, and is often seen before the kernel announces it.
+   * Judges by the most telling events that the look may have seen, and forgets what it must have seen. `gone` names a link
+   * of ours that was not there any more: that tells more than what went along with it.
    */
-  take(gone?: string): string {
-    const named = [...this.#named].join(", ");
-    const beside = this.#rank === OTHER_LINK;
-    const isEvident = gone !== undefined && this.#rank >= OUR_LINK;
-    const cause = isEvident
-      ? `link ${gone} was gone`
-      : named === ""
-      ? "found by looking"
-      : beside
-      ? `found by looking, after ${named}`
-      : named;
-    this.#named.clear();
-    this.#by = "unknown";
-    this.#rank = Infinity;
-    return cause;
+  take(
+    { gone, repaired = [] }: { gone?: string | undefined; repaired?: readonly KernelObject[] } = {},
+  ): Verdict {
+    const seen = this.#heard.slice(0, this.#looked);
+    const rank = Math.min(Infinity, ...seen.map((one) => one.rank));
+    const telling = seen.filter((one) => one.rank === rank);
+    const explained = new Set(seen.filter(({ event }) => repaired.some((object) => isAbout(event, object))));
+    this.#heard = this.#heard.slice(this.#begun).filter((one) => !explained.has(one));
+    this.#begun = this.#looked = 0;
+    return { cause: causeIn(telling, gone), by: telling[0]?.program ?? "unknown" };
   }
+}
+
+/** `telling` are of one rank. */
+function causeIn(telling: readonly Suspect[], gone: string | undefined): string {
+  const rank = telling[0]?.rank ?? Infinity;
+  if (gone !== undefined && rank >= OUR_LINK) return `link ${gone} was gone`;
+  if (telling.length === 0) return "found by looking";
+  const named = [...new Set(telling.map(({ sentence }) => sentence))].slice(0, MOST).join(", ");
+  return rank === OTHER_LINK ? `found by looking, after ${named}` : named;
+}
+
+/** Whether the event is about the object, or about the link that carries it. */
+function isAbout(event: KernelEvent, object: KernelObject): boolean {
+  if (event.group === "link" && event.link !== undefined && event.link === linkOf(object)) return true;
+  return keyOfEvent(event) === eventKeyOf(object);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What `flan routes watch` says of the kernel's events: what changed, who did it, and what flan put back. */
 import { culprit } from "../agent/suspects.ts";
 import { differences } from "../kernel/differences.ts";
+import { eventKeyOf, keyOfEvent } from "../kernel/event_key.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
 import { linkOf, nexthopOf } from "../kernel/relations.ts";
 import { type KernelObject, type Link, sameObject } from "../kernel/state.ts";
@@ -44,7 +45,7 @@ export class RouteEvents {
   /** Takes another plan. What it plans otherwise than the one before, flan itself may just be changing. */
   learn(planned: readonly KernelObject[]): void {
     const now = new Map(planned.flatMap((object) => {
-      const key = planKey(object);
+      const key = eventKeyOf(object);
       return key === undefined ? [] : [[key, object] as const];
     }));
     const before = this.#planned;
@@ -67,7 +68,7 @@ export class RouteEvents {
 
   /** What the event is about may be planned otherwise by now, and the plan could not be asked for. */
   doubt(event: KernelEvent): void {
-    const key = keyIn(event);
+    const key = keyOfEvent(event);
     this.#changed = new Set([key]);
     this.#touched.delete(key);
   }
@@ -78,7 +79,7 @@ export class RouteEvents {
       const nothing = { kind: null, object: null, differs: null, by: null, pid: null };
       return { event: "lost", ...nothing, repaired: false };
     }
-    const key = keyIn(event);
+    const key = keyOfEvent(event);
     const did = event.action === "new" ? "set" : event.action === "delete" ? "deleted" : "wanted";
     const isFlan = this.#isFlan(event, agent);
     const repaired = isFlan && did === "set" && this.#touched.delete(key);
@@ -104,7 +105,7 @@ export class RouteEvents {
 
   /** Whether a link or an FDB entry is as planned after the event; what is planned nowhere is so when it goes. */
   #isAsPlanned(event: KernelEvent): boolean {
-    const planned = this.#planned.get(keyIn(event));
+    const planned = this.#planned.get(keyOfEvent(event));
     if (planned === undefined || event.action === "delete") {
       return planned === undefined && event.action === "delete";
     }
@@ -156,30 +157,6 @@ export class RouteEvents {
 
 /** Enough for a network of ten thousand hosts. */
 const MOST = 50_000;
-
-/** As events name it; undefined for what has none. */
-function planKey(object: KernelObject): string | undefined {
-  switch (object.kind) {
-    case "link":
-      return `link ${object.name}`;
-    case "address":
-      return `address ${object.address}`;
-    case "nexthop":
-      return `nexthop ${object.id}`;
-    case "neighbour":
-      return `neighbour ${object.ip}`;
-    case "fdb":
-      return `fdb ${object.mac}`;
-    case "route":
-      return `route ${object.destination}`;
-    default:
-      return undefined;
-  }
-}
-
-function keyIn({ group, link, subject, mac }: KernelEvent): string {
-  return mac === undefined ? `${group} ${subject ?? link}` : `fdb ${mac}`;
-}
 
 function alongIn(planned: ReadonlyMap<string, KernelObject>): ReadonlyMap<string, readonly string[]> {
   const along = new Map<string, string[]>();

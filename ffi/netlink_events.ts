@@ -22,18 +22,29 @@ const groups = {
   ipv6Route: 11,
   nexthop: 32,
 };
+// sys/eventfd.h
 const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
 const RECEIVE_BYTES = 64 * 1024;
 const EAGAIN = errnoNumber("EAGAIN")!;
 const ENOBUFS = errnoNumber("ENOBUFS")!;
 /** Datagrams that are read before the reader gets to see what they hold. */
 const MAX_DATAGRAMS = 1000;
+/** So many drains read more than the socket's buffer holds: what was there is among it, however fast more comes. */
+const MAX_DRAINS = 16;
 
 export interface EventsInit {
   /** The port of the socket whose changes are this program's own. */
   readonly ownPort: number;
   /** SO_RCVBUF in bytes; what does not fit becomes one `overrun`. */
   readonly receiveBuffer: number;
+}
+
+/** Somebody who waits until the reader has all that had come when he asked. */
+interface Hearer {
+  readonly resolve: () => void;
+  /** So many drains may still be needed; none when one found nothing left. */
+  left: number;
 }
 
 /** Subscribes at once. The stream ends, and its descriptors go, when `signal` aborts or its reader leaves. */
@@ -49,6 +60,7 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
   readonly #early: readonly KernelEvent[];
   #iterating = false;
   #closed = false;
+  #hearers: Hearer[] = [];
 
   constructor(signal: AbortSignal, init: EventsInit) {
     this.#signal = signal;
@@ -58,7 +70,7 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
       groups: Object.values(groups),
     });
     this.#firewall = GenerationEvents.open(init.receiveBuffer);
-    this.#wake = eventfd(EFD_CLOEXEC);
+    this.#wake = eventfd(EFD_CLOEXEC | EFD_NONBLOCK);
     if (this.#wake < 0) {
       this.#socket.close();
       this.#firewall?.close();
@@ -80,18 +92,37 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     try {
       let events = this.#early;
       for (;;) {
-        if (this.#closed || this.#signal.aborted) return;
+        if (this.#isOver) return;
         for (const event of events) {
           yield event;
-          if (this.#closed || this.#signal.aborted) return;
+          if (this.#isOver) return;
         }
+        this.#settleHearers();
         await readable(...this.#descriptors);
-        if (this.#closed || this.#signal.aborted) return;
+        if (this.#isOver) return;
         events = this.#drain();
       }
     } finally {
       this.#close();
     }
+  }
+
+  /** See {@link Kernel.hear}. */
+  async hear(): Promise<void> {
+    if (!this.#iterating || this.#isOver) return;
+    const heard = new Promise<void>((resolve) => this.#hearers.push({ resolve, left: MAX_DRAINS }));
+    libc().eventfd_write(this.#wake, 1n);
+    await heard;
+  }
+
+  get #isOver(): boolean {
+    return this.#closed || this.#signal.aborted;
+  }
+
+  /** The reader, who asks for more, has dealt with all that was drained. */
+  #settleHearers(): void {
+    for (const { left, resolve } of this.#hearers) if (left === 0) resolve();
+    this.#hearers = this.#hearers.filter(({ left }) => left > 0);
   }
 
   /**
@@ -101,9 +132,12 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
   #drain(): KernelEvent[] {
     const events: KernelEvent[] = [];
     let overrun = false;
+    let isEmpty = false;
+    if (this.#hearers.length > 0) libc().eventfd_read(this.#wake, new Uint8Array(8));
     for (let datagrams = 0; datagrams < MAX_DATAGRAMS; datagrams++) {
       const length = this.#socket.receive(this.#parser.bytes);
-      if (length === -EAGAIN) break;
+      isEmpty = length === -EAGAIN;
+      if (isEmpty) break;
       if (length === -ENOBUFS || length > RECEIVE_BYTES) overrun = true;
       else if (length < 0) throw protocolError("receive kernel events", errnoName(-length));
       else this.#decode(length, events);
@@ -111,6 +145,7 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     const generation = this.#firewall?.take();
     if (generation !== undefined) events.push(generation);
     if (overrun) events.push({ group: "overrun", action: "new", own: false, port: 0 });
+    for (const hearer of this.#hearers) hearer.left = isEmpty ? 0 : hearer.left - 1;
     return events;
   }
 
@@ -158,5 +193,6 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     this.#socket.close();
     this.#firewall?.close();
     closeFd(this.#wake);
+    for (const { resolve } of this.#hearers.splice(0)) resolve();
   }
 }

@@ -29,6 +29,7 @@ const EVENT_BUFFER = 8 * 1024 * 1024;
 export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): Kernel {
   const requests = new NetlinkRequests(clock);
   const closing = new AbortController();
+  const streams = new Set<NetlinkEvents>();
   // One request at a time: they share a socket, and a dump gives the event loop turns.
   let queue: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T> | T): Promise<T> => {
@@ -46,11 +47,14 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
       }),
     dump: (request) => inTurn(() => dump(requests, request)),
     apply: (changes) => inTurn(() => new Application(requests, clock).run(changes)),
-    events: (signal) =>
-      new NetlinkEvents(AbortSignal.any([signal, closing.signal]), {
-        ownPort: requests.port,
-        receiveBuffer: eventBuffer,
-      }),
+    events: (signal) => {
+      const stop = AbortSignal.any([signal, closing.signal]);
+      const stream = new NetlinkEvents(stop, { ownPort: requests.port, receiveBuffer: eventBuffer });
+      streams.add(stream);
+      stop.addEventListener("abort", () => streams.delete(stream), { once: true });
+      return stream;
+    },
+    hear: async () => void await Promise.all([...streams].map((stream) => stream.hear())),
     routeGet: (destination) => inTurn(() => routeGet(requests, destination)),
     routeMatch: (destination, query) => inTurn(() => routeMatch(requests, destination, query)),
     close: () => {

@@ -37,6 +37,7 @@ export function openFirewalledKernel(kernel: Kernel, init: FirewallInit): Kernel
         others: (stretch) => kernel.apply(stretch),
       }),
     events: (signal) => concerning(kernel.events(signal), firewall),
+    hear: () => kernel.hear(),
     routeGet: (destination) => kernel.routeGet(destination),
     routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => kernel.close(),
@@ -61,6 +62,8 @@ class Firewall {
   #found: readonly FirewallObject[] = [];
   /** The same as text; undefined where it is older than a change of this process, or could not be read since. */
   #seen: string | undefined;
+  /** Whether a look found it changed before any event told so. */
+  #foundFirst = false;
   /** Why it could not be read, so that the log says so once. */
   #trouble = "";
 
@@ -77,7 +80,9 @@ class Firewall {
   async look(): Promise<readonly FirewallObject[]> {
     try {
       this.#found = await (await this.require()).read();
+      const before = this.#seen;
       this.#seen = JSON.stringify(this.#found);
+      this.#foundFirst ||= before !== undefined && this.#seen !== before;
       this.#trouble = "";
     } catch (error) {
       if (!(error instanceof FlanError)) throw error;
@@ -89,7 +94,9 @@ class Firewall {
 
   async hasChanged(): Promise<boolean> {
     const before = this.#seen;
-    if (before === undefined || this.#rules === undefined) return true;
+    const wasFoundFirst = this.#foundFirst;
+    this.#foundFirst = false;
+    if (wasFoundFirst || before === undefined || this.#rules === undefined) return true;
     try {
       const found = await this.#rules.read();
       const now = JSON.stringify(found);

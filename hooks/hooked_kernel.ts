@@ -54,6 +54,7 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, ..
         others: (stretch) => kernel.apply(stretch),
       }),
     events: (signal) => kernel.events(signal),
+    hear: () => kernel.hear(),
     routeGet: (destination) => kernel.routeGet(destination),
     routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => kernel.close(),

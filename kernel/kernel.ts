@@ -37,6 +37,12 @@ export interface Kernel {
    */
   events(signal: AbortSignal): AsyncIterable<KernelEvent>;
 
+  /**
+   * Resolves when whoever reads `events` has taken in all that the kernel had announced before the call, or has left; at
+   * once where nobody reads. Not to be waited for by a reader who has an event in hand.
+   */
+  hear(): Promise<void>;
+
   /** The kernel's own answer to "how would this packet go". Throws KernelError (ENETUNREACH, EHOSTUNREACH). */
   routeGet(destination: string): Promise<RouteAnswer>;
 

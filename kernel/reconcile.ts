@@ -41,6 +41,14 @@ interface Progress {
   waiting: readonly Change[];
   last: Drift | undefined;
   resynced: boolean;
+  readonly looked: (() => void) | undefined;
+}
+
+export interface ReconcileOptions {
+  /** Whether the kernel is read whatever is believed of it. */
+  readonly resync?: boolean;
+  /** Called each time it was read, when what it had announced until then was heard, and before anything is changed. */
+  readonly looked?: () => void;
 }
 
 /**
@@ -70,14 +78,18 @@ export class Reconciler {
    * tried again by a later call. Never rejects: a call that fails as a whole is `error` in the report. While
    * nothing is dirty and the plan is what it was, the kernel is not asked at all.
    */
-  async reconcile(desired: readonly KernelObject[], options: { resync?: boolean } = {}): Promise<Report> {
-    if (options.resync) this.#dirty = true;
+  async reconcile(
+    desired: readonly KernelObject[],
+    { resync = false, looked }: ReconcileOptions = {},
+  ): Promise<Report> {
+    if (resync) this.#dirty = true;
     const progress: Progress = {
       done: [],
       failures: [],
       waiting: [],
       last: undefined,
       resynced: false,
+      looked,
     };
     if (!this.#troubles.callWaits) {
       try {
@@ -167,6 +179,7 @@ export class Reconciler {
     this.#settled = undefined;
     const objects = await this.#read(desired);
     progress.resynced = true;
+    progress.looked?.();
     return drift(desired, objects, this.#owner);
   }
 
@@ -190,6 +203,8 @@ export class Reconciler {
     // Cleared first: an event that arrives while the dump runs may be newer than what the dump says.
     this.#dirty = false;
     const objects = await this.#kernel.dump(requestFor(desired, this.#owner.links));
+    // Judged by what was believed before: what the dump has seen already is news all the same.
+    await this.#kernel.hear();
     this.#believed = new Map(objects.map((object) => [keyOf(object), object]));
     return objects;
   }

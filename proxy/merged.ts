@@ -1,4 +1,5 @@
 /** Two sources of events as one. */
+import { Queue } from "../net/queue.ts";
 
 export interface Sources<T> {
   /** Ends when the signal aborts. */
@@ -7,45 +8,42 @@ export interface Sources<T> {
   readonly second: (tell: (item: T) => void, signal: AbortSignal) => Promise<void>;
 }
 
+export interface Merged<T> extends AsyncIterable<T> {
+  /** Resolves when its reader has taken in what the sources gave before the call, or has left; at once where nobody reads. */
+  takenIn(): Promise<void>;
+}
+
 /**
  * What both sources give, as it comes, until `signal` aborts or the first one ends. Both begin at the call. Throws what
  * either of them throws.
  */
-export function merged<T>({ first, second }: Sources<T>, signal: AbortSignal): AsyncIterable<T> {
+export function merged<T>({ first, second }: Sources<T>, signal: AbortSignal): Merged<T> {
   const left = new AbortController();
   const stop = AbortSignal.any([signal, left.signal]);
-  const queue: T[] = [];
-  let wake = () => {};
-  let ended = stop.aborted;
+  const queue = new Queue<T>();
+  const end = () => queue.end();
   let failed: { readonly error: unknown } | undefined;
-  const tell = (item: T) => {
-    queue.push(item);
-    wake();
-  };
-  const end = () => {
-    ended = true;
-    wake();
-  };
   const fail = (error: unknown) => {
     failed ??= { error };
     end();
   };
   stop.addEventListener("abort", end, { once: true });
+  if (stop.aborted) end();
   const pump = async (items: AsyncIterable<T>) => {
-    for await (const item of items) tell(item);
+    for await (const item of items) queue.add(item);
   };
-  const pumps = [pump(first(stop)).then(end, fail), second(tell, stop).catch(fail)];
-  return (async function* () {
+  const pumps = [pump(first(stop)).then(end, fail), second((item) => queue.add(item), stop).catch(fail)];
+  const items = (async function* () {
     try {
-      while (!stop.aborted) {
-        while (queue.length > 0 && !stop.aborted) yield queue.shift()!;
-        if (failed !== undefined) throw failed.error;
-        if (ended) return;
-        await new Promise<void>((resolve) => wake = resolve);
+      for await (const item of queue) {
+        if (stop.aborted) return;
+        yield item;
       }
+      if (failed !== undefined && !stop.aborted) throw failed.error;
     } finally {
       left.abort();
       await Promise.all(pumps);
     }
   })();
+  return { [Symbol.asyncIterator]: () => items, takenIn: () => queue.takenIn() };
 }

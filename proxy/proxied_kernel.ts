@@ -5,7 +5,7 @@ import { inStretches } from "../kernel/stretches.ts";
 import type { Clock } from "../net/clock.ts";
 import { ProxyChanges } from "./changes.ts";
 import { ProxyClient } from "./client.ts";
-import { merged } from "./merged.ts";
+import { type Merged, merged } from "./merged.ts";
 import { ProxySight, type SightInit } from "./sight.ts";
 import { stopProxy } from "./stop.ts";
 import { ProxyWatch } from "./watch.ts";
@@ -36,6 +36,7 @@ export function openProxiedKernel(
   const { family } = seeing;
   const client = new ProxyClient({ runDir, family, clock });
   const closing = new AbortController();
+  const streams = new Set<Merged<KernelEvent>>();
   let applying: Promise<unknown> = Promise.resolve();
   const watch = new ProxyWatch({ client, clock, idle: () => applying });
   const sight = new ProxySight({ client, ...seeing });
@@ -78,7 +79,15 @@ export function openProxiedKernel(
     events: (signal) => {
       const first = (stop: AbortSignal) => kernel.events(stop);
       const second = (tell: (event: KernelEvent) => void, stop: AbortSignal) => watch.follow(tell, stop);
-      return merged({ first, second }, AbortSignal.any([signal, closing.signal]));
+      const stop = AbortSignal.any([signal, closing.signal]);
+      const stream = merged({ first, second }, stop);
+      streams.add(stream);
+      stop.addEventListener("abort", () => streams.delete(stream), { once: true });
+      return stream;
+    },
+    hear: async () => {
+      await kernel.hear();
+      await Promise.all([...streams].map((stream) => stream.takenIn()));
     },
     routeGet: (destination) => kernel.routeGet(destination),
     routeMatch: (destination, query) => kernel.routeMatch(destination, query),

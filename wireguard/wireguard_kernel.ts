@@ -28,6 +28,7 @@ export function openWireguardKernel(kernel: Kernel, init: WireguardInit): Kernel
       });
     },
     events: (signal) => kernel.events(signal),
+    hear: () => kernel.hear(),
     routeGet: (destination) => kernel.routeGet(destination),
     routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => {

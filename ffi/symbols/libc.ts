@@ -87,6 +87,13 @@ export const libcSymbols = {
     ],
     result: "i32", // int
   },
+  eventfd_read: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // eventfd_t *value
+    ],
+    result: "i32", // int
+  },
   eventfd_write: {
     parameters: [
       "i32", // int fd

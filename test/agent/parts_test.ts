@@ -1,9 +1,9 @@
-/** The small parts of the agent: health, wake, wanted, suspects, concerns and the store's feed. */
+/** The small parts of the agent: health, wake, wanted, who did it, concerns and the store's feed. */
 import assert from "node:assert/strict";
 import { reasonOf } from "../../agent/concerns.ts";
 import { StoreFeed } from "../../agent/feeds.ts";
 import { Health } from "../../agent/health/health.ts";
-import { culprit, Suspects } from "../../agent/suspects.ts";
+import { culprit } from "../../agent/suspects.ts";
 import { Wake } from "../../agent/wake.ts";
 import { Wanted } from "../../agent/wanted.ts";
 import { requireNetAdmin } from "../../agent/capability.ts";
@@ -91,33 +91,6 @@ Deno.test("wanted: bounded, the oldest question is forgotten first, and a repeat
   assert.equal(wanted.addresses.size, 8192);
   assert.deepEqual(["a0", "a1", "new"].map((one) => wanted.addresses.has(one)), [true, false, true]);
   assert.deepEqual([wanted.forget("new"), wanted.forget("new")], [true, false]);
-});
-
-Deno.test("suspects: our link's deletion tells more than the underlay's change that goes with it", () => {
-  const suspects = new Suspects();
-  // As Linux announces `ip link delete flan.1`.
-  suspects.note(event({ link: "eth0" }), ["flan.1"]);
-  suspects.note(event({ link: "flan.1" }), ["flan.1"]);
-  suspects.note(
-    event({ group: "address", action: "delete", link: "flan.1", subject: "10.5.1.0/32" }),
-    ["flan.1"],
-  );
-  suspects.note(event({ action: "delete", link: "flan.1" }), ["flan.1"]);
-  suspects.note(event({ link: "eth0" }), ["flan.1"]);
-  assert.equal(suspects.take(), "link flan.1 deleted");
-  assert.equal(suspects.take(), "found by looking");
-});
-
-Deno.test("suspects: whoever touched what is ours comes first, and three are named at most", () => {
-  const suspects = new Suspects();
-  suspects.note(event({ group: "route", subject: "10.5.9.0/24", link: "eth0", port: 4e9 }), ["flan.1"]);
-  const ours = { group: "route", action: "delete", link: "flan.1", port: Deno.pid } as const;
-  for (const n of [2, 3, 4, 5]) suspects.note(event({ ...ours, subject: `10.5.${n}.0/24` }), ["flan.1"]);
-  const by = `by ${Deno.readTextFileSync("/proc/self/comm").trim()}[${Deno.pid}]`;
-  assert.equal(
-    suspects.take(),
-    [2, 3, 4].map((n) => `route 10.5.${n}.0/24 dev flan.1 deleted ${by}`).join(", "),
-  );
 });
 
 Deno.test("suspects: a process that has gone, the kernel, and a link's unknown are told apart", () => {

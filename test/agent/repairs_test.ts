@@ -15,6 +15,8 @@ function causeOf(done: readonly Change[]): string | undefined {
   const repairs = new Repairs({ clock: new FakeClock(), log: new KeptLog() });
   repairs.suspect({ group: "link", action: "new", own: false, port: 0, link: "eth0" }, ["flan.1"]);
   const state = new Map();
+  repairs.begin();
+  repairs.looked();
   const report = { done, conflicts: [], failures: [], waiting: [], state, resynced: true };
   repairs.judge({ report, before: plan, after: plan });
   return repairs.last?.cause;

@@ -2,6 +2,18 @@
 import assert from "node:assert/strict";
 import { Suspects } from "../../agent/suspects.ts";
 import type { KernelEvent } from "../../kernel/kernel.ts";
+import type { Route } from "../../kernel/state.ts";
+
+/** As one look judges that began when all was heard. */
+function seen(suspects: Suspects): Suspects {
+  suspects.begin();
+  suspects.looked();
+  return suspects;
+}
+
+function causeOf(suspects: Suspects, gone?: string): string {
+  return seen(suspects).take({ gone }).cause;
+}
 
 const link = (name: string, action: "new" | "delete" = "new"): KernelEvent => ({
   group: "link",
@@ -14,11 +26,38 @@ const link = (name: string, action: "new" | "delete" = "new"): KernelEvent => ({
 Deno.test("suspects: another link's change made us look, and is not called the cause", () => {
   const suspects = new Suspects();
   suspects.note(link("eth0"), ["flan.1"]);
-  assert.equal(suspects.take(), "found by looking, after link eth0 changed");
+  assert.equal(causeOf(suspects), "found by looking, after link eth0 changed");
   suspects.note(link("eth0"), ["flan.1"]);
   suspects.note(link("flan.1", "delete"), ["flan.1"]);
-  assert.equal(suspects.take(), "link flan.1 deleted");
-  assert.equal(suspects.take(), "found by looking");
+  assert.equal(causeOf(suspects), "link flan.1 deleted");
+  assert.equal(causeOf(suspects), "found by looking");
+});
+
+Deno.test("suspects: our link's deletion tells more than the underlay's change that goes with it", () => {
+  const suspects = new Suspects();
+  // As Linux announces `ip link delete flan.1`.
+  suspects.note(link("eth0"), ["flan.1"]);
+  suspects.note(link("flan.1"), ["flan.1"]);
+  suspects.note(
+    { ...link("flan.1", "delete"), group: "address", subject: "10.5.1.0/32" },
+    ["flan.1"],
+  );
+  suspects.note(link("flan.1", "delete"), ["flan.1"]);
+  suspects.note(link("eth0"), ["flan.1"]);
+  assert.equal(causeOf(suspects), "link flan.1 deleted");
+  assert.equal(causeOf(suspects), "found by looking");
+});
+
+Deno.test("suspects: whoever touched what is ours comes first, and three are named at most", () => {
+  const suspects = new Suspects();
+  suspects.note({ ...link("eth0"), group: "route", subject: "10.5.9.0/24", port: 4e9 }, ["flan.1"]);
+  const ours = { ...link("flan.1", "delete"), group: "route", port: Deno.pid } as const;
+  for (const n of [2, 3, 4, 5]) suspects.note({ ...ours, subject: `10.5.${n}.0/24` }, ["flan.1"]);
+  const by = `by ${Deno.readTextFileSync("/proc/self/comm").trim()}[${Deno.pid}]`;
+  assert.equal(
+    causeOf(suspects),
+    [2, 3, 4].map((n) => `route 10.5.${n}.0/24 dev flan.1 deleted ${by}`).join(", "),
+  );
 });
 
 const proxy = (action: "new" | "delete"): KernelEvent => ({
@@ -34,9 +73,9 @@ Deno.test("suspects: a proxy that stops is named, and not the carrier that its d
   suspects.note(link("flan0"), ["flan0"]);
   suspects.note(proxy("delete"), ["flan0"]);
   suspects.note(link("flan0"), ["flan0"]);
-  assert.equal(suspects.take(), "proxy of flan0 stopped");
+  assert.equal(causeOf(suspects), "proxy of flan0 stopped");
   suspects.note(proxy("new"), ["flan0"]);
-  assert.equal(suspects.take(), "proxy of flan0 changed");
+  assert.equal(causeOf(suspects), "proxy of flan0 changed");
 });
 
 Deno.test("suspects: a proxy that stops with its device is not called the cause", () => {
@@ -44,7 +83,7 @@ Deno.test("suspects: a proxy that stops with its device is not called the cause"
   suspects.note(proxy("delete"), ["flan0"]);
   suspects.note(link("flan0", "delete"), ["flan0"]);
   suspects.note(proxy("delete"), ["flan0"]);
-  assert.equal(suspects.take(), "link flan0 deleted");
+  assert.equal(causeOf(suspects), "link flan0 deleted");
 });
 
 Deno.test("suspects: whoever changed the device by name tells more than the proxy", () => {
@@ -54,18 +93,18 @@ Deno.test("suspects: whoever changed the device by name tells more than the prox
     "flan0",
   ]);
   const by = "process 4000000000 (ended, name unknown)";
-  assert.equal(suspects.take(), `address 10.5.1.0/32 dev flan0 changed by ${by}`);
+  assert.equal(causeOf(suspects), `address 10.5.1.0/32 dev flan0 changed by ${by}`);
 });
 
 Deno.test("suspects: a link that was gone tells more than what the kernel announced before", () => {
   const suspects = new Suspects();
   suspects.note(link("eth0"), ["flan.1"]);
-  assert.equal(suspects.take("flan.1"), "link flan.1 was gone");
+  assert.equal(causeOf(suspects, "flan.1"), "link flan.1 was gone");
   suspects.note(link("flan.1"), ["flan.1"]);
-  assert.equal(suspects.take("flan.1"), "link flan.1 was gone");
+  assert.equal(causeOf(suspects, "flan.1"), "link flan.1 was gone");
   suspects.note(link("flan.1", "delete"), ["flan.1"]);
-  assert.equal(suspects.take("flan.1"), "link flan.1 deleted");
-  assert.equal(suspects.take("flan.1"), "link flan.1 was gone");
+  assert.equal(causeOf(suspects, "flan.1"), "link flan.1 deleted");
+  assert.equal(causeOf(suspects, "flan.1"), "link flan.1 was gone");
 });
 
 Deno.test("suspects: an FDB entry is called so, and nobody is blamed for it", () => {
@@ -79,6 +118,80 @@ Deno.test("suspects: an FDB entry is called so, and nobody is blamed for it", ()
     mac: "02:00:00:00:00:02",
   };
   suspects.note(entry, ["flan.1"]);
-  assert.equal(suspects.by, "unknown");
-  assert.equal(suspects.take(), "FDB entry 02:00:00:00:00:02 dev flan.1 deleted");
+  assert.deepEqual(seen(suspects).take(), {
+    cause: "FDB entry 02:00:00:00:00:02 dev flan.1 deleted",
+    by: "unknown",
+  });
+});
+
+const by = (port: number) => `by process ${port} (ended, name unknown)`;
+const [first, second] = [4_000_000_001, 4_000_000_002];
+
+function routeEvent(port: number, subject = "10.5.2.0/24"): KernelEvent {
+  return { group: "route", action: "delete", own: false, port, link: "flan.1", subject, protocol: 113 };
+}
+
+const route: Route = {
+  kind: "route",
+  destination: "10.5.2.0/24",
+  metric: 0,
+  type: "unicast",
+  link: "flan.1",
+  gateway: "10.5.2.0",
+  onlink: true,
+  nexthop: 0,
+  protocol: 113,
+};
+
+Deno.test("suspects: what is heard while a look goes on counts for it, and for the next where it repaired something else", () => {
+  const suspects = new Suspects();
+  const told = `route 10.5.2.0/24 dev flan.1 deleted ${by(first)}`;
+  suspects.begin();
+  suspects.note(routeEvent(first), ["flan.1"]);
+  suspects.looked();
+  const other = { ...route, destination: "10.5.9.0/24" };
+  assert.equal(suspects.take({ repaired: [other] }).cause, told);
+  assert.equal(seen(suspects).take({ repaired: [route] }).cause, told, "the look was too early for it");
+  assert.equal(causeOf(suspects), "found by looking");
+  suspects.begin();
+  suspects.note(routeEvent(first), ["flan.1"]);
+  suspects.looked();
+  assert.equal(suspects.take({ repaired: [route] }).cause, told);
+  assert.equal(causeOf(suspects), "found by looking", "it is told");
+});
+
+Deno.test("suspects: what is heard after a look, of the repair itself for instance, is no cause of it", () => {
+  const suspects = new Suspects();
+  suspects.begin();
+  suspects.note(routeEvent(first), ["flan.1"]);
+  suspects.looked();
+  suspects.note(link("flan.1"), ["flan.1"]);
+  suspects.note(routeEvent(second, "10.5.3.0/24"), ["flan.1"]);
+  const { cause } = suspects.take({ repaired: [route] });
+  assert.equal(cause, `route 10.5.2.0/24 dev flan.1 deleted ${by(first)}`);
+  assert.equal(causeOf(suspects), `route 10.5.3.0/24 dev flan.1 deleted ${by(second)}`);
+  assert.equal(causeOf(suspects), "found by looking");
+});
+
+Deno.test("suspects: a link's event is about all that is on the link", () => {
+  const suspects = new Suspects();
+  suspects.begin();
+  suspects.note(link("flan.1", "delete"), ["flan.1"]);
+  suspects.looked();
+  suspects.take({ repaired: [route] });
+  assert.equal(causeOf(suspects), "found by looking");
+});
+
+Deno.test("suspects: a flood is a few names, and those that come after a look are others", () => {
+  const suspects = new Suspects();
+  const flood = (port: number) => {
+    for (let i = 0; i < 10_000; i++) suspects.note(routeEvent(port, `10.5.${i % 200}.0/24`), ["flan.1"]);
+  };
+  flood(first);
+  suspects.begin();
+  flood(first);
+  suspects.looked();
+  flood(second);
+  assert.equal(suspects.take().cause.match(new RegExp(`process ${first}`, "g"))?.length, 3);
+  assert.equal(causeOf(suspects).match(new RegExp(`process ${second}`, "g"))?.length, 3);
 });

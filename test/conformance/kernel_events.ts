@@ -77,4 +77,37 @@ export function eventSuite(register: Register): void {
     assert.deepEqual(await Array.fromAsync(untouched), []);
     assert.deepEqual(await Array.fromAsync(kernel.events(stop.signal)), []);
   });
+
+  register(
+    "hearing gives the reader all that was announced before, and waits for nobody who does not read",
+    async (system) => {
+      const [mine, other] = [system.kernel(), system.kernel()];
+      await succeed(mine, add(device(system)));
+      await mine.hear();
+      const stop = new AbortController();
+      const events = mine.events(stop.signal);
+      const untouched = mine.events(stop.signal)[Symbol.asyncIterator]();
+      await mine.hear();
+      const heard: KernelEvent[] = [];
+      const reading = (async () => {
+        for await (const event of events) heard.push(event);
+      })();
+      for (let i = 0; i < 10; i++) {
+        await succeed(other, add(plainRoute));
+        await succeed(other, remove(plainRoute));
+        await mine.hear();
+        const routes = heard.splice(0).filter(({ group }) => group === "route");
+        assert.deepEqual(routes.map(({ action, subject }) => [action, subject]), [
+          ["new", plainRoute.destination],
+          ["delete", plainRoute.destination],
+        ]);
+      }
+      const last = mine.hear();
+      stop.abort();
+      await reading;
+      await last;
+      await mine.hear();
+      await untouched.return?.();
+    },
+  );
 }

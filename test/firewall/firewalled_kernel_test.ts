@@ -198,3 +198,27 @@ Deno.test("events: another transaction is told only where it changed what was se
   assert.deepEqual(await upTo("f"), ["firewall", "firewall"], "who cannot look must not end who listens");
   stop.abort();
 });
+
+Deno.test("events: a change that a look found first is told all the same when its event comes, once", async () => {
+  let policy = "accept";
+  const { whole, kernel } = open({ nft: (commands) => commands === "list chains" ? chains(policy) : "" });
+  const stop = new AbortController();
+  const heard: KernelEvent[] = [];
+  const reading = (async () => {
+    for await (const event of whole.events(stop.signal)) heard.push(event);
+  })();
+  const transaction = async () => {
+    kernel.stack.add({ ...object, alias: "flan ffff" }, 77);
+    kernel.stack.delete({ ...object, alias: "flan ffff" }, 77);
+    await whole.hear();
+    return heard.splice(0).length;
+  };
+  await whole.dump(everything);
+  policy = "drop";
+  await whole.dump(everything);
+  assert.equal(await transaction(), 1);
+  await whole.dump(everything);
+  assert.equal(await transaction(), 0);
+  stop.abort();
+  await reading;
+});

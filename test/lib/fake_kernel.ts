@@ -17,6 +17,7 @@ import {
 import { describe, type KernelObject, type Link, type ObjectKind, type Route } from "../../kernel/state.ts";
 import { FlanError, KernelError } from "../../net/errors.ts";
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
+import { FakeEvents } from "./fake_events.ts";
 import { type Errno, FakeStack } from "./fake_stack.ts";
 
 /** What {@link FakeKernel.failNext} can hit: one kind of change, or a whole call. */
@@ -66,7 +67,7 @@ export class FakeKernel implements Kernel {
   /** Every change that was attempted, in order. */
   readonly attempted: Change[] = [];
   readonly #injected: Injected[] = [];
-  readonly #open = new Set<() => void>();
+  readonly #streams = new Set<FakeEvents>();
 
   constructor(stack: FakeStack = hostStack()) {
     this.stack = stack;
@@ -138,32 +139,25 @@ export class FakeKernel implements Kernel {
 
   events(signal: AbortSignal): AsyncIterable<KernelEvent> {
     this.calls.events++;
-    const queue: KernelEvent[] = [];
-    let wake = () => {};
-    let ended = signal.aborted;
-    const forget = this.stack.listen((event) => {
-      queue.push({ ...event, own: event.port === this.port });
-      wake();
-    });
+    const stream = new FakeEvents(this.stack, this.port);
     const end = () => {
-      ended = true;
-      forget();
-      this.#open.delete(end);
-      wake();
+      stream.end();
+      this.#streams.delete(stream);
     };
-    this.#open.add(end);
+    this.#streams.add(stream);
     signal.addEventListener("abort", end, { once: true });
-    if (ended) end();
-    return (async function* () {
-      try {
-        while (!ended) {
-          if (queue.length === 0) await new Promise<void>((resolve) => wake = resolve);
-          while (queue.length > 0 && !ended) yield queue.shift()!;
-        }
-      } finally {
-        end();
-      }
-    })();
+    if (signal.aborted) end();
+    return stream;
+  }
+
+  async hear(): Promise<void> {
+    for (const stream of this.#streams) stream.arrive();
+    await Promise.all([...this.#streams].map((stream) => stream.takenIn()));
+  }
+
+  /** Leaves announcements where a process finds them that has not been woken yet, until somebody hears them. */
+  delayEvents(): void {
+    for (const stream of this.#streams) stream.isDelayed = true;
   }
 
   routeGet(destination: string): Promise<RouteAnswer> {
@@ -192,7 +186,8 @@ export class FakeKernel implements Kernel {
   }
 
   close(): void {
-    for (const end of [...this.#open]) end();
+    for (const stream of this.#streams) stream.end();
+    this.#streams.clear();
   }
 
   #bestRoute(destination: string, outgoing?: string): Route | undefined {

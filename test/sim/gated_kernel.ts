@@ -32,6 +32,10 @@ export class GatedKernel implements Kernel {
     }
   }
 
+  hear() {
+    return this.#gate.through(this.kernel.hear());
+  }
+
   routeGet(destination: string) {
     return this.#gate.through(this.kernel.routeGet(destination));
   }
