@@ -2,6 +2,7 @@
 import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
 import { must } from "../../cmd/demo/shell.ts";
 import { flanCommand } from "../../cmd/self.ts";
+import { allEnded } from "../../net/all_ended.ts";
 
 /** Who the hosts are; the subnets that they had last, which they get again; and their devices' MACs. */
 const identities = ["4b1d6f0a93c2e871", "8e52c7d94f0b36a1", "c90f3a7be81d2456"].map((node, i) => ({
@@ -44,7 +45,7 @@ export class ReadmeHosts implements AsyncDisposable {
     const [first, ...others] = hosts as [LabHost, ...LabHost[]];
     const up = (host: LabHost) => this.#flan(host, ["up", "--detach", "--backend", backend]);
     await up(first);
-    await Promise.all(others.map(up));
+    await allEnded(others.map(up));
     await this.#flan(first, ["status", "--wait", "--peers", String(others.length)]);
   }
 

@@ -1,7 +1,9 @@
 /** How outputs get into the README, and what of them may differ. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../agent/clock.ts";
 import type { CommandNode } from "../../cmd/command_tree.ts";
 import { alike, blocksIn, blockText, withTexts } from "../../tasks/readme/blocks.ts";
+import { type Place, textsOf } from "../../tasks/readme/outputs.ts";
 import { simpleCommands, whyUnknown } from "../lib/command_line.ts";
 
 const readme = `# flan
@@ -97,3 +99,21 @@ for (const [line, why] of lines) {
     assert.equal(whyUnknown(line.split(" "), tree), why);
   });
 }
+
+Deno.test("hosts that cannot be made for one backend leave none behind that are being made for another", async () => {
+  const { promise: made, resolve: make } = Promise.withResolvers<void>();
+  const gone: string[] = [];
+  const create = async (backend: string): Promise<Place> => {
+    if (backend === "host-gw") throw new Error("it cannot be made");
+    await made;
+    return {
+      output: () => Promise.resolve(""),
+      [Symbol.asyncDispose]: () => Promise.resolve(void gone.push(backend)),
+    };
+  };
+  const texts = textsOf(blocksIn(readme), create);
+  const rejected = assert.rejects(texts, /it cannot be made/).then(() => assert.deepEqual(gone, ["vxlan"]));
+  await systemClock.turn();
+  make();
+  await rejected;
+});
