@@ -73,7 +73,10 @@ export interface Backend {
   readonly hasMac: boolean;
   /** Whether it needs a WireGuard key of this host's, which this host then keeps. */
   readonly hasKey?: true;
-  /** Whether nobody on the underlay can read or change its packets. */
+  /**
+   * Whether nobody on the underlay can read or change its packets. Then a plan has a barrier for each network also
+   * without a lease: while this host has none, or waits for another, no packet leaves in clear.
+   */
   readonly encrypts?: true;
   /** What of the network's options is secret, by the fingerprint that stands for it in a plan. */
   secrets?(config: NetworkConfig): ReadonlyMap<string, Uint8Array>;

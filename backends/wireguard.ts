@@ -102,8 +102,10 @@ function deviceOf({ mode }: WireguardOptions, family: Family): string {
 
 function plan(view: View, host: Host): Plan {
   const { options, read } = readWireguardOptions(view.network);
+  const networks = networksOf(view.network).map(formatCidr);
+  const barriers = networks.map(barrierFor);
   const own = ownSubnet(view, read.problems);
-  if ("objects" in own) return own;
+  if ("objects" in own) return view.own === undefined ? { ...own, objects: barriers } : own;
   const { keepalive, presharedKey } = options;
   const families = familiesOf(view.network);
   const device = deviceOf(options, families[0]!);
@@ -121,7 +123,6 @@ function plan(view: View, host: Host): Plan {
     up: true,
     wireguard: { listenPort: options.listenPorts[families[0]!], publicKey },
   };
-  const networks = networksOf(view.network).map(formatCidr);
   const routes = networks.map((network) => networkRoute(network, device));
   const common = {
     device,
@@ -133,7 +134,7 @@ function plan(view: View, host: Host): Plan {
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
     objects: [
-      ...networks.map(barrierFor),
+      ...barriers,
       link,
       ...families.flatMap((family) => sysctlsOf(device, family)),
       ...subnets.map((one): Address => ({ kind: "address", link: device, address: deviceAddress(one) })),
@@ -192,7 +193,10 @@ function makeObjects(
   return { object, plan: { lease, way: TYPE, keys, ...(isForBoth && { remote: address }) } };
 }
 
-/** While the device is gone, its route is too: then the network's packets end here, and take no other way in clear. */
+/**
+ * While the device is gone, or this host has no lease, so is its route: then the network's packets end here, and take no
+ * other way in clear.
+ */
 function barrierFor(network: string): Route {
   return { ...networkRoute(network, ""), metric: LAST_METRIC, type: "unreachable" };
 }

@@ -3,6 +3,7 @@ import { planFor } from "../agent/firewall.ts";
 import { observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askLingering, askNetwork } from "../agent/known_network.ts";
+import { readJoined } from "../agent/joined.ts";
 import { networkIn, ownerOf } from "../agent/network.ts";
 import { asItMoves, devicesOf } from "../agent/planes.ts";
 import { underlayTrouble } from "../agent/underlay_trouble.ts";
@@ -89,7 +90,8 @@ export async function observeIn(
   const links = devicesOf(network, settings.stateDir);
   const objects = await looked.kernel.dump({ links, sysctls: [] });
   const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
-  const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects };
+  const isJoined = readJoined(settings.runDir) !== undefined;
+  const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects, isJoined };
   const observation = await compare(looked, seen);
   const { underlay } = host;
   const trouble = await underlayTrouble(looked.kernel, { objects, underlay, peers: observation.plan.peers });
@@ -123,12 +125,14 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
  */
 export async function compare(
   { kernel, isProxyHidden, isFirewallHidden, isHooksHidden, isWireguardHidden }: Looked,
-  { network, host, stateDir, objects, own }: {
+  { network, host, stateDir, objects, own, isJoined = false }: {
     network: StoredNetwork;
     host: Host;
     stateDir: string;
     objects: readonly KernelObject[];
     own?: Lease;
+    /** Whether it is in the network though it may have no lease just now; one that is not has nothing of it. */
+    isJoined?: boolean;
   },
 ): Promise<Observation> {
   const { config, snapshot } = network;
@@ -141,7 +145,9 @@ export async function compare(
     lease: view.own,
     host,
   });
-  const whole = planFor(backend, view, { ...host, wanted: askedFor(objects, devices) });
+  const whole = view.own === undefined && !isJoined
+    ? { objects: [], peers: [], refused: [] }
+    : planFor(backend, view, { ...host, wanted: askedFor(objects, devices) });
   const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
   const proxyless = isProxyHidden() ? withoutProxy(hookless) : hookless;

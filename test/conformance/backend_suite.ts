@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import type { Owner } from "../../kernel/ownership.ts";
 import { Reconciler } from "../../kernel/reconcile.ts";
+import { isBarrier } from "../../kernel/relations.ts";
 import { type KernelObject, keyOf, LINK_ALIAS } from "../../kernel/state.ts";
 import { teardown } from "../../kernel/teardown.ts";
 import { familyOf } from "../../net/ip.ts";
@@ -67,15 +68,25 @@ function lifeCases(register: Register): void {
     assert.deepEqual(await stage.contents(), before);
   });
 
-  register("an empty plan leaves nothing either", async (stage) => {
-    const before = await stage.contents();
-    await stage.reconcile([2, 3]);
-    const view = { ...stage.suite.view([2, 3]), own: undefined };
-    assert.deepEqual(stage.suite.backend.plan(view, stage.suite.host).objects, []);
-    await new Reconciler(stage.kernel, { owner: stage.suite.owner, clock: new FakeClock() })
-      .reconcile([]);
-    assert.deepEqual(await stage.contents(), before);
-  });
+  register(
+    "without a lease nothing is left but what keeps packets from leaving in clear, and an empty plan leaves nothing",
+    async (stage) => {
+      const { backend, host, owner } = stage.suite;
+      const before = await stage.contents();
+      await stage.reconcile([2, 3]);
+      const view = { ...stage.suite.view([2, 3]), own: undefined };
+      const { objects } = backend.plan(view, host);
+      const barriers = stage.plan([2, 3]).filter(isBarrier);
+      assert.equal(barriers.length > 0, backend.encrypts === true);
+      assert.deepEqual(objects, barriers);
+      const reconciler = new Reconciler(stage.kernel, { owner, clock: new FakeClock() });
+      await reconciler.reconcile(objects);
+      assert.equal((await stage.contents()).length, before.length + barriers.length);
+      assert.deepEqual((await reconciler.reconcile(objects, { resync: true })).done, []);
+      await reconciler.reconcile([]);
+      assert.deepEqual(await stage.contents(), before);
+    },
+  );
 }
 
 function repairCases(register: Register): void {
