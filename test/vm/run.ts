@@ -9,7 +9,7 @@ import { runInMachine } from "./machine.ts";
 import { stockKernel } from "./stock_kernel.ts";
 
 /** Emulation is ten to twenty times slower than the machine. */
-const PATIENCE_MS = 400_000;
+const PATIENCE_MS = 800_000;
 
 function write(text: string): void {
   const bytes = new TextEncoder().encode(text);
