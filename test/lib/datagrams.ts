@@ -20,7 +20,7 @@ export interface Exchange {
 /** Bytes that are on the way at once: so few that no receive buffer overflows, and enough for batches. */
 const WINDOW = 36_000;
 /** Far above any round trip: only what is lost takes so long. */
-const LOST_MS = 3000;
+const LOST_MS = 10_000;
 
 /** Contents that tell one size from another, each byte another one than its neighbours. */
 function contents(size: number): Uint8Array {

@@ -10,6 +10,11 @@ Deno.test("a packet without an answer is told with its number and the time", () 
   assert.deepEqual(lostIn(["PING 10.5.1.1", ...[1, 2, 3].map(answer)]), []);
   assert.deepEqual(lostIn([1, 2, 5].map(answer)), ["packets 3 to 4 after 2027-01-15T08:00:02.500Z"]);
   assert.deepEqual(lostIn([answer(2)]), ["packets 1 to 1 after the start"]);
+  assert.deepEqual(
+    lostIn([1, 3, 2, 4, 4].map(answer)),
+    [],
+    "one that was overtaken, and one that came twice",
+  );
 });
 
 Deno.test("a cause with eleven lines in a minute is loud, whether it has a code or not", () => {

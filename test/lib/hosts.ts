@@ -7,6 +7,7 @@ import { formatCidr, parsePrefix } from "../../net/ip.ts";
 import { HostProcess } from "./host_process.ts";
 import { type Plane, vxlan } from "./planes.ts";
 import { unanswered } from "./unanswered.ts";
+import { until } from "./until.ts";
 
 /** A host that has joined. */
 export interface Member {
@@ -158,6 +159,16 @@ export class Hosts {
   async status(host: LabHost): Promise<{ code: number; problems: { code: string; subject: string }[] }> {
     const { code, stdout } = await this.lab.flan(host, ["status", "-o", "json"]);
     return { code, problems: JSON.parse(stdout).problems };
+  }
+
+  /** Waits until `flan status` finds nothing wrong: one problem may end after another one of the same cause. */
+  async isWell(host: LabHost): Promise<void> {
+    let said = await this.status(host);
+    const isWell = () => said.code === 0 && said.problems.length === 0;
+    await until(`${host.namespace} is well, instead of ${JSON.stringify(said.problems)}`, async () => {
+      if (!isWell()) said = await this.status(host);
+      return isWell();
+    });
   }
 
   async remove(): Promise<void> {

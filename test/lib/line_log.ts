@@ -2,6 +2,9 @@
 
 import { PATIENCE_MS } from "./until.ts";
 
+/** How often is looked for what no line tells. */
+const EVERY_MS = 500;
+
 export class LineLog {
   readonly lines: string[] = [];
   readonly #name: string;
@@ -24,14 +27,18 @@ export class LineLog {
     }
   }
 
-  /** Asks `check` now and after every further line, until it says something else than undefined or false. */
+  /**
+   * Asks `check` now, after every further line and now and then, for what comes true after the last line, until it
+   * says something else than undefined or false.
+   */
   async until<T>(what: string, check: () => Promise<T | undefined | false>): Promise<T> {
     const limit = AbortSignal.timeout(PATIENCE_MS);
     while (true) {
       const seen = this.lines.length;
       const answer = await check();
       if (answer !== undefined && answer !== false) return answer;
-      while (this.lines.length === seen) await this.#more(limit, what);
+      const look = AbortSignal.timeout(EVERY_MS);
+      while (this.lines.length === seen && !look.aborted) await this.#more(limit, what, look);
     }
   }
 
@@ -40,12 +47,14 @@ export class LineLog {
     return this.lines.slice(from).filter((line) => pattern.test(line));
   }
 
-  async #more(limit: AbortSignal, what: string): Promise<void> {
+  /** Resolves with the next line, or when `look` does. */
+  async #more(limit: AbortSignal, what: string, look?: AbortSignal): Promise<void> {
     const late = Promise.withResolvers<void>();
     const expire = () => late.resolve();
-    limit.addEventListener("abort", expire, { once: true });
+    const signals = look === undefined ? [limit] : [limit, look];
+    for (const signal of signals) signal.addEventListener("abort", expire, { once: true });
     if (!this.#ended) await Promise.race([this.#news.promise, late.promise]);
-    limit.removeEventListener("abort", expire);
+    for (const signal of signals) signal.removeEventListener("abort", expire);
     if (!this.#ended && !limit.aborted) return;
     const why = this.#ended ? "it ended" : "it did not come in time";
     throw new Error(`${this.#name}: waited for ${what}, and ${why} after:\n${this.lines.join("\n")}`);

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import type { HostProcess } from "./host_process.ts";
 import type { Hosts, Member } from "./hosts.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** Twenty a second from each: enough to see a gap of a tenth of a second, and little work. */
 const EVERY_MS = 50;
+/** By so many packets one may be overtaken: by those of a second. */
+const OVERTAKING = 1000 / EVERY_MS;
 
 export class NumberedTraffic {
   readonly #flows: readonly HostProcess[];
@@ -30,7 +33,9 @@ export class NumberedTraffic {
     const wanted = last + Math.ceil(ms / EVERY_MS);
     // One of them may be lost, which is for others to find.
     const reached = Array.from({ length: 100 }, (_, i) => wanted + i).join("|");
-    await out.line(new RegExp(`icmp_seq=(${reached}) `), out.lines.length, { patience: 10_000 + 2 * ms });
+    await out.line(new RegExp(`icmp_seq=(${reached}) `), out.lines.length, {
+      patience: PATIENCE_MS + 2 * ms,
+    });
   }
 
   /** Insists that every packet sent so far was answered, and lets the flows go on. */
@@ -38,21 +43,25 @@ export class NumberedTraffic {
     await Promise.all(this.#flows.map(async ({ out }) => {
       // Those that are under way now.
       await out.line(/icmp_seq=/, out.lines.length);
+      // One may be overtaken by the next, and then comes soon.
+      for (let more = 0; more < OVERTAKING && lostIn(out.lines).length > 0; more++) {
+        await out.line(/icmp_seq=/, out.lines.length);
+      }
       assert.deepEqual(lostIn(out.lines), [], out.lines[0]);
     }));
   }
 }
 
-/** Each gap in the numbers of a `ping -D`, with the time of the answer before it. */
+/** Each gap in the numbers of a `ping -D`, in whatever order they came, with the time of the answer before it. */
 export function lostIn(lines: readonly string[]): string[] {
-  const lost: string[] = [];
-  let [number, time] = [0, "the start"];
-  for (const line of lines) {
-    const answer = /^\[([\d.]+)\] .* icmp_seq=(\d+) ttl=/.exec(line);
-    if (answer === null) continue;
-    const seen = Number(answer[2]);
-    if (seen > number + 1) lost.push(`packets ${number + 1} to ${seen - 1} after ${time}`);
-    [number, time] = [Math.max(number, seen), new Date(Number(answer[1]) * 1000).toISOString()];
-  }
-  return lost;
+  const answers = lines.flatMap((line) => {
+    const [, time, number] = /^\[([\d.]+)\] .* icmp_seq=(\d+) ttl=/.exec(line) ?? [];
+    return number === undefined ? [] : [{ number: Number(number), time: Number(time) * 1000 }];
+  }).sort((a, b) => a.number - b.number);
+  return answers.flatMap(({ number }, i) => {
+    const before = answers[i - 1];
+    const first = (before?.number ?? 0) + 1;
+    const time = before === undefined ? "the start" : new Date(before.time).toISOString();
+    return number > first ? [`packets ${first} to ${number - 1} after ${time}`] : [];
+  });
 }

@@ -4,9 +4,6 @@ import { codesIn, isWell } from "./etcd_hosts.ts";
 import type { Endurance } from "./endurance.ts";
 import type { Member } from "./hosts.ts";
 
-/** A dead connection is found within 30 s; the rest is for a busy machine. */
-const FOUND_MS = 40_000;
-
 export interface Outage {
   readonly begin: () => Promise<unknown>;
   readonly end: () => Promise<unknown>;
@@ -24,7 +21,7 @@ export async function outlives(
     const marks = members.map(({ agent }) => agent.err.lines.length);
     const all = (pattern: RegExp) =>
       Promise.all(
-        members.map(({ agent }, i) => agent.err.line(pattern, marks[i], { patience: FOUND_MS })),
+        members.map(({ agent }, i) => agent.err.line(pattern, marks[i])),
       );
     await endurance.idle(async () => {
       await begin();

@@ -74,7 +74,7 @@ export class Capture {
   /** Resolves when all that came in before now is in {@link packets}: when a ping from `from` is. */
   async settled(hosts: Hosts, from: LabHost, to: string): Promise<void> {
     const mark = this.#process.out.lines.length;
-    await hosts.lab.on(from, ["ping", "-n", "-c", "1", "-W", "2", "-p", MARK, to]);
+    await hosts.lab.on(from, ["ping", "-n", "-c", "1", "-W", "10", "-p", MARK, to]);
     await this.#process.out.line(new RegExp(MARK.repeat(2)), mark);
   }
 }

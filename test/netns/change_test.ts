@@ -208,7 +208,7 @@ hostTest("a new underlay address or MTU of a host is followed by it and its peer
     );
     await Promise.all(members.map((one) => hosts.knows(one, members)));
     await hosts.allReach(members);
-    assert.deepEqual(await hosts.status(moved.host), { code: 0, problems: [] });
+    await hosts.isWell(moved.host);
   });
 
   for (const mtu of [1400, 1500]) {

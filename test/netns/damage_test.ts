@@ -48,7 +48,7 @@ for (const { name, lab, damage } of damages) {
       await hosts.allReach(members);
       const leases = await hosts.lab.flan(first.host, ["lease", "list", "-o", "value=subnet"]);
       assert.deepEqual(leases.stdout.trim().split("\n").sort(), members.map((one) => one.subnet).sort());
-      for (const { host } of members) assert.deepEqual(await hosts.status(host), { code: 0, problems: [] });
+      for (const { host } of members) await hosts.isWell(host);
     },
   );
 }

@@ -38,7 +38,7 @@ etcdTest("certificates of an etcd and its hosts are exchanged while the hosts ru
   const renewed = async (work: () => Promise<void>) => {
     const marks = members.map(({ agent }) => agent.err.lines.length);
     const all = (pattern: RegExp) =>
-      Promise.all(members.map(({ agent }, i) => agent.err.line(pattern, marks[i], { patience: 40_000 })));
+      Promise.all(members.map(({ agent }, i) => agent.err.line(pattern, marks[i])));
     await endurance.unnoticed(async () => {
       await work();
       await all(/ warning .* code=store-(denied|unreachable) /);

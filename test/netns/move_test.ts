@@ -61,7 +61,7 @@ hostTest(
       const { code, stderr } = await hosts.lab.flan(first.host, ["config", "set", "backend", plane.backend]);
       assert.equal(code, 0, stderr);
       await moved(hosts, members, plane);
-      for (const { host } of members) assert.deepEqual(await hosts.status(host), { code: 0, problems: [] });
+      for (const { host } of members) await hosts.isWell(host);
       await Promise.all(flows.map(({ out }) => out.line(/icmp_seq=/, out.lines.length)));
       const silence = Math.max(...flows.map(({ out }) => longestSilence(out.lines)));
       await t.step(`to ${plane.backend}: ${silence} ms of silence at most`, () => {

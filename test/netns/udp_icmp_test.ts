@@ -17,7 +17,7 @@ const DONT_FRAGMENT = 0x40;
 const deno = [Deno.execPath(), "run", "--quiet", "--allow-net"];
 
 async function ping(hosts: Hosts, from: LabHost, args: readonly string[]): Promise<string> {
-  const { stdout, stderr } = await hosts.lab.on(from, ["ping", "-n", "-c", "1", "-W", "2", ...args]);
+  const { stdout, stderr } = await hosts.lab.on(from, ["ping", "-n", "-c", "1", "-W", "10", ...args]);
   return stdout + stderr;
 }
 

@@ -85,7 +85,7 @@ hostTest("a plain peer exchanges all kinds of packets with flan", {
     );
 
     await t.step(`a full-size packet that must not be divided ${way}`, async () => {
-      const argv = ["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${MTU - 28}`, to.container];
+      const argv = ["ping", "-n", "-c", "1", "-W", "10", "-M", "do", "-s", `${MTU - 28}`, to.container];
       assert.equal((await hosts.lab.on(from.host, argv)).code, 0);
     });
 
