@@ -1,23 +1,25 @@
 /** Whether a packet of one host arrives at another one, by what stands in both their kernels in memory. */
-import type { KernelObject } from "../../kernel/state.ts";
+import { defaultMetric, type KernelObject, proxyLinks } from "../../kernel/state.ts";
+import { familyOf } from "../../net/ip.ts";
 
-/** A host as the packet meets it. */
+/** A host as the packet meets it, by one address family. */
 export interface Station {
   readonly address: string;
   readonly subnet: string;
   readonly objects: ReadonlyMap<string, KernelObject>;
 }
 
-/** By vxlan, udp or host-gw, as the route of the sender says; the reason where it does not arrive. */
+/** By vxlan, udp, ipip or host-gw, as the route of the sender says; the reason where it does not arrive. */
 export function lostBetween(from: Station, to: Station, network: string): string | undefined {
-  const route = found(from, `route ${to.subnet} metric 0`, "route") ??
-    found(from, `route ${network} metric 0`, "route");
+  const metric = defaultMetric(network);
+  const route = found(from, `route ${to.subnet} metric ${metric}`, "route") ??
+    found(from, `route ${network} metric ${metric}`, "route");
   if (route === undefined) return "no route";
-  if (route.link === "flan0") return lostByProxy(from, to);
-  if (route.link.startsWith("flan.")) {
-    return lostByVxlan(from, to, { device: route.link, gateway: route.gateway });
-  }
-  return route.gateway === to.address ? undefined : `route by ${route.gateway}`;
+  const { link: device, gateway } = route;
+  if (device === proxyLinks[familyOf(network)]) return lostByProxy(from, to, device);
+  if (device === "flan.ipip") return lostByIpip(from, to, { device, gateway });
+  if (device.startsWith("flan")) return lostByVxlan(from, to, { device, gateway });
+  return gateway === to.address ? undefined : `route by ${gateway}`;
 }
 
 function lostByVxlan(from: Station, to: Station, { device, gateway }: { device: string; gateway: string }) {
@@ -29,13 +31,21 @@ function lostByVxlan(from: Station, to: Station, { device, gateway }: { device: 
   return there?.up && there.mac === mac ? undefined : `no ${device} with ${mac} there`;
 }
 
-function lostByProxy(from: Station, to: Station): string | undefined {
-  if (found(from, "proxy flan0", "proxy") === undefined) return "no proxy here";
-  if (found(from, `proxy route ${to.subnet} dev flan0`, "proxy-route")?.remote !== to.address) {
+/** The gateway says to whom the outer packet goes. */
+function lostByIpip(from: Station, to: Station, { device, gateway }: { device: string; gateway: string }) {
+  if (!found(from, `link ${device}`, "link")?.up) return `no ${device} here`;
+  if (gateway !== to.address) return `to ${gateway}`;
+  const there = found(to, `link ${device}`, "link");
+  return there?.up && there.ipip?.local === to.address ? undefined : `no ${device} there`;
+}
+
+function lostByProxy(from: Station, to: Station, device: string): string | undefined {
+  if (found(from, `proxy ${device}`, "proxy") === undefined) return "no proxy here";
+  if (found(from, `proxy route ${to.subnet} dev ${device}`, "proxy-route")?.remote !== to.address) {
     return "no proxy route";
   }
-  if (found(to, "proxy flan0", "proxy") === undefined) return "no proxy there";
-  const source = found(to, `proxy route ${from.subnet} dev flan0`, "proxy-route")?.remote;
+  if (found(to, `proxy ${device}`, "proxy") === undefined) return "no proxy there";
+  const source = found(to, `proxy route ${from.subnet} dev ${device}`, "proxy-route")?.remote;
   return source === from.address ? undefined : "the source is not known there";
 }
 

@@ -2,6 +2,7 @@
 import type { KernelObject } from "../../kernel/state.ts";
 import { defaultRoute, type TestHost, type TestNetwork, underlayStack } from "./agents.ts";
 import { FakeKernel } from "./fake_kernel.ts";
+import type { FakeStack } from "./fake_stack.ts";
 
 const IPV6 = { EnableIPv6: true, IPv6Network: "fd00:5::/48", Backend: { Type: "vxlan" } };
 export const dualNetwork = { Network: "10.5.0.0/16", ...IPV6 };
@@ -16,12 +17,16 @@ export const address = (text: string, more: { passing?: true } = {}): KernelObje
 });
 export const defaultRoute6: KernelObject = { ...defaultRoute, destination: "::/0", gateway: "fe80::99" };
 
-/** A kernel whose eth0 has an address of IPv6 beside that of IPv4. */
-export function kernelOf(n: number): FakeKernel {
-  const stack = underlayStack(n);
+/** The stack with an address of IPv6 on eth0 beside that of IPv4, and a default route. */
+export function withIpv6(stack: FakeStack, n: number): FakeStack {
   stack.add(address(`2001:db8::${n}/64`));
   stack.add(defaultRoute6);
-  return new FakeKernel(stack);
+  return stack;
+}
+
+/** A kernel on such a stack. */
+export function kernelOf(n: number): FakeKernel {
+  return new FakeKernel(withIpv6(underlayStack(n), n));
 }
 
 /** A host of that kind that has joined. */

@@ -8,6 +8,7 @@ import { release } from "../../lease/release.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
 import type { Fields, Level, Logger } from "../../net/log.ts";
 import { defaultRoute, underlayStack } from "../lib/agents.ts";
+import { withIpv6 } from "../lib/dual_agents.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import type { FakeKernel } from "../lib/fake_kernel.ts";
 import type { FakeStack } from "../lib/fake_stack.ts";
@@ -129,7 +130,8 @@ export class SimHost {
 
   /** A kernel as after a boot, with what others put there. */
   boot(): void {
-    this.stack = underlayStack(this.n);
+    const stack = underlayStack(this.n);
+    this.stack = this.#world.config["EnableIPv6"] === true ? withIpv6(stack, this.n) : stack;
     for (const object of foreign) this.stack.add(object);
   }
 

@@ -1,6 +1,8 @@
 /** A living network moves from backend to backend, whatever happens to its hosts meanwhile, and no pair is out of touch. */
 import assert from "node:assert/strict";
 import { lostBetween, type Station } from "../lib/arrival.ts";
+import { familyOf } from "../../net/ip.ts";
+import type { Json } from "../../net/json.ts";
 import type { SimHost } from "./host.ts";
 import { network, TTL } from "./setting.ts";
 import { World } from "./world.ts";
@@ -9,18 +11,53 @@ import { World } from "./world.ts";
 const LONGEST_MS = 1000;
 const SEEDS = 50;
 const HOSTS = 4;
-const backends = [{ Type: "vxlan" }, { Type: "udp" }, { Type: "host-gw" }, { Type: "vxlan", VNI: 7 }, {
-  Type: "vxlan",
-  DirectRouting: true,
-}] as const;
 
-/** Watches every pair at every moment at which nothing goes on. */
+type Config = { readonly [key: string]: Json };
+
+const NETWORK6 = "fd00:5::/48";
+const both: readonly Config[] = [
+  { Type: "vxlan" },
+  { Type: "udp" },
+  { Type: "host-gw" },
+  { Type: "vxlan", VNI: 7 },
+  { Type: "vxlan", DirectRouting: true },
+];
+
+interface Stack {
+  readonly name: string;
+  readonly seeds: number;
+  readonly config: Config;
+  readonly backends: readonly Config[];
+}
+
+const stacks: readonly Stack[] = [
+  {
+    name: "IPv4",
+    seeds: SEEDS,
+    config: network,
+    backends: [...both, { Type: "ipip" }, { Type: "ipip", DirectRouting: true }],
+  },
+  {
+    name: "IPv6",
+    seeds: SEEDS / 5,
+    config: { EnableIPv4: false, EnableIPv6: true, IPv6Network: NETWORK6 },
+    backends: both,
+  },
+  {
+    name: "dual stack",
+    seeds: (2 * SEEDS) / 5,
+    config: { ...network, EnableIPv6: true, IPv6Network: NETWORK6 },
+    backends: both,
+  },
+];
+
+/** Watches every pair, by each family, at every moment at which nothing goes on. */
 class Watch {
   longest = { ms: 0, what: "" };
   readonly #since = new Map<string, number>();
   readonly #world: World;
   /** Those that have joined, whatever has become of them. */
-  readonly #stations = new Map<SimHost, Station>();
+  readonly #stations = new Map<SimHost, readonly Station[]>();
 
   constructor(world: World) {
     this.#world = world;
@@ -30,13 +67,15 @@ class Watch {
   #look(): void {
     const now = this.#world.clock.monotonic();
     for (const host of this.#world.hosts) {
-      if (host.subnet !== undefined && !this.#stations.has(host)) this.#stations.set(host, stationOf(host));
+      if (host.subnet !== undefined && !this.#stations.has(host)) this.#stations.set(host, stationsOf(host));
     }
-    for (const from of this.#stations.values()) {
-      for (const to of this.#stations.values()) {
-        if (from === to) continue;
+    const stations = [...this.#stations.values()].flat();
+    for (const from of stations) {
+      for (const to of stations) {
+        const family = familyOf(from.address);
+        if (from === to || familyOf(to.address) !== family) continue;
         const pair = `${from.address} to ${to.address}`;
-        const why = lostBetween(from, to, network.Network);
+        const why = lostBetween(from, to, family === 4 ? network.Network : NETWORK6);
         if (why === undefined) {
           this.#since.delete(pair);
           continue;
@@ -49,8 +88,14 @@ class Watch {
   }
 }
 
-function stationOf(host: SimHost): Station {
-  return { address: `192.0.2.${host.n}`, subnet: host.subnet!, objects: host.stack.objects };
+/** One for each half of the host's lease. */
+function stationsOf({ n, agent, stack: { objects } }: SimHost): Station[] {
+  const { subnet, subnet6 } = agent!.state.own!;
+  return [subnet, ...subnet6 === undefined ? [] : [subnet6]].map((half) => ({
+    address: familyOf(half) === 4 ? `192.0.2.${n}` : `2001:db8::${n}`,
+    subnet: half,
+    objects,
+  }));
 }
 
 /** One thing that happens to a host, and is over before its lease ends. */
@@ -66,13 +111,15 @@ function befall(world: World): void {
   world.clock.sleep(ms).then(() => {
     if (world.isOver) return;
     if (what === "crash") host.start();
-    else if (what === "freeze") life?.gate.open();
-    else if (what !== "nothing") host.reach = "well";
+    else if (what === "freeze") {
+      // One that was killed meanwhile stays so.
+      if (host.life === life) life?.gate.open();
+    } else if (what !== "nothing") host.reach = "well";
   });
 }
 
-async function movedThrough(seed: number): Promise<void> {
-  using world = new World({ seed });
+async function movedThrough(seed: number, { config, backends }: Stack): Promise<void> {
+  using world = new World({ seed, config });
   for (let n = 1; n <= HOSTS; n++) world.host(n);
   await world.start();
   await advance(world, 10_000);
@@ -81,7 +128,7 @@ async function movedThrough(seed: number): Promise<void> {
     const to = world.pick(backends);
     world.tell(`to ${JSON.stringify(to)}`);
     if (world.chance.random(2) === 0) befall(world);
-    world.admin.put("config", { ...network, Backend: to });
+    world.admin.put("config", { ...config, Backend: to });
     await advance(world, world.pick([0, 1, 20, 300]));
     befall(world);
     await advance(world, world.pick([0, 50, 2000, 30_000]));
@@ -137,9 +184,12 @@ async function advance(world: World, ms: number): Promise<void> {
   await world.clock.advance(ms);
 }
 
-Deno.test(`no pair of hosts is out of touch for a second while their network moves (${SEEDS} seeds)`, async () => {
-  for (let seed = 1; seed <= SEEDS; seed++) await movedThrough(seed);
-});
+for (const stack of stacks) {
+  const { name, seeds } = stack;
+  Deno.test(`no pair of hosts is out of touch for a second while their ${name} network moves (${seeds} seeds)`, async () => {
+    for (let seed = 1; seed <= seeds; seed++) await movedThrough(seed, stack);
+  });
+}
 
 Deno.test(`who joins while the network moves is in touch with all, also with those that stay behind (${SEEDS / 2} seeds)`, async () => {
   for (let seed = 1; seed <= SEEDS / 2; seed++) await joinedAmidst(seed);
