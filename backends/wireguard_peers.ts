@@ -39,7 +39,7 @@ export interface PeersContext {
   readonly owns: Readonly<Partial<Record<Family, { readonly subnet: Subnet; readonly host: HostFacts }>>>;
 }
 
-/** Of no family does this host have an address in vain: there is none that a peer could have, too. */
+/** Of a family in which this host is nowhere: no peer can be at the same place. */
 const NOWHERE: HostFacts = { publicIp: "", address: "" };
 
 /**

@@ -33,6 +33,7 @@ export function halfIn<O extends Half>(observed: O, family: Family): O | undefin
   if (families.length === 1) return observed;
   const config = configOf(observed.config, family);
   const { backend, expired, view } = observed;
+  const half = viewOf(view, family);
   const ended = view.peers.filter(({ subnet }) => expired.has(subnet)).flatMap((one) =>
     halfOf(one, family) ?? []
   );
@@ -41,14 +42,20 @@ export function halfIn<O extends Half>(observed: O, family: Family): O | undefin
     config,
     devices: backend.devices(config),
     host: hostOf(observed.host, family) ?? observed.host,
-    view: viewOf(view, family),
-    plan: planOf(observed.plan, family),
+    view: half,
+    plan: planOf(observed.plan, { family, isIn: half.own !== undefined }),
     expired: new Set(ended.map(({ subnet }) => subnet)),
   };
 }
 
-/** A lease is in it where it has this half and the backend takes it. What serves both families is in both. */
-function planOf({ objects, peers, refused }: Plan, family: Family): Plan {
+/**
+ * A lease is in it where it has this half, as this host's does, and the backend takes it. What serves both families is in
+ * both.
+ */
+function planOf(
+  { objects, peers, refused }: Plan,
+  { family, isIn }: { family: Family; isIn: boolean },
+): Plan {
   const isOther = (own: Family | undefined) => own !== undefined && own !== family;
   const others = new Set(objects.filter((one) => isOther(familyOfObject(one))).map(keyOf));
   const without = refused.filter(({ subnet }) => isSubnetOf(6, subnet) === (family === 6));
@@ -56,7 +63,7 @@ function planOf({ objects, peers, refused }: Plan, family: Family): Plan {
   return {
     objects: objects.filter((one) => !others.has(keyOf(one))),
     peers: peers.flatMap((peer) => {
-      const lease = halfOf(peer.lease, family);
+      const lease = isIn ? halfOf(peer.lease, family) : undefined;
       if (lease === undefined || lost.has(lease.subnet)) return [];
       return [{ ...peer, lease, keys: peer.keys.filter((key) => !others.has(key)) }];
     }),

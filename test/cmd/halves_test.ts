@@ -96,6 +96,22 @@ Deno.test("routes: each half of a lease has a row of its own, by its own way and
   ]);
 });
 
+Deno.test("routes: a host without an IPv6 half has no way to anybody's, and does not say that it had", () => {
+  const { subnet6: _, publicIp6: __, backendV6Data: ___, ...own } = dualView(view([])).own!;
+  const networks = [[both, view([2]), dualHost()], [
+    wireguard,
+    wireguardView([2], { Mode: "ipv4" }),
+    dualHost({
+      mac: "",
+      publicKey: publicKey(1),
+    }),
+  ]] as const;
+  for (const [backend, of, host] of networks) {
+    const rows = rowsOf(observedBy(backend, { seen: { ...dualView(of), own }, host }));
+    assert.deepEqual(rows.map(({ subnet }) => subnet), ["10.5.1.0/24", "10.5.2.0/24"]);
+  }
+});
+
 Deno.test("routes: where one device carries both families, each half is sent to the one address, and lacks its own route", () => {
   const seen = dualView(wireguardView([2], { Mode: "ipv6" }));
   const host = dualHost({ mac: "", publicKey: publicKey(1) });

@@ -78,7 +78,10 @@ export class PlainWg {
         [
           "wg setconf wg0 wg0.conf",
           "ip link set wg0 mtu 1420 up",
-          ...this.addresses.map((one) => `ip address add ${one}/${bits(familyOf(one))} dev wg0`),
+          // The first of a subnet is its host's, which others ask whether it is there.
+          ...[...this.addresses, ...this.subnets.map((one) => one.split("/")[0]!)].map((one) =>
+            `ip address add ${one}/${bits(familyOf(one))} dev wg0`
+          ),
           ...[NETWORK, NETWORK6].slice(0, this.subnets.length).map((one) => `ip route add ${one} dev wg0`),
         ].join(" && "),
       ),
