@@ -55,6 +55,13 @@ Deno.test("an option in which hosts may differ, or another spelling of the same,
   );
 });
 
+Deno.test("a Mode of wireguard that has other devices is one, and another underlay of the same device is none", () => {
+  const more = { EnableIPv6: true, IPv6Network: "fd00:5::/48" };
+  const wireguard = (Mode: string) => ({ Type: "wireguard", Mode });
+  assert.match(refused(wireguard("separate"), wireguard("ipv4"), { more })!, /one by one/);
+  assert.equal(refused(wireguard("ipv6"), wireguard("auto"), { more }), undefined);
+});
+
 Deno.test("a move to what can stand beside the former is none; to and from alloc and extension it is", () => {
   for (const Type of ["udp", "host-gw", "wireguard", "ipip"]) {
     assert.equal(refused({ Type: "vxlan" }, { Type }), undefined, Type);

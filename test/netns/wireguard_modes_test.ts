@@ -152,6 +152,12 @@ async function devices(hosts: Hosts, { host }: Member): Promise<string[]> {
 }
 
 async function setMode(hosts: Hosts, mode: string): Promise<void> {
-  const { code, stderr } = await hosts.lab.flan(hosts.at(1), ["config", "set", "Backend.Mode", mode]);
+  const { code, stderr } = await hosts.lab.flan(hosts.at(1), [
+    "config",
+    "set",
+    "Backend.Mode",
+    mode,
+    "--force",
+  ]);
   assert.equal(code, 0, stderr);
 }
