@@ -17,14 +17,14 @@ backendSuite({
   kernelOnly: true,
 });
 
-Deno.test("ipip: three hosts reach each other whole and at full size, and leave nothing", async () => {
+Deno.test("ipip: three hosts reach each other whole and at full size, and leave nothing", async (t) => {
   await using hosts = await VmHosts.create({ name: "ipip", count: 3, backend: ipip });
   const [first, second] = hosts.all as [typeof hosts.all[0], typeof hosts.all[0]];
   const before = await hosts.on(first, ["ip", "address"]);
   await hosts.joinAll();
   await first.kernel.require(ipip.needs);
-  await allReach(hosts, 1480);
-  await stream(hosts, { from: first, to: second, numbers: 1_000_000 });
+  await t.step("packets of every size", () => allReach(hosts, 1480));
+  await t.step("8 MB by TCP", () => stream(hosts, { from: first, to: second, numbers: 1_000_000 }));
   await hosts.leave(first);
   assert.equal(await hosts.on(first, ["ip", "address"]), before);
   assert.equal(await hosts.on(first, ["ip", "route", "show", "proto", "113"]), "");
