@@ -1,5 +1,7 @@
 /** Help and completions: what is typed must be guessable, on 80 columns. */
 import assert from "node:assert/strict";
+import { flanCommand } from "../../cmd/self.ts";
+import { shellWords } from "../../kernel/commands.ts";
 import { assertGolden } from "./golden.ts";
 import { inParallel, Sandbox } from "./sandbox.ts";
 
@@ -70,6 +72,25 @@ Deno.test("no line of any help is wider than 80 columns, and every option and ar
       assert.ok(rest !== undefined && rest !== "", `${command} ${name}`);
     }
   }
+});
+
+Deno.test("on a narrow terminal a help says the same on more lines, none of which is wider", async () => {
+  const columns = 60;
+  const wordsOf = (text: string) => text.split(/\s+/).filter(Boolean);
+  await inParallel(["", "up", "lease gc"], async (command) => {
+    const help = flanCommand([...wordsOf(command), "--help"]).map((word) => shellWords([word])).join(" ");
+    const { code, stdout } = await new Deno.Command("script", {
+      args: ["--quiet", "--return", "--command", `stty cols ${columns}; ${help}`, "/dev/null"],
+      stdin: "null",
+    }).output();
+    const text = new TextDecoder().decode(stdout).replaceAll("\r\n", "\n");
+    assert.equal(code, 0, text);
+    assert.deepEqual(wordsOf(text), wordsOf(helps.get(command)!), command);
+    // A single word is not broken, nor are the examples and sentences after the flags, which the terminal breaks itself.
+    const flags = text.slice(0, text.indexOf("\n\n", text.indexOf("-h, --help")));
+    const wide = flags.split("\n").filter((line) => line.length > columns && line.trim().includes(" "));
+    assert.deepEqual(wide, [], command);
+  });
 });
 
 Deno.test("the list of commands is that of the table, and every group lists its own", () => {
