@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { invalid } from "../../net/errors.ts";
 import { didYouMean } from "../../net/suggest.ts";
 import { quoted } from "../../net/text.ts";
+import { flannelHint } from "../flannel_flags.ts";
 import type { Arguments, Command, Flags, Option } from "./command.ts";
 
 /** What a line asks for: `help` shows that of the last command of `path`, which begins with the program. */
@@ -118,10 +119,10 @@ function refuseArguments(command: Command, args: readonly string[]): void {
 
 function unknownOption(word: string, path: readonly Command[]) {
   const known = path.at(-1)!.options.filter(({ isHidden }) => !isHidden).map(({ long }) => long);
-  const hint = word.startsWith("--")
+  const guess = word.startsWith("--")
     ? didYouMean(word.split("=")[0]!, [...known, "--help", "--version"])
     : undefined;
-  return invalid("cli", `Unknown option '${word}'`, hint);
+  return invalid("cli", `Unknown option '${word}'`, flannelHint(word) ?? guess);
 }
 
 function asksForHelp(words: readonly string[]): boolean {
