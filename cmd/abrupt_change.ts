@@ -3,6 +3,7 @@ import { canStandBeside, planeName } from "../agent/planes.ts";
 import type { Backend } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { NetworkConfig } from "../lease/network.ts";
+import { configOf, familiesOf } from "../lease/stack.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 
 interface Plane {
@@ -15,14 +16,14 @@ export function requireGradual(
   what: string,
   { before, after, count }: { before: NetworkConfig; after: NetworkConfig; count: number },
 ): void {
-  const [from, to] = [planeOf(before), planeOf(after)];
+  const [from, to] = inCommon(before, after).map(planeOf);
   if (count < 2 || from === undefined || to === undefined) return;
   const isSame = planeName(from) === planeName(to);
   const options = isSame ? differing(from, to) : [];
   if (isSame ? options.length === 0 : canStandBeside(from, to)) return;
   const why = isSame
     ? `go over to the other ${options.join(" and ")} one by one`
-    : `cannot have both ${from.backend.type} and ${to.backend.type} as they are to be, and go over one by one`;
+    : `cannot have ${bothOf(from, to)} at once, and go over one by one`;
   throw invalid(
     "config.set",
     `Cannot set ${what}: the ${count} hosts ${why}, and any two of them are out of touch from when the first has done ` +
@@ -31,6 +32,20 @@ export function requireGradual(
       ? "move to another backend and then back with the new value, which loses nothing, or add --force"
       : "add --force if that may be",
   );
+}
+
+/** The configs as of the family that both carry, where one carries another besides: that comes or goes by itself. */
+function inCommon(before: NetworkConfig, after: NetworkConfig): readonly NetworkConfig[] {
+  const [former, latter] = [familiesOf(before), familiesOf(after)];
+  const [shared] = former.filter((family) => latter.includes(family));
+  if (shared === undefined || former.length === latter.length) return [before, after];
+  return [configOf(before, shared), configOf(after, shared)];
+}
+
+function bothOf({ backend: { type } }: Plane, { backend }: Plane): string {
+  return type === backend.type
+    ? `the devices of ${type} as it is and as it is to be`
+    : `both ${type} and ${backend.type}`;
 }
 
 /** The options that both ends of a way must have alike, and that are not the same before and after. */

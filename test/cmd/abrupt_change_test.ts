@@ -11,13 +11,17 @@ type Options = { readonly [key: string]: Json };
 function refused(
   Before: Options,
   After: Options,
-  { count = 3, more = {} as Options } = {},
+  { count = 3, more = {}, before = more, after = more }: {
+    count?: number;
+    more?: Options;
+    before?: Options;
+    after?: Options;
+  } = {},
 ): string | undefined {
-  const [before, after] = [Before, After].map((Backend) =>
-    parseNetworkConfig({ Network: "10.5.0.0/16", ...more, Backend })
-  );
+  const network = (more: Options, Backend: Options) =>
+    parseNetworkConfig({ Network: "10.5.0.0/16", ...more, Backend });
   try {
-    requireGradual("backend to x", { before: before!, after: after!, count });
+    requireGradual("backend to x", { before: network(before, Before), after: network(after, After), count });
     return undefined;
   } catch (error) {
     return (error as Error).message;
@@ -75,7 +79,7 @@ Deno.test("a move to what can stand beside the former is none; to and from alloc
   for (const Type of ["alloc", "extension"]) {
     assert.match(
       refused({ Type: "vxlan" }, { Type })!,
-      new RegExp(`both vxlan and ${Type} as they are to be`),
+      new RegExp(`both vxlan and ${Type} at once`),
     );
     assert.match(refused({ Type }, { Type: "udp" })!, new RegExp(`both ${Type} and udp`));
     assert.equal(refused({ Type }, { Type }), undefined);
@@ -84,7 +88,19 @@ Deno.test("a move to what can stand beside the former is none; to and from alloc
   const wireguard = { Type: "wireguard" };
   assert.match(
     refused(wireguard, { ...wireguard, Mode: "auto" }, { more })!,
-    /both wireguard and wireguard as/,
+    /the devices of wireguard as it is and as it is to be at once/,
+  );
+});
+
+Deno.test("a family that comes or goes is none, whatever the backend; an option that is changed with it is one", () => {
+  const dual = { EnableIPv6: true, IPv6Network: "fd00:5::/48" };
+  for (const Type of ["vxlan", "udp", "host-gw", "wireguard"]) {
+    assert.equal(refused({ Type }, { Type }, { after: dual }), undefined, Type);
+    assert.equal(refused({ Type }, { Type }, { before: dual }), undefined, Type);
+  }
+  assert.match(
+    refused({ Type: "vxlan" }, { Type: "vxlan", Port: 1 }, { after: dual })!,
+    /other Port one by one/,
   );
 });
 
