@@ -1,5 +1,4 @@
 /** A proxy on a real socket, whose data plane is a fake one. */
-import { systemClock } from "../../agent/clock.ts";
 import { serve } from "../../control/serve.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Json } from "../../net/json.ts";
@@ -8,6 +7,7 @@ import { ProxyClient } from "../../proxy/client.ts";
 import { MAX_REQUEST, type Settings } from "../../proxy/protocol.ts";
 import { ProxyServer } from "../../proxy/server.ts";
 import { FakeDataPlane } from "./fake_data_plane.ts";
+import { patientClock } from "./until.ts";
 
 export const settings: Settings = {
   link: "flan0",
@@ -30,7 +30,7 @@ export class ServedProxy {
   readonly #stopping = new AbortController();
   readonly #serving: Promise<void>;
 
-  constructor(readonly runDir: string, clock: Clock = systemClock) {
+  constructor(readonly runDir: string, clock: Clock = patientClock) {
     this.client = new ProxyClient({ runDir, clock });
     this.server = new ProxyServer({
       plane: this.plane,

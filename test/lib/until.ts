@@ -1,5 +1,6 @@
 /** Waiting for what nobody announces. */
 import { systemClock } from "../../agent/clock.ts";
+import type { Clock } from "../../net/clock.ts";
 
 const EVERY_MS = 20;
 /**
@@ -7,6 +8,12 @@ const EVERY_MS = 20;
  * TEST_SLOWNESS how much longer it takes.
  */
 export const PATIENCE_MS = 60_000 * Number(Deno.env.get("TEST_SLOWNESS") ?? 1);
+
+/** Real time for a machine that has other work: what gives up after five seconds does so after a minute. */
+export const patientClock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(12 * ms, signal),
+};
 
 /** Resolves when `holds` says so, which is asked again and again. Throws with `what` where it never does. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
