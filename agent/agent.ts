@@ -188,8 +188,8 @@ export class Agent {
 
   async #wait(stop: AbortSignal): Promise<ReadonlySet<Reason>> {
     const { clock } = this.#parts;
-    const until = clock.monotonic() +
-      Math.min(this.#linger.nextIn(), this.#overlay.nextIn(), this.#report.retryIn ?? Infinity, RESYNC_MS);
+    const due = Math.min(this.#linger.nextIn(), this.#overlay.nextIn(this.#host), RESYNC_MS);
+    const until = clock.monotonic() + Math.min(due, this.#report.retryIn ?? Infinity);
     this.pulse.turned();
     for (;;) {
       const reasons = await this.#inbox.wake.wait(Math.min(until - clock.monotonic(), this.pulse.every));

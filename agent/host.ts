@@ -8,6 +8,7 @@ import { familiesOf } from "../lease/stack.ts";
 import { familyOf } from "../net/ip.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
 import { firewallOf, type FirewallOptions } from "./firewall.ts";
+import { ensureIpsec, type IpsecFacts, readIpsec } from "./ipsec_ledger.ts";
 import type { Network } from "./network.ts";
 import { localAddresses } from "./surroundings.ts";
 import { findUnderlay, type FormerUnderlay } from "./underlay.ts";
@@ -32,7 +33,7 @@ export interface HostOptions extends FirewallOptions {
 }
 
 /**
- * Gathers the facts, and gives each device a MAC, or this host a key, where it needs one and has none yet. `node` must be in the state
+ * Gathers the facts, and gives each device a MAC, or this host a key or a nonce, where it needs one and has none yet. `node` must be in the state
  * directory.
  */
 export async function describeHost(
@@ -48,9 +49,11 @@ export async function describeHost(
   const objects = known ?? await kernel.dump({ links: [], sysctls: [] });
   const found = await facts(kernel, { config, options, objects });
   const { stateDir } = options;
+  const span = backend.epochs?.(config);
   return described(found, {
     node,
     ...await ensureIdentity({ backend, devices }, { node, stateDir, clock, objects }),
+    ipsec: span === undefined ? undefined : await ensureIpsec(stateDir, { clock, span }),
   });
 }
 
@@ -81,8 +84,9 @@ export async function ensureIdentity(
  */
 export async function observeHost(
   kernel: Kernel,
-  { config, backend, devices, options, objects }: Network & {
+  { config, backend, devices, options, objects, clock }: Network & {
     options: HostOptions;
+    clock: Clock;
     /** What a dump of the kernel gave; it is read where nobody has read it yet. */
     objects?: readonly KernelObject[];
   },
@@ -95,7 +99,9 @@ export async function observeHost(
     state?.macs[device] ?? macAmong(there, { device, node }) ?? ""
   );
   const publicKey = backend.hasKey ? readPublicKey(options.stateDir) ?? "" : undefined;
-  return described(found, { node, macs, publicKey });
+  const span = backend.epochs?.(config);
+  const ipsec = span === undefined ? undefined : readIpsec(options.stateDir, { clock, span });
+  return described(found, { node, macs, publicKey, ipsec });
 }
 
 /** What is known of a host before its devices' MACs are. */
@@ -103,14 +109,18 @@ type Facts = Omit<Host, "node" | "mac">;
 
 function described(
   found: Facts,
-  { node, macs: [mac = "", mac6 = ""], publicKey }: {
+  { node, macs: [mac = "", mac6 = ""], publicKey, ipsec }: {
     node: string;
     macs: readonly string[];
     publicKey: string | undefined;
+    ipsec: IpsecFacts | undefined;
   },
 ): Host {
   const { ipv6 } = found;
-  const key = publicKey === undefined ? {} : { publicKey };
+  const key = {
+    ...(publicKey === undefined ? {} : { publicKey }),
+    ...(ipsec === undefined ? {} : { ipsec }),
+  };
   return { ...found, ...key, node, mac, ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, mac: mac6 } }) };
 }
 

@@ -15,6 +15,9 @@ import type { KernelObject } from "../kernel/state.ts";
 import type { Clock } from "../net/clock.ts";
 import type { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
+import { NativeXfrm } from "../ffi/xfrm_tables.ts";
+import { openIpsecKernel } from "../ipsec/ipsec_kernel.ts";
+import type { KeyLedger } from "../kernel/xfrm_tables.ts";
 import { openProgram } from "../wireguard/program.ts";
 import { openWireguardKernel } from "../wireguard/wireguard_kernel.ts";
 import { openProxiedKernel, type ProxiedInit } from "../proxy/proxied_kernel.ts";
@@ -53,6 +56,8 @@ export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
   readonly unseenFirewall?: (error: Error) => void;
   /** Told why WireGuard's devices cannot be seen. */
   readonly unseenWireguard?: (error: Error) => void;
+  /** Told why IPsec's states and policies cannot be seen. */
+  readonly unseenIpsec?: (error: FlanError) => void;
   /** Told why it cannot be seen what the network's commands did. */
   readonly unseenHooks?: (error: FlanError) => void;
   /** Told at each look that sees it. */
@@ -60,15 +65,27 @@ export interface Seeing extends Pick<ProxiedInit, "log" | "unseen"> {
 }
 
 /**
- * The kernel of this network namespace, packet filter and WireGuard included, with the proxy and the hooks of a run
+ * The kernel of this network namespace, packet filter, WireGuard and IPsec included, with the proxy and the hooks of a run
  * directory. Nothing changes in it. `runsHooks` is the leave to run the commands of the network.
  */
 export function openHost(
   place: ProxyPlace,
-  { clock, runsHooks, secrets, unseenFirewall, unseenHooks, seenHooks, unseenWireguard, ...seeing }: {
+  {
+    clock,
+    runsHooks,
+    secrets,
+    ledger,
+    unseenFirewall,
+    unseenHooks,
+    seenHooks,
+    unseenWireguard,
+    unseenIpsec,
+    ...seeing
+  }: {
     clock: Clock;
     runsHooks: boolean;
     secrets: Secrets;
+    ledger: KeyLedger;
   } & Seeing,
 ): Kernel {
   const wireguarded = openWireguardKernel(openKernel({ clock }), {
@@ -78,7 +95,13 @@ export function openHost(
     program: openProgram({ runDir: place.runDir, clock }),
     unseen: unseenWireguard,
   });
-  const firewalled = openFirewalledKernel(wireguarded, {
+  const ipseced = openIpsecKernel(wireguarded, {
+    secrets,
+    ledger,
+    tables: new NativeXfrm({ clock }),
+    unseen: unseenIpsec,
+  });
+  const firewalled = openFirewalledKernel(ipseced, {
     nft: permittedNft,
     ...iptables,
     unseen: unseenFirewall,

@@ -21,6 +21,9 @@ import { readPlanes, rememberPlanes } from "./planes.ts";
 import { Retry } from "./retry.ts";
 import { type Network, networkIn, ownerOf, requireEncrypted, requireFit } from "./network.ts";
 
+/** Where an epoch could not be begun, that is tried again after so long. */
+const LEAST_WAIT_MS = 1000;
+
 export interface OverlayParts {
   readonly kernel: Kernel;
   readonly clock: Clock;
@@ -113,9 +116,9 @@ export class Overlay {
     this.#moving.heard(own, known);
   }
 
-  /** Milliseconds until a move can go on by itself. */
-  nextIn(): number {
-    return this.#moving.nextIn();
+  /** Milliseconds until a move can go on by itself, or the keys of the network change by time. */
+  nextIn(host: Host): number {
+    return Math.min(this.#moving.nextIn(), this.#epochEndsIn(host));
   }
 
   /** Goes on with a move where there is one. Returns whether there is something to announce or to plan anew. */
@@ -223,6 +226,12 @@ export class Overlay {
     const [present, ...former] = host === undefined ? this.#had : this.#moving.planes;
     const planes = [network, ...present === undefined ? [] : [present, ...former]];
     await rememberPlanes(stateDir, planes);
+  }
+
+  #epochEndsIn({ ipsec }: Host): number {
+    const span = this.#network.backend.epochs?.(this.#network.config);
+    if (span === undefined || ipsec === undefined) return Infinity;
+    return Math.max(LEAST_WAIT_MS, (ipsec.epoch + 1) * span - this.#parts.clock.now());
   }
 
   /** Runs the command before anything is announced; the same one not again. */

@@ -2,7 +2,7 @@
 import { FlanError, invalid, systemReason } from "../net/errors.ts";
 import { check, type v } from "../net/schema.ts";
 
-/** None of them needs a tenth of this. */
+/** Most of them need no tenth of this. */
 const MAX_BYTES = 64 * 1024;
 
 /**
@@ -11,11 +11,11 @@ const MAX_BYTES = 64 * 1024;
  */
 export function readOwnDocument<T extends v.GenericSchema>(
   file: string,
-  { schema, hint }: { schema: T; hint: string },
+  { schema, hint, most = MAX_BYTES }: { schema: T; hint: string; most?: number },
 ): v.InferOutput<T> | undefined {
   try {
     const { size } = Deno.statSync(file);
-    if (size > MAX_BYTES) throw new TypeError(`it is larger than ${MAX_BYTES} bytes`);
+    if (size > most) throw new TypeError(`it is larger than ${most} bytes`);
     return check(schema, JSON.parse(Deno.readTextFileSync(file)), file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;

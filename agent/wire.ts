@@ -11,6 +11,7 @@ import { Agent } from "./agent.ts";
 import { readBootId } from "./boot.ts";
 import { HostSecrets } from "./secrets.ts";
 import { openHost, type ProxyPlace } from "./host_kernel.ts";
+import { IpsecLedger } from "./ipsec_ledger.ts";
 import { ensureHostState } from "./host_state.ts";
 import { udpCounters } from "./probing/udp_counters.ts";
 import type { AgentParts } from "./parts.ts";
@@ -42,6 +43,7 @@ export async function openGround(
     log: options.log,
     runsHooks,
     secrets,
+    ledger: new IpsecLedger(stateDir, options.clock),
     unseenHooks: (error) => trouble = error,
     seenHooks: () => trouble = undefined,
   });

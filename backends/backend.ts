@@ -25,6 +25,8 @@ export interface Host {
   readonly ipv6?: { readonly underlay: Underlay; readonly publicIp: string; readonly mac: string };
   /** The public key of its WireGuard devices, whose private one is in the state directory; only for such a backend. */
   readonly publicKey?: string;
+  /** Its nonce and the epoch of now; only for a backend with {@link Backend.epochs}. */
+  readonly ipsec?: { readonly nonce: string; readonly epoch: number };
   /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
   readonly mtu: number | undefined;
   /** Whether the backend's device offloads checksums, or undefined to leave it as the kernel has it. */
@@ -78,6 +80,8 @@ export interface Backend {
    * without a lease: while this host has none, or waits for another, no packet leaves in clear.
    */
   readonly encrypts?: true;
+  /** Milliseconds of an epoch, where its keys change by time: then each plan is for one epoch. */
+  epochs?(config: NetworkConfig): number;
   /** What of the network's options is secret, by the fingerprint that stands for it in a plan. */
   secrets?(config: NetworkConfig): ReadonlyMap<string, Uint8Array>;
   /** Options, as they count, that two hosts must have alike, or packets between them are lost. */
@@ -111,7 +115,7 @@ export interface Announcement {
 }
 
 export interface Plan {
-  /** In the order in which they are made: link, sysctl, address, WireGuard peer, proxy and its routes, nexthop, FDB, neighbour, route, hook. */
+  /** In the order in which they are made: link, sysctl, address, WireGuard peer, IPsec state and policy, proxy and its routes, nexthop, FDB, neighbour, route, hook. */
   readonly objects: readonly KernelObject[];
   readonly peers: readonly PeerPlan[];
   /** Leases that the view accepts and this backend cannot use. */
@@ -120,7 +124,7 @@ export interface Plan {
 
 export interface PeerPlan {
   readonly lease: Lease;
-  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `wireguard`, `ipip`, `alloc`, `extension`. */
+  /** How its packets go: `vxlan`, `on-demand`, `direct`, `udp`, `host-gw`, `wireguard`, `ipip`, `ipsec`, `alloc`, `extension`. */
   readonly way: string;
   /** Keys (`keyOf`) of the objects that this peer needs. */
   readonly keys: readonly string[];

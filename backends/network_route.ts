@@ -1,5 +1,5 @@
 /** The route of backends that take the whole network into their device, and leave it to that who has which subnet. */
-import { defaultMetric, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { defaultMetric, LAST_METRIC, type Route, ROUTE_PROTOCOL } from "../kernel/state.ts";
 
 /**
  * A packet for a subnet that nobody has ends at the device too, and goes nowhere else: its sender is told at once, and it
@@ -17,4 +17,12 @@ export function networkRoute(network: string, device: string): Route {
     type: "unicast",
     protocol: ROUTE_PROTOCOL,
   };
+}
+
+/**
+ * While the device of an encrypted network is gone, or this host has no lease, so is its route: then the network's packets
+ * end here, and take no other way in clear.
+ */
+export function barrierFor(network: string): Route {
+  return { ...networkRoute(network, ""), metric: LAST_METRIC, type: "unreachable" };
 }

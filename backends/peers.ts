@@ -43,7 +43,13 @@ export function ownSubnet(view: View, problems: readonly string[]): Subnet | Pla
   const why = own === undefined
     ? new Refused("bad-subnet", "this host's own subnet cannot be a host's")
     : new Refused("bad-config", problems[0]!);
-  return { objects: [], peers: [], refused: [view.own, ...view.peers].map((lease) => refusal(lease, why)) };
+  return refusing(view, why);
+}
+
+/** The plan of a host that cannot be in the network: it has no peers, for one reason. */
+export function refusing({ own, peers }: View, why: Refused): Plan {
+  const all = own === undefined ? peers : [own, ...peers];
+  return { objects: [], peers: [], refused: all.map((lease) => refusal(lease, why)) };
 }
 
 /**

@@ -8,6 +8,7 @@ import { dualStack } from "./dual.ts";
 import { extension } from "./extension.ts";
 import { hostGw } from "./host_gw.ts";
 import { ipip } from "./ipip.ts";
+import { ipsec } from "./ipsec.ts";
 import { type BackendType, backendTypes } from "./types.ts";
 import { udp } from "./udp.ts";
 import { vxlan } from "./vxlan.ts";
@@ -19,13 +20,13 @@ const backends: Readonly<Record<BackendType, Backend>> = {
   udp: dualStack(udp),
   "host-gw": dualStack(hostGw),
   ipip,
+  ipsec,
   alloc: dualStack(alloc),
   extension,
 };
 
 /** Names that flannel knows, or knew, and this version of flan does not have. */
 const flannels = [
-  "ipsec",
   "ali-vpc",
   "aws-vpc",
   "gce",

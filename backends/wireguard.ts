@@ -5,15 +5,7 @@
  * Interoperates with flannel's wireguard backend (same leases, same packets).
  */
 import { wireguardOverhead } from "../kernel/encapsulation.ts";
-import {
-  type Address,
-  aliasOf,
-  keyOf,
-  LAST_METRIC,
-  type Link,
-  type Route,
-  type WireguardPeer,
-} from "../kernel/state.ts";
+import { type Address, aliasOf, keyOf, type Link, type WireguardPeer } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import { familiesOf, networksOf, viewOf } from "../lease/stack.ts";
 import type { View } from "../lease/view.ts";
@@ -23,7 +15,7 @@ import { placeOf } from "../net/place.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { dualStack, hostOf } from "./dual.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
-import { networkRoute } from "./network_route.ts";
+import { barrierFor, networkRoute } from "./network_route.ts";
 import { deviceAddress, ownSubnet } from "./peers.ts";
 import { sysctlsOf } from "./sysctls.ts";
 import { readWireguardOptions, type WireguardOptions } from "./wireguard_options.ts";
@@ -191,14 +183,6 @@ function makeObjects(
   };
   const keys = [keyOf(object), ...halves.flatMap(({ family }) => routes[family] ?? [])];
   return { object, plan: { lease, way: TYPE, keys, ...(isForBoth && { remote: address }) } };
-}
-
-/**
- * While the device is gone, or this host has no lease, so is its route: then the network's packets end here, and take no
- * other way in clear.
- */
-function barrierFor(network: string): Route {
-  return { ...networkRoute(network, ""), metric: LAST_METRIC, type: "unreachable" };
 }
 
 /**

@@ -47,7 +47,7 @@ export async function withStore<T>(context: Context, work: (store: Store) => Pro
 
 /**
  * Runs `work` with the kernel, and closes it again. libnl is loaded here and nowhere earlier. A packet filter that this
- * user may not see has no rules for whoever does not ask otherwise, WireGuard's devices have no settings, and the
+ * user may not see has no rules for whoever does not ask otherwise, WireGuard's devices have no settings, IPsec is not there, and the
  * network's commands did nothing.
  */
 export async function withKernel<T>(
@@ -57,14 +57,17 @@ export async function withKernel<T>(
 ): Promise<T> {
   const { openHost } = await import("../agent/host_kernel.ts");
   const { HostSecrets } = await import("../agent/secrets.ts");
+  const { IpsecLedger } = await import("../agent/ipsec_ledger.ts");
   const secrets = new HostSecrets(context.settings.stateDir);
   const kernel = openHost(proxyPlace(context), {
     clock: context.clock,
     secrets,
+    ledger: new IpsecLedger(context.settings.stateDir, context.clock),
     runsHooks: mayRunHooks(context),
     unseenFirewall: () => {},
     unseenHooks: () => {},
     unseenWireguard: () => {},
+    unseenIpsec: () => {},
     ...seeing,
   });
   try {

@@ -51,19 +51,19 @@ export interface Foreseen {
 
 /** What would be done, from one look at store and kernel. Throws what a join would, but for what this host lacks. */
 export async function foresee(
-  { settings, sources }: Pick<Context, "settings" | "sources">,
+  { settings, sources, clock }: Pick<Context, "settings" | "sources" | "clock">,
   { store, allowOverlap, ...looked }: Looked & { store: Store; allowOverlap: boolean },
 ): Promise<Foreseen> {
   const { kernel } = looked;
   const snapshot = await store.read();
   const there = await kernel.dump({ links: [], sysctls: [] });
   const started = snapshot.config === undefined;
-  const config = snapshot.config ?? { value: startingConfig({ settings }, there), revision: 0 };
+  const config = snapshot.config ?? { value: startingConfig({ settings, clock }, there), revision: 0 };
   const network = { snapshot, ...networkIn({ ...snapshot, config }, store.url) };
   if (!started) requireAgreement({ settings, sources }, network.config, store.url);
   requireEncrypted(network, settings);
   const options = { ...settings, former: joinedOver(settings.runDir) };
-  const host = await observeHost(kernel, { ...network, options, objects: there });
+  const host = await observeHost(kernel, { ...network, options, objects: there, clock });
   requireFit(network, host);
   if (!allowOverlap) {
     requireApart(network.config, { objects: there, store: store.url, stateDir: settings.stateDir });

@@ -36,7 +36,7 @@ export async function acquireLease({ context, format, header, flags }: Call): Pr
       if (own !== undefined && await agentRuns(context)) {
         if (subnet !== undefined && subnet !== own.subnet) throw otherHeld(subnet, own);
         if (subnet6 !== undefined && subnet6 !== own.subnet6) throw otherHeld(subnet6, own);
-        const host = await observeHost(kernel, { ...network, options: settings });
+        const host = await observeHost(kernel, { ...network, options: settings, clock });
         return printOwnLease(format, ownLease({ lease: own, ...network, host }), header);
       }
       const found = await describeHost(kernel, { ...network, node, options: settings, clock });
@@ -82,7 +82,7 @@ export async function renewLease({ context, format, header, args: [subnet] }: Ca
     }
     const lease = await prolong(store, own, { node: node!, ttl });
     await withKernel(context, async (kernel) => {
-      const host = await observeHost(kernel, { ...network, options: settings });
+      const host = await observeHost(kernel, { ...network, options: settings, clock: context.clock });
       printOwnLease(format, ownLease({ lease, ...network, host }), header);
     });
   });

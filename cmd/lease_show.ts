@@ -96,7 +96,11 @@ export async function getLease({ context, format, header, args: [subnet] }: Call
   }
   const lease = item.lease;
   const document = await withKernel(context, async (kernel) => {
-    const host = await observeHost(kernel, { ...network, options: context.settings });
+    const host = await observeHost(kernel, {
+      ...network,
+      options: context.settings,
+      clock: context.clock,
+    });
     return { ...ownLease({ lease, ...network, host }), state: item.state };
   });
   printOwnLease(format, document, header);

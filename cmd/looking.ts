@@ -2,7 +2,7 @@
 import type { PeerPlan, Plan } from "../backends/backend.ts";
 import type { HostSecrets } from "../agent/secrets.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { isFirewalls, isProxys } from "../kernel/relations.ts";
+import { isFirewalls, isProxys, isXfrms } from "../kernel/relations.ts";
 import { type KernelObject, keyOf } from "../kernel/state.ts";
 import { printable } from "../net/text.ts";
 import { type Context, withKernel } from "./context.ts";
@@ -18,6 +18,8 @@ export interface Looked {
   readonly isHooksHidden: () => boolean;
   /** Whether WireGuard's devices could not be asked, so far. */
   readonly isWireguardHidden: () => boolean;
+  /** Whether IPsec's states and policies could not be read, so far. */
+  readonly isIpsecHidden: () => boolean;
 }
 
 /** The same for who may change it. */
@@ -54,13 +56,19 @@ export async function withLook<T>(context: Context, work: (looked: Opened) => Pr
     if (!wireguardHidden) console.error(`flan: WireGuard is not judged: ${printable(message, 2000)}`);
     wireguardHidden = true;
   };
+  let ipsecHidden = false;
+  const unseenIpsec = ({ message }: Error) => {
+    if (!ipsecHidden) console.error(`flan: IPsec is not judged: ${printable(message, 2000)}`);
+    ipsecHidden = true;
+  };
   const looked = {
     isProxyHidden: () => hidden,
     isFirewallHidden: () => filterHidden,
     isHooksHidden: () => hooksHidden,
     isWireguardHidden: () => wireguardHidden,
+    isIpsecHidden: () => ipsecHidden,
   };
-  const told = { unseen, unseenFirewall, unseenHooks, unseenWireguard };
+  const told = { unseen, unseenFirewall, unseenHooks, unseenWireguard, unseenIpsec };
   return await withKernel(context, (kernel, secrets) => work({ kernel, secrets, ...looked }), told);
 }
 
@@ -88,6 +96,11 @@ export function withoutWireguard(plan: Plan): Plan {
     return link;
   });
   return { ...rest, objects };
+}
+
+/** The plan without IPsec's states and policies, which only root is told. */
+export function withoutIpsec(plan: Plan): Plan {
+  return without(plan, isXfrms);
 }
 
 function without(plan: Plan, isHidden: (object: KernelObject) => boolean): Plan {

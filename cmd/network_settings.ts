@@ -9,16 +9,23 @@ import { quoted } from "../net/text.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import { coveringOf } from "../agent/overlap.ts";
 import type { Loaded } from "./config.ts";
+import type { Context } from "./context.ts";
 import { kebab, type SettingKey, type Settings } from "./settings.ts";
 
 /** Tried in this order where `--network` is not given; flannel's documentation and Kubernetes use the first. */
 const DEFAULT_NETWORKS = ["10.244.0.0/16", "10.213.0.0/16", "172.29.0.0/16", "192.168.192.0/18"];
 
+/** As text 128 characters, of which the backend wants 96. */
+const SECRET_BYTES = 64;
+
 /**
  * The network to start where the store holds none: as the settings say, or the first default network that
  * overlaps nothing this host routes already. Throws `invalid`.
  */
-export function startingConfig({ settings }: Pick<Loaded, "settings">, host: readonly KernelObject[]): Json {
+export function startingConfig(
+  { settings, clock }: Pick<Context, "settings" | "clock">,
+  host: readonly KernelObject[],
+): Json {
   const ipv6 = ipv6Of(settings);
   return newNetworkConfig({
     // Only who names IPv6 and not IPv4 wants the one without the other.
@@ -31,9 +38,17 @@ export function startingConfig({ settings }: Pick<Loaded, "settings">, host: rea
     ipv6,
     backend: {
       Type: settings.backend ?? (settings.encrypt ? "wireguard" : "vxlan"),
+      ...secretFor({ settings, clock }),
       ...settings.backendOption,
     },
   });
+}
+
+/** The secret that an ipsec network cannot be without, and that nobody has to know, where the settings name none. */
+function secretFor({ settings, clock }: Pick<Context, "settings" | "clock">): { PSK?: string } {
+  if (settings.backend?.toLowerCase() !== "ipsec") return {};
+  const isNamed = Object.keys(settings.backendOption ?? {}).some(isSecretOption);
+  return isNamed ? {} : { PSK: clock.randomBytes(SECRET_BYTES).toHex() };
 }
 
 /** The IPv6 overlay, which may also be named as `--network` where there is to be no other. Throws `invalid` for two. */

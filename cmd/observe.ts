@@ -29,6 +29,7 @@ import {
   withLook,
   withoutFirewall,
   withoutHooks,
+  withoutIpsec,
   withoutProxy,
   withoutWireguard,
 } from "./looking.ts";
@@ -89,7 +90,12 @@ export async function observeIn(
   const { snapshot, gone } = withLingering(network.snapshot, lingering);
   const links = devicesOf(network, settings.stateDir);
   const objects = await looked.kernel.dump({ links, sysctls: [] });
-  const host = await observeHost(looked.kernel, { ...network, options: settings, objects });
+  const host = await observeHost(looked.kernel, {
+    ...network,
+    options: settings,
+    objects,
+    clock: context.clock,
+  });
   const isJoined = readJoined(settings.runDir) !== undefined;
   const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects, isJoined };
   const observation = await compare(looked, seen);
@@ -124,7 +130,7 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
  * device; `own` is the lease it would have, where it has none yet.
  */
 export async function compare(
-  { kernel, isProxyHidden, isFirewallHidden, isHooksHidden, isWireguardHidden }: Looked,
+  { kernel, isProxyHidden, isFirewallHidden, isHooksHidden, isWireguardHidden, isIpsecHidden }: Looked,
   { network, host, stateDir, objects, own, isJoined = false }: {
     network: StoredNetwork;
     host: Host;
@@ -151,7 +157,8 @@ export async function compare(
   const filtered = isFirewallHidden() ? withoutFirewall(whole) : whole;
   const hookless = isHooksHidden() ? withoutHooks(filtered) : filtered;
   const proxyless = isProxyHidden() ? withoutProxy(hookless) : hookless;
-  const plan = isWireguardHidden() ? withoutWireguard(proxyless) : proxyless;
+  const wireless = isWireguardHidden() ? withoutWireguard(proxyless) : proxyless;
+  const plan = isIpsecHidden() ? withoutIpsec(wireless) : wireless;
   const actual = await withDetails(kernel, { objects, plan });
   const { previous, previous6, macs = {}, networks = [] } = state ?? {};
   const former = [previous, previous6].filter((subnet) => subnet !== undefined);

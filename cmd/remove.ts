@@ -98,6 +98,8 @@ const names: readonly (readonly [kind: KernelObject["kind"], one: string, many: 
   ["route", "route", "routes"],
   ["proxy-route", "proxy route", "proxy routes"],
   ["wireguard-peer", "WireGuard peer", "WireGuard peers"],
+  ["xfrm-state", "IPsec state", "IPsec states"],
+  ["xfrm-policy", "IPsec policy", "IPsec policies"],
   ["neighbour", "neighbour", "neighbours"],
   ["fdb", "FDB entry", "FDB entries"],
   ["nexthop", "nexthop", "nexthops"],

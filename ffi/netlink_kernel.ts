@@ -67,6 +67,8 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
 function requireFeature(requests: NetlinkRequests, feature: Feature): void {
   const op = "kernel.require";
   if (feature === "vxlan" || feature === "ipip") return requireLinkKind(requests, feature);
+  // Its devices; what else it takes `ipsec/ipsec_kernel.ts` asks for.
+  if (feature === "ipsec") return requireLinkKind(requests, "xfrm", "xfrm_interface");
   if (feature === "proxy") {
     // The kernel has none; `proxy/proxied_kernel.ts` answers for it.
     throw new FlanError("Cannot use the UDP proxy: it is no part of the kernel", { op, code: "unsupported" });

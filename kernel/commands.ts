@@ -8,7 +8,8 @@ import type { Change } from "./kernel.ts";
 import { hookEnvironment } from "./hook.ts";
 import { deviceCommands, peerCommand } from "./wireguard_commands.ts";
 import { nftCommands } from "./nft_commands.ts";
-import { isFirewalls, isProxys } from "./relations.ts";
+import { isFirewalls, isProxys, isXfrms } from "./relations.ts";
+import { xfrmCommand } from "./xfrm_commands.ts";
 import {
   type Address,
   defaultMetric,
@@ -25,6 +26,8 @@ import {
   type Route,
   type Tun,
   type WireguardPeer,
+  type XfrmPolicy,
+  type XfrmState,
 } from "./state.ts";
 import { placeOf } from "../net/place.ts";
 
@@ -45,6 +48,7 @@ export function toCommands(changes: readonly Change[], actual: readonly KernelOb
     if (isProxys(object)) return [`# ${printable(proxyComment(verb, object))}`];
     if (object.kind === "hook") return hookCommand(verb, object);
     if (object.kind === "wireguard-peer") return [peerCommand(verb, object)];
+    if (isXfrms(object)) return [xfrmCommand(verb, object)];
     return isFirewalls(object) ? firewallLines(verb, object) : commandsFor(verb, object).map(shellWords);
   });
 }
@@ -94,7 +98,7 @@ function commandsFor(
   verb: Verb,
   object: Exclude<
     KernelObject,
-    Link | Proxy | ProxyRoute | Hook | Masquerade | ForwardRules | WireguardPeer
+    Link | Proxy | ProxyRoute | Hook | Masquerade | ForwardRules | WireguardPeer | XfrmState | XfrmPolicy
   >,
 ): Words[] {
   switch (object.kind) {
@@ -152,7 +156,8 @@ function tunCommand(name: string, { multiQueue }: Tun): Words {
   ];
 }
 
-function typeWords({ type, vxlan, ipip }: Link): Words {
+function typeWords({ type, vxlan, ipip, xfrm }: Link): Words {
+  if (xfrm) return ["type", "xfrm", "if_id", xfrm.interfaceId];
   if (ipip) return ["type", "ipip", "local", ipip.local, "remote", ipip.remote || "any", "nopmtudisc"];
   if (!vxlan) return type === "" ? [] : ["type", type];
   return [

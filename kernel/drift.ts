@@ -3,6 +3,7 @@ import { familyOf } from "../net/ip.ts";
 import { delta } from "./delta.ts";
 import type { Change } from "./kernel.ts";
 import { settingsOfPeer, withLivingEndpoint } from "./wireguard.ts";
+import { settingsOfState } from "./xfrm.ts";
 import { type Claim, claims, type Owner } from "./ownership.ts";
 import { byRank, changeable, dependsOn, isBarrier, isProxys, linkOf, proxyOf } from "./relations.ts";
 import {
@@ -131,7 +132,8 @@ function judgeLinks(
  * What only one device of a namespace can have, whatever its name; "" where it has no such thing. VXLAN devices of IPv4
  * and of IPv6 do not meet.
  */
-function placeOf({ vxlan, ipip }: Link): string {
+function placeOf({ vxlan, ipip, xfrm }: Link): string {
+  if (xfrm !== undefined) return `xfrm ${xfrm.interfaceId}`;
   if (vxlan !== undefined) return `vni ${vxlan.vni} of IPv${familyOf(vxlan.local)}`;
   return ipip === undefined ? "" : `ipip ${ipip.local} ${ipip.remote}`;
 }
@@ -234,6 +236,9 @@ export function satisfies(wanted: KernelObject, found: KernelObject): boolean {
   }
   if (wanted.kind === "wireguard-peer" && found.kind === "wireguard-peer") {
     return sameObject(withLivingEndpoint(wanted, found), settingsOfPeer(found));
+  }
+  if (wanted.kind === "xfrm-state" && found.kind === "xfrm-state") {
+    return sameObject(settingsOfState(wanted), settingsOfState(found));
   }
   return sameObject(wanted, found);
 }

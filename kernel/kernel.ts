@@ -17,7 +17,7 @@ export interface Kernel {
    * the routes of the main table and every nexthop object; this host's proxy and its routes; neighbours and FDB entries of the links in
    * `request.links` that exist; `txChecksum` of those in `request.txChecksums`; the values of `request.sysctls` that exist; what of the packet filter is flan's, and
    * which chains on its forward hook drop by policy; WireGuard's settings and peers of those of `request.links` that
-   * are such devices.
+   * are such devices; IPsec's states and policies where one of `request.links`, or a link of a flan's, is such a device.
    */
   dump(request: DumpRequest): Promise<readonly KernelObject[]>;
 
@@ -58,10 +58,10 @@ export interface Kernel {
 }
 
 /**
- * What not every host has: VXLAN, IPIP and TUN devices, WireGuard in the kernel or as a program, the compiled library of the UDP proxy, a packet filter that can be
+ * What not every host has: VXLAN, IPIP and TUN devices, IPsec (ESP with AES-GCM, and its devices), WireGuard in the kernel or as a program, the compiled library of the UDP proxy, a packet filter that can be
  * set, and leave to run the network's commands.
  */
-export type Feature = "vxlan" | "wireguard" | "ipip" | "tun" | "proxy" | "firewall" | "hooks";
+export type Feature = "vxlan" | "wireguard" | "ipip" | "ipsec" | "tun" | "proxy" | "firewall" | "hooks";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */

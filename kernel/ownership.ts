@@ -1,6 +1,6 @@
 /**
  * What in the kernel is flan's. Routes, nexthops and neighbours carry route protocol 113, links an alias that
- * begins with `flan`, rules of the packet filter such a comment; FDB entries and addresses are owned by living on
+ * begins with `flan`, rules of the packet filter such a comment, IPsec states and policies a number made of that; FDB entries and addresses are owned by living on
  * our link. There are backends without a device, whose routes lie on a link that no flan made: there a marked route is
  * ours inside a network of this host, for other flans of this namespace mark theirs alike. What is not ours is never
  * changed or removed.
@@ -8,6 +8,7 @@
 import { contains, isLinkLocal, parseCidr, parsePrefix } from "../net/ip.ts";
 import type { Cidr } from "../net/ip.ts";
 import { isStationMac } from "../net/mac.ts";
+import { xfrmMark } from "./xfrm.ts";
 import { type KernelObject, type Link, LINK_ALIAS, type Neighbour, ROUTE_PROTOCOL } from "./state.ts";
 
 export interface Owner {
@@ -48,6 +49,7 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
   const current = [owner.network, owner.network6].flatMap((one) => one === undefined ? [] : [parseCidr(one)]);
   const held = [...current, ...(owner.former ?? []).map((subnet) => parseCidr(subnet))];
   const networks = [...current, ...(owner.networks ?? []).map((network) => parseCidr(network))];
+  const mark = xfrmMark(owner.alias);
   const isOurs = (subject: string) => networks.some((one) => inside(one, subject));
 
   return (object) => {
@@ -71,6 +73,9 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
             (ours.has(object.link) || !others.has(object.link) && isOurs(object.destination))
           ? "ours"
           : "foreign";
+      case "xfrm-state":
+      case "xfrm-policy":
+        return object.requestId === mark ? "ours" : "foreign";
       case "sysctl":
         return "kernel";
       // An empty table of our name is ours, flushed by somebody; what is in it may be another flan's or anybody's.

@@ -10,12 +10,14 @@ import {
   type Proxy,
   type ProxyRoute,
   type WireguardPeer,
+  type XfrmPolicy,
+  type XfrmState,
 } from "./state.ts";
 
 /**
  * The order in which objects are made; they are removed backwards. FDB entries come before neighbours so that
  * a peer's new MAC can be forwarded before the first packet is addressed to it, and masquerade rules before all routes:
- * a connection keeps the source address that its first packet got.
+ * a connection keeps the source address that its first packet got. A policy comes after the states that it needs.
  */
 const rank: Readonly<Record<ObjectKind, number>> = {
   link: 0,
@@ -24,13 +26,15 @@ const rank: Readonly<Record<ObjectKind, number>> = {
   sysctl: 3,
   address: 4,
   "wireguard-peer": 5,
-  proxy: 6,
-  "proxy-route": 7,
-  nexthop: 8,
-  fdb: 9,
-  neighbour: 10,
-  route: 11,
-  hook: 12,
+  "xfrm-state": 6,
+  "xfrm-policy": 7,
+  proxy: 8,
+  "proxy-route": 9,
+  nexthop: 10,
+  fdb: 11,
+  neighbour: 12,
+  route: 13,
+  hook: 14,
 };
 
 /** Every kind there is, in this order. */
@@ -52,11 +56,11 @@ export function isBarrier(object: KernelObject): boolean {
 }
 
 /**
- * The link that an object lives on, or "" (a link itself, a global sysctl, a route without one, a hook). It vanishes with the
+ * The link that an object lives on, or "" (a link itself, a global sysctl, a route without one, a hook, an IPsec state or policy). It vanishes with the
  * link, unless it is a proxy's.
  */
 export function linkOf(object: KernelObject): string {
-  if (object.kind === "link" || object.kind === "hook" || isFirewalls(object)) return "";
+  if (object.kind === "link" || object.kind === "hook" || isFirewalls(object) || isXfrms(object)) return "";
   return object.kind === "sysctl" ? linkOfSysctl(object.name) : object.link;
 }
 
@@ -82,6 +86,9 @@ export function familyOfObject(object: KernelObject): Family | undefined {
       return object.family;
     case "wireguard-peer":
       return onlyOne(object.allowedIps.map(familyOf));
+    case "xfrm-state":
+    case "xfrm-policy":
+      return familyOf(object.destination);
     case "sysctl":
       return object.name.startsWith("net/ipv6/") ? 6 : object.name.startsWith("net/ipv4/") ? 4 : undefined;
     case "forward-rules":
@@ -114,6 +121,11 @@ export function isWireguards(object: KernelObject): object is WireguardPeer | Li
   return object.kind === "wireguard-peer" || (object.kind === "link" && object.type === "wireguard");
 }
 
+/** Whether the object is an IPsec state or policy: neither hangs on the link whose packets it is for. */
+export function isXfrms(object: KernelObject): object is XfrmState | XfrmPolicy {
+  return object.kind === "xfrm-state" || object.kind === "xfrm-policy";
+}
+
 /** Key of the proxy that has a route, and takes it along, or "". */
 export function proxyOf(object: KernelObject): string {
   return object.kind === "proxy-route" ? `proxy ${object.link}` : "";
@@ -134,6 +146,7 @@ export function changeable(from: Link, to: Link): boolean {
   // One that gives no answer is good for nothing any more.
   if ((from.wireguard === undefined) !== (to.wireguard === undefined)) return false;
   if (from.ipip?.local !== to.ipip?.local || from.ipip?.remote !== to.ipip?.remote) return false;
+  if (from.xfrm?.interfaceId !== to.xfrm?.interfaceId) return false;
   const a = from.vxlan;
   const b = to.vxlan;
   if (a === undefined || b === undefined) return a === b;

@@ -6,9 +6,10 @@
 
 import { type Family, familyOf } from "../net/ip.ts";
 import { peerKey, type Wireguard, type WireguardPeer } from "./wireguard.ts";
+import { describeXfrm, type Xfrm, xfrmKey, type XfrmPolicy, type XfrmState } from "./xfrm.ts";
 import { placeOf } from "../net/place.ts";
 
-export type { Wireguard, WireguardPeer };
+export type { Wireguard, WireguardPeer, XfrmPolicy, XfrmState };
 
 /** flan's mark on routes, nexthops and neighbours (`proto 113` in `ip`); unassigned in rtnetlink's list. */
 export const ROUTE_PROTOCOL = 113;
@@ -47,6 +48,8 @@ export interface Link {
   readonly ipip?: Ipip;
   /** Only where `type` is "wireguard", and whoever looks may see it. */
   readonly wireguard?: Wireguard;
+  /** Only where `type` is "xfrm". */
+  readonly xfrm?: Xfrm;
 }
 
 /** The ends of an IPIP device (RFC 2003); the hop limit and the don't-fragment bit of its packets are the inner ones. */
@@ -284,6 +287,8 @@ export type KernelObject =
   | FdbEntry
   | Route
   | WireguardPeer
+  | XfrmState
+  | XfrmPolicy
   | Sysctl
   | Proxy
   | ProxyRoute
@@ -309,6 +314,9 @@ export function keyOf(object: KernelObject): string {
       return `route ${object.destination} metric ${object.metric}`;
     case "wireguard-peer":
       return peerKey(object);
+    case "xfrm-state":
+    case "xfrm-policy":
+      return xfrmKey(object);
     case "sysctl":
       return `sysctl ${object.name}`;
     case "proxy":
@@ -365,6 +373,9 @@ export function describe(object: KernelObject): string {
       ].filter(Boolean).join(" ");
     case "wireguard-peer":
       return `wireguard peer ${object.publicKey} at ${object.endpoint || "no endpoint"} dev ${object.link}`;
+    case "xfrm-state":
+    case "xfrm-policy":
+      return describeXfrm(object);
     case "sysctl":
       return `sysctl ${object.name}=${object.value}`;
     case "proxy":

@@ -64,6 +64,7 @@ const parts: readonly Part[] = [
       "test/probe",
       "test/proxy",
       "test/wireguard",
+      "test/ipsec",
       "test/hooks",
       "test/firewall",
       "test/agent",

@@ -142,6 +142,9 @@ export const healthCodes = {
   "foreign-neighbour": foreign("neighbour", ["foreign-link"]),
   "foreign-fdb": foreign("FDB entry", ["foreign-link"]),
   "foreign-wireguard-peer": foreign("WireGuard peer", ["foreign-link"]),
+  // Nobody tells of these; they are found by looking.
+  "foreign-xfrm-state": { ...foreign("IPsec state"), within: "30 s" },
+  "foreign-xfrm-policy": { ...foreign("IPsec policy"), within: "30 s" },
   "foreign-masquerade": foreign("table ip flan"),
   "foreign-sysctl": {
     severity: "warning",

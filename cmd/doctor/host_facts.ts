@@ -15,6 +15,7 @@ import type { Kernel } from "../../kernel/kernel.ts";
 import { describe, type KernelObject } from "../../kernel/state.ts";
 import type { Snapshot } from "../../lease/store.ts";
 import { makeView } from "../../lease/view.ts";
+import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
 import { type Context, type StoredNetwork, withKernel } from "../context.ts";
 import { NOWHERE } from "../lease_check.ts";
@@ -43,17 +44,20 @@ export async function lookAtHost(context: Context, known: Known): Promise<HostLo
   const unseenHooks = () => hooksHidden = true;
   let wireguardHidden = false;
   const unseenWireguard = () => wireguardHidden = true;
+  let ipsecHidden = false;
+  const unseenIpsec = () => ipsecHidden = true;
   const seeing = {
     isProxyHidden: () => hidden,
     isFirewallHidden: () => filterHidden,
     isHooksHidden: () => hooksHidden,
     isWireguardHidden: () => wireguardHidden,
+    isIpsecHidden: () => ipsecHidden,
   };
   try {
     return await withKernel(
       context,
       (kernel) => look(context, { ...known, kernel, ...seeing }),
-      { unseen, unseenFirewall, unseenHooks, unseenWireguard },
+      { unseen, unseenFirewall, unseenHooks, unseenWireguard, unseenIpsec },
     );
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
@@ -106,7 +110,7 @@ function networkOf(
 }
 
 async function networkFacts(
-  { settings }: Context,
+  { settings, clock }: Context,
   { network, objects, ...looked }: Looking & {
     network: StoredNetwork;
     objects: readonly KernelObject[];
@@ -114,7 +118,7 @@ async function networkFacts(
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
   const { config, devices, backend, snapshot } = network;
   const encrypted = backend.encrypts === true;
-  const host = await hostOf(looked.kernel, { ...network, options: settings, objects });
+  const host = await hostOf(looked.kernel, { ...network, options: settings, objects, clock });
   if (host instanceof FlanError) {
     const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], intruders: [] };
     const own = keptSubnet(settings);
@@ -177,7 +181,7 @@ function keptSubnet({ stateDir, store }: Context["settings"]): string | undefine
 /** The host, or why it has no underlay. */
 async function hostOf(
   kernel: Kernel,
-  network: StoredNetwork & { options: HostOptions; objects: readonly KernelObject[] },
+  network: StoredNetwork & { options: HostOptions; objects: readonly KernelObject[]; clock: Clock },
 ): Promise<Host | FlanError> {
   return await observeHost(kernel, network).catch((error) => {
     if (error instanceof FlanError && error.op === "underlay") return error;

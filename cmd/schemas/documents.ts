@@ -5,6 +5,7 @@
 import { doctor } from "./doctor.ts";
 import { hooks } from "./hooks.ts";
 import { host } from "./host.ts";
+import { ipsec } from "./ipsec.ts";
 import { joined } from "./joined.ts";
 import { lease } from "./lease.ts";
 import { leaseChange } from "./lease_change.ts";
@@ -35,6 +36,7 @@ export const documents: Readonly<Record<string, Shape>> = {
   doctor,
   hooks,
   host,
+  ipsec,
   joined,
   lease,
   "lease-change": leaseChange,

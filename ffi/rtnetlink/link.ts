@@ -1,5 +1,6 @@
 /** Links: `struct ifinfomsg` and IFLA_ attributes (linux/if_link.h). */
 import type { Ipip, Link, Tun } from "../../kernel/state.ts";
+import type { Xfrm } from "../../kernel/xfrm.ts";
 import { macBytes, macText } from "../bytes.ts";
 import type { MessageBuilder } from "../message_builder.ts";
 import { type MessageBounds, type MessageParser, Policy } from "../message_parser.ts";
@@ -15,6 +16,7 @@ import {
 import type { EncodeContext } from "./context.ts";
 import { decodeIpip, encodeIpip } from "./ipip.ts";
 import { decodeTun } from "./tun.ts";
+import { decodeXfrm, encodeXfrm } from "./xfrm.ts";
 import { decodeVxlan, encodeVxlan, type VxlanFields } from "./vxlan.ts";
 
 export const IFINFOMSG_LENGTH = 16;
@@ -71,7 +73,8 @@ export function encodeLinkCreate(link: Link, { message, indexOf }: EncodeContext
   if (link.mac !== "") message.put(IFLA_ADDRESS, macBytes(link.mac));
   message.nest(IFLA_LINKINFO, () => {
     message.putString(IFLA_INFO_KIND, link.type);
-    const { ipip, vxlan } = link;
+    const { ipip, vxlan, xfrm } = link;
+    if (xfrm !== undefined) message.nest(IFLA_INFO_DATA, () => encodeXfrm(message, xfrm));
     if (ipip !== undefined) message.nest(IFLA_INFO_DATA, () => encodeIpip(message, ipip));
     if (vxlan !== undefined) message.nest(IFLA_INFO_DATA, () => encodeVxlan(message, vxlan, parent));
   });
@@ -169,7 +172,7 @@ export function decodeLink(parser: MessageParser, message: MessageBounds): LinkF
 function decodeInfo(
   parser: MessageParser,
   { type, queueLength }: { type: string; queueLength: number },
-): { vxlan?: VxlanFields; tun?: Tun; ipip?: Ipip } {
+): { vxlan?: VxlanFields; tun?: Tun; ipip?: Ipip; xfrm?: Xfrm } {
   if (type === "vxlan") {
     const vxlan = decodeVxlan(parser, IFLA_INFO_DATA);
     return vxlan === undefined ? {} : { vxlan };
@@ -177,6 +180,10 @@ function decodeInfo(
   if (type === "ipip") {
     const ipip = decodeIpip(parser, IFLA_INFO_DATA);
     return ipip === undefined ? {} : { ipip };
+  }
+  if (type === "xfrm") {
+    const xfrm = decodeXfrm(parser, IFLA_INFO_DATA);
+    return xfrm === undefined ? {} : { xfrm };
   }
   const tun = type === "tun" ? decodeTun(parser, IFLA_INFO_DATA) : undefined;
   return tun === undefined ? {} : { tun: { ...tun, queueLength } };

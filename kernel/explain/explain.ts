@@ -25,6 +25,8 @@ const first: readonly ObjectKind[] = [
   "address",
   "route",
   "wireguard-peer",
+  "xfrm-policy",
+  "xfrm-state",
   "nexthop",
   "neighbour",
   "fdb",
@@ -129,7 +131,7 @@ function textOf(object: KernelObject, found?: KernelObject): string {
   }
   if (object.kind === "wireguard-peer") return peerText(object, found);
   return describe(object).replace(
-    /^(address|route|wireguard peer|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of|hook for) /,
+    /^(address|route|wireguard peer|IPsec state|IPsec policy|nexthop|neighbour|FDB entry|sysctl|proxy route|proxy of|hook for) /,
     "",
   );
 }

@@ -22,6 +22,10 @@ export function proofOf(object: KernelObject, found?: KernelObject): string | un
       return `ip route show ${object.destination}`;
     case "wireguard-peer":
       return `wg show ${object.link}`;
+    case "xfrm-state":
+      return `ip xfrm state get src ${object.source} dst ${object.destination} proto esp spi ${object.spi}`;
+    case "xfrm-policy":
+      return "ip xfrm policy list";
     case "sysctl":
       return `sysctl ${object.name}`;
     case "proxy":

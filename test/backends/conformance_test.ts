@@ -3,9 +3,11 @@ import { dualStack } from "../../backends/dual.ts";
 import { extension } from "../../backends/extension.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { ipip } from "../../backends/ipip.ts";
+import { ipsec } from "../../backends/ipsec.ts";
 import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { wireguard } from "../../backends/wireguard.ts";
+import { FakeXfrm } from "../lib/fake_xfrm.ts";
 import { FakeWireguard } from "../lib/fake_wireguard.ts";
 import { nobodyIsLeftOut } from "../conformance/backend_skips.ts";
 import { objectCases } from "../conformance/backend_objects.ts";
@@ -19,6 +21,9 @@ import {
   extensionView,
   host,
   hostGwSeenBy,
+  ipsecHost,
+  ipsecOwner,
+  ipsecSeenBy,
   owner,
   seenAs,
   seenBy,
@@ -151,6 +156,18 @@ passes({
   owner: ipipOwner,
   view: seenAs("ipip", { options: { DirectRouting: true } }),
   open,
+});
+
+backendSuite({
+  name: "ipsec in memory",
+  backend: ipsec,
+  host: ipsecHost(),
+  owner: ipsecOwner,
+  view: ipsecSeenBy({}),
+  open() {
+    const fake = new FakeXfrm();
+    return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
+  },
 });
 
 for (const stack of stacks) {

@@ -15,7 +15,7 @@ Deno.test("barrier: without a lease it is planned on a host that has joined, and
   const known = { snapshot, ...networkIn(snapshot, network.store.url) };
   const { kernel, options: { stateDir } } = host;
   const objects = await kernel.dump({ links: known.devices, sysctls: [] });
-  const facts = await observeHost(kernel, { ...known, options: host.options, objects });
+  const facts = await observeHost(kernel, { ...known, options: host.options, objects, clock: host.clock });
   const changes = async (isJoined: boolean) => {
     const seen = { network: known, host: facts, stateDir, objects, isJoined };
     const { plan, drift } = await compare({ ...ground(), kernel }, seen);

@@ -55,7 +55,12 @@ for (const feature of ["tun", "proxy"] as const) {
     const snapshot = await network.store.read();
     const known = { snapshot, ...networkIn(snapshot, network.store.url) };
     const objects = await host.kernel.dump({ links: known.devices, sysctls: [] });
-    const facts = await observeHost(host.kernel, { ...known, options: host.options, objects });
+    const facts = await observeHost(host.kernel, {
+      ...known,
+      options: host.options,
+      objects,
+      clock: network.clock,
+    });
     const { stateDir } = host.options;
     const { drift } = await compare({
       kernel: host.kernel,
@@ -63,6 +68,7 @@ for (const feature of ["tun", "proxy"] as const) {
       isFirewallHidden: () => false,
       isHooksHidden: () => false,
       isWireguardHidden: () => false,
+      isIpsecHidden: () => false,
     }, {
       network: known,
       host: facts,

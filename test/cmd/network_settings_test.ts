@@ -5,12 +5,14 @@ import type { Settings, Source } from "../../cmd/settings.ts";
 import type { Address, Link, Route } from "../../kernel/state.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
 import type { Json } from "../../net/json.ts";
+import { FakeClock } from "../lib/fake_clock.ts";
 
 const network = { Network: "10.5.0.0/16", SubnetLen: 24, Backend: { Type: "vxlan", VNI: 7 } };
 
 function given(settings: Partial<Settings>) {
   const sources = new Proxy({}, { get: (): Source => "flag" });
-  return { settings: settings as Settings, sources: sources as Record<keyof Settings, Source> };
+  const clock = new FakeClock();
+  return { settings: settings as Settings, sources: sources as Record<keyof Settings, Source>, clock };
 }
 
 function route(destination: string, protocol = 3): Route {
@@ -115,7 +117,7 @@ Deno.test("a backend that nobody has is refused with those that there are, whate
   const join = () => requireAgreement(given({ backend: "foo" }), parseNetworkConfig(network), "file:/n.json");
   assert.throws(join, {
     message:
-      'Cannot use backend "foo": it is not known; this version has vxlan, wireguard, udp, host-gw, ipip, alloc, extension',
+      'Cannot use backend "foo": it is not known; this version has vxlan, wireguard, udp, host-gw, ipip, ipsec, alloc, extension',
   });
 });
 
@@ -182,4 +184,14 @@ Deno.test("what flan left on this host is no reason to choose another default ne
   assert.deepEqual((startingConfig(given({}), left) as { Network: string }).Network, "10.244.0.0/16");
   const others = [link("vx0", ""), address("vx0")];
   assert.notEqual((startingConfig(given({}), others) as { Network: string }).Network, "10.244.0.0/16");
+});
+
+Deno.test("an ipsec network is started with a secret of its own, or with the one that is named", () => {
+  const start = (backendOption?: Settings["backendOption"]) => {
+    const settings = { backend: "ipsec", network: "10.5.0.0/16", ...(backendOption && { backendOption }) };
+    return (startingConfig(given(settings), []) as { Backend: { PSK: string } }).Backend;
+  };
+  assert.match(start().PSK, /^[0-9a-f]{128}$/);
+  assert.deepEqual(start({ PSK: "mine" }), { Type: "ipsec", PSK: "mine" });
+  assert.equal(start({ RekeySeconds: 60 }).PSK.length, 128);
 });

@@ -32,6 +32,7 @@ for (const Mode of ["separate", "ipv4"]) {
       isFirewallHidden: () => false,
       isHooksHidden: () => false,
       isWireguardHidden: () => false,
+      isIpsecHidden: () => false,
     };
     const objects = await kernel.dump({ links: network.devices, sysctls: [] });
     const found = { network, host, stateDir: "/nonexistent/flan", objects, own: own! };

@@ -12,7 +12,12 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
   const snapshot = await network.store.read();
   const known = { snapshot, ...networkIn(snapshot, network.store.url) };
   const objects = await host.kernel.dump({ links: known.devices, sysctls: [] });
-  const facts = await observeHost(host.kernel, { ...known, options: host.options, objects });
+  const facts = await observeHost(host.kernel, {
+    ...known,
+    options: host.options,
+    objects,
+    clock: network.clock,
+  });
   const { stateDir } = host.options;
   const observation = await compare({
     kernel: host.kernel,
@@ -20,6 +25,7 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
     isFirewallHidden: () => false,
     isHooksHidden: () => false,
     isWireguardHidden: () => false,
+    isIpsecHidden: () => false,
   }, {
     network: known,
     host: facts,

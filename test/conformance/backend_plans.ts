@@ -13,6 +13,8 @@ const order = [
   "sysctl",
   "address",
   "wireguard-peer",
+  "xfrm-state",
+  "xfrm-policy",
   "proxy",
   "proxy-route",
   "nexthop",
@@ -73,6 +75,8 @@ export function purePlans(
       "PSK",
       "ListenPort",
       "PersistentKeepaliveInterval",
+      "RekeySeconds",
+      "UDPEncap",
       "x",
     );
     fc.assert(fc.property(fc.dictionary(keys, fc.jsonValue()), (options) => {
@@ -128,6 +132,7 @@ function hostileLease(good: readonly Lease[]): fc.Arbitrary<Lease> {
     fc.jsonValue(),
     fc.record({ VNI: fc.oneof(fc.integer(), fc.double()), VtepMAC: text }),
     fc.record({ PublicKey: text, Port: fc.oneof(fc.integer(), fc.double()) }),
+    fc.record({ Nonce: text }),
     fc.constant(good[0]?.backendData),
   );
   return fc.tuple(

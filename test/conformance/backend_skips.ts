@@ -20,6 +20,10 @@ const skips: Readonly<Record<Ground, Readonly<Partial<Record<BackendType, Reason
       IPv6: "it carries IPv4 only, which check says",
       "dual stack": "it carries IPv4 only, which check says",
     },
+    ipsec: {
+      IPv6: "it carries IPv4 only, which check says",
+      "dual stack": "it carries IPv4 only, which check says",
+    },
     alloc: { any: "it makes nothing that a kernel could hold; test/backends/alloc_test.ts plans it" },
   },
   "on Linux": {
@@ -32,10 +36,18 @@ const skips: Readonly<Record<Ground, Readonly<Partial<Record<BackendType, Reason
       IPv4: "not every kernel has it: test/vm/wireguard_test.ts runs the suite on Debian's",
       any: "not every kernel has it, and on Debian's, which is slow, the suite runs with IPv4 alone",
     },
+    ipsec: {
+      IPv4: "not every kernel has ESP: test/vm/ipsec_test.ts runs the suite on Debian's",
+      any: "it carries IPv4 only, which check says",
+    },
     alloc: { any: "it makes nothing that a kernel could hold" },
     extension: { any: "its commands are the network's own: test/netns/extension_test.ts runs some" },
   },
   "with packets": {
+    ipsec: {
+      IPv4: "not every kernel has ESP: test/vm/ipsec_test.ts sends them on Debian's",
+      any: "it carries IPv4 only, which check says",
+    },
     ipip: {
       IPv4: "not every kernel has it: test/vm/ipip_test.ts sends them on Debian's",
       any: "it carries IPv4 only, which check says",

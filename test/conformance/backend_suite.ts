@@ -170,6 +170,8 @@ function damaged(object: KernelObject): KernelObject | undefined {
       return object.link === "" ? undefined : { ...object, nexthop: 0, ...elsewhere(object.destination).way };
     case "wireguard-peer":
       return { ...object, keepalive: object.keepalive + 7, allowedIps: ["10.5.250.0/24"] };
+    case "xfrm-policy":
+      return { ...object, priority: object.priority + 7 };
     case "sysctl":
       return { ...object, value: "7" };
     case "proxy":

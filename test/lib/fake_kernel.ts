@@ -47,6 +47,7 @@ const texts: Readonly<Record<string, string>> = {
 const hints: Readonly<Record<Feature, string>> = {
   vxlan: "modprobe vxlan",
   ipip: "modprobe ipip",
+  ipsec: "modprobe xfrm_interface",
   tun: "modprobe tun",
   wireguard: "modprobe wireguard",
   proxy: "deno task build",

@@ -4,7 +4,7 @@
  * the state and its rules.
  */
 import type { KernelEvent } from "../../kernel/kernel.ts";
-import { changeable, isProxys, linkOf, proxyOf } from "../../kernel/relations.ts";
+import { changeable, isProxys, isXfrms, linkOf, proxyOf } from "../../kernel/relations.ts";
 import {
   type Address,
   type Ipip,
@@ -298,8 +298,8 @@ export class FakeStack {
   #tell(action: "new" | "delete", object: KernelObject, port: number): void {
     // Nothing tells of a proxy's routes, and of a proxy only what it does.
     if (object.kind === "sysctl" || object.kind === "proxy-route" || object.kind === "hook") return;
-    // WireGuard's peers are no kernel's.
-    if (object.kind === "wireguard-peer") return;
+    // WireGuard's peers are no kernel's, and of IPsec's tables nobody listens.
+    if (object.kind === "wireguard-peer" || isXfrms(object)) return;
     const link = object.kind === "link" ? object.name : linkOf(object);
     const subject = subjectOf(object);
     this.#say({

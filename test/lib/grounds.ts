@@ -27,6 +27,7 @@ export function ground() {
     isFirewallHidden: () => false,
     isHooksHidden: () => false,
     isWireguardHidden: () => false,
+    isIpsecHidden: () => false,
   };
   return { store, kernel, ...hidden, allowOverlap: false, close() {} };
 }

@@ -130,6 +130,41 @@ export function wireguardSeenBy(options: Options): (peers: readonly number[]) =>
   return (peers) => wireguardView(peers.map((n) => n > 0 ? n : changed(-n)), options);
 }
 
+/** Of 96 characters, as the ipsec backend wants them. */
+export const PRESHARED_KEY = "0123456789abcdef".repeat(6);
+
+/** What host `n` announces in an ipsec network. */
+export function nonceOf(n: number): string {
+  return n.toString(16).padStart(32, "0");
+}
+
+export function ipsecLease(
+  n: number,
+  { nonce = nonceOf(n), ...change }: Partial<Lease> & { nonce?: string } = {},
+): Lease {
+  return lease(n, { backendType: "ipsec", backendData: { Nonce: nonce }, ...change });
+}
+
+export function ipsecView(peers: readonly (number | Lease)[], options: Options = {}): View {
+  return {
+    network: config({ PSK: PRESHARED_KEY, ...options }, "ipsec"),
+    own: ipsecLease(1, { node: NODE }),
+    peers: peers.map((peer) => typeof peer === "number" ? ipsecLease(peer) : peer),
+    refused: [],
+  };
+}
+
+/** Host 1 in an ipsec network, in the epoch with this number. */
+export function ipsecHost(change: Partial<Host> = {}, epoch = 20_000): Host {
+  return host({ mac: "", ipsec: { nonce: nonceOf(1), epoch }, ...change });
+}
+
+/** Host `-n` is host `n` with another address and nonce. */
+export function ipsecSeenBy(options: Options): (peers: readonly number[]) => View {
+  const changed = (n: number) => ipsecLease(n, { publicIp: `192.0.2.${100 + n}`, nonce: nonceOf(100 + n) });
+  return (peers) => ipsecView(peers.map((n) => n > 0 ? n : changed(-n)), options);
+}
+
 export function host(change: Partial<Host> = {}): Host {
   return {
     node: NODE,
@@ -162,6 +197,8 @@ export function udpHost(change: Partial<Host> = {}): Host {
 export const owner: Owner = { alias: aliasOf(NODE), links: ["flan.1"], network: "10.5.0.0/16" };
 
 export const udpOwner: Owner = { ...owner, links: ["flan0"] };
+
+export const ipsecOwner: Owner = { ...owner, links: ["flan.ipsec"] };
 
 /** Of a backend without a device. */
 export const bareOwner: Owner = { ...owner, links: [] };

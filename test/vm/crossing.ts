@@ -5,7 +5,7 @@ import { unanswered } from "../lib/unanswered.ts";
 import type { VmHost, VmHosts } from "./hosts.ts";
 
 /** Pings once from one host's container to another's; an emulated machine takes its time to answer. */
-async function ping(
+export async function ping(
   { from, to, more = [] }: { from: VmHost; to: VmHost; more?: readonly string[] },
 ): Promise<Outcome> {
   const words = ["ping", "-n", "-c", "1", "-W", "10", "-I", from.container, ...more, to.container];

@@ -84,15 +84,20 @@ export class VmHosts implements AsyncDisposable {
     });
   }
 
-  /** Brings a host to its plan, with all others as its peers; returns the number of changes. */
-  async join(one: VmHost): Promise<number> {
+  /**
+   * Brings a host to its plan, with all others as its peers, and with what of it has changed since; returns the number of
+   * changes.
+   */
+  async join(one: VmHost, change: Partial<Host> = {}): Promise<number> {
     const { backend, options } = this.#init;
     const network = config(options, backend.type);
     const peers = this.all.filter((other) => other !== one).map((other) => this.leaseOf(other));
     const view: View = { network, own: this.leaseOf(one), peers, refused: [] };
     const owner = { ...this.#owner(one), links: backend.devices(network) };
     const reconciler = new Reconciler(one.kernel, { owner, clock: systemClock });
-    const report = await reconciler.reconcile(backend.plan(view, one.host).objects, { resync: true });
+    const report = await reconciler.reconcile(backend.plan(view, { ...one.host, ...change }).objects, {
+      resync: true,
+    });
     assert.deepEqual([report.error, report.failures.map(({ error }) => error.message)], [undefined, []]);
     assert.deepEqual(report.conflicts, []);
     return report.done.length;

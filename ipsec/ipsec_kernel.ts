@@ -1,0 +1,57 @@
+/** A kernel together with IPsec's states and policies, which are objects like all others. */
+import type { DumpRequest, Kernel } from "../kernel/kernel.ts";
+import { isFlans } from "../kernel/ownership.ts";
+import { isXfrms } from "../kernel/relations.ts";
+import type { KernelObject } from "../kernel/state.ts";
+import { inStretches } from "../kernel/stretches.ts";
+import { FlanError } from "../net/errors.ts";
+import { applyXfrms, type IpsecInit } from "./changes.ts";
+
+/** The type of the devices whose packets IPsec carries. */
+const DEVICE = "xfrm";
+
+/** `init.unseen` is told why states and policies cannot be seen; without it a dump fails then. */
+export function openIpsecKernel(
+  kernel: Kernel,
+  init: IpsecInit & { readonly unseen?: ((error: FlanError) => void) | undefined },
+): Kernel {
+  const { tables, unseen } = init;
+  const whole = async (objects: readonly KernelObject[], request: DumpRequest) => {
+    if (request.linksOnly || !isConcerned(objects, request) && !tables.isThere()) return objects;
+    try {
+      return [...objects, ...await tables.read()];
+    } catch (error) {
+      if (!(error instanceof FlanError) || unseen === undefined) throw error;
+      unseen(error);
+      return objects;
+    }
+  };
+  return {
+    require: async (features) => {
+      await kernel.require(features);
+      if (features.includes("ipsec")) tables.require();
+    },
+    dump: async (request) => await whole(await kernel.dump(request), request),
+    apply: (changes) =>
+      inStretches(changes, {
+        isMine: ({ object }) => isXfrms(object),
+        mine: (stretch) => applyXfrms(stretch, init),
+        others: (stretch) => kernel.apply(stretch),
+      }),
+    events: (signal) => kernel.events(signal),
+    hear: () => kernel.hear(),
+    routeGet: (destination) => kernel.routeGet(destination),
+    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
+    close: () => {
+      tables.close();
+      kernel.close();
+    },
+  };
+}
+
+/** Whether a flan has, or had, such a device here. To ask the kernel where none is would load its modules. */
+function isConcerned(objects: readonly KernelObject[], { links }: DumpRequest): boolean {
+  return objects.some((object) =>
+    object.kind === "link" && object.type === DEVICE && (links.includes(object.name) || isFlans(object.alias))
+  );
+}

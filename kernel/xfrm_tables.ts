@@ -1,0 +1,36 @@
+/** The kernel's security associations and policies as they are told and asked. */
+import type { KernelError } from "../net/errors.ts";
+import type { Derivation } from "../net/ipsec_key.ts";
+import type { XfrmPolicy, XfrmState } from "./xfrm.ts";
+
+export type XfrmChange =
+  | { readonly verb: "add" | "replace" | "delete"; readonly object: XfrmPolicy }
+  | { readonly verb: "add"; readonly object: XfrmState; readonly key: Uint8Array }
+  | { readonly verb: "delete"; readonly object: XfrmState };
+
+export interface XfrmTables {
+  /** Whether this namespace can have some without being asked to load anything for the question. */
+  isThere(): boolean;
+  /** Throws `unsupported` where the kernel lacks ESP with AES-GCM, and `not-permitted`. Makes nothing. */
+  require(): void;
+  /** Those that flan may have made, and others' that are like them. Throws KernelError. */
+  read(): Promise<readonly (XfrmState | XfrmPolicy)[]>;
+  /** Carries the changes out in order, and goes on after one that fails. Resolves to the answer to each. */
+  write(changes: readonly XfrmChange[]): Promise<readonly (KernelError | undefined)[]>;
+  close(): void;
+}
+
+/** Remembers which keys the kernel was given, since none may be given to it twice. */
+export interface KeyLedger {
+  /**
+   * Notes the keys before they are given. False, where one of them was given before or belongs to a nonce that this host
+   * does not have any more: then none may be given, and the host has another nonce from now on.
+   */
+  spend(keys: readonly SpentKey[]): Promise<boolean>;
+}
+
+export interface SpentKey extends Pick<Derivation, "epoch"> {
+  readonly fingerprint: string;
+  /** Those of both ends. */
+  readonly nonces: readonly string[];
+}

@@ -1,0 +1,110 @@
+/** Agents of an ipsec network: they have the same keys, change them by the clock, and take no key up again. */
+import assert from "node:assert/strict";
+import { IpsecLedger } from "../../agent/ipsec_ledger.ts";
+import { HostSecrets } from "../../agent/secrets.ts";
+import { networkIn } from "../../agent/network.ts";
+import type { Change, DumpRequest, Kernel } from "../../kernel/kernel.ts";
+import { keyOf } from "../../kernel/state.ts";
+import type { XfrmState } from "../../kernel/xfrm.ts";
+import { type TestHost, TestNetwork, underlayStack } from "../lib/agents.ts";
+import { FakeKernel } from "../lib/fake_kernel.ts";
+import { FakeXfrm } from "../lib/fake_xfrm.ts";
+import { PRESHARED_KEY } from "../lib/overlay.ts";
+
+const SPAN = 600_000;
+const network = {
+  Network: "10.5.0.0/16",
+  Backend: { Type: "ipsec", PSK: PRESHARED_KEY, RekeySeconds: SPAN / 1000 },
+};
+
+/** A kernel in memory with IPsec, as the agent's. */
+class SealedKernel extends FakeKernel {
+  readonly fake: FakeXfrm;
+  readonly whole: Kernel;
+
+  constructor(n: number, { dir, clock }: Pick<TestNetwork, "dir" | "clock">) {
+    super(underlayStack(n));
+    this.fake = new FakeXfrm(this.stack);
+    const secrets = new HostSecrets(`${dir}/${n}`);
+    secrets.learn(
+      networkIn({ revision: 1, config: { value: network, revision: 1 }, records: [], past: [] }, ""),
+    );
+    this.whole = this.fake.over(this.#inner(), { secrets, ledger: new IpsecLedger(`${dir}/${n}`, clock) });
+  }
+
+  override dump = (request: DumpRequest) => this.whole.dump(request);
+  override apply = (changes: readonly Change[]) => this.whole.apply(changes);
+
+  /** What is beneath, which this kernel puts the tables around. */
+  #inner(): Kernel {
+    return Object.assign(Object.create(this), {
+      dump: FakeKernel.prototype.dump.bind(this),
+      apply: FakeKernel.prototype.apply.bind(this),
+    });
+  }
+
+  get states(): readonly XfrmState[] {
+    return [...this.fake.objects.values()].filter((object) => object.kind === "xfrm-state");
+  }
+}
+
+async function joined(all: TestNetwork, n: number): Promise<{ host: TestHost; kernel: SealedKernel }> {
+  const kernel = new SealedKernel(n, all);
+  return { host: await all.joined(n, { kernel }), kernel };
+}
+
+const nonceOf = (host: TestHost) => (host.agent.state.own!.backendData as { Nonce: string }).Nonce;
+
+/** Insists that each of two hosts takes in what the other one sends by. */
+function together(one: SealedKernel, other: SealedKernel): void {
+  for (const [from, to] of [[one, other], [other, one]] as const) {
+    const sent = from.states.filter(({ source, destination }) =>
+      to.states.some((state) => state.source === source && state.destination === destination) &&
+      from.states.filter((state) => state.destination === destination).length === 1
+    );
+    assert.equal(sent.length, 1);
+    assert.ok(to.states.some(({ spi, key }) => spi === sent[0]!.spi && key === sent[0]!.key));
+  }
+}
+
+Deno.test("ipsec agents: two hosts derive the same keys, and change them when an epoch begins", async () => {
+  await using all = await TestNetwork.start(network);
+  const [a, b] = [await joined(all, 1), await joined(all, 2)];
+  together(a.kernel, b.kernel);
+  assert.notEqual(nonceOf(a.host), nonceOf(b.host));
+  const before = a.kernel.states.map(({ key }) => key);
+  const nonces = [nonceOf(a.host), nonceOf(b.host)];
+  const epoch = a.host.agent.state.host.ipsec!.epoch;
+  await all.clock.advance((epoch + 1) * SPAN - all.clock.now() + 1000);
+  await all.clock.turn();
+  together(a.kernel, b.kernel);
+  const after = a.kernel.states.map(({ key }) => key);
+  assert.equal(after.filter((key) => !before.includes(key)).length, 2);
+  assert.deepEqual([nonceOf(a.host), nonceOf(b.host)], nonces);
+  assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
+});
+
+Deno.test("ipsec agents: who has lost a state announces another nonce, and peers follow", async () => {
+  await using all = await TestNetwork.start(network);
+  const [a, b] = [await joined(all, 1), await joined(all, 2)];
+  const nonce = nonceOf(a.host);
+  const keys = new Set(a.kernel.states.map(({ key }) => key));
+  a.kernel.fake.objects.delete(keyOf(a.kernel.states[0]!));
+  await all.clock.advance(60_000);
+  assert.notEqual(nonceOf(a.host), nonce);
+  together(a.kernel, b.kernel);
+  assert.ok(a.kernel.states.every(({ key }) => !keys.has(key)));
+  assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
+});
+
+Deno.test("ipsec agents: one that is started again changes nothing", async () => {
+  await using all = await TestNetwork.start(network);
+  const { host, kernel } = await joined(all, 1);
+  await joined(all, 2);
+  const nonce = nonceOf(host);
+  const done = kernel.fake.done.length;
+  await host.stop();
+  await host.join();
+  await host.run();
+  assert.deepEqual([nonceOf(host), kernel.fake.done.length], [nonce, done]);
+});

@@ -1,0 +1,94 @@
+/** IPsec's states and policies in memory, on one stack. Several kernels may stand on it. */
+import { type IpsecInit } from "../../ipsec/changes.ts";
+import { openIpsecKernel } from "../../ipsec/ipsec_kernel.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Secrets } from "../../kernel/secrets.ts";
+import { describe } from "../../kernel/state.ts";
+import { settingsOfState, xfrmKey, type XfrmPolicy, type XfrmState } from "../../kernel/xfrm.ts";
+import type { KeyLedger, XfrmChange, XfrmTables } from "../../kernel/xfrm_tables.ts";
+import { FlanError, KernelError } from "../../net/errors.ts";
+import { fingerprint } from "../../net/fingerprint.ts";
+import { FakeKernel, hostStack } from "./fake_kernel.ts";
+import type { FakeStack } from "./fake_stack.ts";
+import { PRESHARED_KEY } from "./overlay.ts";
+
+/** Knows the tests' pre-shared key. */
+export const ipsecSecrets: Secrets = {
+  find(name) {
+    const bytes = new TextEncoder().encode(PRESHARED_KEY);
+    return name === fingerprint(bytes) ? bytes : undefined;
+  },
+};
+
+/** Lets any key be given again, for those whose case is another one. */
+export const forgetful: KeyLedger = { spend: () => Promise.resolve(true) };
+
+export class FakeXfrm {
+  readonly stack: FakeStack;
+  /** By key, as the kernel shows them. */
+  readonly objects = new Map<string, XfrmState | XfrmPolicy>();
+  /** Every change that the kernel took, as words. */
+  readonly done: string[] = [];
+  /** Whether the kernel has ESP. */
+  isWhole = true;
+  /** Whether the caller may read the tables. */
+  isHidden = false;
+  reads = 0;
+
+  constructor(stack: FakeStack = hostStack()) {
+    this.stack = stack;
+  }
+
+  /** A kernel, and below it the one that knows nothing of IPsec. */
+  open(
+    { secrets = ipsecSecrets, ledger = forgetful, unseen }:
+      & Partial<Pick<IpsecInit, "secrets" | "ledger">>
+      & { unseen?: (error: FlanError) => void } = {},
+  ): { kernel: Kernel; inner: FakeKernel } {
+    const inner = new FakeKernel(this.stack);
+    return { inner, kernel: openIpsecKernel(inner, { tables: this.#tables(), secrets, ledger, unseen }) };
+  }
+
+  /** The tables around somebody else's kernel. */
+  over(inner: Kernel, init: Pick<IpsecInit, "secrets" | "ledger">): Kernel {
+    return openIpsecKernel(inner, { ...init, tables: this.#tables() });
+  }
+
+  #tables(): XfrmTables {
+    return {
+      isThere: () => this.objects.size > 0,
+      require: () => {
+        if (this.isWhole) return;
+        throw new FlanError("Cannot use IPsec: the kernel has no ESP", {
+          op: "kernel.require",
+          code: "unsupported",
+        });
+      },
+      read: () => {
+        this.reads++;
+        const denied = new KernelError("Cannot read IPsec states", "EPERM", { op: "kernel.dump" });
+        return this.isHidden ? Promise.reject(denied) : Promise.resolve([...this.objects.values()]);
+      },
+      write: (changes) => Promise.resolve(changes.map((change) => this.#change(change))),
+      close() {},
+    };
+  }
+
+  #change(change: XfrmChange): KernelError | undefined {
+    const { verb, object } = change;
+    const key = xfrmKey(object);
+    if (verb === "add" && this.objects.has(key)) {
+      return new KernelError(`Cannot add ${describe(object)}: File exists (EEXIST)`, "EEXIST", {
+        op: "kernel.apply",
+      });
+    }
+    this.done.push(`${verb} ${key}`);
+    if (verb === "delete") this.objects.delete(key);
+    else this.objects.set(key, "key" in change ? shown(change.object, change.key) : object);
+  }
+}
+
+/** Of what the kernel was given, not of what the plan says of it. */
+function shown(state: XfrmState, key: Uint8Array): XfrmState {
+  return { ...settingsOfState(state), key: fingerprint(key) };
+}

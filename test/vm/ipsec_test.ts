@@ -1,0 +1,170 @@
+/**
+ * The ipsec backend on a stock kernel: it passes the backend suite, and its hosts reach each other by ESP alone, also
+ * while their keys change.
+ */
+import assert from "node:assert/strict";
+import { systemClock } from "../../agent/clock.ts";
+import { ensureIpsec, IpsecLedger } from "../../agent/ipsec_ledger.ts";
+import { ipsec } from "../../backends/ipsec.ts";
+import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
+import { NETLINK_XFRM } from "../../ffi/xfrm/constants.ts";
+import { NativeXfrm } from "../../ffi/xfrm_tables.ts";
+import { openIpsecKernel } from "../../ipsec/ipsec_kernel.ts";
+import { must, run } from "../../cmd/demo/shell.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { KeyLedger } from "../../kernel/xfrm_tables.ts";
+import { backendSuite } from "../conformance/backend_suite.ts";
+import { openSystem } from "../ffi/system.ts";
+import { forgetful, ipsecSecrets } from "../lib/fake_xfrm.ts";
+import { until } from "../lib/until.ts";
+import { ipsecHost, ipsecOwner, ipsecSeenBy, PRESHARED_KEY } from "../lib/overlay.ts";
+import { allReach, ping, stream } from "./crossing.ts";
+import { type VmHost, VmHosts } from "./hosts.ts";
+import { inside } from "./namespace.ts";
+
+function around(kernel: Kernel, { namespace, ledger }: { namespace?: string; ledger: KeyLedger }): Kernel {
+  const open = () => new NetlinkSocket({ protocol: NETLINK_XFRM, receiveBuffer: 1 << 20, groups: [] });
+  const socket = namespace === undefined ? open() : inside(namespace, open);
+  const tables = new NativeXfrm({ clock: systemClock, openSocket: () => socket });
+  return openIpsecKernel(kernel, { tables, ledger, secrets: ipsecSecrets });
+}
+
+backendSuite({
+  name: "ipsec on Linux",
+  backend: ipsec,
+  host: ipsecHost({ underlay: { ...ipsecHost().underlay, link: "under0" } }),
+  owner: ipsecOwner,
+  view: ipsecSeenBy({}),
+  kernelOnly: true,
+  async open() {
+    const system = await openSystem();
+    const kernel = () => around(system.kernel(), { ledger: forgetful });
+    const close = async () => {
+      // They hang on no link, which is all that a system takes away.
+      await must(["sh", "-c", "ip xfrm state flush; ip xfrm policy flush"]);
+      await system.close();
+    };
+    return { ...system, kernel, close };
+  },
+});
+
+const SPAN = 24 * 3600 * 1000;
+
+/** Two hosts, each with a ledger of its own. */
+async function ipsecHosts() {
+  const dirs = await Promise.all([1, 2].map(() => Deno.makeTempDir({ prefix: "flan-ipsec-" })));
+  const known = await Promise.all(dirs.map((dir) => ensureIpsec(dir, { clock: systemClock, span: SPAN })));
+  const hosts = await VmHosts.create({
+    name: "ipsec",
+    count: 2,
+    backend: ipsec,
+    options: { PSK: PRESHARED_KEY },
+    facts: (number) => ({ ipsec: known[number - 1]! }),
+    around: (kernel, { namespace, node }) => {
+      const ledger = new IpsecLedger(dirs[Number(node.slice(2)) - 1]!, systemClock);
+      return around(kernel, { namespace, ledger });
+    },
+  });
+  return { hosts, all: hosts.all as [VmHost, VmHost] };
+}
+
+/** Counts what comes to a host over its underlay from now on. */
+async function count(
+  hosts: VmHosts,
+  host: VmHost,
+): Promise<{ clear(): Promise<number>; esp(): Promise<number> }> {
+  await hosts.on(host, ["sh", "-c", "nft delete table netdev seen 2>/dev/null; true"]);
+  const rules = `table netdev seen {
+  counter sealed {}
+  counter open {}
+  chain wire { type filter hook ingress device eth0 priority 0; ip protocol esp counter name sealed; ip protocol != esp counter name open; }
+}`;
+  await hosts.on(host, ["nft", rules]);
+  const read = async (name: string) => {
+    const said = await hosts.on(host, ["nft", "list", "counter", "netdev", "seen", name]);
+    return Number(/packets (\d+)/.exec(said)![1]);
+  };
+  return { clear: () => read("open"), esp: () => read("sealed") };
+}
+
+/** How many are sent while keys change. */
+const PINGS = 150;
+
+/** Counts the ICMP echoes, asked or answered, that come to a host by IPsec from now on. */
+async function countEchoes(hosts: VmHosts, host: VmHost): Promise<() => Promise<number>> {
+  const rules = `table ip heard {
+  counter echoes {}
+  chain input { type filter hook input priority 0; iifname "flan.ipsec" icmp type { echo-request, echo-reply } counter name echoes; }
+}`;
+  await hosts.on(host, ["nft", rules]);
+  return async () => {
+    const said = await hosts.on(host, ["nft", "list", "counter", "ip", "heard", "echoes"]);
+    return Number(/packets (\d+)/.exec(said)![1]);
+  };
+}
+
+Deno.test("ipsec: two hosts reach each other whole and at full size, and nothing of it is in clear", async () => {
+  const { hosts, all: [first, second] } = await ipsecHosts();
+  await using _ = hosts;
+  const shown = ["sh", "-c", "ip -brief link; ip xfrm state; ip xfrm policy; ip route show proto 113"];
+  const before = await hosts.on(first, shown);
+  await first.kernel.require(ipsec.needs);
+  await hosts.joinAll();
+  const seen = await count(hosts, second);
+  await allReach(hosts, 1446);
+  await stream(hosts, { from: first, to: second, numbers: 250_000 });
+  assert.equal(await seen.clear(), 0);
+  assert.ok(await seen.esp() > 100);
+  assert.equal(await hosts.join(first), 0);
+  await hosts.leave(first);
+  assert.equal(await hosts.on(first, shown), before);
+});
+
+Deno.test("ipsec: keys change under traffic, and no packet is lost", async () => {
+  const { hosts, all: [first, second] } = await ipsecHosts();
+  await using _ = hosts;
+  await hosts.joinAll();
+  const seen = await count(hosts, second);
+  const { epoch, nonce } = first.host.ipsec!;
+  const indices = () => hosts.on(first, ["sh", "-c", "ip xfrm state | grep -o 'spi [^ ]*' | sort"]);
+  const old = await indices();
+  const [asked, answered] = [await countEchoes(hosts, second), await countEchoes(hosts, first)];
+  const words = ["ping", "-n", "-q", "-i", "0.03", "-c", `${PINGS}`, "-I", first.container, second.container];
+  const under = run(["ip", "netns", "exec", first.namespace, ...words]);
+  // One host is an epoch before the other one each time.
+  for (const later of [1, 2, 3]) {
+    await hosts.join(first, { ipsec: { nonce, epoch: epoch + later } });
+    await hosts.join(second, { ipsec: { nonce: second.host.ipsec!.nonce, epoch: epoch + later } });
+  }
+  await under;
+  // What ping itself takes for lost may only be late.
+  await until(
+    "every echo, and its answer",
+    async () => await asked() === PINGS && await answered() === PINGS,
+  );
+  assert.notEqual(await indices(), old);
+  assert.equal(await seen.clear(), 0);
+});
+
+Deno.test("ipsec: without states nothing goes out, and nothing in clear is let in", async () => {
+  const { hosts, all: [first, second] } = await ipsecHosts();
+  await using _ = hosts;
+  await hosts.joinAll();
+  const seen = await count(hosts, second);
+  const lost = async () => (await ping({ from: first, to: second, more: ["-W", "2"] })).code;
+  assert.equal(await lost(), 0);
+  await hosts.on(first, ["ip", "xfrm", "state", "flush"]);
+  assert.equal(await lost(), 1);
+  // The same keys are not given to the kernel again: an agent takes another nonce then.
+  await assert.rejects(hosts.join(first), /its key was given to the kernel before/);
+  assert.equal(await lost(), 1);
+  await hosts.on(first, ["ip", "xfrm", "policy", "flush"]);
+  assert.equal(await lost(), 1);
+  await hosts.on(first, ["ip", "link", "delete", "flan.ipsec"]);
+  assert.equal(await lost(), 1);
+  assert.equal(await seen.clear(), 0);
+  // Somebody sends past the device what should have been encrypted.
+  await hosts.on(first, ["ip", "route", "add", "10.5.2.0/24", "via", second.host.publicIp]);
+  assert.equal(await lost(), 1);
+  assert.equal(await seen.clear(), 1);
+});
