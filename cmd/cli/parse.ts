@@ -72,6 +72,7 @@ function parseWords(command: Command, words: readonly string[]): Words {
     if (token.kind === "option-terminator") continue;
     const word = words[token.index]!;
     if (token.kind === "positional") args.push(token.value);
+    else if (isOfAnotherProgram(word, command)) unknown ??= word;
     else if (token.name === "help" || token.rawName === "-h") isHelp = true;
     else {
       const option = options.get(token.name);
@@ -119,9 +120,8 @@ function refuseArguments(command: Command, args: readonly string[]): void {
 
 function unknownOption(word: string, path: readonly Command[]) {
   const known = path.at(-1)!.options.filter(({ isHidden }) => !isHidden).map(({ long }) => long);
-  const guess = word.startsWith("--")
-    ? didYouMean(word.split("=")[0]!, [...known, "--help", "--version"])
-    : undefined;
+  const long = word.split("=")[0]!.replace(/^-(?=[a-z]{2})/, "--");
+  const guess = long.startsWith("--") ? didYouMean(long, [...known, "--help", "--version"]) : undefined;
   return invalid("cli", `Unknown option '${word}'`, flannelHint(word) ?? guess);
 }
 
@@ -133,6 +133,11 @@ function asksForHelp(words: readonly string[]): boolean {
 function beforeTerminator(words: readonly string[]): readonly string[] {
   const at = words.indexOf("--");
   return at === -1 ? words : words.slice(0, at);
+}
+
+/** Whether it is a long flag with one dash, as flanneld takes them: read letter by letter, `-iface-can-reach` has an `h`. */
+function isOfAnotherProgram(word: string, { options }: Command): boolean {
+  return /^-[a-z]{2}/.test(word) && !["-h", ...options.map(({ short }) => short)].includes(word.slice(0, 2));
 }
 
 /** `-1` is a value of `flan config set`, and no flag of anybody's. */

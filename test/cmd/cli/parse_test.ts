@@ -55,6 +55,9 @@ const meanings: readonly [line: string, meaning: string][] = [
   ["up --masq", "Unknown option '--masq'"],
   ["up --mut 1400", "Unknown option '--mut' (did you mean --mtu?)"],
   ["up -x", "Unknown option '-x'"],
+  // flanneld's flags may have one dash: these are no letters one by one, of which one asks for help.
+  ["up -mash-here 1", "Unknown option '-mash-here'"],
+  ["up -mtu=1400", "Unknown option '-mtu=1400' (did you mean --mtu?)"],
   ["up --once --detach", "Option '--once' cannot be used with option '--detach'"],
   ["up --detach --dry-run", "Option '--dry-run' cannot be used with option '--detach'"],
   ["up --help --nonsense", "help flan up"],
