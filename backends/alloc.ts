@@ -20,6 +20,10 @@ export const alloc: Backend = {
     return new OptionReader(config.backendOptions, { backend: TYPE, known: [] }).notes;
   },
 
+  agreed() {
+    return {};
+  },
+
   requireHost() {},
 
   startup() {

@@ -84,8 +84,8 @@ export interface Backend {
   epochs?(config: NetworkConfig): number;
   /** What of the network's options is secret, by the fingerprint that stands for it in a plan. */
   secrets?(config: NetworkConfig): ReadonlyMap<string, Uint8Array>;
-  /** Options, as they count, that two hosts must have alike, or packets between them are lost. */
-  agreed?(config: NetworkConfig): Readonly<Record<string, string | number | boolean>>;
+  /** Options, as they count, that two hosts must have alike, or packets between them are lost; of a secret its fingerprint. */
+  agreed(config: NetworkConfig): Readonly<Record<string, string | number | boolean>>;
   /**
    * Checks the config's backend options. Throws `invalid` with key and value; returns a sentence for every
    * option that this host ignores (a network shared with flannel may carry options of flannel's own).

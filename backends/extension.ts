@@ -27,6 +27,10 @@ export const extension: Backend = {
     return read.notes;
   },
 
+  agreed() {
+    return {};
+  },
+
   requireHost() {},
 
   startup(config) {

@@ -22,6 +22,10 @@ export const hostGw: Backend = {
     return new OptionReader(config.backendOptions, { backend: TYPE, known: [] }).notes;
   },
 
+  agreed() {
+    return {};
+  },
+
   /** Peers send to the announced address over the link itself: it must be the one that this host has there. */
   requireHost(_config, { underlay: { link, address }, publicIp }) {
     if (publicIp === address) return;

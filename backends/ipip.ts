@@ -28,6 +28,10 @@ export const ipip: Backend = {
     return read.notes;
   },
 
+  agreed() {
+    return {};
+  },
+
   requireHost() {},
 
   startup() {

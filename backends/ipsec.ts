@@ -54,6 +54,12 @@ export const ipsec: Backend = {
     return new Map(presharedKey === undefined ? [] : [[presharedKey.fingerprint, presharedKey.bytes]]);
   },
 
+  /** Both go into every key. */
+  agreed(config) {
+    const { presharedKey, span } = readIpsecOptions(config.backendOptions).options;
+    return { PSK: presharedKey?.fingerprint ?? "", RekeySeconds: span };
+  },
+
   requireHost() {},
 
   startup() {

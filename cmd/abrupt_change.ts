@@ -50,8 +50,8 @@ function bothOf({ backend: { type } }: Plane, { backend }: Plane): string {
 
 /** The options that both ends of a way must have alike, and that are not the same before and after. */
 function differing(from: Plane, to: Plane): string[] {
-  const agreed = to.backend.agreed?.(to.config) ?? {};
-  const former = from.backend.agreed?.(from.config) ?? {};
+  const agreed = to.backend.agreed(to.config);
+  const former = from.backend.agreed(from.config);
   return Object.keys(agreed).filter((name) => agreed[name] !== former[name]);
 }
 

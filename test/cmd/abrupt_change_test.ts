@@ -42,6 +42,9 @@ Deno.test("an option that both ends must have alike is told by its name, with wh
   const psk = refused({ Type: "wireguard" }, { Type: "wireguard", PSK })!;
   assert.match(psk, /other PSK one by one/);
   assert.ok(!psk.includes(PSK));
+  const ipsec = { Type: "ipsec", PSK: "a".repeat(96) };
+  assert.match(refused(ipsec, { ...ipsec, PSK: "b".repeat(96) })!, /other PSK one by one/);
+  assert.match(refused(ipsec, { ...ipsec, RekeySeconds: 3600 })!, /other RekeySeconds one by one/);
 });
 
 Deno.test("an option in which hosts may differ, or another spelling of the same, is none", () => {
@@ -51,6 +54,8 @@ Deno.test("an option in which hosts may differ, or another spelling of the same,
   ) {
     assert.equal(refused(vxlan, { ...vxlan, ...after }), undefined, JSON.stringify(after));
   }
+  const ipsec = { Type: "ipsec", PSK: "a".repeat(96) };
+  assert.equal(refused(ipsec, { ...ipsec, RekeySeconds: 86_400 }), undefined, "as it is by itself");
   assert.equal(refused({ Type: "udp" }, { Type: "udp", Queues: 2, CheckSource: false }), undefined);
   assert.equal(
     refused({ Type: "wireguard" }, { Type: "wireguard", ListenPort: 4000 }),
