@@ -6,6 +6,7 @@
 import { announces, type Plane, type Planes, saysItSends, several } from "../backends/several.ts";
 import type { Host } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
+import { readVxlanOptions } from "../backends/vxlan_options.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
@@ -45,11 +46,20 @@ export function isCarrying({ backend }: Pick<Plane, "backend">): boolean {
   return carrying.has(backend.type);
 }
 
-/** Whether a host can have both at once. */
+/** Whether a host can have both at once: each with devices of its own, and told apart by leases. */
 export function canStandBeside(a: Plane, b: Plane): boolean {
   const devices = new Set(a.backend.devices(a.config));
-  return [a, b].every(isCarrying) &&
+  return [a, b].every(isCarrying) && areToldApart(a, b) &&
     !b.backend.devices(b.config).some((device) => devices.has(device));
+}
+
+/** As `announces` does; a host that had two which leases do not tell apart would never see that one of them is left. */
+function areToldApart(a: Plane, b: Plane): boolean {
+  return a.backend.type !== b.backend.type || vniOf(a) !== vniOf(b);
+}
+
+function vniOf({ backend, config }: Plane): number | undefined {
+  return backend.type === "vxlan" ? readVxlanOptions(config.backendOptions).options.vni : undefined;
 }
 
 /**

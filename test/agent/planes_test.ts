@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { forgetPlanes, planeName, readPlanes, rememberPlanes } from "../../agent/planes.ts";
+import { canStandBeside, forgetPlanes, planeName, readPlanes, rememberPlanes } from "../../agent/planes.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { alloc } from "../../backends/alloc.ts";
+import { backendFor } from "../../backends/registry.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
 import type { Json } from "../../net/json.ts";
@@ -54,4 +55,26 @@ Deno.test("planes: what cannot be read or used is no plane, and keeps nobody fro
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
+});
+
+Deno.test("planes: two of one backend stand beside each other where their devices and their VNIs are two", () => {
+  const families = {
+    IPv4: {},
+    IPv6: { EnableIPv4: false, EnableIPv6: true, IPv6Network: "fd00:5::/48" },
+  };
+  const plane = (
+    Backend: { Type: string; [option: string]: Json },
+    family: keyof typeof families = "IPv6",
+  ) => {
+    const config = parseNetworkConfig({ Network: "10.5.0.0/16", ...families[family], Backend });
+    return { backend: backendFor(config.backendType), config };
+  };
+  const one = plane({ Type: "vxlan" });
+  assert.ok(canStandBeside(one, plane({ Type: "vxlan", VNI: 2 })));
+  assert.ok(canStandBeside(one, plane({ Type: "udp" })));
+  assert.ok(!canStandBeside(one, plane({ Type: "vxlan", vni: 1 }, "IPv4")), "leases say the same of both");
+  const separate = plane({ Type: "wireguard" });
+  const auto = plane({ Type: "wireguard", Mode: "auto" });
+  assert.notEqual(planeName(separate), planeName(auto));
+  assert.ok(!canStandBeside(separate, auto), "leases say the same of both");
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readHostState } from "../../agent/host_state.ts";
 import { reserve } from "../../lease/reserve.ts";
+import { ipv6Network, joined as dualJoined } from "../lib/dual_agents.ts";
 import { TestNetwork, udpNetwork, udpPeer, vxlanNetwork } from "../lib/agents.ts";
 
 Deno.test("switch: vxlan to udp and back under two agents leaves nothing of the other one, and both keep their subnets", async () => {
@@ -117,6 +118,23 @@ Deno.test("switch: another port moves the proxy and all its routes in place, and
   await network.configure({ ...udpNetwork, Backend: { Type: "udp", Port: 9000, Queues: 2 } });
   assert.equal(host.kernel.stack.link("flan0")?.tun?.multiQueue, true);
   assert.deepEqual([host.codes, host.keys("proxy-route").length, host.keys("route").length], [[], 1, 1]);
+});
+
+Deno.test("switch: another Mode of an IPv6 wireguard network takes the former device away, and is no move without an end", async () => {
+  const config = (Mode: string) => ({ ...ipv6Network, Backend: { Type: "wireguard", Mode } });
+  await using network = await TestNetwork.start(config("separate"));
+  const hosts = [await dualJoined(network, 1), await dualJoined(network, 2)];
+  assert.deepEqual(hosts.map((host) => host.keys("link")), Array(2).fill(["link flan-wg-v6"]));
+  await network.configure(config("auto"));
+  await network.clock.advance(60_000);
+  for (const host of hosts) {
+    assert.deepEqual(host.keys("link"), ["link flan-wg"]);
+    assert.deepEqual([host.agent.state.move, host.codes, host.keys("wireguard-peer").length], [
+      undefined,
+      [],
+      1,
+    ]);
+  }
 });
 
 Deno.test("switch: a reservation that its host holds is held through both backends", async () => {

@@ -69,6 +69,8 @@ Deno.test("a Mode of wireguard that has other devices is one, and another underl
   const wireguard = (Mode: string) => ({ Type: "wireguard", Mode });
   assert.match(refused(wireguard("separate"), wireguard("ipv4"), { more })!, /one by one/);
   assert.equal(refused(wireguard("ipv6"), wireguard("auto"), { more }), undefined);
+  const alone = { ...more, EnableIPv4: false };
+  assert.match(refused(wireguard("separate"), wireguard("auto"), { more: alone })!, /one by one/);
 });
 
 Deno.test("a move to what can stand beside the former is none; to and from alloc and extension it is", () => {
