@@ -1,31 +1,13 @@
 /** What the doctor learns of the packet filter's chains on the input hook: what they do to the packets of peers. */
-import type { InputChain, NetworkFacts, Seen } from "../../doctor/facts.ts";
+import type { InputChain, Seen } from "../../doctor/facts.ts";
 import { droppingChains, passes } from "../../doctor/forward_chains.ts";
 import { type Chains, fateIn, type InboundPacket } from "../../doctor/input_chains.ts";
 import { iptablesChains } from "../../doctor/iptables_input.ts";
 import { nftChains } from "../../doctor/nft_input.ts";
 import { nftFamily } from "../../kernel/state.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
-import { familyOf } from "../../net/ip.ts";
 import { legacyFilter } from "./file_facts.ts";
 import type { System } from "./system.ts";
-
-/** The first packets that peers send to what the backend planned. */
-export function inboundOf({ planned, underlay, config }: NetworkFacts): readonly InboundPacket[] {
-  const link = underlay?.link ?? "";
-  return planned.flatMap((one): InboundPacket[] => {
-    if (one.kind === "proxy") {
-      return [{ family: familyOf(one.address), port: one.port, link, isSymmetric: true }];
-    }
-    if (one.kind !== "link") return [];
-    const { vxlan, wireguard } = one;
-    if (vxlan !== undefined) {
-      return [{ family: familyOf(vxlan.local), port: vxlan.port, link, isSymmetric: false }];
-    }
-    if (wireguard === undefined) return [];
-    return [{ family: config.network.family, port: wireguard.listenPort, link, isSymmetric: true }];
-  });
-}
 
 /** The chains that drop by policy, with what becomes of those packets there. `chains` is what `nft -j list chains` says. */
 export async function lookAtInput(
