@@ -98,7 +98,8 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
           if (this.#isOver) return;
         }
         this.#settleHearers();
-        await readable(...this.#descriptors);
+        // For a hearer it goes on until nothing is left: what it is woken by was read with the first drain.
+        if (this.#hearers.length === 0) await readable(...this.#descriptors);
         if (this.#isOver) return;
         events = this.#drain();
       }

@@ -16,6 +16,7 @@ import {
   sysctl,
 } from "../conformance/kernel_objects.ts";
 import { until } from "../conformance/kernel_events.ts";
+import { PATIENCE_MS } from "../lib/until.ts";
 import { ip, withSystem } from "./system.ts";
 
 /** Runs `body` with the kernel's events, and takes them away afterwards. */
@@ -168,6 +169,39 @@ Deno.test("events: what does not fit the receive buffer becomes an overrun, and 
       small.close();
     }
   }));
+
+// With and without a remainder to the 1000 datagrams that one drain reads.
+for (const count of [999, 1000, 1001, 2000]) {
+  Deno.test(`events: hearing ends when ${count} events were waiting`, () =>
+    withSystem(async (system, kernel) => {
+      await succeed(kernel, add(device(system)));
+      const batch = await Deno.makeTempFile();
+      const route = (_: unknown, i: number) => `route add 203.0.${i >> 8}.${i & 255}/32 dev ${DEVICE}\n`;
+      await Deno.writeTextFile(batch, Array.from({ length: count }, route).join(""));
+      await listening(kernel, async (events) => {
+        let routes = 0;
+        const reading = (async () => {
+          for (;;) {
+            const { value, done } = await events.next();
+            if (done) return;
+            if (value.group === "route" && value.action === "new") routes++;
+          }
+        })();
+        // What announced the device itself is read.
+        await kernel.hear();
+        routes = 0;
+        const limit = new AbortController();
+        const late = systemClock.sleep(PATIENCE_MS, limit.signal).then(() => "it hangs");
+        // Without a turn of the event loop in between, so that nothing is read before somebody wants to hear.
+        const { code } = new Deno.Command("ip", { args: ["-batch", batch] }).outputSync();
+        const heard = await Promise.race([kernel.hear().then(() => "heard"), late]);
+        limit.abort();
+        assert.deepEqual([code, heard, routes], [0, "heard", count]);
+        kernel.close();
+        await reading;
+      }).finally(() => Deno.remove(batch));
+    }));
+}
 
 Deno.test("events: descriptors go when the signal aborts, read or not", () =>
   withSystem(async (_system, kernel) => {
