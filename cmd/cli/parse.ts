@@ -57,7 +57,7 @@ function first(group: Command, word: string): Command {
 interface Words {
   readonly flags: Flags;
   readonly args: readonly string[];
-  /** The first word that looks like a flag and is none. */
+  /** The first word that looks like a flag and is none, or is a switch with a value. */
   readonly unknown: string | undefined;
   readonly isHelp: boolean;
 }
@@ -68,18 +68,22 @@ function parseWords(command: Command, words: readonly string[]): Words {
   const args: string[] = [];
   let unknown: string | undefined;
   let isHelp = false;
+  let last = -1;
   for (const token of tokensOf(words, [...options.values()])) {
     if (token.kind === "option-terminator") continue;
     const word = words[token.index]!;
+    // Several letters after one dash are as many tokens.
+    const isRead = token.index === last;
+    last = token.index;
     if (token.kind === "positional") args.push(token.value);
+    else if (isNegativeNumber(word)) args.push(...isRead ? [] : [word]);
     else if (isOfAnotherProgram(word, command)) unknown ??= word;
     else if (token.name === "help" || token.rawName === "-h") isHelp = true;
     else {
       const option = options.get(token.name);
       if (option !== undefined && (option.argument !== "" || token.value === undefined)) {
         flags[option.key] = given(option, { value: token.value, before: flags[option.key] });
-      } else if (isNegativeNumber(word)) args.push(word);
-      else unknown ??= word;
+      } else unknown ??= word;
     }
   }
   return { flags, args, unknown, isHelp };
@@ -119,10 +123,13 @@ function refuseArguments(command: Command, args: readonly string[]): void {
 }
 
 function unknownOption(word: string, path: readonly Command[]) {
+  // A value may be secret, and it is not what is wrong.
+  const [name] = word.split("=") as [string];
   const known = path.at(-1)!.options.filter(({ isHidden }) => !isHidden).map(({ long }) => long);
-  const long = word.split("=")[0]!.replace(/^-(?=[a-z]{2})/, "--");
+  if (known.includes(name)) return invalid("cli", `Option '${name}' takes no value`);
+  const long = name.replace(/^-(?=[a-z]{2})/, "--");
   const guess = long.startsWith("--") ? didYouMean(long, [...known, "--help", "--version"]) : undefined;
-  return invalid("cli", `Unknown option '${word}'`, flannelHint(word) ?? guess);
+  return invalid("cli", `Unknown option '${name}'`, flannelHint(word) ?? guess);
 }
 
 function asksForHelp(words: readonly string[]): boolean {
