@@ -10,6 +10,7 @@ import type { BackendConfig, NetworkConfig } from "../lease/network.ts";
 import { isObject } from "../lease/go_json.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
+import { mayCarry } from "./network.ts";
 import { canStandBeside, MOST_FORMER, planeName } from "./planes.ts";
 
 /**
@@ -19,7 +20,7 @@ import { canStandBeside, MOST_FORMER, planeName } from "./planes.ts";
  */
 export function planesToLearn(
   planes: Planes,
-  { network, peers, host, encrypt = false }: {
+  { network, peers, host, encrypt }: {
     network: NetworkConfig;
     peers: readonly Lease[];
     host: Host;
@@ -36,7 +37,7 @@ export function planesToLearn(
   const learned: Plane[] = [];
   for (const plane of said.flatMap((one) => planeOf(one, network))) {
     const there = [...planes, ...learned];
-    const fits = (!encrypt || plane.backend.encrypts === true) && there.length <= MOST_FORMER &&
+    const fits = mayCarry(plane, { encrypt }) && there.length <= MOST_FORMER &&
       there.every((other) => planeName(plane) !== planeName(other) && canStandBeside(plane, other));
     if (fits && stranded.flatMap(saidBy).some(announcing(plane, host))) learned.push(plane);
   }

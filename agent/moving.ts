@@ -120,9 +120,12 @@ export class Moving {
    * An agent that is started again finds the planes that it had, and its lease as it was. Without one there is nobody who
    * would send by a former plane.
    */
-  resume(former: readonly Plane[], { lease, host }: { lease: Lease | undefined; host: Host }): void {
+  resume(
+    former: readonly Plane[],
+    { lease, host, encrypt }: { lease: Lease | undefined; host: Host; encrypt: boolean | undefined },
+  ): void {
     const [plane] = this.#planes;
-    const others = planesStillNeeded(plane, former, { lease, host });
+    const others = planesStillNeeded(plane, former, { lease, host, encrypt });
     this.#set([plane, ...others]);
     for (const one of others) this.#ready.add(planeName(one));
     this.#sends = new Set(others.map(planeName));

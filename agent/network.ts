@@ -77,12 +77,20 @@ export function requireFit(
   backend.requireHost(config, host);
 }
 
+/** Whether this host may send or take packets by the backend: where only an encrypted one will do, by no other. */
+export function mayCarry(
+  { backend }: Pick<Network, "backend">,
+  { encrypt = false }: { readonly encrypt?: boolean | undefined },
+): boolean {
+  return !encrypt || backend.encrypts === true;
+}
+
 /** Throws `invalid` for a network in clear, where only an encrypted one will do. */
 export function requireEncrypted(
   { backend }: Pick<Network, "backend">,
-  { encrypt = false }: { readonly encrypt?: boolean },
+  options: { readonly encrypt?: boolean },
 ): void {
-  if (!encrypt || backend.encrypts) return;
+  if (mayCarry({ backend }, options)) return;
   throw invalid(
     "network",
     `Cannot use backend ${backend.type} with --encrypt: it carries packets in clear`,

@@ -107,7 +107,8 @@ export class Overlay {
 
   /** Goes on with a move that an agent before this one began; `lease` is the one that this host has in the store. */
   resume(lease: Lease | undefined, host: Host): void {
-    this.#moving.resume(this.#had, { lease, host });
+    const { encrypt } = this.#parts.options;
+    this.#moving.resume(this.#had, { lease, host, encrypt });
     this.#parts.secrets?.learn(this.network);
   }
 

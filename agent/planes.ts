@@ -13,7 +13,7 @@ import type { NetworkConfig } from "../lease/network.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { v } from "../net/schema.ts";
-import type { Network } from "./network.ts";
+import { mayCarry, type Network } from "./network.ts";
 import { readOwnDocument } from "./own_document.ts";
 import { readPublicKey } from "./wireguard_key.ts";
 
@@ -102,17 +102,18 @@ function read(stateDir: string) {
 
 /**
  * Those of the planes that this host had by which somebody may still send to it, as its `lease` says, beside the `present`
- * one; without a lease there is nobody who would.
+ * one; without a lease there is nobody who would. What is in clear is taken up again by no host that is to use nothing
+ * else than what encrypts (`encrypt`), whoever may still send by it.
  */
 export function planesStillNeeded(
   present: Plane,
   former: readonly Plane[],
-  { lease, host }: { lease: Lease | undefined; host: Host },
+  { lease, host, encrypt }: { lease: Lease | undefined; host: Host; encrypt: boolean | undefined },
 ): readonly Plane[] {
   if (lease === undefined) return [];
   const said = [lease, ...lease.otherPlanes ?? []];
   return former.filter((one) =>
-    planeName(one) !== planeName(present) && canStandBeside(one, present) &&
+    planeName(one) !== planeName(present) && canStandBeside(one, present) && mayCarry(one, { encrypt }) &&
     said.some((what) => announces(what, one, host))
   );
 }
@@ -128,15 +129,16 @@ export function devicesOf(network: Network, stateDir: string): readonly string[]
 /** The network with all backends that this host has while it moves, for those who look: as the agent has them. */
 export function asItMoves(
   network: Network,
-  { stateDir, macs, lease, host }: {
+  { stateDir, encrypt, macs, lease, host }: {
     stateDir: string;
+    encrypt: boolean | undefined;
     macs: Readonly<Record<string, string>>;
     lease: Lease | undefined;
     host: Host;
   },
 ): Network {
   const had = readPlanes(stateDir, { network: network.config, macs });
-  const former = planesStillNeeded(network, had, { lease, host });
+  const former = planesStillNeeded(network, had, { lease, host, encrypt });
   const planes: Planes = [network, ...former];
   return {
     ...network,

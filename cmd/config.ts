@@ -48,6 +48,7 @@ const remembered: readonly SettingKey[] = [
   ...whereabouts,
   "subnetFile",
   ...routeSettings,
+  "encrypt",
   "leaseTtl",
   "probePort",
   "listen",

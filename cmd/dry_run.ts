@@ -72,7 +72,7 @@ export async function foresee(
   const { previous, previous6 } = readHostState(settings.stateDir) ?? {};
   const own = foreseenLease({ ...claim, config: network.config, snapshot, previous, previous6 });
   const objects = await kernel.dump({ links: network.devices, sysctls: [] });
-  const observed = await compare(looked, { network, host, stateDir: settings.stateDir, objects, own });
+  const observed = await compare(looked, { network, host, settings, objects, own });
   const summary = {
     store: store.url,
     startsNetwork: started,

@@ -1,6 +1,6 @@
 /** The plan of this host and what the kernel has of it, read and not touched: for `routes` and for `--dry-run`. */
 import { planFor } from "../agent/firewall.ts";
-import { observeHost } from "../agent/host.ts";
+import { type HostOptions, observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askLingering, askNetwork } from "../agent/known_network.ts";
 import { readJoined } from "../agent/joined.ts";
@@ -97,7 +97,7 @@ export async function observeIn(
     clock: context.clock,
   });
   const isJoined = readJoined(settings.runDir) !== undefined;
-  const seen = { network: { ...network, snapshot }, host, stateDir: settings.stateDir, objects, isJoined };
+  const seen = { network: { ...network, snapshot }, host, settings, objects, isJoined };
   const observation = await compare(looked, seen);
   const { underlay } = host;
   const trouble = await underlayTrouble(looked.kernel, { objects, underlay, peers: observation.plan.peers });
@@ -131,10 +131,10 @@ function withLingering(snapshot: Snapshot, kept: readonly LeaseRecord[]) {
  */
 export async function compare(
   { kernel, isProxyHidden, isFirewallHidden, isHooksHidden, isWireguardHidden, isIpsecHidden }: Looked,
-  { network, host, stateDir, objects, own, isJoined = false }: {
+  { network, host, settings: { stateDir, encrypt }, objects, own, isJoined = false }: {
     network: StoredNetwork;
     host: Host;
-    stateDir: string;
+    settings: Pick<HostOptions, "stateDir" | "encrypt">;
     objects: readonly KernelObject[];
     own?: Lease;
     /** Whether it is in the network though it may have no lease just now; one that is not has nothing of it. */
@@ -147,6 +147,7 @@ export async function compare(
   const state = readHostState(stateDir);
   const { backend, devices } = asItMoves(network, {
     stateDir,
+    encrypt,
     macs: state?.macs ?? {},
     lease: view.own,
     host,

@@ -8,7 +8,14 @@ import { kebab, type Setting, type SettingKey, settingKeys, settings } from "./s
 import { splitList } from "./setting_types.ts";
 
 /** What `up` does to this host alone; of the network the store tells, and of the store `joined.json`. */
-const own: readonly SettingKey[] = [...routeSettings, "leaseTtl", "probePort", "subnetFile", "listen"];
+const own: readonly SettingKey[] = [
+  ...routeSettings,
+  "encrypt",
+  "leaseTtl",
+  "probePort",
+  "subnetFile",
+  "listen",
+];
 
 /** The settings that must be given again as flags: neither the environment nor the config file says them. */
 export function formerFlags({ settings: now, sources }: Context, { settings: joined }: Joined): string[] {

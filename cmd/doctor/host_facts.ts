@@ -130,10 +130,9 @@ async function networkFacts(
   const view = makeView(snapshot, { ...host, network: config });
   // Without a lease it is any host's place in the network that is judged.
   const planned = backend.plan({ ...view, peers: [], own: view.own ?? NOWHERE }, host).objects;
-  const { stateDir } = settings;
   const compared = view.own === undefined
     ? undefined
-    : await compare(looked, { network, host, stateDir, objects });
+    : await compare(looked, { network, host, settings, objects });
   const apart = compared === undefined ? [] : [
     ...compared.drift.conflicts.map(({ wanted }) => wanted),
     ...compared.drift.changes.map(({ object }) => object),

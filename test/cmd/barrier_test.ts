@@ -13,11 +13,11 @@ Deno.test("barrier: without a lease it is planned on a host that has joined, and
   await network.remove(host.subnet!);
   const snapshot = await network.store.read();
   const known = { snapshot, ...networkIn(snapshot, network.store.url) };
-  const { kernel, options: { stateDir } } = host;
+  const { kernel } = host;
   const objects = await kernel.dump({ links: known.devices, sysctls: [] });
   const facts = await observeHost(kernel, { ...known, options: host.options, objects, clock: host.clock });
   const changes = async (isJoined: boolean) => {
-    const seen = { network: known, host: facts, stateDir, objects, isJoined };
+    const seen = { network: known, host: facts, settings: host.options, objects, isJoined };
     const { plan, drift } = await compare({ ...ground(), kernel }, seen);
     const left = drift.changes.map(({ verb, object }) => `${verb} ${object.kind}`);
     return { planned: plan.objects.map(({ kind }) => kind), left };

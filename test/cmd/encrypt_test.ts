@@ -1,10 +1,15 @@
 /** `--encrypt`: a network in clear is neither started nor joined, and a running host does not follow one. */
 import assert from "node:assert/strict";
+import { observeHost } from "../../agent/host.ts";
+import { writeJoined } from "../../agent/joined.ts";
+import { networkIn } from "../../agent/network.ts";
+import { devicesOf } from "../../agent/planes.ts";
+import { compare } from "../../cmd/observe.ts";
 import { startNetwork } from "../../cmd/start_network.ts";
 import { foresee } from "../../cmd/dry_run.ts";
-import { display } from "../../cmd/config.ts";
+import { display, type Follows, loadSettings } from "../../cmd/config.ts";
 import { ensureNetwork } from "../../lease/manager.ts";
-import { TestNetwork, vxlanNetwork } from "../lib/agents.ts";
+import { type TestHost, TestNetwork, vxlanNetwork } from "../lib/agents.ts";
 import { contextOf, ground } from "../lib/grounds.ts";
 
 const clear = {
@@ -52,6 +57,63 @@ Deno.test("encrypt: a host that runs stays as it is when its network goes over t
   await network.clock.advance(2000);
   assert.equal(host.agent.state.backend.type, "vxlan");
   assert.deepEqual(host.codes, ["network-config"]);
+});
+
+/** A peer that stays on vxlan for want of WireGuard, and a host that has moved on and can reach it still. */
+async function movedPastOne(network: TestNetwork): Promise<TestHost> {
+  const [left, moved] = [await network.joined(1), await network.joined(2)];
+  left.kernel.lacks.add("wireguard");
+  await network.configure({ ...vxlanNetwork, Backend: { Type: "wireguard" } });
+  assert.deepEqual(moved.keys("link"), ["link flan-wg", "link flan.1"]);
+  await moved.stop();
+  return moved;
+}
+
+Deno.test("encrypt: a host that is started again with it takes up nothing in clear that it had", async () => {
+  await using network = await TestNetwork.start(vxlanNetwork);
+  const moved = await movedPastOne(network);
+  Object.assign(moved.options, { encrypt: true });
+  await moved.join();
+  await moved.run();
+  assert.deepEqual(moved.keys("link"), ["link flan-wg"]);
+  assert.deepEqual(moved.keys("route"), [
+    "route 10.5.0.0/16 metric 0",
+    "route 10.5.0.0/16 metric 4294967294",
+  ]);
+  const { otherPlanes } = moved.agent.state.own!;
+  assert.deepEqual([otherPlanes, moved.agent.state.move], [undefined, undefined]);
+});
+
+Deno.test("encrypt: whoever looks at a host plans nothing in clear for it either, and without that what it had", async () => {
+  await using network = await TestNetwork.start(vxlanNetwork);
+  const moved = await movedPastOne(network);
+  const snapshot = await network.store.read();
+  const known = { snapshot, ...networkIn(snapshot, network.store.url) };
+  const objects = await moved.kernel.dump({ links: devicesOf(known, moved.options.stateDir), sysctls: [] });
+  const host = await observeHost(moved.kernel, {
+    ...known,
+    options: moved.options,
+    objects,
+    clock: moved.clock,
+  });
+  const linksFor = async (encrypt: boolean) => {
+    const seen = { network: known, host, settings: { ...moved.options, encrypt }, objects };
+    const { plan } = await compare({ ...ground(), kernel: moved.kernel }, seen);
+    return plan.objects.flatMap((object) => object.kind === "link" ? [object.name] : []).sort();
+  };
+  assert.deepEqual([await linksFor(false), await linksFor(true)], [["flan-wg", "flan.1"], ["flan-wg"]]);
+});
+
+Deno.test("encrypt: commands follow what the host has joined with", async () => {
+  const runDir = await Deno.makeTempDir({ prefix: "flan-encrypt-" });
+  try {
+    await writeJoined(runDir, { pid: 1, settings: { encrypt: "true" }, found: {} });
+    const follow = (follows: Follows) =>
+      loadSettings({ runDir }, { follows, file: undefined }).settings.encrypt;
+    assert.deepEqual([follow("all"), follow("network")], [true, false]);
+  } finally {
+    await Deno.remove(runDir, { recursive: true });
+  }
 });
 
 Deno.test("a pre-shared key among the backend's options is not shown", () => {

@@ -72,7 +72,7 @@ for (const feature of ["tun", "proxy"] as const) {
     }, {
       network: known,
       host: facts,
-      stateDir,
+      settings: { stateDir },
       objects,
     });
     assert.deepEqual([drift.changes, drift.conflicts], [[], []]);

@@ -35,7 +35,7 @@ for (const Mode of ["separate", "ipv4"]) {
       isIpsecHidden: () => false,
     };
     const objects = await kernel.dump({ links: network.devices, sysctls: [] });
-    const found = { network, host, stateDir: "/nonexistent/flan", objects, own: own! };
+    const found = { network, host, settings: { stateDir: "/nonexistent/flan" }, objects, own: own! };
     const { drift } = await compare({ kernel, ...hidden }, found);
     assert.deepEqual(drift.changes, []);
     assert.deepEqual([...drift.state].filter(([, state]) => state !== "ok"), []);

@@ -31,6 +31,7 @@ const flags: readonly [flags: Partial<Record<SettingKey, unknown>>, told: string
   [{ iface: ["regex:^e.{1,3}$", "eth9"] }, "--iface 'regex:^e.{1,3}$' --iface eth9"],
   [{ runDir: "/run/two", leaseTtl: "2h" }, "--lease-ttl 2h --run-dir /run/two"],
   [{ backend: "extension" }, "--backend extension"],
+  [{ encrypt: true }, "--encrypt"],
   [{ backend: "vxlan", network: "10.9.0.0/16", store: "http://me:s3cret@h/x.json", logFormat: "json" }, ""],
 ];
 

@@ -18,7 +18,6 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
     objects,
     clock: network.clock,
   });
-  const { stateDir } = host.options;
   const observation = await compare({
     kernel: host.kernel,
     isProxyHidden: () => hidden,
@@ -29,7 +28,7 @@ async function rows(network: TestNetwork, host: TestHost, hidden = false): Promi
   }, {
     network: known,
     host: facts,
-    stateDir,
+    settings: host.options,
     objects,
   });
   return rowsOf({ ...observation, trouble: undefined, expired: new Set() })
