@@ -58,7 +58,8 @@ function areToldApart(a: Plane, b: Plane): boolean {
   return a.backend.type !== b.backend.type || vniOf(a) !== vniOf(b);
 }
 
-function vniOf({ backend, config }: Plane): number | undefined {
+/** Which VXLAN network it is; undefined for another backend. */
+export function vniOf({ backend, config }: Plane): number | undefined {
   return backend.type === "vxlan" ? readVxlanOptions(config.backendOptions).options.vni : undefined;
 }
 

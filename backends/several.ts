@@ -109,7 +109,7 @@ export function standOf(plane: Plane, view: View, host: Host): readonly KernelOb
 }
 
 /** Two VXLAN networks of one type are two planes; of no other backend there can be two on a host. */
-function vniIn(data: Json | undefined): Json | undefined {
+export function vniIn(data: Json | undefined): Json | undefined {
   if (data === undefined || !isObject(data)) return undefined;
   return Object.entries(data).find(([key]) => key.toLowerCase() === "vni")?.[1];
 }

@@ -3,6 +3,7 @@ import { noNetwork } from "../agent/network.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { Lease } from "../lease/lease.ts";
 import { requireFlansAlone, requireNoFlannel } from "../lease/flannel_hosts.ts";
+import { FORMER_BACKENDS } from "../lease/former_backends.ts";
 import { type NetworkConfig, parseNetworkConfig, requireUsable } from "../lease/network.ts";
 import { requireRoom } from "../lease/room.ts";
 import { networksOf } from "../lease/stack.ts";
@@ -53,7 +54,10 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
     }
     const { peers } = makeView(snapshot, { node: "", network: before });
     if (!force) requireGradual(`${key} to ${shown}`, { before, after: config, count: peers.length });
-    await store.writeConfig(rememberingFormer(changed, { before, after: config }), snapshot.config.revision);
+    const written = key.toLowerCase() === FORMER_BACKENDS.toLowerCase()
+      ? changed
+      : rememberingFormer(changed, { before, after: config, leases: peers });
+    await store.writeConfig(written, snapshot.config.revision);
     for (const note of notes) console.error(`flan: ${printable(note, 2000)}`);
     print(`${key}: ${shown}`);
     return exit.done;

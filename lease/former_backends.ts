@@ -19,6 +19,9 @@ export function readFormerBackends(value: Json | undefined): readonly JsonObject
 /** The config `after` with what it needs of the one before it, of which `former` are the backends that hosts may be on. */
 export function withFormerBackends(after: Json, former: readonly Json[]): Json {
   if (!isObject(after)) return after;
-  const { [FORMER_BACKENDS]: _, ...rest } = after;
+  // In whatever case, as it is read.
+  const rest = Object.fromEntries(
+    Object.entries(after).filter(([key]) => key.toLowerCase() !== FORMER_BACKENDS.toLowerCase()),
+  );
   return former.length === 0 ? rest : { ...rest, [FORMER_BACKENDS]: former.slice(0, MOST) };
 }

@@ -200,6 +200,9 @@ Deno.test("config set refuses what would put hosts out of touch, says how it goe
   assert.equal((await sandbox.flan(["config", "set", "backend", "host-gw"])).code, 0);
   const former = await sandbox.flan(["config", "get", "FormerBackends"]);
   assert.deepEqual(JSON.parse(former.stdout), [{ Type: "vxlan", Port: 4789 }]);
+  const cleared = await sandbox.flan(["config", "set", "formerbackends", "[]"]);
+  assert.equal(cleared.stdout, "formerbackends: []\n");
+  assert.equal((await sandbox.flan(["config", "get", "FormerBackends"])).stdout, "[]\n", "as it said");
 });
 
 Deno.test("a secret of the network is given by a file only, shown to who asks for it, and in no file that others may read", async () => {
