@@ -352,7 +352,7 @@ export class Agent {
       devices,
       underlay: this.#host.underlay.link,
       networks: networksOf(config),
-      searching: this.health.has("underlay-missing") || this.health.has("foreign-link") ||
+      searching: this.health.has("underlay-missing", "foreign-link", "foreign-route") ||
         this.#view.refused.some(({ code }) => code === "covers-host"),
     });
     if (reason === undefined) return;

@@ -88,8 +88,9 @@ export class Health {
     this.set([found.code], [...others, found], now);
   }
 
-  has(code: HealthCode): boolean {
-    for (const problem of this.#problems.values()) if (problem.code === code) return true;
+  /** Whether there is a problem under one of the codes. */
+  has(...codes: readonly HealthCode[]): boolean {
+    for (const { code } of this.#problems.values()) if (codes.includes(code)) return true;
     return false;
   }
 

@@ -213,6 +213,25 @@ Deno.test("a route of another's that wins over a peer's is a health code, told o
   assert.deepEqual(host.codes, ["foreign-route"], "within the 2 s of its code");
 });
 
+for (const way of ["deleted", "set down"] as const) {
+  Deno.test(`a route of another's that goes unannounced when its link is ${way} is in the way no longer`, async () => {
+    await using network = await TestNetwork.start();
+    const host = await network.joined(1);
+    const { stack } = host.kernel;
+    const dummy: Link = { ...stack.link("eth0")!, name: "dummy0", type: "dummy" };
+    const longer: Route = { ...defaultRoute, destination: "10.5.2.128/25", link: "dummy0", gateway: "" };
+    stack.add(dummy, 77);
+    stack.add(longer, 77);
+    await network.peer(2, { wish: "10.5.2.0/24" });
+    await network.clock.advance(1000);
+    assert.deepEqual(host.codes, ["foreign-route"]);
+    if (way === "deleted") stack.delete(dummy);
+    else stack.replace({ ...dummy, up: false });
+    await network.clock.advance(1000);
+    assert.deepEqual(host.codes, [], "within the 2 s of its code");
+  });
+}
+
 const onDemand = { ...vxlanNetwork, Backend: { Type: "vxlan", Mode: "on-demand" } };
 
 Deno.test("on demand: an address that the kernel asks for is answered without a look, and forgotten with it", async () => {

@@ -35,7 +35,7 @@ Deno.test("health: a problem is logged when it begins and when it ends, and keep
     since: 1,
   }]);
   health.set(["foreign-link"], [], 3);
-  assert.ok(health.has("foreign-route"), "other codes are not concerned");
+  assert.ok(health.has("foreign-link", "foreign-route"), "other codes are not concerned");
   health.set(["foreign-route"], [], 4);
   assert.deepEqual([health.list(), health.has("foreign-route")], [[], false]);
   assert.deepEqual(log.messages, ["a is in the way", "Well again: route a (before: a is still in the way)"]);
