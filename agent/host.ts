@@ -2,6 +2,7 @@
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { aliasOf, type KernelObject, type Link, LINK_ALIAS } from "../kernel/state.ts";
+import { xfrmMark } from "../kernel/xfrm.ts";
 import type { Host } from "../backends/backend.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import { familiesOf } from "../lease/stack.ts";
@@ -53,7 +54,9 @@ export async function describeHost(
   return described(found, {
     node,
     ...await ensureIdentity({ backend, devices }, { node, stateDir, clock, objects }),
-    ipsec: span === undefined ? undefined : await ensureIpsec(stateDir, { clock, span }),
+    ipsec: span === undefined
+      ? undefined
+      : await ensureIpsec(stateDir, { clock, span, stands: hasStates(objects, node) }),
   });
 }
 
@@ -163,6 +166,11 @@ export async function groundOf(
     publicIp: announced(underlay.address),
     ...(ipv6 && { ipv6: { underlay: ipv6, publicIp: announced(ipv6.address), mac: "" } }),
   };
+}
+
+function hasStates(objects: readonly KernelObject[], node: string): boolean {
+  const mark = xfrmMark(aliasOf(node));
+  return objects.some((object) => object.kind === "xfrm-state" && object.requestId === mark);
 }
 
 /** The MAC of a device that an earlier run of flan left, so that its peers need not learn another. */

@@ -45,15 +45,22 @@ interface When {
 
 /**
  * The nonce and the epoch of now. A nonce is for one boot and one length of epochs, and for no epoch before one that it
- * was used in: the keys of those are forgotten. A clock that is a little behind itself stays in its epoch, in which peers
- * hear it all the same.
+ * was used in: the keys of those are forgotten. Where keys were given and no state stands any more, each of them would
+ * be a used one. A clock that is a little behind itself stays in its epoch, in which peers hear it all the same.
  */
-export async function ensureIpsec(stateDir: string, { clock, span }: When): Promise<IpsecFacts> {
+export async function ensureIpsec(
+  stateDir: string,
+  { clock, span, stands }: When & {
+    /** Whether a state of this host's is in the kernel. */
+    readonly stands: boolean;
+  },
+): Promise<IpsecFacts> {
   return await withStateLock(stateDir, async () => {
     const kept = read(stateDir);
     const now = epochAt(clock.now(), span);
     const boot = readBootId() ?? "";
-    const goesOn = kept !== undefined && kept.boot === boot && kept.span === span && now >= kept.epoch - 1;
+    const isUsable = kept !== undefined && (stands || Object.keys(kept.spent).length === 0);
+    const goesOn = isUsable && kept.boot === boot && kept.span === span && now >= kept.epoch - 1;
     const epoch = goesOn ? Math.max(now, kept.epoch) : now;
     if (goesOn && epoch === kept.epoch) return { nonce: kept.nonce, epoch };
     const spent = goesOn ? Object.entries(kept.spent).filter(([, of]) => of >= epoch - 1) : [];
@@ -76,6 +83,15 @@ export function readIpsec(stateDir: string, { clock, span }: When): IpsecFacts {
   const now = epochAt(clock.now(), span);
   if (kept === undefined || kept.span !== span) return { nonce: "", epoch: now };
   return { nonce: kept.nonce, epoch: now === kept.epoch - 1 ? kept.epoch : now };
+}
+
+/** Forgets the nonce, with all keys that it makes: of this host no state is left. */
+export function forgetIpsec(stateDir: string): void {
+  try {
+    Deno.removeSync(fileIn(stateDir));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** See {@link KeyLedger}. */

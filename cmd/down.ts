@@ -1,6 +1,7 @@
 /** `flan down`: leave the network, and leave the host as it was before `flan up`. */
 import { requireNetAdmin } from "../agent/capability.ts";
 import { forgetLease, forgetNetworks, readHostState } from "../agent/host_state.ts";
+import { forgetIpsec } from "../agent/ipsec_ledger.ts";
 import { noNetwork } from "../agent/network.ts";
 import { readJoined, removeJoined } from "../agent/joined.ts";
 import { forgetPlanes } from "../agent/planes.ts";
@@ -73,6 +74,7 @@ async function runDown({ context, flags }: Call): Promise<number> {
     if (hooksHidden !== undefined) throw hooksHidden;
     if (self?.isRecorded) await forgetNetworks(settings.stateDir);
     forgetPlanes(settings.stateDir);
+    forgetIpsec(settings.stateDir);
     removeJoined(settings.runDir);
     return exit.done;
   } finally {

@@ -12,7 +12,7 @@ import { ensureNetwork } from "../lease/manager.ts";
 import { type NetworkConfig, parseNetworkConfig } from "../lease/network.ts";
 import { networksOf } from "../lease/stack.ts";
 import type { Store, StoredConfig } from "../lease/store.ts";
-import { FlanError } from "../net/errors.ts";
+import { FlanError, invalid } from "../net/errors.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import { covers, familyOf, formatCidr, parseCidr } from "../net/ip.ts";
 import { printable } from "../net/text.ts";
@@ -27,7 +27,7 @@ import { requireAgreement, startingConfig } from "./network_settings.ts";
 export async function startNetwork(
   context: Context,
   { store, kernel }: Pick<Ground, "store" | "kernel">,
-  { allowOverlap }: { allowOverlap: boolean },
+  { allowOverlap, once }: { allowOverlap: boolean; once: boolean },
 ): Promise<void> {
   const objects = await kernel.dump({ links: [], sysctls: [] });
   const options = { ...context.settings, former: joinedOver(context.settings.runDir) };
@@ -40,6 +40,7 @@ export async function startNetwork(
   await kernel.require(needsOf(backend, context.settings));
   const looked = [objects];
   const fits = async (network: NetworkConfig) => {
+    if (once) requireNoRekeying(network);
     const look = async () =>
       await groundOf(kernel, {
         config: network,
@@ -59,6 +60,19 @@ export async function startNetwork(
   requireAgreement(context, network, store.url);
   requireEncrypted({ backend: backendFor(network.backendType) }, context.settings);
   await fits(network);
+}
+
+/** Throws `invalid` where nobody hears a host any more whose keys no agent changes. */
+function requireNoRekeying(network: NetworkConfig): void {
+  const span = backendFor(network.backendType).epochs?.(network);
+  if (span === undefined) return;
+  throw invalid(
+    "up",
+    `Cannot join an ${network.backendType} network with --once: keys change every ${
+      span / 1000
+    } s, and only an agent changes them`,
+    "flan up --detach",
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The ledger of IPsec keys: none is given twice, whatever happens to the host, its clock and its files. */
 import assert from "node:assert/strict";
-import { ensureIpsec, IpsecLedger, readIpsec } from "../../agent/ipsec_ledger.ts";
+import { ensureIpsec, forgetIpsec, IpsecLedger, readIpsec } from "../../agent/ipsec_ledger.ts";
 import { isNonce } from "../../net/ipsec_key.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
@@ -12,7 +12,7 @@ class Setup {
   readonly ledger = new IpsecLedger(this.dir, this.clock);
   readonly when = { clock: this.clock, span: SPAN };
 
-  ensure = (span = SPAN) => ensureIpsec(this.dir, { clock: this.clock, span });
+  ensure = (span = SPAN, stands = true) => ensureIpsec(this.dir, { clock: this.clock, span, stands });
   read = () => readIpsec(this.dir, this.when);
   file = () => JSON.parse(Deno.readTextFileSync(`${this.dir}/ipsec.json`));
 
@@ -113,6 +113,25 @@ Deno.test("ipsec ledger: a file as it was once written is read, and its keys are
       false,
     );
     assert.notEqual(readIpsec(dir, { clock, span }).nonce, nonce);
+  }));
+
+Deno.test("ipsec ledger: keys whose states are all gone cost the nonce before one of them is asked for", () =>
+  within(async ({ ensure, spend }) => {
+    const first = await ensure(SPAN, false);
+    assert.deepEqual(await ensure(SPAN, false), first, "none was given yet");
+    await spend("a", first);
+    const second = await ensure(SPAN, false);
+    assert.notEqual(second.nonce, first.nonce);
+    assert.equal(await spend("b", second), true);
+    assert.deepEqual(await ensure(), second);
+  }));
+
+Deno.test("ipsec ledger: who leaves forgets the nonce", () =>
+  within(async ({ dir, ensure, read }) => {
+    await ensure();
+    forgetIpsec(dir);
+    assert.equal(read().nonce, "");
+    forgetIpsec(dir);
   }));
 
 Deno.test("ipsec ledger: without one no key is given", () =>

@@ -99,6 +99,22 @@ Deno.test("ipsec agents: who has lost a state announces another nonce, and peers
   assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
 });
 
+Deno.test("ipsec agents: who leaves and comes back in the same boot has states that work when it says that it is ready", async () => {
+  await using all = await TestNetwork.start(network);
+  const [a, b] = [await joined(all, 1), await joined(all, 2)];
+  const nonce = nonceOf(a.host);
+  await a.host.stop();
+  a.kernel.fake.objects.clear();
+  await a.host.join();
+  assert.deepEqual(a.host.agent.state.report.failures, []);
+  assert.equal(a.kernel.states.length, 4);
+  assert.notEqual(nonceOf(a.host), nonce);
+  await a.host.run();
+  await all.clock.advance(60_000);
+  together(a.kernel, b.kernel);
+  assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
+});
+
 Deno.test("ipsec agents: one that is started again changes nothing", async () => {
   await using all = await TestNetwork.start(network);
   const { host, kernel } = await joined(all, 1);

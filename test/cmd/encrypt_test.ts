@@ -16,7 +16,7 @@ const clear = {
   code: "invalid",
   message: "Cannot use backend vxlan with --encrypt: it carries packets in clear",
 };
-const how = { allowOverlap: false };
+const how = { allowOverlap: false, once: false };
 
 Deno.test("encrypt: a network that is started encrypts, unless its backend is named", async () => {
   const place = ground();
@@ -45,6 +45,21 @@ Deno.test("encrypt: a network in clear is not joined, nor foreseen; one that enc
   const encrypted = ground();
   await ensureNetwork(encrypted.store, { Network: "10.5.0.0/16", Backend: { Type: "wireguard" } });
   await startNetwork(contextOf({ encrypt: true }), encrypted, how);
+});
+
+Deno.test("encrypt: with --once no network is started or joined whose keys only an agent changes", async () => {
+  const refused = {
+    code: "invalid",
+    message:
+      "Cannot join an ipsec network with --once: keys change every 86400 s, and only an agent changes them",
+  };
+  const place = ground();
+  const context = contextOf({ backend: "ipsec" });
+  await assert.rejects(startNetwork(context, place, { ...how, once: true }), refused);
+  assert.equal((await place.store.read()).config, undefined);
+  await startNetwork(context, place, how);
+  await assert.rejects(startNetwork(contextOf({}), place, { ...how, once: true }), refused);
+  await startNetwork(contextOf({}), ground(), { ...how, once: true });
 });
 
 Deno.test("encrypt: a host that runs stays as it is when its network goes over to clear", async () => {

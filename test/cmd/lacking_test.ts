@@ -14,14 +14,14 @@ for (const feature of ["tun", "proxy"] as const) {
     place.kernel.lacks.add(feature);
     const context = contextOf({ backend: "udp" });
     const hint = feature === "tun" ? "modprobe tun" : "deno task build";
-    await assert.rejects(startNetwork(context, place, { allowOverlap: false }), {
+    await assert.rejects(startNetwork(context, place, { allowOverlap: false, once: false }), {
       code: "unsupported",
       message: `Cannot use ${feature}: this host has none`,
       hint,
     });
     assert.equal((await place.store.read()).config, undefined);
     place.kernel.lacks.clear();
-    await startNetwork(context, place, { allowOverlap: false });
+    await startNetwork(context, place, { allowOverlap: false, once: false });
     assert.deepEqual((await place.store.read()).config?.value, {
       Network: "10.5.0.0/16",
       Backend: { Type: "udp" },
@@ -31,7 +31,7 @@ for (const feature of ["tun", "proxy"] as const) {
   Deno.test(`lacking ${feature}: a vxlan network needs none, and is started`, async () => {
     const place = ground();
     place.kernel.lacks.add(feature);
-    await startNetwork(contextOf({}), place, { allowOverlap: false });
+    await startNetwork(contextOf({}), place, { allowOverlap: false, once: false });
     assert.notEqual((await place.store.read()).config, undefined);
   });
 

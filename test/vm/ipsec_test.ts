@@ -53,7 +53,9 @@ const SPAN = 24 * 3600 * 1000;
 /** Two hosts, each with a ledger of its own. */
 async function ipsecHosts() {
   const dirs = await Promise.all([1, 2].map(() => Deno.makeTempDir({ prefix: "flan-ipsec-" })));
-  const known = await Promise.all(dirs.map((dir) => ensureIpsec(dir, { clock: systemClock, span: SPAN })));
+  const known = await Promise.all(
+    dirs.map((dir) => ensureIpsec(dir, { clock: systemClock, span: SPAN, stands: false })),
+  );
   const hosts = await VmHosts.create({
     name: "ipsec",
     count: 2,
