@@ -10,9 +10,9 @@
  * 4. When every peer's lease has said so, nothing can come by the old plane, and it is taken away.
  *
  * Since each step follows from what leases say, and a host says only what it has done already, no packet depends on how
- * soon a store tells whom. A host that is dead holds the old plane until its lease ends; a reservation, which has no
- * end, holds it for a day. What a host had is kept in its state directory, so that an agent that is started again goes
- * on with the move. Two planes that want the same device (another port of one VXLAN, for instance) cannot stand beside
+ * soon a store tells whom. A host that is dead holds the old plane until its lease ends; a reservation has no end, and
+ * holds it until somebody takes it back. What a host had is kept in its state directory, so that an agent that is
+ * started again goes on with the move. Two planes that want the same device (another port of one VXLAN, for instance) cannot stand beside
  * each other, and flan carries no packets of `alloc` and `extension`: there every host changes over at once.
  */
 import type { Backend, Host } from "../backends/backend.ts";
@@ -33,9 +33,6 @@ import type { OtherPlane } from "../lease/other_planes.ts";
 import type { View } from "../lease/view.ts";
 import type { Clock } from "../net/clock.ts";
 import { canStandBeside, MOST_FORMER, planeName, planesStillNeeded } from "./planes.ts";
-
-/** For so long a reservation that announces an old plane holds it, milliseconds. */
-const RESERVATION_MS = 24 * 3600 * 1000;
 
 /** Within this time peers have seen a key that was announced, milliseconds. */
 const KEY_SPREADS_MS = 2000;
@@ -73,8 +70,6 @@ export class Moving {
   #may: ReadonlySet<string> = new Set();
   /** Since when its lease has said so, monotonic. */
   readonly #saidSince = new Map<string, number>();
-  /** When each became a former one, monotonic. */
-  readonly #since = new Map<string, number>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -227,11 +222,7 @@ export class Moving {
     if (view.own === undefined || !announces(view.own, present, host)) return true;
     if (saysItSends(view.own, plane, host)) return true;
     if (this.#sends.has(planeName(plane))) return true;
-    const age = this.#clock.monotonic() - this.#since.get(planeName(plane))!;
-    return view.peers.some((lease) =>
-      (lease.expires !== undefined || age < RESERVATION_MS) &&
-      saysItSends(lease, plane, host)
-    );
+    return view.peers.some((lease) => saysItSends(lease, plane, host));
   }
 
   readonly #maySend = (plane: Plane): boolean => this.#said === undefined || this.#may.has(planeName(plane));
@@ -243,13 +234,7 @@ export class Moving {
   #set(planes: Planes): void {
     const names = new Set(planes.map(planeName));
     for (const name of this.#ready) if (!names.has(name)) this.#ready.delete(name);
-    for (const times of [this.#since, this.#saidSince]) {
-      for (const name of times.keys()) if (!names.has(name)) times.delete(name);
-    }
-    for (const one of planes.slice(1)) {
-      const name = planeName(one);
-      if (!this.#since.has(name)) this.#since.set(name, this.#clock.monotonic());
-    }
+    for (const name of this.#saidSince.keys()) if (!names.has(name)) this.#saidSince.delete(name);
     const isSame = this.#planes?.length === planes.length &&
       planes.every((one, i) => one === this.#planes[i]);
     this.#planes = planes;
