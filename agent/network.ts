@@ -94,7 +94,7 @@ export function requireEncrypted(
   throw invalid(
     "network",
     `Cannot use backend ${backend.type} with --encrypt: it carries packets in clear`,
-    "flan config set Backend.Type wireguard encrypts a running network",
+    "--backend wireguard starts an encrypted network, and flan config set backend wireguard encrypts a running one",
   );
 }
 

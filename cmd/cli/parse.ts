@@ -25,7 +25,7 @@ export function parseLine(program: Command, words: readonly string[]): Parsed {
   for (let here = program; here.children.length > 0; path.push(here)) {
     const [word = "-"] = rest;
     const named = here.children.find(({ name }) => name === word);
-    if (named === undefined && asksForHelp(rest)) return { asks: "help", path };
+    if (named === undefined && word.startsWith("-") && asksForHelp(rest)) return { asks: "help", path };
     here = named ?? first(here, word);
     if (named !== undefined) rest = rest.slice(1);
   }
@@ -82,7 +82,7 @@ function parseWords(command: Command, words: readonly string[]): Words {
     else {
       const option = options.get(token.name);
       if (option !== undefined && (option.argument !== "" || token.value === undefined)) {
-        flags[option.key] = given(option, { value: token.value, before: flags[option.key] });
+        flags[option.key] = given(option, { ...token, before: flags[option.key] });
       } else unknown ??= word;
     }
   }
@@ -99,9 +99,22 @@ function tokensOf(words: readonly string[], options: readonly Option[]) {
   return parseArgs({ args: [...words], options: config, strict: false, tokens: true }).tokens;
 }
 
-function given(option: Option, { value, before }: { value: string | undefined; before: unknown }): unknown {
+interface Given {
+  readonly value?: string | undefined;
+  /** Whether it was written `--flag=value`, and so is a value whatever it looks like. */
+  readonly inlineValue?: boolean | undefined;
+  /** What was given for the same flag before. */
+  readonly before: unknown;
+}
+
+/** A flag that follows one without its value is not that value: `--iface --dry-run` would change what it was to show. */
+function given(option: Option, { value, inlineValue = false, before }: Given): unknown {
   if (option.argument === "") return true;
   if (value === undefined) throw invalid("cli", `Option '${option.flags}' needs a value`);
+  if (!inlineValue && /^--?[a-z]/i.test(value)) {
+    const hint = `${option.long}=${value} where that is the value`;
+    throw invalid("cli", `Option '${option.flags}' needs a value before '${value}'`, hint);
+  }
   return option.isRepeatable ? [...(before as string[] | undefined) ?? [], value] : value;
 }
 

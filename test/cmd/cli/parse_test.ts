@@ -43,9 +43,17 @@ const meanings: readonly [line: string, meaning: string][] = [
   ["up -ojson", 'up {"output":"json"}'],
   ["up -o json", 'up {"output":"json"}'],
   ["up --mtu 1 --mtu 2", 'up {"mtu":"2"}'],
-  // A flag's value is whatever follows it.
-  ["up --mtu --once", 'up {"mtu":"--once"}'],
-  ["up --mtu --help", 'up {"mtu":"--help"}'],
+  ["up --mtu -5", 'up {"mtu":"-5"}'],
+  ["up --mtu - --once", 'up {"mtu":"-","once":true}'],
+  ["up --mtu=--once", 'up {"mtu":"--once"}'],
+  [
+    "up --mtu --dry-run",
+    "Option '--mtu <bytes>' needs a value before '--dry-run' (--mtu=--dry-run where that is the value)",
+  ],
+  [
+    "up -o -x",
+    "Option '-o, --output <format>' needs a value before '-x' (--output=-x where that is the value)",
+  ],
   [
     "up --no-masq 10.0.0.0/8 --no-masq a --no-forward-rules",
     'up {"noMasq":["10.0.0.0/8","a"],"noForwardRules":true}',
@@ -80,7 +88,7 @@ const meanings: readonly [line: string, meaning: string][] = [
   ["routes x", 'Unknown command "x" of flan routes (one of list, diff)'],
   ["routes -o json diff", "Too many arguments for list: it takes 0, and got 1: diff"],
   ["routes --help", "help flan routes"],
-  ["routes x -h", "help flan routes"],
+  ["routes x -h", 'Unknown command "x" of flan routes (one of list, diff)'],
   ["routes diff -h", "help flan routes diff"],
   ["--help", "help flan"],
   ["-V", "version"],
