@@ -139,7 +139,7 @@ function unknownOption(word: string, path: readonly Command[]) {
   // A value may be secret, and it is not what is wrong.
   const [name] = word.split("=") as [string];
   const known = path.at(-1)!.options.filter(({ isHidden }) => !isHidden).map(({ long }) => long);
-  if (known.includes(name)) return invalid("cli", `Option '${name}' takes no value`);
+  if (known.includes(name)) return invalid("cli", `Option '${name}' takes no value`, flannelHint(word));
   const long = name.replace(/^-(?=[a-z]{2})/, "--");
   const guess = long.startsWith("--") ? didYouMean(long, [...known, "--help", "--version"]) : undefined;
   return invalid("cli", `Unknown option '${name}'`, flannelHint(word) ?? guess);
