@@ -61,6 +61,9 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
   #iterating = false;
   #closed = false;
   #hearers: Hearer[] = [];
+  readonly #left = Promise.withResolvers<void>();
+  /** Resolves when its descriptors have gone, for whatever reason. */
+  readonly closed: Promise<void> = this.#left.promise;
 
   constructor(signal: AbortSignal, init: EventsInit) {
     this.#signal = signal;
@@ -195,5 +198,6 @@ export class NetlinkEvents implements AsyncIterable<KernelEvent> {
     this.#firewall?.close();
     closeFd(this.#wake);
     for (const { resolve } of this.#hearers.splice(0)) resolve();
+    this.#left.resolve();
   }
 }

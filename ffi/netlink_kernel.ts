@@ -51,7 +51,7 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
       const stop = AbortSignal.any([signal, closing.signal]);
       const stream = new NetlinkEvents(stop, { ownPort: requests.port, receiveBuffer: eventBuffer });
       streams.add(stream);
-      stop.addEventListener("abort", () => streams.delete(stream), { once: true });
+      void stream.closed.then(() => streams.delete(stream));
       return stream;
     },
     hear: async () => void await Promise.all([...streams].map((stream) => stream.hear())),

@@ -11,6 +11,8 @@ export interface Sources<T> {
 export interface Merged<T> extends AsyncIterable<T> {
   /** Resolves when its reader has taken in what the sources gave before the call, or has left; at once where nobody reads. */
   takenIn(): Promise<void>;
+  /** Resolves when nothing more comes of it: the signal aborted, or its reader has left. */
+  readonly closed: Promise<void>;
 }
 
 /**
@@ -21,14 +23,19 @@ export function merged<T>({ first, second }: Sources<T>, signal: AbortSignal): M
   const left = new AbortController();
   const stop = AbortSignal.any([signal, left.signal]);
   const queue = new Queue<T>();
+  const closed = Promise.withResolvers<void>();
   const end = () => queue.end();
   let failed: { readonly error: unknown } | undefined;
   const fail = (error: unknown) => {
     failed ??= { error };
     end();
   };
-  stop.addEventListener("abort", end, { once: true });
-  if (stop.aborted) end();
+  const close = () => {
+    end();
+    closed.resolve();
+  };
+  stop.addEventListener("abort", close, { once: true });
+  if (stop.aborted) close();
   const pump = async (items: AsyncIterable<T>) => {
     for await (const item of items) queue.add(item);
   };
@@ -45,5 +52,5 @@ export function merged<T>({ first, second }: Sources<T>, signal: AbortSignal): M
       await Promise.all(pumps);
     }
   })();
-  return { [Symbol.asyncIterator]: () => items, takenIn: () => queue.takenIn() };
+  return { [Symbol.asyncIterator]: () => items, takenIn: () => queue.takenIn(), closed: closed.promise };
 }

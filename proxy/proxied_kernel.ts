@@ -82,7 +82,7 @@ export function openProxiedKernel(
       const stop = AbortSignal.any([signal, closing.signal]);
       const stream = merged({ first, second }, stop);
       streams.add(stream);
-      stop.addEventListener("abort", () => streams.delete(stream), { once: true });
+      void stream.closed.then(() => streams.delete(stream));
       return stream;
     },
     hear: async () => {
