@@ -35,17 +35,23 @@ export function ownLease(
     ...leaseDocument(lease, host.node),
     gateway: gatewayOf(lease.subnet),
     network: formatCidr(config.network),
-    ...secondHalf(lease, config),
+    ...secondHalf({ lease, config, backend }),
     device: backend.devices(config)[0] ?? "",
     mtu: backend.mtu(config, host),
     ipMasq: host.firewall.masquerade,
   } satisfies Record<string, Json>;
 }
 
-/** What a dual-stack network adds. */
-function secondHalf({ subnet6 }: Lease, { ipv6 }: NetworkConfig): { gateway6?: string; network6?: string } {
-  if (ipv6 === undefined || subnet6 === undefined) return {};
-  return { gateway6: gatewayOf(subnet6), network6: formatCidr(ipv6.network) };
+/** What a dual-stack network adds. A device that carries both families is that of either. */
+function secondHalf(
+  { lease: { subnet6 }, config, backend }: { lease: Lease; config: NetworkConfig; backend: Backend },
+): { gateway6?: string; network6?: string; device6?: string } {
+  if (config.ipv6 === undefined || subnet6 === undefined) return {};
+  return {
+    gateway6: gatewayOf(subnet6),
+    network6: formatCidr(config.ipv6.network),
+    device6: backend.devices(config).at(-1) ?? "",
+  };
 }
 
 /** Everything `flan status` shows, as one document without the schema's name. */

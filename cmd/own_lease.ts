@@ -24,6 +24,7 @@ const fields: readonly (keyof ReturnType<typeof ownLease>)[] = [
   "network",
   "network6",
   "device",
+  "device6",
   "mtu",
   "ipMasq",
 ];
@@ -61,7 +62,7 @@ export function printOwnLease(format: Format, lease: Document, header = false): 
       const epoch = { name: "EXPIRES", cell: (one: Document) => seconds(one["expires"]) };
       printList(format, {
         schema: "lease",
-        items: [lease],
+        items: format.kind === "tsv" ? [lease] : rowsOf(lease),
         columns: names.map(column),
         tsv: [...names.slice(0, -1).map(column), epoch, column("node")],
         json: (one) => one,
@@ -69,6 +70,14 @@ export function printOwnLease(format: Format, lease: Document, header = false): 
       }, header);
     }
   }
+}
+
+/** A person sees the IPv6 half in a row of its own, as in the other tables. */
+export function rowsOf(lease: Document): Document[] {
+  const { subnet6, network6, publicIp6, device6 } = lease;
+  if (subnet6 === undefined) return [lease];
+  const second = { subnet: subnet6, network: network6, publicIp: publicIp6, device: device6 };
+  return [lease, { ...lease, ...second } as Document];
 }
 
 /** As in subnet.env; see `agent/subnet_env.ts`. */

@@ -14,8 +14,9 @@ export function screen(status: Status, columns = 0): string {
   const { agent, network, node, peers, problems, repairs, store, underlay } = status;
   const last = repairs.last as { at: string; what: string; cause: string } | null;
   const lines = [
-    `node    ${node}  ${underlay.publicIp} on ${underlay.link} mtu ${underlay.mtu}`,
+    `node    ${node}  ${addressesOf(status)} on ${underlay.link} mtu ${underlay.mtu}`,
     status.lease === null ? `lease   none in ${network}` : `lease   ${leaseWords(status, status.lease)}`,
+    ...(status.lease === null ? [] : secondHalf(status, status.lease)),
     `store   ${store.url} revision ${store.revision}, ${storeWords(status)}`,
     `traffic encrypted: ${status.encrypted ? `yes (${status.backend})` : "no"}`,
     `agent   process ${agent.pid}, drift ${status.drift}, repairs ${repairs.count}`,
@@ -59,6 +60,21 @@ function problemLines(status: Status, problem: Problem, indent = ""): string[] {
     ...(because === null ? [`  hint: ${remedy}`] : []),
     ...caused.flatMap((one) => problemLines(status, one, `${indent}  `)),
   ];
+}
+
+/** Where peers send to, by each family. */
+function addressesOf({ underlay: { publicIp, publicIp6 } }: Status): string {
+  return [publicIp, ...(publicIp6 === undefined ? [] : [publicIp6])].join(" and ");
+}
+
+/** In dual stack, the IPv6 half of the lease below the other; a lease may lack it. */
+function secondHalf(
+  { backend, network6 }: Status,
+  { subnet6, device6 }: NonNullable<Status["lease"]>,
+): string[] {
+  if (network6 === undefined) return [];
+  if (subnet6 === undefined) return [`        none in ${network6}`];
+  return [`        ${subnet6} of ${network6} via ${[backend, device6].filter(Boolean).join("/")}`];
 }
 
 function leaseWords(status: Status, lease: NonNullable<Status["lease"]>): string {

@@ -44,6 +44,6 @@ export const state = oneOf("own", "peer", "flannel", "reserved", "refused");
 /** Only on leases of a dual-stack network. */
 export const dualStack: Fields = { subnet6: subnet, publicIp6: { type: "string", format: "ipv6" } };
 
-/** Only where the network is dual stack; `gateway6` only of this host's own lease. */
+/** Only where the network is dual stack; `gateway6` and `device6` only of this host's own lease. */
 export const dualNetwork: Fields = { network6: subnet };
-export const ownDual: Fields = { ...dualStack, ...dualNetwork, gateway6: subnet };
+export const ownDual: Fields = { ...dualStack, ...dualNetwork, gateway6: subnet, device6: text };

@@ -163,7 +163,8 @@ Deno.test("dual stack: documents have the second half in fields of its own", asy
   const host = await network.joined(1, { kernel: kernelOf(1), publicIp6: "2001:db8:99::1" });
   const { own: lease, config, host: facts, backend } = host.agent.state;
   const document = ownLease({ lease: lease!, config, host: facts, backend });
-  const { subnet6, publicIp6, gateway6, network6, gateway } = document;
+  const { subnet6, publicIp6, gateway6, network6, gateway, device, device6 } = document;
+  assert.deepEqual([device, device6], ["flan.1", "flan-v6.1"]);
   assert.deepEqual([subnet6, publicIp6, gateway6, network6, gateway], [
     "fd00:5:0:1::/64",
     "2001:db8:99::1",

@@ -16,15 +16,26 @@ const problem = {
 /** At 00:03:18, with a lease that ends at `expires`. */
 function shown(
   expires: string | null,
-  { reservation = false, problems = [problem], move = undefined as Status["move"] } = {},
+  {
+    reservation = false,
+    problems = [problem],
+    move = undefined as Status["move"],
+    half = undefined as { subnet6?: string; device6?: string } | undefined,
+  } = {},
 ): string[] {
   const status = {
     node: "11111111111111aa",
     agent: { running: true, pid: 7 },
     network: "10.5.0.0/16",
     backend: "vxlan",
-    underlay: { link: "eth0", mtu: 1500, publicIp: "192.0.2.1" },
-    lease: { ...lease, expires, reservation },
+    ...(half === undefined ? {} : { network6: "fd00:5::/48" }),
+    underlay: {
+      link: "eth0",
+      mtu: 1500,
+      publicIp: "192.0.2.1",
+      ...(half === undefined ? {} : { publicIp6: "2001:db8::1" }),
+    },
+    lease: { ...lease, expires, reservation, ...half },
     store: {
       url: "file:/x.json",
       revision: 3,
@@ -102,4 +113,18 @@ Deno.test("a network that moves says from where to where, and who has not, by a 
     `${begin}2 of 9 hosts have moved, not yet ${subnets.slice(0, 5).join(", ")} and 2 more`,
   );
   assert.equal(shown(null).some((one) => one.startsWith("move")), false);
+});
+
+Deno.test("dual stack: the IPv6 half of the lease stands below the other, with its device and its address on the underlay", () => {
+  const six = { subnet6: "fd00:5:0:1::/64", device6: "flan-v6.1" };
+  const [node, first, second, store] = shown(null, { half: six });
+  assert.equal(node, "node    11111111111111aa  192.0.2.1 and 2001:db8::1 on eth0 mtu 1500");
+  assert.equal(first, "lease   10.5.1.0/24 of 10.5.0.0/16 via vxlan/flan.1 mtu 1450, leased");
+  assert.equal(second, "        fd00:5:0:1::/64 of fd00:5::/48 via vxlan/flan-v6.1");
+  assert.match(store!, /^store /);
+  assert.equal(
+    shown(null, { half: { ...six, device6: "" } })[2],
+    `        ${six.subnet6} of fd00:5::/48 via vxlan`,
+  );
+  assert.equal(shown(null, { half: {} })[2], "        none in fd00:5::/48", "a lease that has no such half");
 });
