@@ -3,7 +3,7 @@ import type { Underlay } from "../backends/backend.ts";
 import { forwardingSysctl } from "../kernel/forwarding.ts";
 import type { KernelObject, Route } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import type { Cidr, Family } from "../net/ip.ts";
+import type { Cidr } from "../net/ip.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import type { Fate } from "./input_chains.ts";
 
@@ -78,11 +78,12 @@ export interface UdpSocket {
   readonly holder: string | undefined;
 }
 
-/** A chain on the input hook that drops by policy, and what becomes there of what peers send to a port of the backend's. */
+/** A chain on the input hook, and what becomes there of what peers send to a port of the backend's. */
 export interface InputChain {
   /** As `inet filter input`, or as iptables names its own. */
   readonly chain: string;
-  readonly family: Family;
+  /** The program in whose words it is opened: with those of another one a rule goes to another table. */
+  readonly program: "nft" | "iptables" | "ip6tables" | "firewall-cmd";
   readonly port: number;
   readonly fate: Fate;
 }

@@ -4,31 +4,9 @@ import { check, v } from "../net/schema.ts";
 
 const listed = v.object({
   nftables: v.array(v.object({
-    chain: v.optional(v.object({
-      family: v.string(),
-      table: v.string(),
-      name: v.string(),
-      hook: v.optional(v.string()),
-      policy: v.optional(v.string()),
-    })),
     rule: v.optional(v.object({ expr: v.optional(v.array(v.unknown())), comment: v.optional(v.string()) })),
   })),
 });
-
-export interface ChainName {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-}
-
-/** The base chains on a hook with policy drop, from `nft -j list chains`. Throws `invalid`. */
-export function droppingChains(json: string, hook: "forward" | "input"): ChainName[] {
-  return parse(json).flatMap(({ chain }) => {
-    if (chain === undefined || chain.hook !== hook || chain.policy !== "drop") return [];
-    if (!["ip", "ip6", "inet"].includes(chain.family)) return [];
-    return [{ family: chain.family, table: chain.table, name: chain.name }];
-  });
-}
 
 /** Whether packets of the family pass through a chain that is named with its table's family first, or by iptables. */
 export function passes(chain: string, family: Family): boolean {

@@ -3,6 +3,7 @@
  * to be locked out whom some rule might let in. Pure.
  */
 import type { Family } from "../net/ip.ts";
+import type { BaseChain } from "./base_chains.ts";
 
 /** The first packet of a peer's to this host's end of the tunnel. */
 export interface InboundPacket {
@@ -32,16 +33,16 @@ export interface InputRule {
 /** By their names: the rules of a table's chains, in order. */
 export type Chains = ReadonlyMap<string, readonly InputRule[]>;
 
-/** What becomes of the packet in a chain that drops by policy. */
+/** What becomes of the packet in a base chain. */
 export type Fate = "passes" | "dropped" | "unknown";
 
 /** Chains may call one another so deeply (NFT_JUMP_STACK_SIZE). */
 const DEPTH = 16;
 
-/** The packet's fate in a base chain with the policy to drop. */
-export function fateIn(chains: Chains, base: string): Fate {
-  const { mayPass, end } = walk(chains, base, 0);
-  if (end === "accept") return "passes";
+/** The packet's fate in one of the chains, whose policy decides where no rule does. */
+export function fateIn(chains: Chains, { name, policy }: Pick<BaseChain, "name" | "policy">): Fate {
+  const { mayPass, end } = walk(chains, name, 0);
+  if (end === "accept" || end === "through" && policy === "accept") return "passes";
   return mayPass ? "unknown" : "dropped";
 }
 

@@ -1,4 +1,5 @@
 /** INPUT in what iptables-save prints (iptables(8), iptables-extensions(8)), as what it is to one packet. Pure. */
+import type { Policy } from "./base_chains.ts";
 import {
   allOf,
   type Chains,
@@ -11,11 +12,11 @@ import {
   type Verdict,
 } from "./input_chains.ts";
 
-/** The chains of `iptables-save -t filter`, and whether INPUT drops by policy. */
+/** The chains of `iptables-save -t filter`, and the policy of INPUT. */
 export function iptablesChains(
   text: string,
   packet: InboundPacket,
-): { readonly chains: Chains; readonly isDropping: boolean } {
+): { readonly chains: Chains; readonly policy: Policy } {
   const lines = text.split("\n");
   const chains = new Map<string, InputRule[]>(
     lines.flatMap((line) => /^:(\S+)/.exec(line)?.[1] ?? []).map((name) => [name, []]),
@@ -24,13 +25,21 @@ export function iptablesChains(
     const [, name, rest] = /^-A (\S+) (.*)$/.exec(line) ?? [];
     if (name !== undefined) chains.get(name)?.push(ruleOf(rest!, { packet, names: chains }));
   }
-  return { chains, isDropping: lines.some((line) => line.startsWith(":INPUT DROP")) };
+  return { chains, policy: lines.some((line) => line.startsWith(":INPUT DROP")) ? "drop" : "accept" };
 }
 
 /** Targets after which the next rule is looked at. */
 const goOn: ReadonlySet<string> = new Set(["LOG", "NFLOG", "TRACE"]);
 /** Matches that are no condition of their own, but for their options. */
-const plain: ReadonlySet<string> = new Set(["udp", "tcp", "conntrack", "state", "multiport", "comment"]);
+const plain: ReadonlySet<string> = new Set([
+  "udp",
+  "tcp",
+  "conntrack",
+  "state",
+  "multiport",
+  "comment",
+  "addrtype",
+]);
 
 function ruleOf(
   text: string,
@@ -79,6 +88,9 @@ function conditionOf(option: string, value: string, packet: InboundPacket): Trut
     case "--dport":
     case "--dports":
       return value.split(",").some((one) => isPort(one, packet.port));
+    case "--dst-type":
+      // The packet is for this host's own address.
+      return value.split(",").includes("LOCAL");
     case "--ctstate":
     case "--state":
       return isInState(value.split(","), packet);

@@ -126,7 +126,10 @@ function compare(left: unknown, right: unknown, packet: InboundPacket): Truth {
     case "iifname":
       return holds(right, (one) => typeof one === "string" ? isNamed(one, "*", packet.link) : undefined);
   }
-  if (fieldOf(fieldOf(left, "ct"), "key") !== "state") return undefined;
+  const ofConnection = fieldOf(fieldOf(left, "ct"), "key");
+  // Peers send to the place that the packet comes in at.
+  if (ofConnection === "status") return holds(right, (one) => one === "dnat" ? false : undefined);
+  if (ofConnection !== "state") return undefined;
   const states = elementsOf(right);
   return states?.every((one) => typeof one === "string")
     ? isInState(states as readonly string[], packet)

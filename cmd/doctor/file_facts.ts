@@ -1,6 +1,7 @@
 /** What the doctor learns from files below /proc and /etc, and from what the packet filter's programs print. */
+import { baseChains } from "../../doctor/base_chains.ts";
 import type { NetworkdFacts, Seen, UdpSocket, UnitFile } from "../../doctor/facts.ts";
-import { droppingChains, legacyDrops, legacyName, letsThrough, passes } from "../../doctor/forward_chains.ts";
+import { legacyDrops, legacyName, letsThrough, passes } from "../../doctor/forward_chains.ts";
 import { nftFamily } from "../../kernel/state.ts";
 import { parseUdp } from "../../net/proc_udp.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
@@ -50,7 +51,8 @@ export async function lookAtFilter(
   }
   try {
     const dropping: string[] = [];
-    for (const { family, table, name } of chains === undefined ? [] : droppingChains(chains, "forward")) {
+    const found = chains === undefined ? [] : baseChains(chains, "forward");
+    for (const { family, table, name } of found.filter(({ policy }) => policy === "drop")) {
       const chain = `${family} ${table} ${name}`;
       const passing = networks.filter((network) => passes(chain, network.family));
       if (passing.length === 0) continue;

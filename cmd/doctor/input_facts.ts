@@ -1,15 +1,17 @@
 /** What the doctor learns of the packet filter's chains on the input hook: what they do to the packets of peers. */
+import { type BaseChain, baseChains } from "../../doctor/base_chains.ts";
 import type { InputChain, Seen } from "../../doctor/facts.ts";
-import { droppingChains, passes } from "../../doctor/forward_chains.ts";
-import { type Chains, fateIn, type InboundPacket } from "../../doctor/input_chains.ts";
+import { passes } from "../../doctor/forward_chains.ts";
+import { fateIn, type InboundPacket } from "../../doctor/input_chains.ts";
 import { iptablesChains } from "../../doctor/iptables_input.ts";
 import { nftChains } from "../../doctor/nft_input.ts";
 import { nftFamily } from "../../kernel/state.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
+import type { Family } from "../../net/ip.ts";
 import { legacyFilter } from "./file_facts.ts";
 import type { System } from "./system.ts";
 
-/** The chains that drop by policy, with what becomes of those packets there. `chains` is what `nft -j list chains` says. */
+/** The chains that the packets go through, and what becomes of them there. */
 export async function lookAtInput(
   system: System,
   packets: readonly InboundPacket[],
@@ -19,21 +21,20 @@ export async function lookAtInput(
   try {
     const listed = await system.output(["nft", "-j", "list", "chains"]);
     const found: InputChain[] = [];
-    for (const { family: of, table, name } of listed === undefined ? [] : droppingChains(listed, "input")) {
-      const chain = `${of} ${table} ${name}`;
+    for (const base of listed === undefined ? [] : baseChains(listed, "input")) {
+      const chain = `${base.family} ${base.table} ${base.name}`;
       for (const packet of packets.filter(({ family }) => passes(chain, family))) {
-        const chains = await chainsOf(system, { of, table, name, packet });
-        const fate = chains === undefined ? "unknown" : fateIn(chains, name);
-        found.push({ chain, family: packet.family, port: packet.port, fate });
+        found.push({ chain, port: packet.port, ...await judgedIn(system, { base, packet }) });
       }
     }
     for (const packet of packets) {
       const text = await legacyFilter(system, packet.family);
-      const legacy = text === undefined ? undefined : iptablesChains(text, packet);
-      if (!legacy?.isDropping) continue;
+      if (text === undefined) continue;
+      const { chains, policy } = iptablesChains(text, packet);
       const { family, port } = packet;
       const chain = family === 4 ? "INPUT" : "INPUT (ip6tables)";
-      found.push({ chain, family, port, fate: fateIn(legacy.chains, "INPUT") });
+      const fate = fateIn(chains, { name: "INPUT", policy });
+      found.push({ chain, port, program: programOf(family), fate });
     }
     return { seen: found };
   } catch (error) {
@@ -42,16 +43,26 @@ export async function lookAtInput(
   }
 }
 
-/** Those of iptables by its own words: to nft most of its conditions are opaque. */
-async function chainsOf(
+/** Chains of iptables are read in its own words: to nft most of its conditions are opaque. */
+async function judgedIn(
   system: System,
-  { of, table, name, packet }: { of: string; table: string; name: string; packet: InboundPacket },
-): Promise<Chains | undefined> {
-  const program = nftFamily(packet.family);
-  if (of === program && table === "filter" && name === "INPUT") {
-    const text = await system.output([`${program}tables-nft-save`, "-t", "filter"]);
-    if (text !== undefined) return iptablesChains(text, packet).chains;
+  { base, packet }: { base: BaseChain; packet: InboundPacket },
+): Promise<Pick<InputChain, "program" | "fate">> {
+  const { family, table, name } = base;
+  if (family === nftFamily(packet.family) && table === "filter" && name === "INPUT") {
+    const text = await system.output([`${family}tables-nft-save`, "-t", "filter"]);
+    if (text !== undefined) {
+      return { program: programOf(packet.family), fate: fateIn(iptablesChains(text, packet).chains, base) };
+    }
   }
-  const json = await system.output(["nft", "-j", "list", "table", of, table]);
-  return json === undefined ? undefined : nftChains(json, packet);
+  const json = await system.output(["nft", "-j", "list", "table", family, table]);
+  return {
+    // firewalld lets nobody else write to its table.
+    program: family === "inet" && table === "firewalld" ? "firewall-cmd" : "nft",
+    fate: json === undefined ? "unknown" : fateIn(nftChains(json, packet), base),
+  };
+}
+
+function programOf(family: Family): "iptables" | "ip6tables" {
+  return `${nftFamily(family)}tables`;
 }

@@ -16,16 +16,24 @@ export const input: Check = {
   },
 };
 
-function judgeChain({ chain, family, port, fate }: InputChain): Diagnosis[] {
+function judgeChain(found: InputChain): Diagnosis[] {
+  const { chain, port, fate } = found;
   if (fate !== "dropped") return [];
-  const [first, table, name] = chain.split(" ");
-  const isIptables = table === undefined || name === "INPUT" && table === "filter";
-  const program = family === 4 ? "iptables" : "ip6tables";
   return [diagnosis("input-drop", {
     subject: chain,
-    message: `Chain ${chain} drops by policy what peers send to UDP port ${port}, and no rule lets it in`,
-    remedy: isIptables
-      ? `${program} -I INPUT -p udp --dport ${port} -j ACCEPT`
-      : `nft insert rule ${first} ${table} ${name} udp dport ${port} accept`,
+    message: `Chain ${chain} drops what peers send to UDP port ${port}, and no rule lets it in`,
+    remedy: openingOf(found),
   })];
+}
+
+/** First in the chain, before whatever drops there. */
+function openingOf({ chain, port, program }: InputChain): string {
+  switch (program) {
+    case "nft":
+      return `nft insert rule ${chain} udp dport ${port} accept`;
+    case "firewall-cmd":
+      return `firewall-cmd --add-port=${port}/udp`;
+    default:
+      return `${program} -I INPUT -p udp --dport ${port} -j ACCEPT`;
+  }
 }

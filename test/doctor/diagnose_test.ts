@@ -128,13 +128,13 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
   ["a veth in the own subnet that is larger", { there: [link("cni0", { type: "veth" })] }, []],
   ["no forwarding", { there: [sysctl("net/ipv4/ip_forward", "0")] }, ["forwarding-off net.ipv4.ip_forward"]],
   ["an input chain without a rule for the port", {
-    input: { seen: [{ chain: "inet fw in", family: 4, port: 8472, fate: "dropped" }] },
+    input: { seen: [{ chain: "inet fw in", program: "nft", port: 8472, fate: "dropped" }] },
   }, ["input-drop inet fw in"]],
   ["an input chain that lets the port in, or may do so", {
     input: {
       seen: (["passes", "unknown"] as const).map((fate) => ({
         chain: "inet fw in",
-        family: 4,
+        program: "nft",
         port: 8472,
         fate,
       })),
@@ -309,16 +309,25 @@ Deno.test("doctor: without an underlay nobody says that the kernel is as planned
 
 Deno.test("doctor: an input chain is opened in the words of whoever made it, and one that cannot be told is noted", () => {
   const judged = (chain: string, change: Partial<InputChain> = {}) => {
-    const input = { seen: [{ chain, family: 4, port: 8472, fate: "dropped", ...change } as const] };
+    const input = { seen: [{ chain, program: "nft", port: 8472, fate: "dropped", ...change } as const] };
     const { findings, checks } = diagnose(factsOf({ input }));
     const { state, unseen } = checks.find(({ name }) => name === "input chains")!;
     return { state, unseen, remedy: findings[0]?.remedy };
   };
   const opened = (chain: string, change?: Partial<InputChain>) => judged(chain, change).remedy;
   assert.equal(opened("inet fw in"), "nft insert rule inet fw in udp dport 8472 accept");
-  assert.equal(opened("ip filter INPUT"), "iptables -I INPUT -p udp --dport 8472 -j ACCEPT");
-  assert.equal(opened("INPUT", { port: 8285 }), "iptables -I INPUT -p udp --dport 8285 -j ACCEPT");
-  assert.equal(opened("ip6 filter INPUT", { family: 6 }), "ip6tables -I INPUT -p udp --dport 8472 -j ACCEPT");
+  assert.equal(opened("inet filter INPUT"), "nft insert rule inet filter INPUT udp dport 8472 accept");
+  const program = "iptables";
+  assert.equal(opened("ip filter INPUT", { program }), "iptables -I INPUT -p udp --dport 8472 -j ACCEPT");
+  assert.equal(opened("INPUT", { program, port: 8285 }), "iptables -I INPUT -p udp --dport 8285 -j ACCEPT");
+  assert.equal(
+    opened("INPUT (ip6tables)", { program: "ip6tables" }),
+    "ip6tables -I INPUT -p udp --dport 8472 -j ACCEPT",
+  );
+  assert.equal(
+    opened("inet firewalld filter_INPUT", { program: "firewall-cmd" }),
+    "firewall-cmd --add-port=8472/udp",
+  );
   assert.deepEqual(judged("inet fw in", { fate: "unknown" }), {
     state: "unseen",
     unseen: "whether chain inet fw in lets UDP port 8472 in cannot be told",

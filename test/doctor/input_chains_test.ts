@@ -29,7 +29,7 @@ function table(chains: Readonly<Record<string, readonly (readonly Statement[])[]
 
 /** The fate in a chain with these rules; `inner` is another one. */
 function nft(rules: readonly (readonly Statement[])[], inner: readonly (readonly Statement[])[] = []): Fate {
-  return fateIn(nftChains(table({ base: rules, inner }), packet), "base");
+  return fateIn(nftChains(table({ base: rules, inner }), packet), { name: "base", policy: "drop" });
 }
 
 const established = [state("established", "related"), accept!];
@@ -90,9 +90,9 @@ const save = (...rules: string[]) =>
   );
 
 function iptables(rules: readonly string[], more: Partial<InboundPacket> = {}): Fate {
-  const { chains, isDropping } = iptablesChains(save(...rules), { ...packet, ...more });
-  assert.ok(isDropping);
-  return fateIn(chains, "INPUT");
+  const { chains, policy } = iptablesChains(save(...rules), { ...packet, ...more });
+  assert.equal(policy, "drop");
+  return fateIn(chains, { name: "INPUT", policy });
 }
 
 const answers = "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
@@ -115,6 +115,9 @@ const ofIptables: readonly (readonly [name: string, rules: readonly string[], ex
     "-A INPUT -j DROP",
     "-A INPUT -j ACCEPT",
   ], "dropped"],
+  ["what is for an address of its own", ["-A INPUT -m addrtype --dst-type LOCAL -j ACCEPT"], "passes"],
+  ["what is for no address of its own", ["-A INPUT -m addrtype ! --dst-type LOCAL -j ACCEPT"], "dropped"],
+  ["what is for many", ["-A INPUT -m addrtype --dst-type BROADCAST,MULTICAST -j ACCEPT"], "dropped"],
   ["what an unknown target does", ["-A INPUT -j NFQUEUE --queue-num 0"], "unknown"],
 ];
 
@@ -161,8 +164,8 @@ Deno.test("input: chains of iptables are read in its own words, and others in nf
   });
   assert.deepEqual(await lookAtInput(system, [packet]), {
     seen: [
-      { chain: "ip filter INPUT", family: 4, port: 8472, fate: "dropped" },
-      { chain: "inet filter in", family: 4, port: 8472, fate: "passes" },
+      { chain: "ip filter INPUT", program: "iptables", port: 8472, fate: "dropped" },
+      { chain: "inet filter in", program: "nft", port: 8472, fate: "passes" },
     ],
   });
 });
@@ -188,7 +191,9 @@ Deno.test("input: a program is asked the same only once, however many ports ther
 
 Deno.test("input: what cannot be read is not judged", async () => {
   const mute = await lookAtInput(systemOf(listed(base("inet", "in"))), [packet]);
-  assert.deepEqual(mute, { seen: [{ chain: "inet filter in", family: 4, port: 8472, fate: "unknown" }] });
+  assert.deepEqual(mute, {
+    seen: [{ chain: "inet filter in", program: "nft", port: 8472, fate: "unknown" }],
+  });
   assert.ok("unseen" in await lookAtInput(systemOf({ "nft -j list chains": "{" }), [packet]));
   assert.ok("unseen" in await lookAtInput({ ...systemOf({}), isAdmin: false }, [packet]));
   assert.deepEqual(await lookAtInput(systemOf({}), []), { seen: [] }, "nothing comes in by UDP");

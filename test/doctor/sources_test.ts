@@ -1,6 +1,7 @@
 /** What the doctor reads of others' formats: nftables' JSON, iptables-save, systemd's unit files. */
 import assert from "node:assert/strict";
-import { droppingChains, legacyDrops, letsThrough } from "../../doctor/forward_chains.ts";
+import { baseChains } from "../../doctor/base_chains.ts";
+import { legacyDrops, letsThrough } from "../../doctor/forward_chains.ts";
 import { readUnit } from "../../doctor/unit_file.ts";
 import { parseCidr } from "../../net/ip.ts";
 
@@ -11,16 +12,18 @@ const chain = (fields: Record<string, unknown>) =>
     nftables: [{ metainfo: {} }, { chain: { family: "ip", table: "t", name: "c", ...fields } }],
   });
 
-Deno.test("nft: base chains on the forward hook that drop, and no others", () => {
-  const found = (fields: Record<string, unknown>) => droppingChains(chain(fields), "forward").length;
-  assert.equal(found({ hook: "forward", policy: "drop" }), 1);
-  assert.equal(found({ hook: "forward", policy: "drop", family: "inet" }), 1);
-  assert.equal(found({ hook: "forward", policy: "drop", family: "ip6" }), 1);
-  assert.equal(found({ hook: "forward", policy: "drop", family: "bridge" }), 0);
-  assert.equal(found({ hook: "forward", policy: "accept" }), 0);
-  assert.equal(found({ hook: "input", policy: "drop" }), 0);
-  assert.equal(found({}), 0);
-  assert.throws(() => droppingChains('{"nftables": 1}', "forward"), { code: "invalid" });
+Deno.test("nft: base chains on the forward hook with their policies, and no others", () => {
+  const found = (fields: Record<string, unknown>) =>
+    baseChains(chain(fields), "forward").map(({ family, policy }) => `${family} ${policy}`);
+  assert.deepEqual(found({ hook: "forward", policy: "drop" }), ["ip drop"]);
+  assert.deepEqual(found({ hook: "forward", policy: "drop", family: "inet" }), ["inet drop"]);
+  assert.deepEqual(found({ hook: "forward", policy: "drop", family: "ip6" }), ["ip6 drop"]);
+  assert.deepEqual(found({ hook: "forward", policy: "drop", family: "bridge" }), []);
+  assert.deepEqual(found({ hook: "forward", policy: "accept" }), ["ip accept"]);
+  assert.deepEqual(found({ hook: "forward", policy: "accept", type: "nat" }), []);
+  assert.deepEqual(found({ hook: "input", policy: "drop" }), []);
+  assert.deepEqual(found({}), []);
+  assert.throws(() => baseChains('{"nftables": 1}', "forward"), { code: "invalid" });
 });
 
 const match = (field: string, len = 16) => ({
