@@ -163,11 +163,11 @@ export class Hosts {
 
   /** Waits until `flan status` finds nothing wrong: one problem may end after another one of the same cause. */
   async isWell(host: LabHost): Promise<void> {
-    let said = await this.status(host);
-    const isWell = () => said.code === 0 && said.problems.length === 0;
-    await until(`${host.namespace} is well, instead of ${JSON.stringify(said.problems)}`, async () => {
-      if (!isWell()) said = await this.status(host);
-      return isWell();
+    let said = "";
+    await until(() => `${host.namespace} is well, instead of ${said}`, async () => {
+      const { code, problems } = await this.status(host);
+      said = `code ${code} with ${JSON.stringify(problems)}`;
+      return code === 0 && problems.length === 0;
     });
   }
 

@@ -15,11 +15,20 @@ export const patientClock: Clock = {
   sleep: (ms, signal) => systemClock.sleep(12 * ms, signal),
 };
 
-/** Resolves when `holds` says so, which is asked again and again. Throws with `what` where it never does. */
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const begun = systemClock.monotonic();
+/**
+ * Resolves when `holds` says so, which is asked again and again. Throws with `what` where it never does, or with what
+ * that says by then.
+ */
+export async function until(
+  what: string | (() => string),
+  holds: () => Promise<boolean>,
+  { clock = systemClock }: { clock?: Clock } = {},
+): Promise<void> {
+  const begun = clock.monotonic();
   while (!await holds()) {
-    if (systemClock.monotonic() - begun > PATIENCE_MS) throw new Error(`waited for this in vain: ${what}`);
-    await systemClock.sleep(EVERY_MS);
+    if (clock.monotonic() - begun > PATIENCE_MS) {
+      throw new Error(`waited for this in vain: ${typeof what === "string" ? what : what()}`);
+    }
+    await clock.sleep(EVERY_MS);
   }
 }
