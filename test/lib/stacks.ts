@@ -70,14 +70,15 @@ export function ipv6View(view: View): View {
   };
 }
 
-/** Host 1 on the same link with an address of IPv6 beside its own. */
+/** The host on the same link with an address of IPv6 beside its own, 2001:db8::m at 192.0.2.m. */
 export function dualHost(change: Partial<Host> = {}): Host {
   const { underlay, mac } = host(change);
+  const address = `2001:db8::${numberIn(underlay.address, 3).toString(16)}`;
   return host({
     ...change,
     ipv6: {
-      underlay: { ...underlay, address: "2001:db8::1", onLink: ["2001:db8::/64"] },
-      publicIp: "2001:db8::1",
+      underlay: { ...underlay, address, onLink: ["2001:db8::/64"] },
+      publicIp: address,
       mac: mac === "" ? "" : mac6Of(1),
     },
   });
@@ -114,9 +115,11 @@ export function onlyNear({ underlay, ipv6, ...host }: Host): Host {
 
 /** Each with what makes it of an IPv4 network. */
 export const stacks = [
-  { name: "IPv6", host: ipv6Host, owner: ipv6Owner, view: ipv6View },
-  { name: "dual stack", host: dualHost, owner: dualOwner, view: dualView },
+  { name: "IPv6", host: ipv6Host, owner: ipv6Owner, view: ipv6View, lease: ipv6Lease },
+  { name: "dual stack", host: dualHost, owner: dualOwner, view: dualView, lease: dualLease },
 ] as const;
+
+export type Stack = typeof stacks[number];
 
 function numberIn(dotted: string, octet: number): number {
   return Number(dotted.split("/")[0]!.split(".")[octet]);

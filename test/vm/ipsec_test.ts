@@ -113,7 +113,7 @@ Deno.test("ipsec: two hosts reach each other whole and at full size, and nothing
   await first.kernel.require(ipsec.needs);
   await hosts.joinAll();
   const seen = await count(hosts, second);
-  await allReach(hosts, 1446);
+  await allReach(hosts, { 4: 1446 });
   await stream(hosts, { from: first, to: second, numbers: 250_000 });
   assert.equal(await seen.clear(), 0);
   assert.ok(await seen.esp() > 100);

@@ -12,6 +12,7 @@ import { openWireguardKernel } from "../../wireguard/wireguard_kernel.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { openSystem } from "../ffi/system.ts";
 import { allKeys, publicKey } from "../lib/fake_wireguard.ts";
+import { stacks } from "../lib/stacks.ts";
 import { wireguardHost, wireguardOwner, wireguardSeenBy } from "../lib/overlay.ts";
 import { allReach, stream } from "./crossing.ts";
 import { VmHosts } from "./hosts.ts";
@@ -51,23 +52,50 @@ backendSuite({
   },
 });
 
-Deno.test("wireguard: three hosts reach each other whole and at full size, and leave nothing", async (t) => {
-  await using hosts = await VmHosts.create({
-    name: "wireguard",
-    count: 3,
-    backend: wireguard,
-    facts: (number) => ({ publicKey: publicKey(number) }),
-    around: (kernel, { namespace }) => around(kernel, namespace),
+const [ipv6, dual] = stacks;
+const devices = { 4: "flan-wg", 6: "flan-wg-v6" };
+
+const cells = [
+  { name: "IPv4", count: 3, most: { 4: 1440 }, links: [devices[4]] },
+  { name: "IPv6", count: 2, stack: ipv6, most: { 6: 1420 }, links: [devices[6]] },
+  { name: "dual stack", count: 2, stack: dual, most: { 4: 1440, 6: 1420 }, links: [devices[4], devices[6]] },
+  {
+    name: "dual stack by one device over IPv4",
+    count: 2,
+    stack: dual,
+    options: { Mode: "auto" },
+    most: { 4: 1420, 6: 1420 },
+    links: [devices[4]],
+  },
+];
+
+for (const { name, most, links, ...init } of cells) {
+  Deno.test(`wireguard, ${name}: hosts reach each other whole and at full size, and leave nothing`, async (t) => {
+    await using hosts = await VmHosts.create({
+      ...init,
+      name: "wireguard",
+      backend: wireguard,
+      facts: (number) => ({ publicKey: publicKey(number) }),
+      around: (kernel, { namespace }) => around(kernel, namespace),
+    });
+    const [from, to] = hosts.all as [typeof hosts.all[0], typeof hosts.all[0]];
+    const show = ["ip", "-brief", "link"];
+    const before = await hosts.on(from, show);
+    await hosts.joinAll();
+    await from.kernel.require(wireguard.needs);
+    assert.deepEqual((await hosts.on(from, ["wg", "show", "interfaces"])).trim().split(/\s+/).sort(), links);
+    await t.step("packets of every size", () => allReach(hosts, most));
+    // Both families of a network go by devices that are alike.
+    const family = 6 in most ? 6 : 4;
+    await t.step(
+      `8 MB by TCP over IPv${family}`,
+      () => stream(hosts, { from, to, family, numbers: 1_000_000 }),
+    );
+    assert.equal(await hosts.join(from), 0, "a session that lives is no drift");
+    await hosts.leave(from);
+    assert.equal(await hosts.on(from, show), before);
+    for (const one of ["-4", "-6"]) {
+      assert.equal(await hosts.on(from, ["ip", one, "route", "show", "proto", "113"]), "");
+    }
   });
-  const [first, second] = hosts.all as [typeof hosts.all[0], typeof hosts.all[0]];
-  const links = ["ip", "-brief", "link"];
-  const before = await hosts.on(first, links);
-  await hosts.joinAll();
-  await first.kernel.require(wireguard.needs);
-  await t.step("packets of every size", () => allReach(hosts, 1440));
-  await t.step("8 MB by TCP", () => stream(hosts, { from: first, to: second, numbers: 1_000_000 }));
-  assert.equal(await hosts.join(first), 0, "a session that lives is no drift");
-  await hosts.leave(first);
-  assert.equal(await hosts.on(first, links), before);
-  assert.equal(await hosts.on(first, ["ip", "route", "show", "proto", "113"]), "");
-});
+}
