@@ -58,16 +58,28 @@ export function carriedAddresses(
     }));
 }
 
+/** An address that a host could be known by, if the kernel let it. */
+export interface HeldBack {
+  /** `2001:db8::1 on eth0`. */
+  readonly place: string;
+  /** Whether another host has it, too: then it is waited for in vain. */
+  readonly isDuplicate: boolean;
+}
+
 /**
- * An address of IPv6 that is not there yet, as `2001:db8::1 on eth0`: of a link that has no other one, it is tentative or
- * deprecated. Undefined where there is none.
+ * An address of IPv6 that is held back, of a link that has no other one: it is tentative or deprecated, or else a
+ * duplicate. Undefined where there is none.
  */
-export function comingAddress(objects: readonly KernelObject[]): string | undefined {
+export function heldBackAddress(objects: readonly KernelObject[]): HeldBack | undefined {
   const there = new Set(carriedAddresses(objects, 6).map(({ link }) => link));
-  const coming = surroundings(objects, 6).addresses.find(({ link, address, passing }) =>
+  const held = surroundings(objects, 6).addresses.filter(({ link, address, passing }) =>
     passing === true && !there.has(link) && !isLinkLocal(parsePrefix(address).ip)
   );
-  return coming && `${formatIp(parsePrefix(coming.address).ip)} on ${coming.link}`;
+  const one = held.find(({ duplicate }) => duplicate !== true) ?? held[0];
+  return one && {
+    place: `${formatIp(parsePrefix(one.address).ip)} on ${one.link}`,
+    isDuplicate: one.duplicate === true,
+  };
 }
 
 /** The links of the default routes of this family, the one with the lowest metric first. */

@@ -8,7 +8,7 @@ import { quoted } from "../net/text.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import type { Host, Underlay } from "../backends/backend.ts";
-import { carriedAddresses, comingAddress, defaultLinks } from "./surroundings.ts";
+import { carriedAddresses, defaultLinks, type HeldBack, heldBackAddress } from "./surroundings.ts";
 
 /** The underlay that this host is in the network by. */
 export interface FormerUnderlay {
@@ -56,7 +56,7 @@ export async function findUnderlay(
   { objects, families, wishes, publicIp, publicIp6, former }: UnderlayWish,
 ): Promise<Ground> {
   const candidates = candidatesOf(objects, { families, publicIp6, named: [...wishes, publicIp6] });
-  const coming = families.includes(6) ? comingAddress(objects) : undefined;
+  const held = families.includes(6) ? heldBackAddress(objects) : undefined;
   const needed = families.length > 1 ? "IPv4 and IPv6 addresses" : `an IPv${families[0]} address`;
   if (wishes.length > 0) {
     for (const wish of wishes) {
@@ -64,7 +64,7 @@ export async function findUnderlay(
       if (found !== undefined) return found;
     }
     const why = `--iface ${wishes.join(", ")} fits no link with ${needed}`;
-    throw none(candidates, { why, needed, coming, code: "invalid" });
+    throw none(candidates, { why, needed, held, code: "invalid" });
   }
   const carrying =
     [publicIp, publicIp6].flatMap((address) =>
@@ -77,7 +77,7 @@ export async function findUnderlay(
     ? `no default route is over a link with ${needed}`
     : "there is no default route";
   const why = former === undefined ? instead : `${lossOf(objects, former)}, and ${instead}`;
-  throw none(candidates, { why, needed, coming, code: "failed" });
+  throw none(candidates, { why, needed, held, code: "failed" });
 }
 
 function usual(candidates: Candidates, former: FormerUnderlay | undefined): Ground | undefined {
@@ -204,22 +204,26 @@ function compile(pattern: string): RegExp {
 
 function none(
   candidates: Candidates,
-  { why, needed, coming, code }: {
+  { why, needed, held, code }: {
     why: string;
     needed: string;
-    coming: string | undefined;
+    held: HeldBack | undefined;
     code: "invalid" | "failed";
   },
 ): FlanError {
   const known = candidates.all.map((one) => `${one.underlay.link} (${addressesOf(one).join(" and ")})`);
   const shown = quoted(known.join(", ") || "none", 400).slice(1, -1);
-  const soon = coming === undefined ? "" : `; ${coming} is tentative or deprecated`;
+  const isDuplicate = held?.isDuplicate === true;
+  const state = isDuplicate
+    ? "is a duplicate: another host on that link has it"
+    : "is tentative or deprecated";
+  const also = held === undefined ? "" : `; ${held.place} ${state}`;
   return new FlanError(
-    `Cannot choose the underlay interface: ${why}${soon}; links with ${needed}: ${shown}`,
+    `Cannot choose the underlay interface: ${why}${also}; links with ${needed}: ${shown}`,
     {
-      op: coming === undefined ? "underlay" : COMING,
+      op: held === undefined || isDuplicate ? "underlay" : COMING,
       code,
-      hint: "name one with --iface",
+      hint: isDuplicate ? "give this host an address that no other one has" : "name one with --iface",
     },
   );
 }

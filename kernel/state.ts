@@ -90,6 +90,8 @@ export interface Address {
   readonly address: string;
   /** Whether a host is not to be known by it: tentative, deprecated or temporary, as there are of IPv6. */
   readonly passing?: true;
+  /** Whether it is held back for good, because another host on the link has it, too (RFC 4862, 5.4.5). */
+  readonly duplicate?: true;
 }
 
 export interface Nexthop {

@@ -10,8 +10,9 @@ const IFADDRMSG_LENGTH = 8;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_F_NODAD = 0x02;
+const IFA_F_DADFAILED = 0x08;
 /** IFA_F_TEMPORARY, DADFAILED, DEPRECATED and TENTATIVE; the low eight flags also stand in the header. */
-const PASSING = 0x01 | 0x08 | 0x20 | 0x40;
+const PASSING = 0x01 | IFA_F_DADFAILED | 0x20 | 0x40;
 const policy = new Policy({ [IFA_ADDRESS]: "bytes", [IFA_LOCAL]: "bytes" });
 
 /** RTM_NEWADDR or RTM_DELADDR. */
@@ -54,6 +55,12 @@ export function decodeAddress(
   }
   const address = `${addressText(bytes)}/${parser.headU8(message, 1)}`;
   // In IPv4 the bit of a temporary address means a secondary one.
-  const isPassing = bytes.length === 16 && (parser.headU8(message, 2) & PASSING) !== 0;
-  return { kind: "address", link, address, ...(isPassing ? { passing: true } : {}) };
+  const flags = bytes.length === 16 ? parser.headU8(message, 2) : 0;
+  return {
+    kind: "address",
+    link,
+    address,
+    ...((flags & PASSING) !== 0 && { passing: true }),
+    ...((flags & IFA_F_DADFAILED) !== 0 && { duplicate: true }),
+  };
 }

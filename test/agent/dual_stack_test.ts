@@ -2,28 +2,16 @@
 import assert from "node:assert/strict";
 import { readHostState } from "../../agent/host_state.ts";
 import { ownLease, statusOf } from "../../agent/status.ts";
-import { defaultRoute, type TestHost, TestNetwork, underlayStack } from "../lib/agents.ts";
+import { defaultRoute, TestNetwork } from "../lib/agents.ts";
 import {
   address,
-  defaultRoute6,
+  announced,
   dualNetwork,
   ipv6Network,
   joined,
   kernelOf,
   routes,
 } from "../lib/dual_agents.ts";
-import { FakeKernel } from "../lib/fake_kernel.ts";
-import { until } from "../lib/until.ts";
-
-/** The addresses that the host's lease announces in the store. */
-async function announced(network: TestNetwork, host: TestHost) {
-  const { records } = await network.store.read();
-  const { PublicIP, PublicIPv6 } = records.find(({ node }) => node === host.node)!.value as {
-    PublicIP: string;
-    PublicIPv6: string | null;
-  };
-  return [PublicIP, PublicIPv6];
-}
 
 Deno.test("dual stack: a host announces both halves, each with the MAC of its device, and subnet.env has both", async () => {
   await using network = await TestNetwork.start(dualNetwork);
@@ -179,39 +167,4 @@ Deno.test("dual stack: documents have the second half in fields of its own", asy
     "2001:db8::1",
     "2001:db8:99::1",
   ]);
-});
-
-/** A kernel whose eth0 has a link-local address, and another one that is looked for duplicates of. */
-function youngKernel(): FakeKernel {
-  const stack = underlayStack(1);
-  for (const one of [address("fe80::1/64"), address("2001:db8::1/64", { passing: true }), defaultRoute6]) {
-    stack.add(one);
-  }
-  return new FakeKernel(stack);
-}
-
-Deno.test("IPv6: a host that joins while its address is tentative waits for it, and is never known by a link-local one", async () => {
-  await using network = await TestNetwork.start(dualNetwork);
-  const host = network.host(1, { kernel: youngKernel() });
-  const joining = host.join();
-  joining.catch(() => {}); // awaited below
-  await until("the host waits", () => Promise.resolve(host.clock.sleeping > 0));
-  host.kernel.stack.delete(address("2001:db8::1/64"));
-  host.kernel.stack.add(address("2001:db8::1/64"));
-  await network.clock.advance(1000);
-  await joining;
-  assert.deepEqual(await announced(network, host), ["192.0.2.1", "2001:db8::1"]);
-});
-
-Deno.test("IPv6: an address that stays tentative is told of after five seconds, and nothing was touched", async () => {
-  await using network = await TestNetwork.start(ipv6Network);
-  const host = network.host(1, { kernel: youngKernel() });
-  const refused = assert.rejects(
-    host.join(),
-    /; 2001:db8::1 on eth0 is tentative or deprecated; links .*: none$/,
-  );
-  await until("the host waits", () => Promise.resolve(host.clock.sleeping > 0));
-  await network.clock.advance(6000);
-  await refused;
-  assert.deepEqual([host.keys(), (await network.store.read()).records], [[], []]);
 });

@@ -69,10 +69,10 @@ function newAddress(
   return message(RTM_NEWADDR, { sequence, payload });
 }
 
-Deno.test("dump: an IPv6 address that is temporary, tentative, deprecated or a duplicate is told as passing", async () => {
+Deno.test("dump: an IPv6 address that is temporary, tentative, deprecated or a duplicate is told as passing, the last also as that", async () => {
   const RTM_GETADDR = 22;
   const ipv6 = [0x20, 0x01, 0x0d, 0xb8, ...new Array(11).fill(0), 1];
-  const passing = async (bytes: readonly number[], flags: number) => {
+  const marks = async (bytes: readonly number[], flags: number) => {
     const reply: Reply = (sequences, types) =>
       types[0] === RTM_GETADDR
         ? [
@@ -81,13 +81,18 @@ Deno.test("dump: an IPv6 address that is temporary, tentative, deprecated or a d
         ]
         : replay({})(sequences, types);
     const [address] = (await dumped(reply)).filter(({ kind }) => kind === "address");
-    return address?.kind === "address" && address.passing;
+    assert.ok(address?.kind === "address");
+    return [address.passing, address.duplicate];
   };
-  for (const flags of [0x01, 0x08, 0x20, 0x40, 0x81]) {
-    assert.equal(await passing(ipv6, flags), true, `${flags}`);
-    assert.equal(await passing([192, 0, 2, 1], flags), undefined, "of IPv4 these mean something else");
+  // A duplicate keeps the mark of a tentative one.
+  for (const flags of [0x01, 0x08, 0x20, 0x40, 0x48, 0x81]) {
+    const isDuplicate = (flags & 0x08) !== 0;
+    assert.deepEqual(await marks(ipv6, flags), [true, isDuplicate || undefined], `${flags}`);
+    const ipv4 = await marks([192, 0, 2, 1], flags);
+    assert.deepEqual(ipv4, [undefined, undefined], "of IPv4 these mean something else");
   }
-  assert.equal(await passing(ipv6, 0x82), undefined, "permanent, without detection of duplicates");
+  const lasting = await marks(ipv6, 0x82);
+  assert.deepEqual(lasting, [undefined, undefined], "permanent, without detection of duplicates");
 });
 
 Deno.test("dump: a kernel without nexthop objects is unsupported and told which Linux has them", async () => {

@@ -9,7 +9,7 @@ export const dualNetwork = { Network: "10.5.0.0/16", ...IPV6 };
 export const ipv6Network = { EnableIPv4: false, ...IPV6 };
 
 /** An address of eth0. */
-export const address = (text: string, more: { passing?: true } = {}): KernelObject => ({
+export const address = (text: string, more: { passing?: true; duplicate?: true } = {}): KernelObject => ({
   kind: "address",
   link: "eth0",
   address: text,
@@ -37,4 +37,14 @@ export async function joined(network: TestNetwork, n: number): Promise<TestHost>
 /** Where the host's routes to its peers go. */
 export function routes(host: TestHost): string[] {
   return host.keys("route").filter((key) => !key.includes("/128")).map((key) => key.split(" ")[1]!);
+}
+
+/** The addresses that the host's lease announces in the store. */
+export async function announced(network: TestNetwork, host: TestHost) {
+  const { records } = await network.store.read();
+  const { PublicIP, PublicIPv6 } = records.find(({ node }) => node === host.node)!.value as {
+    PublicIP: string;
+    PublicIPv6: string | null;
+  };
+  return [PublicIP, PublicIPv6];
 }
