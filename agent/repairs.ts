@@ -4,7 +4,7 @@ import type { Logger } from "../net/log.ts";
 import type { Change, KernelEvent } from "../kernel/kernel.ts";
 import type { Report } from "../kernel/reconcile.ts";
 import { objectKinds } from "../kernel/relations.ts";
-import { describe, type KernelObject, keyOf, sameObject } from "../kernel/state.ts";
+import { describe, type KernelObject, keyOf, type Link, sameObject } from "../kernel/state.ts";
 import type { Plan } from "../backends/backend.ts";
 import { Counts } from "./monitoring/counts.ts";
 import { Suspects } from "./suspects.ts";
@@ -70,6 +70,7 @@ export class Repairs {
   judge({ report, before, after }: { report: Report; before: Plan | undefined; after: Plan }): void {
     const undone = this.#undone;
     this.#undone = undoneIn(report);
+    this.#suspects.acted(linksMade(report.done, after));
     if (!report.resynced) return;
     const repaired = before === undefined ? [] : repairsIn(report.done, { undone, before, after });
     const { cause, by } = this.#suspects.take({
@@ -99,6 +100,16 @@ function goneLink(done: readonly Change[]): string | undefined {
   );
   const deleted = new Set(links.filter(({ verb }) => verb === "delete").map(({ name }) => name));
   return links.find(({ verb, name }) => verb === "add" && !deleted.has(name))?.name;
+}
+
+/** The links as planned to which something was done; one with a proxy changes as that comes and goes. */
+function linksMade(done: readonly Change[], { objects }: Plan): readonly Link[] {
+  const names = new Set(
+    done.flatMap(({ object }) =>
+      object.kind === "link" ? [object.name] : object.kind === "proxy" ? [object.link] : []
+    ),
+  );
+  return objects.filter((one): one is Link => one.kind === "link" && names.has(one.name));
 }
 
 /** What was refused or stood in the way, and what could not be made without it. */

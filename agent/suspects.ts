@@ -3,7 +3,7 @@ import { messageOf } from "../net/errors.ts";
 import type { KernelEvent } from "../kernel/kernel.ts";
 import { eventKeyOf, keyOfEvent } from "../kernel/event_key.ts";
 import { linkOf } from "../kernel/relations.ts";
-import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { type KernelObject, type Link, ROUTE_PROTOCOL } from "../kernel/state.ts";
 
 /** More would only repeat what the first ones say. */
 const MOST = 3;
@@ -39,9 +39,12 @@ export class Suspects {
   /** How many of them were heard before the look began, and how many before it was over. */
   #begun = 0;
   #looked = 0;
+  /** What was made since by ourselves, by name. */
+  readonly #made = new Map<string, Link>();
 
   /** Notes an event, unless enough of its kind came. `devices` are our links. */
   note(event: KernelEvent, devices: readonly string[]): void {
+    if (this.#isOurDoing(event)) return;
     const rank = rankOf(event, devices);
     const alike = this.#heard.slice(this.#looked).filter((one) => one.rank === rank);
     if (alike.length >= MOST) return;
@@ -62,6 +65,22 @@ export class Suspects {
   /** The kernel was read, and what it had announced until then was noted. */
   looked(): void {
     this.#looked = this.#heard.length;
+    this.#made.clear();
+  }
+
+  /**
+   * We have made or set these links since the look. Linux does not tell who changed a link, so that what says of one that
+   * it is as we made it is nobody's doing, until the next look.
+   */
+  acted(links: readonly Link[]): void {
+    for (const link of links) this.#made.set(link.name, link);
+    this.#heard = this.#heard.filter(({ event }, i) => i < this.#looked || !this.#isOurDoing(event));
+  }
+
+  #isOurDoing({ group, action, port, link = "", mtu, up }: KernelEvent): boolean {
+    const made = this.#made.get(link);
+    return group === "link" && action === "new" && port === 0 && made !== undefined && made.mtu === mtu &&
+      made.up === up;
   }
 
   /**

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Suspects } from "../../agent/suspects.ts";
 import type { KernelEvent } from "../../kernel/kernel.ts";
-import type { Route } from "../../kernel/state.ts";
+import type { Link, Route } from "../../kernel/state.ts";
 
 /** As one look judges that began when all was heard. */
 function seen(suspects: Suspects): Suspects {
@@ -171,6 +171,36 @@ Deno.test("suspects: what is heard after a look, of the repair itself for instan
   assert.equal(cause, `route 10.5.2.0/24 dev flan.1 deleted ${by(first)}`);
   assert.equal(causeOf(suspects), `route 10.5.3.0/24 dev flan.1 deleted ${by(second)}`);
   assert.equal(causeOf(suspects), "found by looking");
+});
+
+Deno.test("suspects: until the next look a link that is told to be as we made it is nobody's doing", () => {
+  const made: Link = { kind: "link", name: "flan0", type: "tun", alias: "", mac: "", mtu: 1472, up: true };
+  const told = (mtu: number, up = true) => ({ ...link("flan0"), mtu, up });
+  const suspects = seen(new Suspects());
+  suspects.note(told(1472), ["flan0"]);
+  suspects.acted([made]);
+  suspects.take();
+  suspects.note(told(1472), ["flan0"]);
+  assert.equal(causeOf(suspects), "found by looking");
+  suspects.note(told(1472), ["flan0"]);
+  assert.equal(causeOf(suspects), "link flan0 changed (now mtu 1472)", "all of ours was heard by that look");
+  for (
+    const [event, cause] of [
+      [told(1400), "link flan0 changed (now mtu 1400)"],
+      [told(1472, false), "link flan0 changed (now down)"],
+      [link("flan0", "delete"), "link flan0 deleted"],
+    ] as const
+  ) {
+    suspects.acted([made]);
+    suspects.note(event, ["flan0"]);
+    assert.equal(causeOf(suspects), cause);
+  }
+  suspects.note(told(1472), ["flan0"]);
+  suspects.begin();
+  suspects.looked();
+  suspects.acted([made]);
+  const { cause } = suspects.take();
+  assert.equal(cause, "link flan0 changed (now mtu 1472)", "heard before that look");
 });
 
 Deno.test("suspects: a link's event is about all that is on the link", () => {
