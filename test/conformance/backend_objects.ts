@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { requestFor } from "../../kernel/dump_request.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { type KernelObject, keyOf, sameObject } from "../../kernel/state.ts";
+import { noteObjects } from "./backend_skips.ts";
 import { besides, changesOf, marks, type ObjectChange, unmarked } from "./object_changes.ts";
 import { type BackendSuite, onStages, type Stage, words } from "./stage.ts";
 
@@ -13,6 +14,7 @@ const PEERS = [2, 3];
 
 /** Registers the cases, for a kernel in memory: a real one lets nobody set what makes no sense. */
 export function objectCases(suite: BackendSuite): void {
+  noteObjects(suite);
   const register = onStages(suite);
 
   register(

@@ -10,22 +10,25 @@ import type { BackendSuite } from "./stage.ts";
 
 export const stackNames = ["IPv4", "IPv6", "dual stack"] as const;
 export type StackName = (typeof stackNames)[number];
-export type Ground = "in memory" | "on Linux" | "with packets";
+export type Ground = "in memory" | "object by object" | "on Linux" | "with packets";
 
 type Reasons = Readonly<Partial<Record<StackName | "any", string>>>;
 
-const skips: Readonly<Record<Ground, Readonly<Partial<Record<BackendType, Reasons>>>>> = {
-  "in memory": {
-    ipip: {
-      IPv6: "it carries IPv4 only, which check says",
-      "dual stack": "it carries IPv4 only, which check says",
-    },
-    ipsec: {
-      IPv6: "it carries IPv4 only, which check says",
-      "dual stack": "it carries IPv4 only, which check says",
-    },
-    alloc: { any: "it makes nothing that a kernel could hold; test/backends/alloc_test.ts plans it" },
+const inMemory: Readonly<Partial<Record<BackendType, Reasons>>> = {
+  ipip: {
+    IPv6: "it carries IPv4 only, which check says",
+    "dual stack": "it carries IPv4 only, which check says",
   },
+  ipsec: {
+    IPv6: "it carries IPv4 only, which check says",
+    "dual stack": "it carries IPv4 only, which check says",
+  },
+  alloc: { any: "it makes nothing that a kernel could hold; test/backends/alloc_test.ts plans it" },
+};
+
+const skips: Readonly<Record<Ground, Readonly<Partial<Record<BackendType, Reasons>>>>> = {
+  "in memory": inMemory,
+  "object by object": inMemory,
   "on Linux": {
     udp: { any: "it is a process beside the kernel: test/netns/udp_*_test.ts and repair_test.ts run that" },
     ipip: {
@@ -59,11 +62,22 @@ const skips: Readonly<Record<Ground, Readonly<Partial<Record<BackendType, Reason
 
 /** Every backend and family for which a test was registered by this file. */
 const registered = new Set<string>();
+/** The same of the cases about every single object. */
+const registeredObjects = new Set<string>();
 
 /** Notes that the suite runs for this backend, in a network of its families. */
-export function noteSuite({ backend, view }: Pick<BackendSuite, "backend" | "view">): void {
+export function noteSuite(suite: Pick<BackendSuite, "backend" | "view">): void {
+  registered.add(nameOf(suite));
+}
+
+/** Notes that the cases about every single object run for it. */
+export function noteObjects(suite: Pick<BackendSuite, "backend" | "view">): void {
+  registeredObjects.add(nameOf(suite));
+}
+
+function nameOf({ backend, view }: Pick<BackendSuite, "backend" | "view">): string {
   const families = familiesOf(view([]).network);
-  noteRun(backend.type, families.length === 2 ? "dual stack" : `IPv${families[0]!}`);
+  return `${backend.type} ${families.length === 2 ? "dual stack" : `IPv${families[0]!}`}`;
 }
 
 /** Notes that this backend is tested in a network of these families. */
@@ -77,10 +91,11 @@ export function noteRun(type: string, stack: StackName): void {
  */
 export function nobodyIsLeftOut(ground: Ground): void {
   const missing: string[] = [];
+  const there = ground === "object by object" ? registeredObjects : registered;
   for (const type of backendTypes) {
     for (const stack of stackNames) {
       const what = `${type} ${stack}`;
-      if (registered.has(what)) continue;
+      if (there.has(what)) continue;
       const reasons = skips[ground][type];
       const reason = reasons?.[stack] ?? reasons?.any;
       if (reason === undefined) missing.push(what);
