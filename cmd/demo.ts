@@ -1,15 +1,18 @@
 /** `flan demo`: several hosts on this machine join a network, are shown, and are taken away again. */
 import { backendFor } from "../backends/registry.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
+import { needsOf } from "../agent/firewall.ts";
 import { gatewayOf } from "../agent/subnet_env.ts";
-import { FlanError, invalid } from "../net/errors.ts";
+import { invalid } from "../net/errors.ts";
 import { naturalOrder } from "../net/natural_order.ts";
 import { type Command, integerFlag, Option, type Runner } from "./cli.ts";
 import { type Matrix, type Member, reachability, startServers, throughput } from "./demo/checks.ts";
 import { Lab, type LabHost, MAX_HOSTS } from "./demo/lab.ts";
 import { exit } from "./exit.ts";
+import { withKernel } from "./context.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { allReached, matrixText, throughputText } from "./demo/report.ts";
+import { failureOf } from "./demo/said.ts";
 import { must } from "./demo/shell.ts";
 import { print } from "./output.ts";
 import { listenForSignals } from "./signals.ts";
@@ -36,10 +39,13 @@ export function command(run: Runner): Command {
 async function runDemo({ context, flags }: Call): Promise<number> {
   const hosts = integerFlag("--hosts", String(flags["hosts"] ?? 3), { min: 2, max: MAX_HOSTS });
   requireNetAdmin("make network namespaces");
-  const backend = backendFor(context.settings.backend ?? "vxlan").type;
+  const chosen = backendFor(context.settings.backend ?? "vxlan");
+  const backend = chosen.type;
   if (backend === "alloc" || backend === "extension") {
     throw invalid("demo", `Cannot show backend ${backend}: it carries no packets by itself`);
   }
+  // The hosts have this kernel; where it lacks something none of them is made.
+  await withKernel(context, (kernel) => kernel.require(needsOf(chosen, context.settings)));
   const network = context.settings.network;
   const name = `flan-demo-${Deno.pid}`;
   // From here on Ctrl-C leaves nothing behind.
@@ -89,14 +95,9 @@ async function demonstrate(
 /** The first host starts the network; the others join it at once. Sorted by subnet. */
 async function joinAll(lab: Lab, up: readonly string[]): Promise<Member[]> {
   const join = async (host: LabHost): Promise<Member> => {
-    const { code, stdout, stderr } = await lab.flan(host, ["up", "--detach", "-o", "value=subnet", ...up]);
-    if (code !== 0) {
-      throw new FlanError(`Cannot join on ${host.namespace}: ${stderr.trim()}`, {
-        op: "demo",
-        code: "failed",
-      });
-    }
-    const subnet = stdout.trim();
+    const joined = await lab.flan(host, ["up", "--detach", "-o", "value=subnet", ...up]);
+    if (joined.code !== 0) throw failureOf(`Cannot join on ${host.namespace}`, joined);
+    const subnet = joined.stdout.trim();
     const gateway = gatewayOf(subnet);
     // What Docker or a CNI plugin does by subnet.env: its bridge stands for the containers.
     const script = [

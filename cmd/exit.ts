@@ -54,6 +54,19 @@ export function exitCode(error: unknown): number {
   return error instanceof FlanError ? codes[error.code] : exit.failed;
 }
 
+const kinds: Readonly<Record<number, ErrorCode>> = {
+  [exit.usage]: "invalid",
+  [exit.no]: "no",
+  [exit.store]: "store",
+  [exit.unsupported]: "unsupported",
+  [exit.timeout]: "timeout",
+};
+
+/** The kind of error that another flan ended with, as far as its exit code says. */
+export function errorCodeOf(code: number): ErrorCode {
+  return kinds[code] ?? "failed";
+}
+
 /**
  * What a person reads of an error: one sentence, a hint where there is one; a defect of flan shows its stack.
  * Nothing for a closed pipe: whoever says `flan routes | head -1` wants no more.

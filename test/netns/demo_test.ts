@@ -109,3 +109,16 @@ Deno.test({
     );
   },
 });
+
+Deno.test({
+  name: "a demo of ipip works, or is refused with 5 before a host is made where the kernel has none",
+  ignore,
+  async fn() {
+    const demo = new Demo("ipip");
+    const { code } = await demo.child.status;
+    await demo.endsWith(code === 0 ? 0 : 5);
+    if (code === 0) return;
+    assert.match(demo.err.lines[0]!, /^flan: Cannot use ipip links: .*\(EOPNOTSUPP\)$/);
+    assert.deepEqual(demo.err.lines.slice(1), ["hint: modprobe ipip"]);
+  },
+});
