@@ -86,10 +86,12 @@ function plan(view: View, host: Host): Plan {
   const own = ownSubnet(view, [...ipv4Problems(view.network), ...read.problems]);
   const network = formatCidr(view.network.network);
   const barrier = barrierFor(network);
-  if ("objects" in own) return view.own === undefined ? { ...own, objects: [barrier] } : own;
+  if ("objects" in own) return { ...own, objects: [barrier] };
   const subnet = view.own!.subnet;
   const position = positionOf(subnet, view.network);
-  if (position === undefined) return refusing(view, new Refused("bad-subnet", "it is none of the network's"));
+  if (position === undefined) {
+    return { ...refusing(view, new Refused("bad-subnet", "it is not in the network")), objects: [barrier] };
+  }
   const { peers, refused } = ipsecPeers(view.peers, {
     own,
     range: view.network,

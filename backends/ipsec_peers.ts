@@ -1,7 +1,7 @@
 /** Which peers the ipsec backend can reach, and what it has to know of each. */
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { SubnetRange } from "../lease/subnet_range.ts";
-import { contains, type Family, parseCidr, size } from "../net/ip.ts";
+import { covers, type Family, parseCidr } from "../net/ip.ts";
 import { isNonce } from "../net/ipsec_key.ts";
 import { memo } from "../net/memo.ts";
 import { quoted } from "../net/text.ts";
@@ -22,7 +22,10 @@ export interface IpsecPeer extends Peer {
   readonly position: number;
 }
 
-type Range = Pick<SubnetRange, "network" | "subnetLength">;
+type Range = Pick<SubnetRange, "network">;
+
+/** Of four addresses, see `longestSubnet` in lease/subnet_range.ts. */
+const UNIT_BITS = 2n;
 
 /** Sorts the leases into peers and refusals, each on its own. The first of two at one address has it. */
 export function ipsecPeers(
@@ -45,19 +48,20 @@ export function ipsecPeers(
   });
 }
 
-/** The number of a subnet among all of its length in the network; undefined for one that is none of them. */
-export function positionOf(subnet: string, { network, subnetLength }: Range): number | undefined {
+/**
+ * Where in the network a subnet begins, in units of the smallest that a host can have: what hosts have keeps its place
+ * when the network's SubnetLen changes. Undefined for one that is not in the network.
+ */
+export function positionOf(subnet: string, { network }: Range): number | undefined {
   const cidr = parseCidr(subnet);
-  const isOne = cidr.family === network.family && cidr.length === subnetLength &&
-    contains(network, { family: cidr.family, value: cidr.address });
-  return isOne ? Number((cidr.address - network.address) / size(cidr)) : undefined;
+  return covers(network, cidr) ? Number((cidr.address - network.address) >> UNIT_BITS) : undefined;
 }
 
 /** One changed lease must not cost reading all of them again. */
 const peerOf = memo(
   readIpsecPeer,
   (a, b) =>
-    a.family === b.family && a.range.subnetLength === b.range.subnetLength &&
+    a.family === b.family &&
     a.range.network.address === b.range.network.address && a.range.network.length === b.range.network.length,
 );
 

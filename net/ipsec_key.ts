@@ -61,8 +61,8 @@ export function deriveKey(
 
 /**
  * The index that both ends know the state by: at its destination each sender has another subnet, and of the spans that
- * may be in use at once, three, each has another remainder by 4. `position` is that of the sender's subnet among all of
- * the network, 0 to 2^29 − 1.
+ * may be in use at once, three, each has another remainder by 4. `position` is where in the network the sender's subnet
+ * begins, 0 to 2^29 − 1.
  */
 export function indexOf(position: number, epoch: number): number {
   return (0x80000000 | (position << 2) | (epoch & 3)) >>> 0;

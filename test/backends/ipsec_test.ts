@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ipsec } from "../../backends/ipsec.ts";
 import { toCommands } from "../../kernel/commands.ts";
+import { barrierFor } from "../../backends/network_route.ts";
 import { aliasOf, describe, type KernelObject, type XfrmPolicy, type XfrmState } from "../../kernel/state.ts";
 import { xfrmMark } from "../../kernel/xfrm.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
@@ -147,8 +148,8 @@ const refusals: [name: string, lease: Parameters<typeof ipsecLease>[1], code: st
     /belongs to 10\.5\.2\.0\/24/,
   ],
   [
-    "one with a subnet of another length",
-    { subnet: "10.5.3.0/25" },
+    "one with a subnet of another network",
+    { subnet: "10.9.3.0/24" },
     "bad-subnet",
     /none|not one of the network/,
   ],
@@ -185,9 +186,23 @@ for (const [name, options, reason] of configs) {
       return !error.message.includes("xxxx");
     });
     const view = { ...ipsecView([2]), network: config(options, "ipsec") };
-    assert.deepEqual(ipsec.plan(view, ipsecHost()).objects, []);
+    assert.deepEqual(ipsec.plan(view, ipsecHost()).objects, [barrierFor("10.5.0.0/16")]);
   });
 }
+
+Deno.test("ipsec: hosts keep all that they have while the network's SubnetLen changes", () => {
+  const before = ipsecView([2, 3]);
+  const after = { ...before, network: { ...before.network, subnetLength: 25 } };
+  assert.deepEqual(ipsec.plan(after, ipsecHost()), ipsec.plan(before, ipsecHost()));
+  const { own } = before;
+  const moved = { ...after, own: { ...own!, subnet: "10.5.1.128/25" } };
+  const indices = statesOf(ipsec.plan(moved, ipsecHost()).objects).map(({ spi }) => spi);
+  assert.equal(
+    new Set(indices).size,
+    4 * 2 - 1,
+    "those that go out have one index, those that come in one each",
+  );
+});
 
 Deno.test("ipsec: flannel's proposal is ignored with a sentence, and IPv6 is refused with one", () => {
   const usual = config({ PSK: PRESHARED_KEY, ESPProposal: "aes128gcm16" }, "ipsec");
@@ -211,5 +226,9 @@ Deno.test("ipsec: a lease announces the nonce, and the MTU leaves room for paddi
 Deno.test("ipsec: this host's own subnet must be one of the network's", () => {
   const view = { ...ipsecView([2]), own: lease(1, { backendType: "ipsec", subnet: "10.9.1.0/24" }) };
   const { objects, refused } = ipsec.plan(view, ipsecHost());
-  assert.deepEqual([objects, refused.length], [[], 2]);
+  assert.deepEqual(
+    [objects, refused.length],
+    [[barrierFor("10.5.0.0/16")], 2],
+    "and nothing of it goes in clear",
+  );
 });
