@@ -104,6 +104,17 @@ export class IpsecLedger implements KeyLedger {
     this.#clock = clock;
   }
 
+  isThere(): boolean {
+    try {
+      return Deno.statSync(fileIn(this.#stateDir)).isFile;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
+        return false;
+      }
+      throw error;
+    }
+  }
+
   spend(keys: readonly SpentKey[]): Promise<boolean> {
     return withStateLock(this.#stateDir, async () => {
       const kept = read(this.#stateDir);

@@ -15,9 +15,11 @@ export function openIpsecKernel(
   kernel: Kernel,
   init: IpsecInit & { readonly unseen?: ((error: FlanError) => void) | undefined },
 ): Kernel {
-  const { tables, unseen } = init;
+  const { tables, ledger, unseen } = init;
+  const isConcerned = (objects: readonly KernelObject[], request: DumpRequest) =>
+    hasDevice(objects, request) || ledger.isThere() || tables.isThere();
   const whole = async (objects: readonly KernelObject[], request: DumpRequest) => {
-    if (request.linksOnly || !isConcerned(objects, request) && !tables.isThere()) return objects;
+    if (request.linksOnly || !isConcerned(objects, request)) return objects;
     try {
       return [...objects, ...await tables.read()];
     } catch (error) {
@@ -49,8 +51,11 @@ export function openIpsecKernel(
   };
 }
 
-/** Whether a flan has, or had, such a device here. To ask the kernel where none is would load its modules. */
-function isConcerned(objects: readonly KernelObject[], { links }: DumpRequest): boolean {
+/**
+ * Whether a flan has, or had, such a device here. To ask the kernel where none is would load its modules; of one that has
+ * them built in nothing tells that they are there, so what a lost device leaves is known by the ledger.
+ */
+function hasDevice(objects: readonly KernelObject[], { links }: DumpRequest): boolean {
   return objects.some((object) =>
     object.kind === "link" && object.type === DEVICE && (links.includes(object.name) || isFlans(object.alias))
   );

@@ -22,6 +22,8 @@ export interface XfrmTables {
 
 /** Remembers which keys the kernel was given, since none may be given to it twice. */
 export interface KeyLedger {
+  /** Whether this host may have something of IPsec still. */
+  isThere(): boolean;
   /**
    * Notes the keys before they are given. False, where one of them was given before or belongs to a nonce that this host
    * does not have any more: then none may be given, and the host has another nonce from now on.

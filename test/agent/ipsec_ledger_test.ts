@@ -127,9 +127,11 @@ Deno.test("ipsec ledger: keys whose states are all gone cost the nonce before on
   }));
 
 Deno.test("ipsec ledger: who leaves forgets the nonce", () =>
-  within(async ({ dir, ensure, read }) => {
+  within(async ({ dir, ensure, read, ledger }) => {
     await ensure();
+    assert.ok(ledger.isThere());
     forgetIpsec(dir);
+    assert.ok(!ledger.isThere());
     assert.equal(read().nonce, "");
     forgetIpsec(dir);
   }));

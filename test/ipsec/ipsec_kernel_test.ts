@@ -11,7 +11,7 @@ import { teardown } from "../../kernel/teardown.ts";
 import type { XfrmPolicy, XfrmState } from "../../kernel/xfrm.ts";
 import type { KeyLedger, SpentKey } from "../../kernel/xfrm_tables.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
-import { FakeXfrm } from "../lib/fake_xfrm.ts";
+import { FakeXfrm, forgetful } from "../lib/fake_xfrm.ts";
 import { ipsecHost, ipsecOwner, ipsecView, nonceOf } from "../lib/overlay.ts";
 
 const EPOCH = 20_000;
@@ -86,6 +86,24 @@ Deno.test("ipsec kernel: what others made stays, also when this host leaves", as
   assert.deepEqual([...fake.objects.values()], [foreignState, foreignPolicy]);
 });
 
+Deno.test("ipsec kernel: what a lost device leaves is found, and taken away, where IPsec is built into the kernel", async () => {
+  const fake = new FakeXfrm();
+  fake.isModule = false;
+  let isThere = true;
+  const { kernel, inner } = fake.open({ ledger: { ...forgetful, isThere: () => isThere } });
+  await reconcile(reconcilerOn(kernel), planned([2]));
+  const link = (await kernel.dump({ links: ["flan.ipsec"], sysctls: [] })).find(({ kind }) =>
+    kind === "link"
+  );
+  await inner.apply([{ verb: "delete", object: link! }]);
+  await teardown(kernel, { ...ipsecOwner, links: [] });
+  assert.deepEqual([...fake.objects.values()], []);
+  isThere = false;
+  const { reads } = fake;
+  await kernel.dump({ links: [], sysctls: [] });
+  assert.equal(fake.reads, reads, "of a host that never had it nothing is asked");
+});
+
 Deno.test("ipsec kernel: somebody's state in our place is told of, and not touched", async () => {
   const fake = new FakeXfrm();
   const [mine] = planned([2]).filter((object) => object.kind === "xfrm-state");
@@ -113,6 +131,7 @@ Deno.test("ipsec kernel: keys are in the ledger before the kernel has one, and o
   const spent: (readonly SpentKey[])[] = [];
   let isFresh = true;
   const ledger: KeyLedger = {
+    ...forgetful,
     spend(keys) {
       assert.equal([...fake.objects.values()].filter(({ kind }) => kind === "xfrm-state").length, 0);
       spent.push(keys);

@@ -21,7 +21,7 @@ export const ipsecSecrets: Secrets = {
 };
 
 /** Lets any key be given again, for those whose case is another one. */
-export const forgetful: KeyLedger = { spend: () => Promise.resolve(true) };
+export const forgetful: KeyLedger = { isThere: () => false, spend: () => Promise.resolve(true) };
 
 export class FakeXfrm {
   readonly stack: FakeStack;
@@ -29,6 +29,8 @@ export class FakeXfrm {
   readonly objects = new Map<string, XfrmState | XfrmPolicy>();
   /** Every change that the kernel took, as words. */
   readonly done: string[] = [];
+  /** Whether somebody can see that the kernel has tables, once there is something in them. */
+  isModule = true;
   /** Whether the kernel has ESP. */
   isWhole = true;
   /** Whether the caller may read the tables. */
@@ -56,7 +58,7 @@ export class FakeXfrm {
 
   #tables(): XfrmTables {
     return {
-      isThere: () => this.objects.size > 0,
+      isThere: () => this.isModule && this.objects.size > 0,
       require: () => {
         if (this.isWhole) return;
         throw new FlanError("Cannot use IPsec: the kernel has no ESP", {
