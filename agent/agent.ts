@@ -135,7 +135,7 @@ export class Agent {
     this.store.watched(undefined);
     const { peers } = makeView(this.#snapshot, { node: this.#host.node, network: config });
     await this.#overlay.learn(peers, this.#host);
-    await this.#reconcile({ resync: true });
+    await this.#reconcile(new Set<Reason>(["host"]));
     requireJoined(this.#report);
     await this.#publish();
     // Not before: the attempts of a host that cannot join yet are no restarts of its agent.
@@ -199,7 +199,7 @@ export class Agent {
         if (looks(reasons)) await this.#pace.turn(stop);
         return reasons;
       }
-      if (clock.monotonic() >= until) return new Set<Reason>(["host"]);
+      if (clock.monotonic() >= until) return new Set<Reason>(["host", "clock"]);
     }
   }
 
@@ -219,7 +219,7 @@ export class Agent {
     const { subnet, subnet6 } = this.#view.own ?? {};
     const { own } = this.#keeping;
     if (own?.subnet !== subnet || own?.subnet6 !== subnet6) await this.#lookAtHost();
-    await this.#reconcile({ resync: looks(reasons) });
+    await this.#reconcile(reasons);
     const isNew = reasons.has("store") && await this.#overlay.learn(this.#view.peers, this.#host);
     if (isNew) this.#inbox.wake.because("lease");
     if (this.#report.resynced) this.#pace.looked(begun);
@@ -231,7 +231,7 @@ export class Agent {
     this.#asked.answer(this.#report);
   }
 
-  async #reconcile({ resync }: { resync: boolean }): Promise<void> {
+  async #reconcile(reasons: ReadonlySet<Reason>): Promise<void> {
     const { own } = this.#keeping;
     const isCurrent = this.#snapshot.revision >= (own?.revision ?? 0);
     this.#overlay.heard(own, { host: this.#host, isCurrent });
@@ -244,7 +244,7 @@ export class Agent {
     this.#plan = planFor(backend, this.#view, { ...this.#host, wanted: this.#inbox.wanted });
     this.repairs.begin();
     this.#report = await this.#overlay.reconciler.reconcile(this.#plan.objects, {
-      resync,
+      resync: looks(reasons),
       looked: () => this.repairs.looked(),
     });
     this.tally.reconciled(this.#parts.clock.monotonic() - begun);
@@ -260,8 +260,8 @@ export class Agent {
     if (this.#overlay.look({ report: this.#report, view: this.#view, host: this.#host })) {
       this.#inbox.wake.because("lease");
     }
-    const changes = this.#report.done.length;
-    if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes });
+    const [changes, woken] = [this.#report.done.length, [...reasons].join("-")];
+    if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes, woken });
   }
 
   /** Returns whether there is another network config that can be used. */

@@ -5,7 +5,8 @@ import { reasonOf, type Scope } from "./concerns.ts";
 import { Wake } from "./wake.ts";
 import { Wanted } from "./wanted.ts";
 
-export type Reason = "store" | "lease" | "kernel" | "host" | "wanted" | "stop";
+/** `clock`: nobody said anything, it was only time; always together with what is looked at then. */
+export type Reason = "store" | "lease" | "kernel" | "host" | "wanted" | "stop" | "clock";
 
 export class Inbox {
   readonly wake: Wake<Reason>;

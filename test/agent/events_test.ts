@@ -9,6 +9,11 @@ function planned(host: TestHost, kind: KernelObject["kind"]): KernelObject {
   return host.agent.state.plan.objects.find((object) => object.kind === kind)!;
 }
 
+/** What the agent was woken by when it last changed something. */
+function lastWoken({ log }: TestHost): string {
+  return String(log.lines.findLast(({ message }) => message === "Applied changes")?.fields["woken"]);
+}
+
 Deno.test("own changes wake nobody", async () => {
   await using network = await TestNetwork.start();
   const host = await network.joined(1);
@@ -41,6 +46,7 @@ for (const kind of kinds) {
     assert.ok(String(line.fields["cause"]).includes(by), String(line.fields["cause"]));
     assert.equal(host.agent.repairs.last?.cause, line.fields["cause"]);
     assert.ok(host.agent.repairs.count >= 1);
+    assert.match(lastWoken(host), /^(kernel|host|kernel-host|host-kernel)$/, "and not by the clock");
     await network.clock.advance(60_000);
     assert.equal(host.lines("repaired").length, 1);
     assert.deepEqual(host.codes, []);
@@ -55,6 +61,7 @@ Deno.test("what goes missing without an event is found by looking", async () => 
   await network.clock.advance(31_000);
   assert.deepEqual(host.keys("route"), [`route ${peer.subnet} metric 0`]);
   assert.equal(host.agent.repairs.last?.cause, "found by looking");
+  assert.equal(lastWoken(host), "host-clock");
 });
 
 Deno.test("events that do not concern the network cost nothing", async () => {

@@ -31,6 +31,9 @@ for (const plane of planes) {
         assert.match(line, repaired);
         const by = cause?.source ?? `(\\[|process )${pid}\\b`;
         assert.match(line, new RegExp(`cause=".*(${by})`));
+        // A deaf agent finds it too, half a minute later, and then hears who it was.
+        const applied = await log.line(/Applied changes/, mark);
+        assert.doesNotMatch(applied, /woken=\S*clock/, "events wake the agent");
         assert.deepEqual(await namespaceState(victim.host, { indexes: false }), before);
         await hosts.allReach(members);
       });

@@ -68,6 +68,7 @@ for (const plane of [...planes, hostGw]) {
   hostTest(`${plane.backend} follows its underlay, and the subnet stays`, where, async (hosts, t) => {
     const members = await hosts.joinAll() as [Member, Member];
     const [peer, victim] = members;
+    const begun = victim.agent.err.lines.length;
     for (const { name, change, address, mtu } of cases) {
       await t.step(`the link ${name}`, async () => {
         const mark = peer.agent.err.lines.length;
@@ -92,6 +93,12 @@ for (const plane of [...planes, hostGw]) {
         assert.deepEqual(peer.agent.err.matching(/ Repaired /, mark), []);
       });
     }
+    await t.step("events wake the agent", () => {
+      const applied = victim.agent.err.matching(/Applied changes/, begun);
+      const late = applied.filter((line) => /woken=\S*clock/.test(line));
+      // A look by the clock may come at the very moment of a change. A deaf agent has no other ones.
+      assert.ok(applied.length > 1 && late.length <= 1, applied.join("\n"));
+    });
   });
 }
 
