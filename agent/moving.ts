@@ -12,8 +12,9 @@
  * Since each step follows from what leases say, and a host says only what it has done already, no packet depends on how
  * soon a store tells whom. A host that is dead holds the old plane until its lease ends; a reservation has no end, and
  * holds it until somebody takes it back. What a host had is kept in its state directory, so that an agent that is
- * started again goes on with the move. Two planes that want the same device (another port of one VXLAN, for instance) cannot stand beside
- * each other, and flan carries no packets of `alloc` and `extension`: there every host changes over at once.
+ * started again goes on with the move. Two planes that want the same device (another port of one VXLAN, for instance)
+ * cannot stand beside each other, `ipsec` stands beside none, and flan carries no packets of `alloc` and `extension`:
+ * there every host changes over at once.
  */
 import type { Backend, Host } from "../backends/backend.ts";
 import {

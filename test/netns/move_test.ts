@@ -46,7 +46,7 @@ async function moved(hosts: Hosts, members: readonly Member[], plane: Plane): Pr
 }
 
 hostTest(
-  "no pair of hosts is out of touch for a second as the network moves to every backend and back",
+  "no pair of hosts is out of touch for a second as the network moves to host-gw, udp, wireguard and back to vxlan",
   {
     lab: "move",
     hosts: 3,
