@@ -91,7 +91,7 @@ export async function lookUp(kernel: Kernel, destination: string, query: RouteQu
   }
 }
 
-/** The way of the tunnel's packets: as bound to the link as they are, and with the source that they have where a rule goes by it. */
+/** The way of the tunnel's packets: as bound to the link as they are, and with the source that they have, which rules may go by. */
 async function lookUpUnderlay(
   kernel: Kernel,
   { wanted, remote, underlay: { link, address } }: {
@@ -101,14 +101,11 @@ async function lookUpUnderlay(
   },
 ): Promise<{ query: RouteQuery; lookup: Lookup }> {
   const links = wanted.flatMap((one) => one.kind === "link" ? [one] : []);
-  const query: RouteQuery = links.some(({ vxlan }) => vxlan?.parent === link) ? { outgoing: link } : {};
-  const lookup = await lookUp(kernel, remote, query);
+  const isBound = links.some(({ vxlan }) => vxlan?.parent === link);
   const hasSource = wanted.some(({ kind }) => kind === "proxy") ||
     links.some(({ vxlan, ipip }) => (vxlan ?? ipip)?.local === address);
-  if (lookup.match !== undefined || !hasSource) return { query, lookup };
-  const sent = { ...query, source: address };
-  const bySource = await lookUp(kernel, remote, sent);
-  return bySource.match === undefined ? { query, lookup } : { query: sent, lookup: bySource };
+  const query = { ...(isBound && { outgoing: link }), ...(hasSource && { source: address }) };
+  return { query, lookup: await lookUp(kernel, remote, query) };
 }
 
 /** The path MTU that the kernel knows for a destination, or 0. */

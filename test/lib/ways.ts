@@ -82,7 +82,7 @@ export function steps(
     underlay: {
       remote: "192.0.2.2",
       link: "eth0",
-      query: plane === "udp" ? {} : { outgoing: "eth0" },
+      query: { source: "192.0.2.1", ...(plane !== "udp" && { outgoing: "eth0" }) },
       lookup: found(near),
       mtu: 0,
       neighbour: undefined,

@@ -160,6 +160,16 @@ const ofVxlan: readonly Fault[] = [
 
 const ofUdp: readonly Fault[] = [
   {
+    name: "the table of a rule for the tunnel's packets leads nowhere, and the main one does",
+    done: (hosts, victim) =>
+      hosts.ip(victim, "route add blackhole default table 100", "rule add from 192.0.2.1 lookup 100"),
+    broken: "underlay",
+    state: "missing",
+    shows: /Invalid argument/,
+    undone: (hosts, victim) =>
+      hosts.ip(victim, "rule delete from 192.0.2.1 lookup 100", "route flush table 100"),
+  },
+  {
     name: "the proxy's route is deleted",
     done: async (_, victim, peer) => {
       await askProxy(victim, { op: "change", put: [], remove: [peer.subnet] });
