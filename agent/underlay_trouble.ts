@@ -8,8 +8,11 @@ import { KernelError } from "../net/errors.ts";
 import { familyOf } from "../net/ip.ts";
 import { isCarried } from "./probing/targets.ts";
 
-/** How many peers the kernel is asked about: whoever routes by rules does so for more than one of them. */
-const ASKED = 4;
+/**
+ * How many peers the kernel is asked about, from all over the network: whoever routes by rules does so for more than one
+ * of them, and neighbours in the list often stand in one place.
+ */
+const ASKED = 16;
 
 /**
  * A sentence, or undefined where nothing is wrong. One peer that can be reached is enough: the others have their own
@@ -32,12 +35,24 @@ export async function underlayTrouble(
   const tunnels = new Set(
     objects.flatMap((one) => one.kind === "link" && isFlans(one.alias) ? one.name : []),
   );
-  for (const remote of carried.slice(0, ASKED)) {
+  const asked = spread(carried, ASKED);
+  for (const remote of asked) {
     const route = await routeByRule(kernel, { remote, source: address });
     if (route?.type === "unicast" && !bearsMark(route) && !tunnels.has(route.link)) return undefined;
   }
-  const [whom, other] = carried.length === 1 ? ["the peer", ""] : ["any peer", ", for one"];
+  const whom = carried.length === 1
+    ? "the peer"
+    : asked.length === carried.length
+    ? "any peer"
+    : `any of ${asked.length} peers that were asked for`;
+  const other = carried.length === 1 ? "" : ", for one";
   return `No route leads to ${whom} over link ${link}: ${carried[0]!}${other}`;
+}
+
+/** At most so many of them, in even steps. */
+function spread(remotes: readonly string[], most: number): readonly string[] {
+  const step = Math.max(1, remotes.length / most);
+  return Array.from({ length: Math.min(most, remotes.length) }, (_, i) => remotes[Math.floor(i * step)]!);
 }
 
 /** That of a table which a policy rule names; most such rules go by the source. */

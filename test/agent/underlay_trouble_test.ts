@@ -17,12 +17,15 @@ const tunnel: KernelObject = {
   mtu: 1450,
   up: true,
 };
-const peers = [2, 3, 4, 5, 6, 7].map((n): PeerPlan => ({ lease: lease(n), way: "vxlan", keys: [] }));
+const peersTo = (last: number) =>
+  Array.from({ length: last - 1 }, (_, i): PeerPlan => ({ lease: lease(i + 2), way: "vxlan", keys: [] }));
+const peers = peersTo(7);
 
 /** What is told, and what the kernel was asked, where it says that. */
 async function told(
   answer: (remote: string, query: RouteQuery) => RouteMatch | undefined,
   objects: readonly KernelObject[] = [tunnel],
+  to: readonly PeerPlan[] = peers,
 ): Promise<{ trouble: string | undefined; asked: string[] }> {
   const asked: string[] = [];
   const routeMatch = (remote: string, query: RouteQuery = {}) => {
@@ -34,7 +37,7 @@ async function told(
     );
   };
   const { underlay } = host();
-  return { trouble: await underlayTrouble({ routeMatch }, { objects, underlay, peers }), asked };
+  return { trouble: await underlayTrouble({ routeMatch }, { objects, underlay, peers: to }), asked };
 }
 
 const missing = "No route leads to any peer over link eth0: 192.0.2.2, for one";
@@ -65,6 +68,19 @@ for (const [name, answer, trouble] of cases) {
 Deno.test("underlay: the kernel is asked only where its main table leads to nobody, and of few peers", async () => {
   assert.deepEqual((await told(() => undefined, [tunnel, defaultRoute])).asked, []);
   const { asked } = await told(() => undefined);
-  assert.equal(asked.length, 8);
+  assert.equal(asked.length, 12);
   assert.deepEqual(asked.slice(0, 2), ["192.0.2.2 192.0.2.1", "192.0.2.2 -"]);
+});
+
+Deno.test("underlay: of many peers those are asked for that stand all over the list, and no more is said of them", async () => {
+  const many = peersTo(51);
+  const reached = (remote: string) => Number(remote.split(".")[3]) > 5 ? by({}) : undefined;
+  assert.equal((await told(reached, [tunnel], many)).trouble, undefined);
+  const { asked, trouble } = await told(() => undefined, [tunnel], many);
+  assert.equal(asked.length, 32);
+  assert.equal(asked.at(-1), "192.0.2.48 -");
+  assert.equal(
+    trouble,
+    "No route leads to any of 16 peers that were asked for over link eth0: 192.0.2.2, for one",
+  );
 });
