@@ -288,7 +288,8 @@ export class Agent {
   async #describeHost(objects?: readonly KernelObject[]): Promise<Host> {
     const { kernel, clock, node, options: given } = this.#parts;
     const options = { ...given, former: this.#host === undefined ? given.former : formerOf(this.#host) };
-    const found = await describeHost(kernel, { ...this.#overlay.network, node, options, clock, objects });
+    const known = { ...this.#overlay.network, node, options, clock, objects, isHeld: !this.store.isWell };
+    const found = await describeHost(kernel, known);
     return { ...found, said: this.#overlay.said };
   }
 

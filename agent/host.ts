@@ -39,10 +39,12 @@ export interface HostOptions extends FirewallOptions {
  */
 export async function describeHost(
   kernel: Kernel,
-  { config, backend, devices, node, options, clock, objects: known }: Network & {
+  { config, backend, devices, node, options, clock, objects: known, isHeld = false }: Network & {
     node: string;
     options: HostOptions;
     clock: Clock;
+    /** Whether peers cannot be told of what is new. */
+    isHeld?: boolean;
     /** What a dump of the kernel gave; it is read where nobody has read it yet. */
     objects?: readonly KernelObject[] | undefined;
   },
@@ -54,9 +56,13 @@ export async function describeHost(
   return described(found, {
     node,
     ...await ensureIdentity({ backend, devices }, { node, stateDir, clock, objects }),
-    ipsec: span === undefined
-      ? undefined
-      : await ensureIpsec(stateDir, { clock, span, stands: hasStates(objects, node) }),
+    ipsec: span === undefined ? undefined : await ensureIpsec(stateDir, {
+      clock,
+      span,
+      at: `${found.underlay.address} ${found.publicIp}`,
+      stands: hasStates(objects, node),
+      isHeld,
+    }),
   });
 }
 

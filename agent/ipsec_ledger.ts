@@ -33,6 +33,10 @@ const schema = v.object({
   epoch: v.pipe(v.number(), v.integer(), v.minValue(0)),
   /** Epochs of the keys that were given, by fingerprint; of former epochs only the last one's. */
   spent: v.record(v.string(), v.number()),
+  /** The addresses that this host had and announced then: of a state with another one the key would be a used one. */
+  at: v.optional(v.string(), ""),
+  /** Whether a used key was asked for. */
+  isWorn: v.optional(v.boolean(), false),
 });
 
 type Ledger = v.InferOutput<typeof schema>;
@@ -43,23 +47,32 @@ interface When {
   readonly span: number;
 }
 
+/** What a nonce is for. */
+interface Use extends When {
+  /** This host's address, and the one that it announces. */
+  readonly at: string;
+  /** Whether a state of this host's is in the kernel. */
+  readonly stands: boolean;
+  /** Whether peers cannot be told of another one. */
+  readonly isHeld: boolean;
+}
+
 /**
- * The nonce and the epoch of now. A nonce is for one boot and one length of epochs, and for no epoch before one that it
- * was used in: the keys of those are forgotten. Where keys were given and no state stands any more, each of them would
- * be a used one. A clock that is a little behind itself stays in its epoch, in which peers hear it all the same.
+ * The nonce and the epoch of now. A nonce is for one boot, one length of epochs and one address, and for no epoch before
+ * one that it was used in: the keys of those are forgotten. Where keys were given and no state stands any more, each of
+ * them would be a used one. One used key of many waits until peers can be told. So no host needs a used key for what
+ * another one does. A clock that is a little behind itself stays in its epoch, in which peers hear it all the same.
  */
 export async function ensureIpsec(
   stateDir: string,
-  { clock, span, stands }: When & {
-    /** Whether a state of this host's is in the kernel. */
-    readonly stands: boolean;
-  },
+  { clock, span, at, stands, isHeld }: Use,
 ): Promise<IpsecFacts> {
   return await withStateLock(stateDir, async () => {
     const kept = read(stateDir);
     const now = epochAt(clock.now(), span);
     const boot = readBootId() ?? "";
-    const isUsable = kept !== undefined && (stands || Object.keys(kept.spent).length === 0);
+    const isUsable = kept !== undefined && kept.at === at && (isHeld || !kept.isWorn) &&
+      (stands || Object.keys(kept.spent).length === 0);
     const goesOn = isUsable && kept.boot === boot && kept.span === span && now >= kept.epoch - 1;
     const epoch = goesOn ? Math.max(now, kept.epoch) : now;
     if (goesOn && epoch === kept.epoch) return { nonce: kept.nonce, epoch };
@@ -72,6 +85,8 @@ export async function ensureIpsec(
       span,
       epoch,
       spent: Object.fromEntries(spent),
+      at,
+      isWorn: goesOn && kept.isWorn,
     });
     return { nonce, epoch };
   });
@@ -115,22 +130,23 @@ export class IpsecLedger implements KeyLedger {
     }
   }
 
-  spend(keys: readonly SpentKey[]): Promise<boolean> {
+  spend(keys: readonly SpentKey[]): Promise<readonly boolean[]> {
     return withStateLock(this.#stateDir, async () => {
       const kept = read(this.#stateDir);
-      if (kept === undefined) return false;
-      const isFresh = keys.every(({ fingerprint, epoch, nonces }) =>
-        nonces.includes(kept.nonce) && epoch >= kept.epoch - 1 && !Object.hasOwn(kept.spent, fingerprint)
-      );
-      // Of an outdated plan none is given either, and the nonce of now has its keys still.
-      const isOutdated = keys.some(({ nonces }) => !nonces.includes(kept.nonce));
-      if (isOutdated) return false;
-      const given = keys.map(({ fingerprint, epoch }) => [fingerprint, epoch] as const);
-      const next = isFresh
-        ? { spent: { ...kept.spent, ...Object.fromEntries(given) } }
-        : { spent: {}, nonce: newNonce(this.#clock) };
-      await write(this.#stateDir, { ...kept, ...next });
-      return isFresh;
+      if (kept === undefined) return keys.map(() => false);
+      // Of an outdated plan none is given, and that wears nothing.
+      const current = keys.map(({ epoch, nonces }) => nonces.includes(kept.nonce) && epoch >= kept.epoch - 1);
+      const fresh = keys.map(({ fingerprint }, i) => current[i]! && !Object.hasOwn(kept.spent, fingerprint));
+      const given = keys.filter((_, i) => fresh[i]).map(({ fingerprint, epoch }) => [fingerprint, epoch]);
+      const isWorn = kept.isWorn || current.some((is, i) => is && !fresh[i]);
+      if (given.length > 0 || isWorn !== kept.isWorn) {
+        await write(this.#stateDir, {
+          ...kept,
+          spent: { ...kept.spent, ...Object.fromEntries(given) },
+          isWorn,
+        });
+      }
+      return fresh;
     });
   }
 }

@@ -29,12 +29,13 @@ export async function applyXfrms(
 ): Promise<readonly Failure[]> {
   const steps = changes.map((change): Step => stepOf(change, secrets));
   const spent = steps.flatMap((step) => "spent" in step && step.spent !== undefined ? [step.spent] : []);
-  const isFresh = spent.length === 0 || await ledger.spend(spent);
+  const fresh = spent.length === 0 ? [] : await ledger.spend(spent);
+  const used = new Set(spent.filter((_, i) => !fresh[i]));
   const failures: Failure[] = [];
   const told: { change: Change; one: XfrmChange }[] = [];
   for (const step of steps) {
     if ("error" in step) failures.push(step);
-    else if (step.spent !== undefined && !isFresh) failures.push(failureOf(step.change, USED));
+    else if (step.spent !== undefined && used.has(step.spent)) failures.push(failureOf(step.change, USED));
     else told.push(...step.told.map((one) => ({ change: step.change, one })));
   }
   const answers = told.length === 0 ? [] : await tables.write(told.map(({ one }) => one));

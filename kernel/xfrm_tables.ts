@@ -25,10 +25,10 @@ export interface KeyLedger {
   /** Whether this host may have something of IPsec still. */
   isThere(): boolean;
   /**
-   * Notes the keys before they are given. False, where one of them was given before or belongs to a nonce that this host
-   * does not have any more: then none may be given, and the host has another nonce from now on.
+   * Notes the keys before they are given. Resolves to whether each of them may be: not one that was given before, for
+   * which the host will have another nonce, and not one of a nonce or an epoch that this host does not have any more.
    */
-  spend(keys: readonly SpentKey[]): Promise<boolean>;
+  spend(keys: readonly SpentKey[]): Promise<readonly boolean[]>;
 }
 
 export interface SpentKey extends Pick<Derivation, "epoch"> {

@@ -1,4 +1,4 @@
-import { about, count, document, mapOf, text } from "./shapes.ts";
+import { about, count, document, mapOf, text, yesOrNo } from "./shapes.ts";
 
 export const ipsec = document("ipsec", {
   description:
@@ -10,5 +10,9 @@ export const ipsec = document("ipsec", {
     span: about("milliseconds after which keys change", count),
     epoch: about("number of the span of time that this host is in", count),
     spent: about("by fingerprint of a key, the number of the span that it is for", mapOf(count)),
+  },
+  optional: {
+    at: about("the address that the host had and the one that it announced, between them a blank", text),
+    isWorn: about("whether a key was asked for again, so that another nonce is due", yesOrNo),
   },
 });

@@ -115,6 +115,36 @@ Deno.test("ipsec agents: who leaves and comes back in the same boot has states t
   assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
 });
 
+Deno.test("ipsec agents: what one host does costs no other one its nonce", async () => {
+  await using all = await TestNetwork.start(network);
+  const [a, b, c] = [await joined(all, 1), await joined(all, 2), await joined(all, 3)];
+  const others = () => [nonceOf(a.host), nonceOf(c.host)];
+  const before = others();
+  const settled = async () => {
+    await all.clock.advance(60_000);
+    for (const [one, other] of [[a, b], [b, c], [a, c]] as const) {
+      const keys = new Set(one.kernel.states.map(({ key }) => key));
+      // What each of them sends by; a NAT may stand between them.
+      assert.equal(other.kernel.states.filter(({ key }) => keys.has(key)).length, 2);
+    }
+    assert.deepEqual([others(), a.host.codes, b.host.codes, c.host.codes], [before, [], [], []]);
+  };
+  // It leaves and comes back.
+  await b.host.stop();
+  await all.remove("10.5.2.0/24");
+  b.kernel.fake.objects.clear();
+  await all.clock.advance(60_000);
+  await b.host.join();
+  await b.host.run();
+  await settled();
+  // Its announced address changes.
+  await b.host.stop();
+  Object.assign(b.host.options, { publicIp: "192.0.2.99" });
+  await b.host.join();
+  await b.host.run();
+  await settled();
+});
+
 Deno.test("ipsec agents: one that is started again changes nothing", async () => {
   await using all = await TestNetwork.start(network);
   const { host, kernel } = await joined(all, 1);

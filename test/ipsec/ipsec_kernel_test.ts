@@ -92,10 +92,8 @@ Deno.test("ipsec kernel: what a lost device leaves is found, and taken away, whe
   let isThere = true;
   const { kernel, inner } = fake.open({ ledger: { ...forgetful, isThere: () => isThere } });
   await reconcile(reconcilerOn(kernel), planned([2]));
-  const link = (await kernel.dump({ links: ["flan.ipsec"], sysctls: [] })).find(({ kind }) =>
-    kind === "link"
-  );
-  await inner.apply([{ verb: "delete", object: link! }]);
+  const link = planned([2]).find(({ kind }) => kind === "link")!;
+  assert.deepEqual(await inner.apply([{ verb: "delete", object: link }]), []);
   await teardown(kernel, { ...ipsecOwner, links: [] });
   assert.deepEqual([...fake.objects.values()], []);
   isThere = false;
@@ -133,9 +131,10 @@ Deno.test("ipsec kernel: keys are in the ledger before the kernel has one, and o
   const ledger: KeyLedger = {
     ...forgetful,
     spend(keys) {
-      assert.equal([...fake.objects.values()].filter(({ kind }) => kind === "xfrm-state").length, 0);
+      const there = [...fake.objects.values()].map((object) => object.kind === "xfrm-state" && object.key);
+      assert.ok(!keys.some(({ fingerprint }) => there.includes(fingerprint)));
       spent.push(keys);
-      return Promise.resolve(isFresh);
+      return Promise.resolve(keys.map(({ nonces }) => isFresh || nonces.includes(nonceOf(3))));
     },
   };
   const { kernel } = fake.open({ ledger });
@@ -144,13 +143,15 @@ Deno.test("ipsec kernel: keys are in the ledger before the kernel has one, and o
   assert.ok(spent.flat().every(({ nonces }) => nonces.includes(nonceOf(1)) && nonces.includes(nonceOf(2))));
   for (const [key, { kind }] of fake.objects) if (kind === "xfrm-state") fake.objects.delete(key);
   isFresh = false;
-  const report = await reconcilerOn(kernel).reconcile(planned([2]), { resync: true });
+  const report = await reconcilerOn(kernel).reconcile(planned([2, 3]), { resync: true });
   assert.equal(report.failures.length, 4);
   assert.match(
     report.failures[0]!.error.message,
     /^Cannot add IPsec state 192\.0\.2\.2 to 192\.0\.2\.1 spi 0x[0-9a-f]+: its key was given to the kernel before, so this host announces another nonce$/,
   );
-  assert.ok(![...fake.objects.values()].some(({ kind }) => kind === "xfrm-state"));
+  const there = [...fake.objects.values()].filter((object) => object.kind === "xfrm-state");
+  assert.equal(there.length, 4, "those of the other peer");
+  assert.ok(there.every(({ source, destination }) => [source, destination].includes("192.0.2.3")));
 });
 
 Deno.test("ipsec kernel: without the pre-shared key policies are made and states are not", async () => {

@@ -21,7 +21,10 @@ export const ipsecSecrets: Secrets = {
 };
 
 /** Lets any key be given again, for those whose case is another one. */
-export const forgetful: KeyLedger = { isThere: () => false, spend: () => Promise.resolve(true) };
+export const forgetful: KeyLedger = {
+  isThere: () => false,
+  spend: (keys) => Promise.resolve(keys.map(() => true)),
+};
 
 export class FakeXfrm {
   readonly stack: FakeStack;

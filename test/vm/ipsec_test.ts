@@ -54,7 +54,9 @@ const SPAN = 24 * 3600 * 1000;
 async function ipsecHosts() {
   const dirs = await Promise.all([1, 2].map(() => Deno.makeTempDir({ prefix: "flan-ipsec-" })));
   const known = await Promise.all(
-    dirs.map((dir) => ensureIpsec(dir, { clock: systemClock, span: SPAN, stands: false })),
+    dirs.map((dir) =>
+      ensureIpsec(dir, { clock: systemClock, span: SPAN, stands: false, at: "", isHeld: false })
+    ),
   );
   const hosts = await VmHosts.create({
     name: "ipsec",
