@@ -38,7 +38,8 @@ export function explainCommand(run: Runner): Command {
       settings: routeSettings,
       formats: ["table", "json"],
       after: "Each hop is ok, missing, wrong, foreign (somebody else's is in its place) or\n" +
-        "skipped, with the command that shows it. Needs no root.",
+        "skipped, with the command that shows it. Needs no root. Packet filters are not\n" +
+        "looked at: flan doctor does that, and flan ping sends packets.",
     },
     run,
     explainRoute,
