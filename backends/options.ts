@@ -1,9 +1,15 @@
 /** Reads a backend's options: keys count in any case, as in Go's JSON decoder, and the last one of a name wins. */
 import { invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
+import { didYouMean } from "../net/suggest.ts";
 import { quoted } from "../net/text.ts";
 
 export type RawOptions = { readonly [key: string]: Json };
+
+function unknownWords(name: string, known: readonly string[]): string {
+  const meant = didYouMean(name, known);
+  return `is not known to this version and is ignored${meant === undefined ? "" : `: ${meant}`}`;
+}
 
 export class OptionReader {
   /** A sentence for each option that is ignored. */
@@ -19,7 +25,7 @@ export class OptionReader {
     for (const [key, value] of Object.entries(raw)) {
       const name = key.toLowerCase();
       if (known.includes(name)) this.#values.set(name, { key, value });
-      else this.ignored(quoted(key), "is not known to this version and is ignored");
+      else this.ignored(quoted(key), unknownWords(name, known));
     }
   }
 

@@ -56,7 +56,7 @@ export function command(run: Runner): Command {
       summary: "Change one value of the network config, for all hosts",
       args: [["<key>", "such as SubnetLen or Backend.VNI"], [
         "[value]",
-        "JSON, or plain text; - reads it from standard input",
+        "JSON, or plain text; null removes the key; - reads the value from standard input",
       ]],
       options: [
         new Option("--file <file>", "read the value from a file"),

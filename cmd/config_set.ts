@@ -6,7 +6,7 @@ import { requireFlansAlone, requireNoFlannel } from "../lease/flannel_hosts.ts";
 import { FORMER_BACKENDS } from "../lease/former_backends.ts";
 import { type NetworkConfig, parseNetworkConfig, requireUsable } from "../lease/network.ts";
 import { requireRoom } from "../lease/room.ts";
-import { networksOf } from "../lease/stack.ts";
+import { familiesOf, networksOf } from "../lease/stack.ts";
 import { isSubnetOf } from "../lease/subnet_range.ts";
 import type { Snapshot } from "../lease/store.ts";
 import { makeView } from "../lease/view.ts";
@@ -41,7 +41,7 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
     if (config.unknownKeys.length > 0) {
       throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
     }
-    const notes = backendFor(config.backendType).check(config);
+    const notes = [...backendFor(config.backendType).check(config), ...idleNotes(key, config)];
     const lost = lostLeases(snapshot, { before, after: config });
     if (lost[0] !== undefined && !force) {
       throw invalid(
@@ -59,9 +59,15 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
       : rememberingFormer(changed, { before, after: config, leases: peers });
     await store.writeConfig(written, snapshot.config.revision);
     for (const note of notes) console.error(`flan: ${printable(note, 2000)}`);
-    print(`${key}: ${shown}`);
+    print(`${key}: ${jsonOrText(value) === null ? "removed" : shown}`);
     return exit.done;
   });
+}
+
+/** What was set for a family that the network does not have is kept, and nobody goes by it. */
+function idleNotes(key: string, config: NetworkConfig): string[] {
+  if (!/^ipv6/i.test(key) || familiesOf(config).includes(6)) return [];
+  return [`${key} has no effect until EnableIPv6 is true: flan config set EnableIPv6 true`];
 }
 
 /** Everybody on this host sees the arguments of a command, and a shell keeps them. */
@@ -135,7 +141,7 @@ function jsonOrText(value: string): Json {
   }
 }
 
-/** A copy of `document` with the value at `path`; field names match without regard to case, as flannel reads them. */
+/** A copy of `document` with the value at `path`, or without that field for null, which Go reads as none; field names match without regard to case, as flannel reads them. */
 export function withValue(
   document: Json,
   { path, value, key }: { path: readonly string[]; value: Json; key: string },
@@ -150,5 +156,8 @@ export function withValue(
   }
   const fields = document as Readonly<Record<string, Json>>;
   const name = Object.keys(fields).find((known) => known.toLowerCase() === first.toLowerCase()) ?? first;
+  const { [name]: former, ...others } = fields;
+  if (value === null && former === undefined) return document;
+  if (value === null && rest.length === 0) return others;
   return { ...fields, [name]: withValue(fields[name] ?? {}, { path: rest, value, key }) };
 }

@@ -245,7 +245,7 @@ export const healthCodes = {
     means: "an option of the network config that this version leaves out",
     needs: [],
     within: "2 s after the store says so",
-    remedy: "flan config set without it, or a version that knows it",
+    remedy: "flan config set Backend.OPTION null, or a version that knows it",
   },
   ...doctorCodes,
 } as const satisfies Record<string, CodeFacts>;

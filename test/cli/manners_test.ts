@@ -184,6 +184,35 @@ Deno.test("config set changes one value and prints it alone; config get reads it
   assert.equal((await sandbox.flan(["config", "get", "BACKEND.MTU"])).stdout, "1400\n");
 });
 
+Deno.test("config set removes a key by null, and says of an unknown option what was meant", async () => {
+  using sandbox = withNetwork();
+  const set = (key: string, value: string) => sandbox.flan(["config", "set", key, value]);
+  const network = async () => JSON.parse((await sandbox.flan(["config", "get"])).stdout);
+  const typo = await set("Backend.Learnin", "false");
+  assert.equal(
+    typo.stderr,
+    'flan: The vxlan option "Learnin" is not known to this version and is ignored: did you mean learning?\n',
+  );
+  const removed = await set("backend.learnin", "null");
+  assert.deepEqual([removed.code, removed.stdout, removed.stderr], [0, "backend.learnin: removed\n", ""]);
+  assert.deepEqual(await network(), { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } });
+  assert.equal((await set("Backend.Learnin", "null")).code, 0, "what is not there is removed already");
+  const [type, backend] = [await set("Backend.Type", "null"), await set("Backend", "null")];
+  assert.ok(type.code > 0 && backend.code > 0, "what every network needs stays");
+  assert.deepEqual(await network(), { Network: "10.5.0.0/16", Backend: { Type: "vxlan" } });
+});
+
+Deno.test("config set says of an IPv6 network that nothing goes by it yet, and what makes the network dual stack", async () => {
+  using sandbox = withNetwork();
+  const { code, stderr } = await sandbox.flan(["config", "set", "IPv6Network", "fd00:5::/48"]);
+  assert.deepEqual([code, stderr], [
+    0,
+    "flan: IPv6Network has no effect until EnableIPv6 is true: flan config set EnableIPv6 true\n",
+  ]);
+  const removed = await sandbox.flan(["config", "set", "IPv6Network", "null"]);
+  assert.equal(removed.stdout, "IPv6Network: removed\n");
+});
+
 Deno.test("config set refuses what would put hosts out of touch, says how it goes without, and does it with --force", async () => {
   using sandbox = withNetwork();
   const port = ["config", "set", "Backend.Port", "4789"];
