@@ -12,6 +12,7 @@ import type { Snapshot } from "../lease/store.ts";
 import { makeView } from "../lease/view.ts";
 import { invalid, systemReason } from "../net/errors.ts";
 import { formatCidr, parseCidr } from "../net/ip.ts";
+import type { Clock } from "../net/clock.ts";
 import type { Json } from "../net/json.ts";
 import { holdsSecret, withoutSecrets } from "../net/secret_option.ts";
 import { printable } from "../net/text.ts";
@@ -20,6 +21,7 @@ import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
 import { requireGradual } from "./abrupt_change.ts";
 import { rememberingFormer } from "./former_backends.ts";
+import { secretFor } from "./network_settings.ts";
 import { print } from "./output.ts";
 import { readTextFile } from "./text_file.ts";
 
@@ -31,7 +33,7 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
   return await withStore(context, async (store) => {
     const snapshot = await store.read();
     if (snapshot.config === undefined) throw noNetwork(store.url);
-    const changed = changedBy(snapshot.config.value, { key, value });
+    const changed = changedBy(snapshot.config.value, { key, value, clock: context.clock });
     const config = parseNetworkConfig(changed);
     const before = parseNetworkConfig(snapshot.config.value);
     if (networkText(before) !== networkText(config)) requireUsable(config);
@@ -108,10 +110,15 @@ function lastOf(key: string): string {
   return key.split(".").at(-1)!;
 }
 
-/** `backend udp` is a whole new backend: the options of the former one mean nothing to it. */
-function changedBy(document: Json, { key, value }: { key: string; value: string }): Json {
+/** `backend udp` is a whole new backend, with a secret where it needs one: the options of the former one mean nothing to it. */
+export function changedBy(
+  document: Json,
+  { key, value, clock }: { key: string; value: string; clock: Pick<Clock, "randomBytes"> },
+): Json {
   const isBackend = key.toLowerCase() === "backend" && /^[A-Za-z][\w-]*$/.test(value);
-  const wanted = isBackend ? { Type: value } : jsonOrText(value);
+  const wanted = isBackend
+    ? { Type: value, ...secretFor({ settings: { backend: value, backendOption: undefined }, clock }) }
+    : jsonOrText(value);
   return withValue(document, { path: key.split("."), value: wanted, key });
 }
 

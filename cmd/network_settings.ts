@@ -4,6 +4,7 @@ import { isSecretOption } from "../net/secret_option.ts";
 import { type NetworkConfig, newNetworkConfig, type NewRange } from "../lease/network.ts";
 import { invalid } from "../net/errors.ts";
 import { type Cidr, familyOf, formatCidr, formatIp, overlaps, parseCidr } from "../net/ip.ts";
+import type { Clock } from "../net/clock.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
 import type { KernelObject } from "../kernel/state.ts";
@@ -45,7 +46,12 @@ export function startingConfig(
 }
 
 /** The secret that an ipsec network cannot be without, and that nobody has to know, where the settings name none. */
-function secretFor({ settings, clock }: Pick<Context, "settings" | "clock">): { PSK?: string } {
+export function secretFor(
+  { settings, clock }: {
+    settings: Pick<Settings, "backend" | "backendOption">;
+    clock: Pick<Clock, "randomBytes">;
+  },
+): { PSK?: string } {
   if (settings.backend?.toLowerCase() !== "ipsec") return {};
   const isNamed = Object.keys(settings.backendOption ?? {}).some(isSecretOption);
   return isNamed ? {} : { PSK: clock.randomBytes(SECRET_BYTES).toHex() };

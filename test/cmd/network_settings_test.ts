@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { withValue } from "../../cmd/config_set.ts";
+import { ipsec } from "../../backends/ipsec.ts";
+import { changedBy, withValue } from "../../cmd/config_set.ts";
 import { requireAgreement, startingConfig } from "../../cmd/network_settings.ts";
 import type { Settings, Source } from "../../cmd/settings.ts";
 import type { Address, Link, Route } from "../../kernel/state.ts";
@@ -194,4 +195,17 @@ Deno.test("an ipsec network is started with a secret of its own, or with the one
   assert.match(start().PSK, /^[0-9a-f]{128}$/);
   assert.deepEqual(start({ PSK: "mine" }), { Type: "ipsec", PSK: "mine" });
   assert.equal(start({ RekeySeconds: 60 }).PSK.length, 128);
+});
+
+Deno.test("a network that goes over to ipsec gets a secret of its own, and no other backend does", () => {
+  const clock = new FakeClock();
+  const before = { Network: "10.5.0.0/16", Backend: { Type: "vxlan", VNI: 7 } };
+  const over = (value: string) =>
+    (changedBy(before, { key: "backend", value, clock }) as { Backend: { Type: string; PSK?: string } })
+      .Backend;
+  const { Type, PSK } = over("ipsec");
+  assert.equal(Type, "ipsec");
+  assert.match(PSK!, /^[0-9a-f]{128}$/);
+  ipsec.check(parseNetworkConfig({ ...before, Backend: over("IPsec") }));
+  assert.deepEqual(over("udp"), { Type: "udp" });
 });
