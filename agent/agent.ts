@@ -31,6 +31,7 @@ import { Overlay } from "./overlay.ts";
 import { networksOf } from "../lease/stack.ts";
 import { viewFrom } from "./view.ts";
 import { judgeHooks, judgeLease, judgeLingering, judgeReport, requireJoined } from "./health/problems.ts";
+import { judgeKeys } from "./health/keys.ts";
 import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";
 import { halvesOf } from "./probing/halves.ts";
@@ -288,8 +289,8 @@ export class Agent {
   async #describeHost(objects?: readonly KernelObject[]): Promise<Host> {
     const { kernel, clock, node, options: given } = this.#parts;
     const options = { ...given, former: this.#host === undefined ? given.former : formerOf(this.#host) };
-    const known = { ...this.#overlay.network, node, options, clock, objects, isHeld: !this.store.isWell };
-    const found = await describeHost(kernel, known);
+    const known = { ...this.#overlay.network, node, options, clock, objects, ipsec: this.#host?.ipsec };
+    const found = await describeHost(kernel, { ...known, isHeld: !this.store.isWell });
     return { ...found, said: this.#overlay.said };
   }
 
@@ -299,6 +300,7 @@ export class Agent {
     try {
       const objects = await this.#parts.kernel.dump({ links: [], sysctls: [] });
       this.#host = await this.#describeHost(objects);
+      this.#judge(judgeKeys(this.#host));
       const { underlay } = this.#host;
       const { peers } = this.#plan;
       const trouble = await underlayTrouble(this.#parts.kernel, { objects, underlay, peers });

@@ -6,6 +6,7 @@ import { xfrmMark } from "../kernel/xfrm.ts";
 import type { Host } from "../backends/backend.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import { familiesOf } from "../lease/stack.ts";
+import { FlanError } from "../net/errors.ts";
 import { familyOf } from "../net/ip.ts";
 import { ensureMac, readHostState } from "./host_state.ts";
 import { firewallOf, type FirewallOptions } from "./firewall.ts";
@@ -39,10 +40,12 @@ export interface HostOptions extends FirewallOptions {
  */
 export async function describeHost(
   kernel: Kernel,
-  { config, backend, devices, node, options, clock, objects: known, isHeld = false }: Network & {
+  { config, backend, devices, node, options, clock, objects: known, isHeld = false, ipsec }: Network & {
     node: string;
     options: HostOptions;
     clock: Clock;
+    /** Where this host stood in its network's keys; it stays there while its ledger cannot be used. */
+    ipsec?: IpsecFacts | undefined;
     /** Whether peers cannot be told of what is new. */
     isHeld?: boolean;
     /** What a dump of the kernel gave; it is read where nobody has read it yet. */
@@ -62,7 +65,7 @@ export async function describeHost(
       at: `${found.underlay.address} ${found.publicIp}`,
       stands: hasStates(objects, node),
       isHeld,
-    }),
+    }).catch((error) => stayingAt(ipsec, error)),
   });
 }
 
@@ -172,6 +175,11 @@ export async function groundOf(
     publicIp: announced(underlay.address),
     ...(ipv6 && { ipv6: { underlay: ipv6, publicIp: announced(ipv6.address), mac: "" } }),
   };
+}
+
+function stayingAt(former: IpsecFacts | undefined, error: unknown): IpsecFacts {
+  if (former === undefined || !(error instanceof FlanError)) throw error;
+  return { ...former, trouble: error.message };
 }
 
 function hasStates(objects: readonly KernelObject[], node: string): boolean {

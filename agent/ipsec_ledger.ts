@@ -22,6 +22,8 @@ export interface IpsecFacts {
   /** What is announced, "" where none was made yet. */
   readonly nonce: string;
   readonly epoch: number;
+  /** Why both are as they were: without the ledger no key can be given. */
+  readonly trouble?: string;
 }
 
 const schema = v.object({

@@ -26,7 +26,12 @@ export interface Host {
   /** The public key of its WireGuard devices, whose private one is in the state directory; only for such a backend. */
   readonly publicKey?: string;
   /** Its nonce and the epoch of now; only for a backend with {@link Backend.epochs}. */
-  readonly ipsec?: { readonly nonce: string; readonly epoch: number };
+  readonly ipsec?: {
+    readonly nonce: string;
+    readonly epoch: number;
+    /** Why both are as they were. */
+    readonly trouble?: string;
+  };
   /** Overrides the MTU of the overlay, or undefined to derive it from the underlay. */
   readonly mtu: number | undefined;
   /** Whether the backend's device offloads checksums, or undefined to leave it as the kernel has it. */

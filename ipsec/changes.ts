@@ -4,7 +4,7 @@ import type { Secrets } from "../kernel/secrets.ts";
 import { describe } from "../kernel/state.ts";
 import type { XfrmPolicy, XfrmState } from "../kernel/xfrm.ts";
 import type { KeyLedger, SpentKey, XfrmChange, XfrmTables } from "../kernel/xfrm_tables.ts";
-import { KernelError } from "../net/errors.ts";
+import { FlanError, KernelError } from "../net/errors.ts";
 import { fingerprint } from "../net/fingerprint.ts";
 import { deriveKey } from "../net/ipsec_key.ts";
 
@@ -29,13 +29,14 @@ export async function applyXfrms(
 ): Promise<readonly Failure[]> {
   const steps = changes.map((change): Step => stepOf(change, secrets));
   const spent = steps.flatMap((step) => "spent" in step && step.spent !== undefined ? [step.spent] : []);
-  const fresh = spent.length === 0 ? [] : await ledger.spend(spent);
-  const used = new Set(spent.filter((_, i) => !fresh[i]));
+  const answer = spent.length === 0 ? [] : await ledger.spend(spent).catch(whyNot);
+  const why = typeof answer === "string" ? answer : USED;
+  const used = new Set(spent.filter((_, i) => typeof answer === "string" || !answer[i]));
   const failures: Failure[] = [];
   const told: { change: Change; one: XfrmChange }[] = [];
   for (const step of steps) {
     if ("error" in step) failures.push(step);
-    else if (step.spent !== undefined && used.has(step.spent)) failures.push(failureOf(step.change, USED));
+    else if (step.spent !== undefined && used.has(step.spent)) failures.push(failureOf(step.change, why));
     else told.push(...step.told.map((one) => ({ change: step.change, one })));
   }
   const answers = told.length === 0 ? [] : await tables.write(told.map(({ one }) => one));
@@ -51,6 +52,12 @@ export async function applyXfrms(
 }
 
 const USED = "its key was given to the kernel before, so this host announces another nonce";
+
+/** What needs no key is made all the same. */
+function whyNot(error: unknown): string {
+  if (!(error instanceof FlanError)) throw error;
+  return `it cannot be noted that its key is given: ${error.message}`;
+}
 
 function stepOf(change: Change, secrets: Secrets): Step {
   const { verb, object } = change;

@@ -240,6 +240,13 @@ export const healthCodes = {
     within: "30 s",
     remedy: "make its directory writable, or name another one with --subnet-file",
   },
+  "ipsec-keys": {
+    severity: "high",
+    means: "ipsec.json cannot be read or written: keys stay as they are, and peers stop hearing this host",
+    needs: [],
+    within: "30 s",
+    remedy: "make --state-dir writable, with room in it",
+  },
   "option-ignored": {
     severity: "warning",
     means: "an option of the network config that this version leaves out",

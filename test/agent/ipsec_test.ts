@@ -145,6 +145,22 @@ Deno.test("ipsec agents: what one host does costs no other one its nonce", async
   await settled();
 });
 
+Deno.test("ipsec agents: one whose ledger is lost says so of its state directory, and keeps the keys that it has", async () => {
+  await using all = await TestNetwork.start(network);
+  const [a, b] = [await joined(all, 1), await joined(all, 2)];
+  const file = `${all.dir}/1/ipsec.json`;
+  Deno.renameSync(file, `${file}.away`);
+  Deno.mkdirSync(file);
+  await all.clock.advance(60_000);
+  assert.deepEqual([a.host.codes, b.host.codes], [["ipsec-keys"], []]);
+  together(a.kernel, b.kernel);
+  Deno.removeSync(file);
+  Deno.renameSync(`${file}.away`, file);
+  await all.clock.advance(60_000);
+  assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
+  together(a.kernel, b.kernel);
+});
+
 Deno.test("ipsec agents: one that is started again changes nothing", async () => {
   await using all = await TestNetwork.start(network);
   const { host, kernel } = await joined(all, 1);

@@ -10,6 +10,7 @@ import { type KernelObject, keyOf } from "../../kernel/state.ts";
 import { teardown } from "../../kernel/teardown.ts";
 import type { XfrmPolicy, XfrmState } from "../../kernel/xfrm.ts";
 import type { KeyLedger, SpentKey } from "../../kernel/xfrm_tables.ts";
+import { FlanError } from "../../net/errors.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 import { FakeXfrm, forgetful } from "../lib/fake_xfrm.ts";
 import { ipsecHost, ipsecOwner, ipsecView, nonceOf } from "../lib/overlay.ts";
@@ -159,6 +160,20 @@ Deno.test("ipsec kernel: without the pre-shared key policies are made and states
   const { kernel } = fake.open({ secrets: { find: () => undefined } });
   const report = await reconcilerOn(kernel).reconcile(planned([2]), { resync: true });
   assert.match(report.failures[0]!.error.message, /the network's pre-shared key is not known on this host/);
+  assert.deepEqual(new Set([...fake.objects.values()].map(({ kind }) => kind)), new Set(["xfrm-policy"]));
+});
+
+Deno.test("ipsec kernel: while keys cannot be noted policies are made and states are not", async () => {
+  const fake = new FakeXfrm();
+  const spend = () =>
+    Promise.reject(new FlanError("Cannot write ipsec.json: full", { op: "x", code: "failed" }));
+  const { kernel } = fake.open({ ledger: { ...forgetful, spend } });
+  const report = await reconcilerOn(kernel).reconcile(planned([2]), { resync: true });
+  assert.deepEqual([report.error, report.failures.length], [undefined, 4]);
+  assert.match(
+    report.failures[0]!.error.message,
+    /it cannot be noted that its key is given: Cannot write ipsec/,
+  );
   assert.deepEqual(new Set([...fake.objects.values()].map(({ kind }) => kind)), new Set(["xfrm-policy"]));
 });
 
