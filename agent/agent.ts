@@ -14,7 +14,7 @@ import { Asked } from "./asked.ts";
 import { isBackFromBoot } from "./boot.ts";
 import { ChecksumWatch, tunnelPorts } from "./probing/checksum_watch.ts";
 import { followKernel, StoreFeed } from "./feeds.ts";
-import { Inbox, type Reason } from "./inbox.ts";
+import { Inbox, looks, type Reason } from "./inbox.ts";
 import type { AgentParts } from "./parts.ts";
 import { Pace, RESYNC_MS } from "./pace.ts";
 import { Health, type Judgement } from "./health/health.ts";
@@ -36,6 +36,7 @@ import { Pulse } from "./pulse.ts";
 import { QuietLog } from "./quiet_log.ts";
 import { halvesOf } from "./probing/halves.ts";
 import { Probing } from "./probing/probing.ts";
+import { toldMtu } from "./probing/told_mtu.ts";
 import { publishSubnetEnv } from "./subnet_env.ts";
 import { Repairs } from "./repairs.ts";
 import { onceSettled } from "./settled.ts";
@@ -89,7 +90,7 @@ export class Agent {
     this.probing = parts.probes && new Probing({
       ...parts.probes,
       clock: parts.clock,
-      toldMtu: async (address) => (await parts.kernel.routeGet(address).catch(unlessKernel))?.mtu ?? 0,
+      toldMtu: (address) => toldMtu(parts.kernel, address),
       judge: (judgement) => this.#judge(judgement),
     });
   }
@@ -135,7 +136,7 @@ export class Agent {
     this.#snapshot = await store.read();
     this.store.watched(undefined);
     const { peers } = makeView(this.#snapshot, { node: this.#host.node, network: config });
-    await this.#overlay.learn(peers, this.#host);
+    await this.#learn(peers);
     await this.#reconcile(new Set<Reason>(["host"]));
     requireJoined(this.#report);
     await this.#publish();
@@ -182,7 +183,7 @@ export class Agent {
    * agent stops before. Only while {@link run} runs.
    */
   repair(): Promise<Report> {
-    this.#overlay.reconciler.hasten();
+    this.#overlay.hasten();
     this.#inbox.wake.because("host");
     return this.#asked.ask();
   }
@@ -210,7 +211,8 @@ export class Agent {
     const begun = clock.monotonic();
     this.#asked.begin();
     this.#log.flush();
-    const changed = (reasons.has("store") || reasons.has("host")) && await this.#followConfig();
+    const isNews = reasons.has("store") || reasons.has("host");
+    const changed = isNews && await this.#followConfig();
     if (changed || reasons.has("host")) await this.#lookAtHost();
     const { config } = this.#overlay.network;
     this.#keeping.look({ snapshot: this.#snapshot, claim: this.#claim(), config });
@@ -221,8 +223,7 @@ export class Agent {
     const { own } = this.#keeping;
     if (own?.subnet !== subnet || own?.subnet6 !== subnet6) await this.#lookAtHost();
     await this.#reconcile(reasons);
-    const isNew = reasons.has("store") && await this.#overlay.learn(this.#view.peers, this.#host);
-    if (isNew) this.#inbox.wake.because("lease");
+    if (isNews && await this.#learn(this.#view.peers)) this.#inbox.wake.because("lease");
     if (this.#report.resynced) this.#pace.looked(begun);
     this.#measure();
     await this.#publish().then(
@@ -263,6 +264,13 @@ export class Agent {
     }
     const [changes, woken] = [this.#report.done.length, [...reasons].join("-")];
     if (changes > 0) this.#parts.log.log("debug", "Applied changes", { changes, woken });
+  }
+
+  /** Takes up what peers need that have not moved. Returns whether there is more to plan for. */
+  async #learn(peers: readonly Lease[]): Promise<boolean> {
+    const isMore = await this.#overlay.learn(peers, this.#host);
+    this.#judge(this.#overlay.unlearned);
+    return isMore;
   }
 
   /** Returns whether there is another network config that can be used. */
@@ -387,13 +395,4 @@ export class Agent {
   #solved(code: HealthCode): void {
     this.health.set([code], [], this.#parts.clock.now());
   }
-}
-
-/** An address that the kernel has no way to is one that it was told nothing about. */
-function unlessKernel(error: unknown): undefined {
-  if (!(error instanceof FlanError)) throw error;
-}
-
-function looks(reasons: ReadonlySet<Reason>): boolean {
-  return reasons.has("kernel") || reasons.has("host");
 }

@@ -8,6 +8,11 @@ import { Wanted } from "./wanted.ts";
 /** `clock`: nobody said anything, it was only time; always together with what is looked at then. */
 export type Reason = "store" | "lease" | "kernel" | "host" | "wanted" | "stop" | "clock";
 
+/** Whether one of them is a reason to read the kernel. */
+export function looks(reasons: ReadonlySet<Reason>): boolean {
+  return reasons.has("kernel") || reasons.has("host");
+}
+
 export class Inbox {
   readonly wake: Wake<Reason>;
   readonly #wanted = new Wanted();

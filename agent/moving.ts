@@ -28,7 +28,8 @@ import {
   standOf,
 } from "../backends/several.ts";
 import type { Report } from "../kernel/reconcile.ts";
-import { keyOf } from "../kernel/state.ts";
+import { isBarrier } from "../kernel/relations.ts";
+import { type KernelObject, keyOf } from "../kernel/state.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { OtherPlane } from "../lease/other_planes.ts";
 import type { View } from "../lease/view.ts";
@@ -185,12 +186,19 @@ export class Moving {
     const [present] = this.#planes;
     const standing = view.own === undefined
       ? []
-      : this.#planes.filter((one) => stands(report, standOf(one, view, host)));
+      : this.#planes.filter((one) => stands(report, this.#standOf(one, { view, host })));
     for (const one of standing) this.#ready.add(planeName(one));
     if (standing.includes(present)) this.#announced = planeName(present);
     this.#sends = this.#sendsBy({ report, view, host });
     this.#set([present, ...this.#planes.slice(1).filter((one) => this.#isNeeded(one, { view, host }))]);
     return JSON.stringify([this.announcement(host), this.#planes.length]) !== before;
+  }
+
+  /** Beside the present plane another one has no route to the whole network: it has one for each of its peers instead. */
+  #standOf(plane: Plane, { view, host }: Pick<Outcome, "view" | "host">): readonly KernelObject[] {
+    const objects = standOf(plane, view, host);
+    if (plane === this.#planes[0]) return objects;
+    return objects.filter((object) => object.kind !== "route" || isBarrier(object));
   }
 
   /** Undefined while the network does not move. */
@@ -252,6 +260,6 @@ function frozen(plane: Plane, { mac, ipv6, publicKey }: Host): Plane {
   return { ...plane, publicKey, macs: ipv6 === undefined ? [mac] : [mac, ipv6.mac] };
 }
 
-function stands(report: Report, objects: ReturnType<typeof standOf>): boolean {
+function stands(report: Report, objects: readonly KernelObject[]): boolean {
   return report.error === undefined && objects.every((object) => report.state.get(keyOf(object)) === "ok");
 }

@@ -1,7 +1,6 @@
 /** The network that this host is in, and the reconciler that keeps the kernel to it; both change with the config. */
 import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { FlanError } from "../net/errors.ts";
 import { formatCidr } from "../net/ip.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
 import type { Host } from "../backends/backend.ts";
@@ -13,9 +12,10 @@ import { familiesOf, networksOf } from "../lease/stack.ts";
 import type { Snapshot } from "../lease/store.ts";
 import type { AgentParts } from "./parts.ts";
 import { needsOf } from "./firewall.ts";
-import { ensureIdentity, groundOf, type HostOptions } from "./host.ts";
+import type { Judgement } from "./health/health.ts";
+import { groundOf, type HostOptions } from "./host.ts";
 import { type HostState, readHostState, rememberNetwork } from "./host_state.ts";
-import { planesToLearn } from "./learned_planes.ts";
+import { Learning } from "./learning.ts";
 import { type Move, Moving, type Outcome } from "./moving.ts";
 import { readPlanes, rememberPlanes } from "./planes.ts";
 import { Retry } from "./retry.ts";
@@ -36,6 +36,7 @@ export interface OverlayParts {
 export class Overlay {
   #network!: Network;
   readonly #moving: Moving;
+  readonly #learning: Learning;
   #reconciler!: Reconciler;
   /** The startup command that ran last, and what it said. */
   #startup = { command: "", said: "" };
@@ -56,6 +57,7 @@ export class Overlay {
     this.#parts = parts;
     this.#retry = new Retry(parts.clock);
     this.#moving = new Moving(parts.clock);
+    this.#learning = new Learning(parts);
   }
 
   /** Valid after {@link adopt}. While the network moves, its backend is all of them that are needed. */
@@ -117,9 +119,9 @@ export class Overlay {
     this.#moving.heard(own, known);
   }
 
-  /** Milliseconds until a move can go on by itself, or the keys of the network change by time. */
+  /** Milliseconds until a move can go on by itself, or what failed of it is tried again, or the network's keys change by time. */
   nextIn(host: Host): number {
-    return Math.min(this.#moving.nextIn(), this.#epochEndsIn(host));
+    return Math.min(this.#moving.nextIn(), this.#learning.nextIn(), this.#epochEndsIn(host));
   }
 
   /** Goes on with a move where there is one. Returns whether there is something to announce or to plan anew. */
@@ -166,33 +168,22 @@ export class Overlay {
     this.#own();
   }
 
-  /**
-   * Takes up the planes by which alone some peers can be reached, beside the present one: they have not moved yet. What
-   * this host lacks something for is left. Returns whether there were any. Throws what the kernel or the state directory does.
-   */
+  /** See {@link Learning.takeUp}. */
   async learn(peers: readonly Lease[], host: Host): Promise<boolean> {
-    const { kernel, clock, node, options } = this.#parts;
-    const { planes } = this.#moving;
-    let some = false;
-    const { encrypt } = options;
-    for (const plane of planesToLearn(planes, { network: this.#network.config, peers, host, encrypt })) {
-      try {
-        plane.backend.requireHost(plane.config, host);
-        await kernel.require(needsOf(plane.backend, options));
-      } catch (error) {
-        if (!(error instanceof FlanError)) throw error;
-        continue;
-      }
-      const devices = plane.backend.devices(plane.config);
-      const objects = await kernel.dump({ links: [], sysctls: [] });
-      const { stateDir } = options;
-      const identity = await ensureIdentity({ ...plane, devices }, { node, stateDir, clock, objects });
-      await rememberPlanes(stateDir, [...this.#moving.planes, plane]);
-      this.#moving.learn({ ...plane, ...identity });
-      this.#own();
-      some = true;
-    }
+    const some = await this.#learning.takeUp(this.#moving, { network: this.#network.config, peers, host });
+    if (some) this.#own();
     return some;
+  }
+
+  /** What of former backends could not be taken up. */
+  get unlearned(): Judgement {
+    return this.#learning.judgement;
+  }
+
+  /** Somebody asks for it: what failed may be tried again. */
+  hasten(): void {
+    this.#reconciler.hasten();
+    this.#learning.hasten();
   }
 
   /** The reconciler, and the secrets, of all that is this host's in the planes that it has now. */

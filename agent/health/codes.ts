@@ -132,6 +132,13 @@ export const healthCodes = {
     within: "2 s after the store says so",
     remedy: "flan config get shows it, flan config set mends it",
   },
+  "former-backend": {
+    severity: "warning",
+    means: "a backend that some peers have not left cannot be taken up; these peers are out of reach",
+    needs: [],
+    within: "2 s after the store says so",
+    remedy: "give this host what the message names, or the peers what their network-config names",
+  },
   "foreign-link": foreign("link"),
   "foreign-address": foreign("address", ["foreign-link"]),
   "foreign-route": {
