@@ -121,13 +121,12 @@ export class IpsecLedger implements KeyLedger {
     this.#clock = clock;
   }
 
+  /** What another boot's kernel was given is gone with it. */
   isThere(): boolean {
     try {
-      return Deno.statSync(fileIn(this.#stateDir)).isFile;
+      return read(this.#stateDir)?.boot === (readBootId() ?? "");
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
-        return false;
-      }
+      if (error instanceof FlanError) return true;
       throw error;
     }
   }

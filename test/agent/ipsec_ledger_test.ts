@@ -141,9 +141,13 @@ Deno.test("ipsec ledger: keys whose states are all gone cost the nonce before on
   }));
 
 Deno.test("ipsec ledger: who leaves forgets the nonce", () =>
-  within(async ({ dir, ensure, read, ledger }) => {
+  within(async ({ dir, ensure, read, ledger, edit }) => {
     await ensure();
     assert.ok(ledger.isThere());
+    const { boot } = JSON.parse(Deno.readTextFileSync(`${dir}/ipsec.json`));
+    edit({ boot: "00000000-0000-4000-8000-000000000009" });
+    assert.ok(!ledger.isThere(), "a kernel that was booted since has nothing of it");
+    edit({ boot });
     forgetIpsec(dir);
     assert.ok(!ledger.isThere());
     assert.equal(read().nonce, "");
