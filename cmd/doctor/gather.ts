@@ -1,6 +1,7 @@
 /** Gathers the facts for `flan doctor` from store, agent, kernel and files. Whatever cannot be seen is said as such. */
 import { readJoined } from "../../agent/joined.ts";
 import { askNetwork } from "../../agent/known_network.ts";
+import { portsInDoubt } from "../../doctor/checks/ports.ts";
 import type { Facts } from "../../doctor/facts.ts";
 import { networksOf } from "../../lease/stack.ts";
 import { type Context, socketOf, subnetFileOf } from "../context.ts";
@@ -26,15 +27,7 @@ export async function gather(context: Context, system: System): Promise<Facts> {
     : undefined;
   const { network, kernel, lacks } = await lookAtHost(context, { snapshot: store.snapshot, known });
   const cidrs = "seen" in network ? networksOf(network.seen.config) : undefined;
-  const ports = "seen" in network
-    ? network.seen.planned.flatMap((one) =>
-      one.kind === "proxy"
-        ? [one.port]
-        : one.kind === "link" && one.vxlan !== undefined
-        ? [one.vxlan.port]
-        : []
-    )
-    : [];
+  const ports = "seen" in network && "seen" in kernel ? portsInDoubt(network.seen, kernel.seen) : [];
   const { subnetFile } = subnetFileOf(settings);
   const unknown = { unseen: "the network is not known" };
   const filter = askedOnce(system);

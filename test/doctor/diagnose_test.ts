@@ -6,7 +6,7 @@ import { healthCodes } from "../../agent/health/codes.ts";
 import { doctorCodes } from "../../agent/health/doctor_codes.ts";
 import { config } from "../lib/overlay.ts";
 import { range6 } from "../lib/stacks.ts";
-import { address, type Changed, factsOf, link, route, sysctl, tunnel } from "./facts.ts";
+import { address, type Changed, factsOf, link, proxy, route, sysctl, tunnel } from "./facts.ts";
 
 const socket = (port: number): UdpSocket => ({ address: "0.0.0.0", port, holder: "named[812]" });
 const idle = {
@@ -23,17 +23,6 @@ const lost = {
   subject: "eth0",
   message: "m",
   remedy: "r",
-} as const;
-const proxy = {
-  kind: "proxy",
-  link: "flan0",
-  address: "192.0.2.1",
-  port: 8285,
-  subnet: "10.5.1.0/24",
-  source: "10.5.1.0",
-  checkSource: true,
-  queues: 1,
-  carrying: true,
 } as const;
 const planned = {
   kind: "route",

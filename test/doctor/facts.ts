@@ -45,6 +45,19 @@ export function sysctl(name: string, value: string): KernelObject {
   return { kind: "sysctl", name, value };
 }
 
+/** A proxy that carries, for a network of backend udp. */
+export const proxy = {
+  kind: "proxy",
+  link: "flan0",
+  address: "192.0.2.1",
+  port: 8285,
+  subnet: "10.5.1.0/24",
+  source: "10.5.1.0",
+  checkSource: true,
+  queues: 1,
+  carrying: true,
+} as const;
+
 const objects: readonly KernelObject[] = [
   link("eth0"),
   address("192.0.2.1/24", "eth0"),
