@@ -12,48 +12,24 @@ import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import { familyOf, formatIp, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
-import { type Command, Option, type Runner } from "./cli.ts";
 import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { lookUp, sourceFacts, wayFacts } from "./explain_facts.ts";
 import { type Target, targetOf } from "./explain_lease.ts";
 import { explainScreen, type Remedy } from "./explain_screen.ts";
 import { halfIn } from "./halves.ts";
-import { type Call, leaf } from "./leaf.ts";
+import type { Call } from "./leaf.ts";
 import { type Observed, withObservation } from "./observe.ts";
 import { type Format, print, printJson, terminalColumns } from "./output.ts";
 import { noLease } from "./own_lease.ts";
 import { startCommand } from "./rejoin.ts";
-import { routeSettings } from "./route_settings.ts";
-
-export function explainCommand(run: Runner): Command {
-  const command = leaf(
-    {
-      name: "explain",
-      summary: "The way of a packet to an address, hop by hop; exits with 3 if it is broken",
-      args: [["<ip>", "where the packet goes"]],
-      options: [
-        new Option("--from <ip>", "where it comes from: a container of this host, or its own address"),
-      ],
-      settings: routeSettings,
-      formats: ["table", "json"],
-      after: "Each hop is ok, missing, wrong, foreign (somebody else's is in its place) or\n" +
-        "skipped, with the command that shows it. Needs no root. Packet filters are not\n" +
-        "looked at: flan doctor does that, and flan ping sends packets.",
-    },
-    run,
-    explainRoute,
-  );
-  command.excessHint = "where the packet comes from is said by --from: flan routes explain TO --from IP";
-  return command;
-}
 
 interface Explanation {
   readonly target: Target | undefined;
   readonly steps: readonly Step[];
 }
 
-async function explainRoute({ context, format, flags, args }: Call): Promise<number> {
+export async function explainRoute({ context, format, flags, args }: Call): Promise<number> {
   const ip = addressArgument("<ip>", args[0]!);
   const from = flags["from"] === undefined ? undefined : addressArgument("--from", String(flags["from"]));
   if (from !== undefined && familyOf(from) !== familyOf(ip)) {

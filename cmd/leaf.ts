@@ -21,6 +21,8 @@ export interface Leaf {
   readonly anywhere?: boolean;
   /** Text after the help: examples and exit codes. */
   readonly after?: string;
+  /** What is told where there are more arguments than it takes. */
+  readonly excessHint?: string;
 }
 
 export interface Call {
@@ -42,6 +44,9 @@ export const commonSettings: readonly SettingKey[] = [
   "verbose",
 ];
 
+/** One of a group, and what it does: that loads what it needs itself, for all of a group are known before one runs. */
+export type Subcommand = readonly [Leaf, (call: Call) => Promise<number>];
+
 export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<number>): Command {
   const command = new Command(spec.name, spec.summary);
   for (const [name, help] of spec.args ?? []) command.addArgument(new Argument(name, help));
@@ -50,6 +55,7 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
   const formats = spec.formats ?? ["table"];
   if (spec.formats !== undefined) addOutput(command, formats);
   if (spec.after !== undefined) command.addAfter(spec.after);
+  if (spec.excessHint !== undefined) command.excessHint = spec.excessHint;
   const start = async (flags: Flags, args: Arguments) => {
     const format = outputFormat(flags, formats);
     const context = await openContext(flags, { follows: spec.follows ?? "all" });

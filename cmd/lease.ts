@@ -1,27 +1,18 @@
-/** `flan lease`: who owns which subnet. */
+/** `flan lease`: who owns which subnet. What each of it does is loaded with its use. */
 import { type Command, newGroup, Option, type Runner } from "./cli.ts";
-import { type Call, type Leaf, leaf } from "./leaf.ts";
-import { acquireLease, releaseLease, renewLease } from "./lease_change.ts";
-import { changeFormats } from "./lease_changed.ts";
-import { checkAllLeases } from "./lease_check.ts";
-import { collectGarbage } from "./lease_gc.ts";
-import { reserveSubnet, unreserveSubnet } from "./lease_reserve.ts";
-import { revokeLease } from "./lease_revoke.ts";
-import { getLease, listLeases } from "./lease_show.ts";
-import { watchLeases } from "./lease_watch.ts";
+import { leaf, type Subcommand } from "./leaf.ts";
 import type { FormatName } from "./output.ts";
 import type { SettingKey } from "./settings.ts";
 
 const listFormats: readonly FormatName[] = ["table", "wide", "json", "jsonl", "tsv", "value"];
 const formats: readonly FormatName[] = ["table", "json", "tsv", "env", "value"];
 const reports: readonly FormatName[] = ["table", "json", "tsv"];
+const changeFormats: readonly FormatName[] = ["table", "json", "value"];
 const speaksForHost: readonly SettingKey[] = ["iface", "publicIp", "publicIp6", "mtu"];
 const holdsLease: readonly SettingKey[] = [...speaksForHost, "leaseTtl"];
 const example = "such as 10.244.3.0/24";
 const any = ["[subnet]", example] as const;
 const one = ["<subnet>", example] as const;
-
-type Subcommand = readonly [Leaf, (call: Call) => Promise<number>];
 
 export function command(run: Runner): Command {
   const summary = "Show and change who owns which subnet";
@@ -36,14 +27,14 @@ const reading: readonly Subcommand[] = [
     settings: [],
     formats: listFormats,
     after: "STATE is own, peer, flannel (a flannel host), reserved (not claimed) or refused.",
-  }, listLeases],
+  }, async (call) => await (await import("./lease_list.ts")).listLeases(call)],
   [{
     name: "get",
     summary: "This host's lease, or that of SUBNET",
     args: [any],
     settings: speaksForHost,
     formats,
-  }, getLease],
+  }, async (call) => await (await import("./lease_get.ts")).getLease(call)],
 ];
 
 const own: readonly Subcommand[] = [
@@ -58,7 +49,7 @@ const own: readonly Subcommand[] = [
     formats,
     after: "Beside a running agent it answers the agent's lease and changes nothing.\n\n" +
       "Example:\n  SUBNET=$(flan lease acquire -o value=subnet)",
-  }, acquireLease],
+  }, async (call) => await (await import("./lease_change.ts")).acquireLease(call)],
   [{
     name: "renew",
     summary: "Let this host's lease live for another --lease-ttl",
@@ -67,7 +58,7 @@ const own: readonly Subcommand[] = [
     formats,
     after: "Beside a running agent no other --lease-ttl than the agent's is accepted.\n" +
       "Exits with 1 where SUBNET is another's.",
-  }, renewLease],
+  }, async (call) => await (await import("./lease_change.ts")).renewLease(call)],
   [{
     name: "release",
     summary: "Give this host's subnet back",
@@ -76,7 +67,7 @@ const own: readonly Subcommand[] = [
     formats: changeFormats,
     after: "A reservation stays reserved for whom it was made. The subnet of another host\n" +
       "is taken away with flan lease revoke; one that this host's agent uses, with\nflan down. Exits with 1 where SUBNET is another's.",
-  }, releaseLease],
+  }, async (call) => await (await import("./lease_change.ts")).releaseLease(call)],
 ];
 
 const reserving: readonly Subcommand[] = [
@@ -94,7 +85,7 @@ const reserving: readonly Subcommand[] = [
     after: "Without --for or --for-ip this host's running lease becomes a reservation, and a\n" +
       "free subnet is kept from everybody. A host that holds another subnet takes the\n" +
       "reserved one when it acquires anew.",
-  }, reserveSubnet],
+  }, async (call) => await (await import("./lease_reserve.ts")).reserveSubnet(call)],
   [{
     name: "unreserve",
     summary: "End the reservation of SUBNET",
@@ -102,7 +93,7 @@ const reserving: readonly Subcommand[] = [
     settings: ["leaseTtl"],
     formats: changeFormats,
     after: "Where a host has claimed it, the host keeps it as a lease that it must renew.",
-  }, unreserveSubnet],
+  }, async (call) => await (await import("./lease_reserve.ts")).unreserveSubnet(call)],
 ];
 
 const minding: readonly Subcommand[] = [
@@ -117,10 +108,10 @@ const minding: readonly Subcommand[] = [
       "the same subnet where it is still free, or else another. To keep it off, stop\n" +
       "its agent first, or reserve the subnet as soon as it is revoked. A reservation\n" +
       "stays reserved for whom it was made, until flan lease unreserve.",
-  }, revokeLease],
+  }, async (call) => await (await import("./lease_revoke.ts")).revokeLease(call)],
   [
     { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: [] },
-    watchLeases,
+    async (call) => await (await import("./lease_watch.ts")).watchLeases(call),
   ],
   [{
     name: "gc",
@@ -134,12 +125,12 @@ const minding: readonly Subcommand[] = [
     formats: reports,
     after: "Removed are records without an end that cannot be read. Never: what ends by\n" +
       "itself, a reservation, or what holds a subnet of the network.",
-  }, collectGarbage],
+  }, async (call) => await (await import("./lease_gc.ts")).collectGarbage(call)],
   [{
     name: "check",
     summary: "What is wrong with the leases, and the command that mends it",
     settings: [],
     formats: reports,
     after: "Exits with 3 where a finding is severe (!), with 0 where all are warnings.",
-  }, checkAllLeases],
+  }, async (call) => await (await import("./lease_check.ts")).checkAllLeases(call)],
 ];

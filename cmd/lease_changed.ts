@@ -6,9 +6,7 @@ import { isUnclaimed, reservedFor } from "../lease/reservation.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
 import { itemDocument } from "./lease_items.ts";
-import { type Format, type FormatName, print, printJson, valueOf } from "./output.ts";
-
-export const changeFormats: readonly FormatName[] = ["table", "json", "value"];
+import { type Format, print, printJson, valueOf } from "./output.ts";
 
 export interface Changed {
   readonly subnet: string;

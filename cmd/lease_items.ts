@@ -4,6 +4,7 @@ import { isNobody } from "../lease/decode.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import { reservedFor } from "../lease/reservation.ts";
 import { makeView, unclaimedIn } from "../lease/view.ts";
+import { formatCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { naturalOrder } from "../net/natural_order.ts";
 import type { StoredNetwork } from "./context.ts";
@@ -63,4 +64,12 @@ export function noteOf({ state, lease, refusal }: Item): string | undefined {
   const beside = lease.subnet6 === undefined ? [] : [`also ${lease.subnet6}`];
   const notes = state === "reserved" ? [reservedFor(lease), ...beside] : beside;
   return notes.length === 0 ? undefined : notes.join(", ");
+}
+
+/** What a document tells of the network beside its leases. */
+export function networkFields(
+  { config: { network, ipv6 } }: Pick<StoredNetwork, "config">,
+): { network: string; network6?: string } {
+  const first = { network: formatCidr(network) };
+  return ipv6 === undefined ? first : { ...first, network6: formatCidr(ipv6.network) };
 }

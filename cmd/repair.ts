@@ -7,34 +7,17 @@ import { describe, keyOf } from "../kernel/state.ts";
 import { FlanError } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { printable } from "../net/text.ts";
-import type { Command, Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import { objectsFor } from "./explain_facts.ts";
 import { halvesOf } from "./halves.ts";
-import { type Call, leaf } from "./leaf.ts";
+import type { Call } from "./leaf.ts";
 import { observe, type Observed, withObservation } from "./observe.ts";
 import { printFolded, printJson } from "./output.ts";
 import { noLease } from "./own_lease.ts";
-import { routeSettings } from "./route_settings.ts";
 import { subnetArgument } from "./subnet_argument.ts";
 
-export function repairCommand(run: Runner): Command {
-  return leaf(
-    {
-      name: "repair",
-      summary: "Make the kernel as planned once, through the agent if one runs",
-      args: [["[subnet]", "only what packets to this peer's subnet need"]],
-      settings: routeSettings,
-      formats: ["table", "json"],
-      after: "Exits with 3 where something is left that somebody else has to mend.",
-    },
-    run,
-    repairRoutes,
-  );
-}
-
-async function repairRoutes({ context, format, args }: Call): Promise<number> {
+export async function repairRoutes({ context, format, args }: Call): Promise<number> {
   const subnet = args[0] === undefined ? undefined : subnetArgument("[subnet]", args[0]);
   const { by, ...whole } = await repaired(context, subnet);
   const { done, left } = whole;

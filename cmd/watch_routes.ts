@@ -6,33 +6,15 @@ import { describe } from "../kernel/state.ts";
 import { networksOf } from "../lease/stack.ts";
 import { FlanError } from "../net/errors.ts";
 import { batches } from "./batches.ts";
-import type { Command, Runner } from "./cli.ts";
 import { type Context, withStore } from "./context.ts";
-import { type Call, leaf } from "./leaf.ts";
+import type { Call } from "./leaf.ts";
 import { type Looked, withLook } from "./looking.ts";
 import { type Observed, observeIn } from "./observe.ts";
 import { type Format, print, printFolded } from "./output.ts";
 import { eventLine, type RouteEvent, RouteEvents } from "./route_events.ts";
-import { routeSettings } from "./route_settings.ts";
 import { listenForSignals } from "./signals.ts";
 
-export function watchCommand(run: Runner): Command {
-  return leaf(
-    {
-      name: "watch",
-      summary: "What changes, who changed it, and what flan repaired, until Ctrl-C",
-      settings: routeSettings,
-      formats: ["table", "jsonl"],
-      after: "Begins with what is wrong now. Of links and FDB entries the kernel does not\n" +
-        "tell who changed them; what comes back as planned beside an agent is called\n" +
-        "repaired. A program that has ended is named by its number. Needs no root.",
-    },
-    run,
-    watchRoutes,
-  );
-}
-
-async function watchRoutes(call: Call): Promise<number> {
+export async function watchRoutes(call: Call): Promise<number> {
   const { context, format } = call;
   const { clock, settings } = context;
   const signals = listenForSignals();

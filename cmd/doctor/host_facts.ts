@@ -18,7 +18,7 @@ import { makeView } from "../../lease/view.ts";
 import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
 import { type Context, type StoredNetwork, withKernel } from "../context.ts";
-import { NOWHERE } from "../lease_check.ts";
+import { NOWHERE } from "../unreachable.ts";
 import { startingConfig } from "../network_settings.ts";
 import type { Looked } from "../looking.ts";
 import { compare, type Observation } from "../observe.ts";

@@ -9,7 +9,7 @@ import type { Snapshot, Store, StoreFinding } from "../../lease/store.ts";
 import { suspectClock } from "../../lease/suspect_clock.ts";
 import { FlanError, isStoreTrouble } from "../../net/errors.ts";
 import { type Context, withStore } from "../context.ts";
-import { unreachableIn } from "../lease_check.ts";
+import { unreachableIn } from "../unreachable.ts";
 
 export interface StoreLook {
   /** Undefined where the store cannot be used. */

@@ -1,7 +1,7 @@
 /** Which leases `flan lease list` notes as ones that the network's backend cannot use. */
 import assert from "node:assert/strict";
 import { networkIn } from "../../agent/network.ts";
-import { unreachableIn } from "../../cmd/lease_check.ts";
+import { unreachableIn } from "../../cmd/unreachable.ts";
 import type { Json } from "../../net/json.ts";
 
 const values: Readonly<Record<string, { readonly [key: string]: Json }>> = {
