@@ -13,12 +13,9 @@ import { firewallOf, type FirewallOptions } from "./firewall.ts";
 import { ensureIpsec, type IpsecFacts, readIpsec } from "./ipsec_ledger.ts";
 import type { Network } from "./network.ts";
 import { localAddresses } from "./surroundings.ts";
+import type { TxChecksum } from "./tx_checksum.ts";
 import { findUnderlay, type FormerUnderlay } from "./underlay.ts";
 import { ensurePublicKey, readPublicKey } from "./wireguard_key.ts";
-
-export const txChecksums = ["auto", "on", "off"] as const;
-/** Whether the device offloads checksums; `auto` leaves it as the kernel has it. */
-export type TxChecksum = (typeof txChecksums)[number];
 
 /** The settings of `up` that shape the host; the names are those of the flags. */
 export interface HostOptions extends FirewallOptions {

@@ -1,5 +1,5 @@
 /** Every setting of flan, once: flags, environment variables, config file keys and `config show` come from here. */
-import { txChecksums } from "../agent/host.ts";
+import { txChecksums } from "../agent/tx_checksum.ts";
 import { backendTypes } from "../backends/types.ts";
 import type { KnownValues } from "./cli.ts";
 import type { Credentials } from "../lease/remote/credentials.ts";

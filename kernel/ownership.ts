@@ -49,7 +49,8 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
   const current = [owner.network, owner.network6].flatMap((one) => one === undefined ? [] : [parseCidr(one)]);
   const held = [...current, ...(owner.former ?? []).map((subnet) => parseCidr(subnet))];
   const networks = [...current, ...(owner.networks ?? []).map((network) => parseCidr(network))];
-  const mark = xfrmMark(owner.alias);
+  // A hash, for which most hosts have no use, and what makes it takes longer to load than all of this.
+  let mark: number | undefined;
   const isOurs = (subject: string) => networks.some((one) => inside(one, subject));
 
   return (object) => {
@@ -75,7 +76,7 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
           : "foreign";
       case "xfrm-state":
       case "xfrm-policy":
-        return object.requestId === mark ? "ours" : "foreign";
+        return object.requestId === (mark ??= xfrmMark(owner.alias)) ? "ours" : "foreign";
       case "sysctl":
         return "kernel";
       // An empty table of our name is ours, flushed by somebody; what is in it may be another flan's or anybody's.

@@ -233,7 +233,10 @@ async function loads(file: string): Promise<string[]> {
 
 /** Each module costs every start about half a millisecond, and some of them much more. */
 const idle: readonly { file: string; never: RegExp; why: string }[] = [
-  ...["agent/host_kernel.ts", ...["status", "routes", "doctor", "lease"].map((name) => `cmd/${name}.ts`)]
+  ...[
+    "agent/host_kernel.ts",
+    ...["status", "list_routes", "explain", "doctor", "lease_list"].map((name) => `cmd/${name}.ts`),
+  ]
     .map((file) => ({ file, never: /^agent\/agent\.ts$/, why: "it only looks" })),
   {
     file: "cmd/leaf.ts",
@@ -255,6 +258,27 @@ const idle: readonly { file: string; never: RegExp; why: string }[] = [
     file: "cmd/status.ts",
     never: /^(lease\/(open|etcd|http)|backends\/(?!backend|types)|ffi\/)/,
     why: "it asks the agent, and nobody else",
+  },
+  {
+    file: "cmd/routes.ts",
+    never:
+      /^(backends\/(?!types)|kernel\/(drift|explain|commands)|cmd\/(observe|explain|repair|\w+_routes|picture))/,
+    why: "one of its commands runs, and loads what it needs",
+  },
+  {
+    file: "cmd/list_routes.ts",
+    never: /^(kernel\/(explain|commands)|cmd\/(explain|repair|watch_routes|route_events|picture))/,
+    why: "a table draws and explains nothing",
+  },
+  {
+    file: "cmd/lease.ts",
+    never: /^(backends\/(?!types)|agent\/(keeping|host\.ts)|lease\/(manager|allocate|reserve)|cmd\/lease_)/,
+    why: "one of its commands runs, and loads what it needs",
+  },
+  {
+    file: "cmd/lease_list.ts",
+    never: /^(agent\/keeping|lease\/(manager|allocate|reserve|release)|ffi\/)/,
+    why: "it changes nothing, and looks at no kernel",
   },
   { file: "cmd/doctor.ts", never: /^ffi\//, why: "a host without the libraries is told so" },
 ];

@@ -225,3 +225,17 @@ Deno.test("ownership: an address of a subnet that this host had in another netwo
   assert.equal(claim({ ...address, address: "10.77.4.0/32" }, moved), "foreign");
   assert.equal(claim({ ...address, address: "10.77.3.1/24" }, moved), "foreign", "a bridge's, not flan's");
 });
+
+Deno.test("claims: a host without IPsec loads nothing that makes hashes, which takes longer than a look", async () => {
+  const script = `
+    import { claims } from ${JSON.stringify(import.meta.resolve("../../kernel/ownership.ts"))};
+    process.getBuiltinModule = () => { throw new Error("loaded") };
+    const links = ["flan.1"];
+    const claim = claims({ alias: "flan 11aa", links, network: "10.5.0.0/16" }, []);
+    const state = { kind: "xfrm-state", requestId: 7 };
+    console.log(claim({ kind: "fdb", link: "flan.1" }));
+    try { claim(state) } catch ({ message }) { console.log(message) }
+  `;
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", script] }).output();
+  assert.equal(new TextDecoder().decode(stdout), "foreign\nloaded\n");
+});
