@@ -71,7 +71,8 @@ export async function reserve(
     if (!isTheirs && !isOpen) throw taken(subnet, { held: at, config });
     // A host's own lease that becomes one for its address stays one when the host is another.
     const reservedIp = record.node === undefined ? undefined : whom.publicIp;
-    const wanted = isTheirs ? { ...fresh, value: record.value, node: record.node, reservedIp } : fresh;
+    const { value, node, otherPlanes } = record;
+    const wanted = isTheirs ? { ...fresh, value, node, otherPlanes, reservedIp } : fresh;
     const lasting = leaseOf(await store.update(wanted, record.revision));
     return { how: isTheirs ? "kept" : "reserved", lease: lasting };
   });
@@ -98,7 +99,8 @@ export async function unreserve(
       await store.remove(key, record.revision);
       return { how: "removed", lease: undefined };
     }
-    const leased = { key, value: record.value, node: record.node, ttl };
+    const { value, node, otherPlanes } = record;
+    const leased = { key, value, node, otherPlanes, ttl };
     return { how: "leased", lease: leaseOf(await store.update(leased, record.revision)) };
   });
 }

@@ -38,6 +38,8 @@ function claim(i: number, more: Partial<Claim> = {}): Claim {
 }
 
 const said = (record: LeaseRecord | undefined) => record && [record.value, record.node, record.expires];
+
+const otherPlanes = [{ backendType: "udp", backendData: undefined, sends: true }];
 const self = undefined;
 
 Deno.test("a reservation has no end, is written in flannel's form, and twice the same is done", async () => {
@@ -96,13 +98,15 @@ Deno.test("the claim of a reservation keeps it one, and nobody else is given it"
 Deno.test("a running lease of whoever is meant becomes a reservation, with its value and node", async () => {
   const { clock, store, record, take } = await setup();
   for (const whom of [{ self: "node-1" }, { self, node: "node-1" }, { self, publicIp: "192.168.0.1" }]) {
-    await take(1, { wish: subnet });
+    await take(1, { wish: subnet, otherPlanes });
     const before = (await record())!;
     assert.equal((await reserve(store, { subnet, ...whom, clock })).how, "kept");
     assert.deepEqual(said(await record()), [before.value, "node-1", undefined]);
+    assert.deepEqual((await record())!.otherPlanes, before.otherPlanes);
     assert.equal((await record())!.reservedIp, "publicIp" in whom ? whom.publicIp : undefined);
     assert.equal((await reserve(store, { subnet, ...whom, clock })).how, "same");
     await unreserve(store, { subnet, ttl: 1, clock });
+    assert.deepEqual((await record())!.otherPlanes, before.otherPlanes, "the other planes of a host that moves");
     await release(store, { subnet }, { clock });
   }
 });
