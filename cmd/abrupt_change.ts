@@ -28,7 +28,8 @@ export function requireGradual(
     "config.set",
     `Cannot set ${what}: the ${count} hosts ${why}, and any two of them are out of touch from when the first has done ` +
       "so until both have, which is some seconds, or as long as one of them cannot follow",
-    isSame
+    // What an encrypted network could move to and back from would carry its packets in clear meanwhile.
+    isSame && from.backend.encrypts !== true
       ? "move to another backend and then back with the new value, which loses nothing, or add --force"
       : "add --force if that may be",
   );

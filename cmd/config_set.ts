@@ -1,6 +1,7 @@
 /** `flan config set`: one value of the network config, by compare-and-swap. */
 import { noNetwork } from "../agent/network.ts";
 import { backendFor } from "../backends/registry.ts";
+import { backendTypes } from "../backends/types.ts";
 import type { Lease } from "../lease/lease.ts";
 import { requireFlansAlone, requireNoFlannel } from "../lease/flannel_hosts.ts";
 import { FORMER_BACKENDS } from "../lease/former_backends.ts";
@@ -43,7 +44,11 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
     if (config.unknownKeys.length > 0) {
       throw invalid("config.set", `Cannot set ${key}: flannel's network config has no such key`);
     }
-    const notes = [...backendFor(config.backendType).check(config), ...idleNotes(key, config)];
+    const notes = [
+      ...backendFor(config.backendType).check(config),
+      ...idleNotes(key, config),
+      ...openness(before, config),
+    ];
     const lost = lostLeases(snapshot, { before, after: config });
     if (lost[0] !== undefined && !force) {
       throw invalid(
@@ -134,6 +139,19 @@ function lostLeases(
     isSubnetOf(config, parseCidr(subnet)) &&
     (subnet6 === undefined || config.ipv6 === undefined || isSubnetOf(config.ipv6, parseCidr(subnet6)));
   return peers.filter((lease) => !kept.has(lease.subnet) || (fits(before, lease) && !fits(after, lease)));
+}
+
+/** That packets which were encrypted will be no more. */
+function openness(before: NetworkConfig, after: NetworkConfig): readonly string[] {
+  const [was, is] = [before, after].map(({ backendType }) => encrypts(backendType));
+  return was && !is
+    ? [`The network was encrypted; backend ${after.backendType} carries its packets in clear`]
+    : [];
+}
+
+/** False for one that this version does not have. */
+function encrypts(type: string): boolean {
+  return backendTypes.some((known) => known === type.toLowerCase()) && backendFor(type).encrypts === true;
 }
 
 function networkText(config: NetworkConfig): string {

@@ -20,7 +20,7 @@ function judgeChain(found: InputChain): Diagnosis[] {
   const { chain, port, fate } = found;
   if (fate !== "dropped") return [];
   return [diagnosis("input-drop", {
-    subject: chain,
+    subject: `${chain}, UDP port ${port}`,
     message: `Chain ${chain} drops what peers send to UDP port ${port}, and no rule lets it in`,
     remedy: openingOf(found),
   })];

@@ -317,3 +317,15 @@ Deno.test("config set refuses fewer IPv6 subnets than there are leases, unless t
   assert.match(stderr, /it has 1 IPv6 subnets for \d leases, and some hosts would get none\n.*--force/);
   await host.ok(["config", "set", "EnableIPv6", "true", "--force"]);
 });
+
+Deno.test("config set says when it takes encryption away, and only then", async () => {
+  using host = new Host();
+  for (const n of [3, 5]) await host.ok(["lease", "revoke", `10.5.${n}.0/24`, "--yes"]);
+  const said = async (type: string) => (await host.ok(["config", "set", "backend", type, "--force"])).stderr;
+  assert.equal(await said("wireguard"), "");
+  assert.match(
+    await said("udp"),
+    /^flan: The network was encrypted; backend udp carries its packets in clear\n/,
+  );
+  assert.equal(await said("vxlan"), "");
+});

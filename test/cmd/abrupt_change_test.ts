@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { requireGradual } from "../../cmd/abrupt_change.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
+import { FlanError } from "../../net/errors.ts";
 import type { Json } from "../../net/json.ts";
 
 const PSK = "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU=";
@@ -24,7 +25,8 @@ function refused(
     requireGradual("backend to x", { before: network(before, Before), after: network(after, After), count });
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    assert.ok(error instanceof FlanError);
+    return `${error.message} (${error.hint})`;
   }
 }
 
@@ -32,7 +34,8 @@ Deno.test("an option that both ends must have alike is told by its name, with wh
   assert.equal(
     refused({ Type: "vxlan" }, { Type: "vxlan", Port: 4789 }),
     "Cannot set backend to x: the 3 hosts go over to the other Port one by one, and any two of them are out of touch " +
-      "from when the first has done so until both have, which is some seconds, or as long as one of them cannot follow",
+      "from when the first has done so until both have, which is some seconds, or as long as one of them cannot follow " +
+      "(move to another backend and then back with the new value, which loses nothing, or add --force)",
   );
   assert.match(
     refused({ Type: "vxlan" }, { Type: "vxlan", Port: 1, GBP: true })!,
@@ -42,6 +45,7 @@ Deno.test("an option that both ends must have alike is told by its name, with wh
   const psk = refused({ Type: "wireguard" }, { Type: "wireguard", PSK })!;
   assert.match(psk, /other PSK one by one/);
   assert.ok(!psk.includes(PSK));
+  assert.match(psk, /\(add --force if that may be\)$/, "no way leads by a backend in clear");
   const ipsec = { Type: "ipsec", PSK: "a".repeat(96) };
   assert.match(refused(ipsec, { ...ipsec, PSK: "b".repeat(96) })!, /other PSK one by one/);
   assert.match(refused(ipsec, { ...ipsec, RekeySeconds: 3600 })!, /other RekeySeconds one by one/);

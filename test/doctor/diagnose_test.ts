@@ -118,7 +118,7 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
   ["no forwarding", { there: [sysctl("net/ipv4/ip_forward", "0")] }, ["forwarding-off net.ipv4.ip_forward"]],
   ["an input chain without a rule for the port", {
     input: { seen: [{ chain: "inet fw in", program: "nft", port: 8472, fate: "dropped" }] },
-  }, ["input-drop inet fw in"]],
+  }, ["input-drop inet fw in, UDP port 8472"]],
   ["an input chain that lets the port in, or may do so", {
     input: {
       seen: (["passes", "unknown"] as const).map((fate) => ({

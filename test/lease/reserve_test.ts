@@ -106,7 +106,11 @@ Deno.test("a running lease of whoever is meant becomes a reservation, with its v
     assert.equal((await record())!.reservedIp, "publicIp" in whom ? whom.publicIp : undefined);
     assert.equal((await reserve(store, { subnet, ...whom, clock })).how, "same");
     await unreserve(store, { subnet, ttl: 1, clock });
-    assert.deepEqual((await record())!.otherPlanes, before.otherPlanes, "the other planes of a host that moves");
+    assert.deepEqual(
+      (await record())!.otherPlanes,
+      before.otherPlanes,
+      "the other planes of a host that moves",
+    );
     await release(store, { subnet }, { clock });
   }
 });
