@@ -3,6 +3,7 @@
  * at the end, keys of cryptography in hexadecimal. Pure.
  */
 import { fingerprint } from "../net/fingerprint.ts";
+import { FlanError } from "../net/errors.ts";
 import { formatCidr, parsePrefix } from "../net/ip.ts";
 import { KEY_BYTES, keyText, readKey } from "../net/wireguard_key.ts";
 import type { DeviceChange, DeviceFields, PeerChange, PeerFields } from "../kernel/wireguard_devices.ts";
@@ -96,6 +97,12 @@ function number(value: string): number {
   return Number(value);
 }
 
+/** As for a key, what was found is not told: a key may stand where none belongs. */
 function prefix(value: string): string {
-  return formatCidr(parsePrefix(value).cidr);
+  try {
+    return formatCidr(parsePrefix(value).cidr);
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
+    throw new TypeError("a prefix is none");
+  }
 }

@@ -108,6 +108,11 @@ Deno.test("uapi: a refusal is a number, of either sign", () => {
   assert.throws(() => errnoIn("\n\n"), TypeError);
 });
 
+Deno.test("uapi: a key in the place of a prefix is refused, and not shown", () => {
+  const answer = `public_key=${hex(1)}\nallowed_ip=${hex(1)}`;
+  assert.throws(() => parseDevice(answer), { name: "TypeError", message: "a prefix is none" });
+});
+
 Deno.test("uapi: whatever an answer says, it is understood or refused, and no key of it is in the refusal", () => {
   const line = fc.tuple(
     fc.constantFrom(
