@@ -50,6 +50,8 @@ for (const plane of [...planes, hostGw]) {
 
       const other = await hosts.join(hosts.at(2));
       const agent = await hosts.up(first);
+      const subnet = await agent.out.line(/\/\d+$/);
+      await hosts.knows(other, [other, { ...other, subnet }]);
       assert.equal(await hosts.lost(first, other.container), 0);
       assert.notDeepEqual(await namespaceState(first), before);
       const { code, stdout, stderr } = await hosts.lab.flan(first, ["down"]);

@@ -14,7 +14,7 @@ hostTest("ping over vxlan", { lab: "ping", hosts: 3, probes: true }, async (host
     assert.deepEqual([code, ok, items.length], [0, true, 6]);
     assert.deepEqual(states(items), Array(6).fill("ok udp"));
     assert.deepEqual(items.map(({ mtu }) => mtu), Array(6).fill(MOST));
-    assert.ok(items.every(({ rttMs }) => rttMs!.min > 0 && rttMs!.max < 1000));
+    assert.ok(items.every(({ rttMs }) => rttMs!.min > 0 && rttMs!.max >= rttMs!.min));
     assert.deepEqual(rows.map(({ row }) => row), ["self", "measured", "measured"]);
   });
 
