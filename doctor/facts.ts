@@ -5,7 +5,7 @@ import type { KernelObject, Route } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import type { Cidr } from "../net/ip.ts";
 import type { Diagnosis } from "./diagnosis.ts";
-import type { Fate } from "./input_chains.ts";
+import type { Fate, InboundPacket } from "./input_chains.ts";
 
 /** A fact, or why it could not be seen. */
 export type Seen<T> = { readonly seen: T } | { readonly unseen: string };
@@ -78,13 +78,12 @@ export interface UdpSocket {
   readonly holder: string | undefined;
 }
 
-/** A chain on the input hook, and what becomes there of what peers send to a port of the backend's. */
-export interface InputChain {
+/** A chain on the input hook, and what becomes there of something that peers send. */
+export interface InputChain extends Pick<InboundPacket, "payload" | "isProbe"> {
   /** As `inet filter input`, or as iptables names its own. */
   readonly chain: string;
   /** The program in whose words it is opened: with those of another one a rule goes to another table. */
   readonly program: "nft" | "iptables" | "ip6tables" | "firewall-cmd";
-  readonly port: number;
   readonly fate: Fate;
 }
 

@@ -5,15 +5,37 @@
 import type { Family } from "../net/ip.ts";
 import type { BaseChain } from "./base_chains.ts";
 
-/** The first packet of a peer's to this host's end of the tunnel. */
+/** What stands behind a packet's IP header: UDP with its destination port, ESP (RFC 4303), or IPv4 in IPv4 (RFC 2003). */
+export type Payload =
+  | { readonly protocol: "udp"; readonly port: number }
+  | { readonly protocol: "esp" | "ipip" };
+
+/** The first packet of a peer's to this host's end of the tunnel, or of one that measures the network. */
 export interface InboundPacket {
   readonly family: Family;
-  /** UDP destination port. */
-  readonly port: number;
+  readonly payload: Payload;
   /** The link that it comes in by. */
   readonly link: string;
-  /** Whether both ends send from the port that they listen at: then the packet may be the answer to one of this host's. */
+  /** Whether both ends send as they are sent to: then the packet may be the answer to one of this host's. */
   readonly isSymmetric: boolean;
+  /** Whether it only measures the network. */
+  readonly isProbe: boolean;
+}
+
+/** The assigned number (iana.org/assignments/protocol-numbers). */
+export const protocolNumber: Readonly<Record<Payload["protocol"], number>> = { ipip: 4, udp: 17, esp: 50 };
+
+/** As programs show it: by its number, or by its name in /etc/protocols, which may have several. */
+const protocolNames: Readonly<Record<Payload["protocol"], readonly string[]>> = {
+  ipip: ["ipencap", "ipip", "ipv4"],
+  udp: ["udp"],
+  esp: ["esp", "ipv6-crypt"],
+};
+
+/** Whether somebody's word for a protocol means the packet's own. */
+export function isProtocol(said: string | number, { protocol }: Payload): boolean {
+  return Number(said) === protocolNumber[protocol] ||
+    protocolNames[protocol].includes(String(said).toLowerCase());
 }
 
 /** Whether something holds; undefined where that cannot be told. */

@@ -7,6 +7,7 @@ import {
   type InputRule,
   isInState,
   isNamed,
+  isProtocol,
   not,
   type Truth,
   type Verdict,
@@ -78,7 +79,7 @@ function verdictOf(
 function conditionOf(option: string, value: string, packet: InboundPacket): Truth {
   switch (option) {
     case "-p":
-      return ["udp", "17", "all"].includes(value);
+      return value === "all" || isProtocol(value, packet.payload);
     case "-i":
       return isNamed(value, "+", packet.link);
     case "-m":
@@ -87,7 +88,7 @@ function conditionOf(option: string, value: string, packet: InboundPacket): Trut
       return true;
     case "--dport":
     case "--dports":
-      return value.split(",").some((one) => isPort(one, packet.port));
+      return packet.payload.protocol === "udp" && isAmong(value, packet.payload.port);
     case "--dst-type":
       // The packet is for this host's own address.
       return value.split(",").includes("LOCAL");
@@ -99,8 +100,10 @@ function conditionOf(option: string, value: string, packet: InboundPacket): Trut
   }
 }
 
-/** `8472`, or `8000:9000` with either end left out. */
-function isPort(text: string, port: number): boolean {
-  const [from = "", to = from] = text.split(":");
-  return Number(from || 0) <= port && port <= Number(to || 65535);
+/** Of `22,8472,8000:9000`, where either end of a range may be left out. */
+function isAmong(text: string, port: number): boolean {
+  return text.split(",").some((one) => {
+    const [from = "", to = from] = one.split(":");
+    return Number(from || 0) <= port && port <= Number(to || 65535);
+  });
 }

@@ -7,6 +7,7 @@ import {
   type InputRule,
   isInState,
   isNamed,
+  isProtocol,
   not,
   type Truth,
   type Verdict,
@@ -57,7 +58,7 @@ function mapped(
 ): InputRule[] {
   const key = fieldOf(said, "key");
   const elements = fieldOf(fieldOf(said, "data"), "set");
-  if (isOther(key)) return [];
+  if (isOther(key, packet)) return [];
   if (!Array.isArray(elements)) return [{ fits: allOf(conditions), verdict: { kind: "unknown" } }];
   return elements.map((element: unknown) => {
     const [value, decided] = Array.isArray(element) ? element : [];
@@ -94,32 +95,39 @@ function verdictOf(name: string, said: unknown): Verdict | undefined {
 
 function matches(said: unknown, packet: InboundPacket): Truth {
   const [op, left, right] = ["op", "left", "right"].map((name) => fieldOf(said, name));
-  if (isOther(left)) return false;
+  if (isOther(left, packet)) return false;
   if (op !== "==" && op !== "in" && op !== "!=") return undefined;
   const fits = compare(left, right, packet);
   return op === "!=" ? not(fits) : fits;
 }
 
-/** Headers that a UDP packet does not have: a condition on one of their fields never holds. */
-const otherHeaders: ReadonlySet<unknown> = new Set([
-  ...["tcp", "icmp", "icmpv6", "igmp", "sctp", "dccp", "ah", "esp", "comp"],
+/** Headers of which a packet has one: a condition on a field of another one never holds. */
+const headers: ReadonlySet<unknown> = new Set([
+  ...["udp", "tcp", "icmp", "icmpv6", "igmp", "sctp", "dccp", "ah", "esp", "comp"],
 ]);
 
-function isOther(left: unknown): boolean {
-  return otherHeaders.has(fieldOf(fieldOf(left, "payload"), "protocol"));
+function isOther(left: unknown, { payload: { protocol } }: InboundPacket): boolean {
+  const header = fieldOf(fieldOf(left, "payload"), "protocol");
+  // A port of whatever transport: a packet without ports has none.
+  if (header === "th") return protocol !== "udp";
+  return headers.has(header) && header !== protocol;
 }
 
 function compare(left: unknown, right: unknown, packet: InboundPacket): Truth {
-  const payload = fieldOf(left, "payload");
-  const [header, field] = [fieldOf(payload, "protocol"), fieldOf(payload, "field")];
-  if ((header === "udp" || header === "th") && field === "dport") return holds(right, isPort(packet.port));
+  const { payload } = packet;
+  const [header, field] = ["protocol", "field"].map((name) => fieldOf(fieldOf(left, "payload"), name));
+  const isOwn = (one: unknown) =>
+    typeof one === "string" || typeof one === "number" ? isProtocol(one, payload) : undefined;
+  if ((header === "udp" || header === "th") && field === "dport" && payload.protocol === "udp") {
+    return holds(right, isPort(payload.port));
+  }
   if (header === "ip" || header === "ip6") {
     if ((header === "ip6") !== (packet.family === 6)) return undefined;
-    return field === "protocol" || field === "nexthdr" ? holds(right, isUdp) : undefined;
+    return field === "protocol" || field === "nexthdr" ? holds(right, isOwn) : undefined;
   }
   switch (fieldOf(fieldOf(left, "meta"), "key")) {
     case "l4proto":
-      return holds(right, isUdp);
+      return holds(right, isOwn);
     case "nfproto":
       return holds(right, (one) => one === `ipv${packet.family}`);
     case "iif":
@@ -147,10 +155,6 @@ function elementsOf(right: unknown): readonly unknown[] | undefined {
   if (typeof right === "string" && right.startsWith("@")) return undefined;
   const set = fieldOf(right, "set") ?? right;
   return Array.isArray(set) ? set : [set];
-}
-
-function isUdp(element: unknown): Truth {
-  return element === "udp" || element === 17;
 }
 
 function isPort(port: number): (element: unknown) => Truth {

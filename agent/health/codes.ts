@@ -171,7 +171,14 @@ export const healthCodes = {
     severity: "high",
     means:
       "no peer answers, and two or more should: flan's all, right after a boot those that did or wrote their lease",
-    needs: ["underlay-missing", "proxy-down", "kernel-refuses", "checksum-errors", "input-drop"],
+    needs: [
+      "underlay-missing",
+      "proxy-down",
+      "kernel-refuses",
+      "checksum-errors",
+      "input-drop",
+      "probe-drop",
+    ],
     within: "60 s; of over 400 peers 0.1 s each",
     remedy: "flan doctor; the backend's UDP port must pass on the way between the hosts",
   },
@@ -186,6 +193,7 @@ export const healthCodes = {
       "peer-expired",
       "checksum-errors",
       "input-drop",
+      "probe-drop",
     ],
     within: "60 s; of over 400 peers 0.1 s each",
     remedy: "flan status there; its packet filter must let --probe-port or ICMP echoes in",

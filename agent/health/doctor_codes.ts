@@ -47,11 +47,17 @@ export const doctorCodes = {
   },
   "input-drop": {
     severity: "high",
-    means:
-      "the packet filter drops what comes in and nothing lets peers' packets in at the backend's UDP port",
+    means: "the packet filter drops what comes in and nothing lets the backend's packets in",
     needs: [],
     within: asked,
-    remedy: "iptables -I INPUT -p udp --dport PORT -j ACCEPT",
+    remedy: "iptables -I INPUT -p udp --dport PORT -j ACCEPT; of ipsec -p esp, of ipip -p 4",
+  },
+  "probe-drop": {
+    severity: "warning",
+    means: "the packet filter drops what other hosts measure the network by; to them this host may be silent",
+    needs: ["input-drop"],
+    within: asked,
+    remedy: "iptables -I INPUT -p udp --dport 8473 -j ACCEPT, or whatever --probe-port is",
   },
   "bridge-netfilter": {
     severity: "warning",

@@ -21,13 +21,18 @@ export interface Joined {
 export function halvesOf({ config, own, plan, host, devices }: Joined): Measurable[] {
   const families = familiesOf(config);
   return families.flatMap((family, i): Measurable[] => {
-    const device = devices[i] ?? devices[0] ?? "";
+    const device = deviceAt(devices, i);
     if (families.length === 1) return [{ family, isHalf: false, own, plan, host, device }];
     const of = hostOf(host, family);
     if (of === undefined) return [];
     const half = { own: own && halfOf(own, family), plan: planOf(plan, family) };
     return [{ family, isHalf: true, ...half, host: of, device }];
   });
+}
+
+/** The one that carries the family which stands at this place among the network's; "" where the backend makes none. */
+export function deviceAt(devices: readonly string[], place: number): string {
+  return devices[place] ?? devices[0] ?? "";
 }
 
 /** The plan with the peers that packets of the family go to, as peers of that family alone. */

@@ -9,7 +9,7 @@ import { version } from "../version.ts";
 import { lookAtAgent } from "./agent_facts.ts";
 import { lookAtFilter, lookAtNetworkd, lookAtUdp } from "./file_facts.ts";
 import { lookAtHost } from "./host_facts.ts";
-import { inboundOf } from "./inbound.ts";
+import { inboundOf, probesOf } from "./inbound.ts";
 import { lookAtInput } from "./input_facts.ts";
 import { seeing } from "./seeing.ts";
 import { lookAtStore } from "./store_facts.ts";
@@ -31,9 +31,12 @@ export async function gather(context: Context, system: System): Promise<Facts> {
   const { subnetFile } = subnetFileOf(settings);
   const unknown = { unseen: "the network is not known" };
   const filter = askedOnce(system);
+  const inbound = "seen" in network
+    ? [...inboundOf(network.seen), ...probesOf(network.seen, settings.probePort)]
+    : [];
   const [dropping, input] = await Promise.all([
     cidrs === undefined ? unknown : lookAtFilter(filter, cidrs),
-    "seen" in network ? lookAtInput(filter, inboundOf(network.seen)) : unknown,
+    "seen" in network ? lookAtInput(filter, inbound) : unknown,
   ]);
   return {
     isAdmin: system.isAdmin,

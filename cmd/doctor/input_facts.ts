@@ -24,17 +24,18 @@ export async function lookAtInput(
     for (const base of listed === undefined ? [] : baseChains(listed, "input")) {
       const chain = `${base.family} ${base.table} ${base.name}`;
       for (const packet of packets.filter(({ family }) => passes(chain, family))) {
-        found.push({ chain, port: packet.port, ...await judgedIn(system, { base, packet }) });
+        const { payload, isProbe } = packet;
+        found.push({ chain, payload, isProbe, ...await judgedIn(system, { base, packet }) });
       }
     }
     for (const packet of packets) {
       const text = await legacyFilter(system, packet.family);
       if (text === undefined) continue;
       const { chains, policy } = iptablesChains(text, packet);
-      const { family, port } = packet;
+      const { family, payload, isProbe } = packet;
       const chain = family === 4 ? "INPUT" : "INPUT (ip6tables)";
       const fate = fateIn(chains, { name: "INPUT", policy });
-      found.push({ chain, port, program: programOf(family), fate });
+      found.push({ chain, payload, isProbe, program: programOf(family), fate });
     }
     return { seen: found };
   } catch (error) {

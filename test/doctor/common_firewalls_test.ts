@@ -5,7 +5,13 @@ import { type System, thisSystem } from "../../cmd/doctor/system.ts";
 import type { InputChain } from "../../doctor/facts.ts";
 import type { InboundPacket } from "../../doctor/input_chains.ts";
 
-const packet: InboundPacket = { family: 4, port: 8472, link: "eth0", isSymmetric: false };
+const packet: InboundPacket = {
+  family: 4,
+  payload: { protocol: "udp", port: 8472 },
+  link: "eth0",
+  isSymmetric: false,
+  isProbe: false,
+};
 
 /** The words of iptables-save; `chains` beside INPUT, `rules` without their `-A`. */
 function saved(

@@ -1,6 +1,7 @@
 /** Each fault on a host is found by its code, with its remedy, and what is no fault is not. */
 import assert from "node:assert/strict";
 import type { InputChain, UdpSocket } from "../../doctor/facts.ts";
+import type { Payload } from "../../doctor/input_chains.ts";
 import { checks, diagnose } from "../../doctor/diagnose.ts";
 import { healthCodes } from "../../agent/health/codes.ts";
 import { doctorCodes } from "../../agent/health/doctor_codes.ts";
@@ -45,6 +46,16 @@ const running = (text: string) => ({
 const FORWARD6 = "net/ipv6/conf/all/forwarding";
 const dual = { config: { ...config(), ipv6: range6 }, own6: "fd00:5:0:1::/64" };
 const bridge6 = [address("fd00:5:0:1::1/64", "cni0")];
+
+const udp = (port: number): Payload => ({ protocol: "udp", port });
+const chain = (change: Partial<InputChain>): InputChain => ({
+  chain: "inet fw in",
+  program: "nft",
+  payload: udp(8472),
+  isProbe: false,
+  fate: "passes",
+  ...change,
+});
 
 /** What each is: its name, what is changed, and the codes that are found with what they are about. */
 const faults: readonly [name: string, changed: Changed, found: readonly string[]][] = [
@@ -117,16 +128,19 @@ const faults: readonly [name: string, changed: Changed, found: readonly string[]
   ["a veth in the own subnet that is larger", { there: [link("cni0", { type: "veth" })] }, []],
   ["no forwarding", { there: [sysctl("net/ipv4/ip_forward", "0")] }, ["forwarding-off net.ipv4.ip_forward"]],
   ["an input chain without a rule for the port", {
-    input: { seen: [{ chain: "inet fw in", program: "nft", port: 8472, fate: "dropped" }] },
+    input: { seen: [chain({ fate: "dropped" })] },
   }, ["input-drop inet fw in, UDP port 8472"]],
+  ["an input chain that drops ESP", {
+    input: { seen: [chain({ payload: { protocol: "esp" }, fate: "dropped" })] },
+  }, ["input-drop inet fw in, ESP"]],
+  ["an input chain that drops what hosts measure by", {
+    input: {
+      seen: [chain({ payload: udp(8473), isProbe: true, fate: "dropped" }), chain({ fate: "passes" })],
+    },
+  }, ["probe-drop inet fw in, UDP port 8473"]],
   ["an input chain that lets the port in, or may do so", {
     input: {
-      seen: (["passes", "unknown"] as const).map((fate) => ({
-        chain: "inet fw in",
-        program: "nft",
-        port: 8472,
-        fate,
-      })),
+      seen: (["passes", "unknown"] as const).map((fate) => chain({ fate })),
     },
   }, []],
   ["a DROP policy", { dropping: { seen: ["ip filter FORWARD"] } }, ["forward-drop ip filter FORWARD"]],
@@ -297,8 +311,8 @@ Deno.test("doctor: without an underlay nobody says that the kernel is as planned
 });
 
 Deno.test("doctor: an input chain is opened in the words of whoever made it, and one that cannot be told is noted", () => {
-  const judged = (chain: string, change: Partial<InputChain> = {}) => {
-    const input = { seen: [{ chain, program: "nft", port: 8472, fate: "dropped", ...change } as const] };
+  const judged = (name: string, change: Partial<InputChain> = {}) => {
+    const input = { seen: [chain({ chain: name, fate: "dropped", ...change })] };
     const { findings, checks } = diagnose(factsOf({ input }));
     const { state, unseen } = checks.find(({ name }) => name === "input chains")!;
     return { state, unseen, remedy: findings[0]?.remedy };
@@ -308,7 +322,10 @@ Deno.test("doctor: an input chain is opened in the words of whoever made it, and
   assert.equal(opened("inet filter INPUT"), "nft insert rule inet filter INPUT udp dport 8472 accept");
   const program = "iptables";
   assert.equal(opened("ip filter INPUT", { program }), "iptables -I INPUT -p udp --dport 8472 -j ACCEPT");
-  assert.equal(opened("INPUT", { program, port: 8285 }), "iptables -I INPUT -p udp --dport 8285 -j ACCEPT");
+  assert.equal(
+    opened("INPUT", { program, payload: udp(8285) }),
+    "iptables -I INPUT -p udp --dport 8285 -j ACCEPT",
+  );
   assert.equal(
     opened("INPUT (ip6tables)", { program: "ip6tables" }),
     "ip6tables -I INPUT -p udp --dport 8472 -j ACCEPT",
@@ -317,11 +334,20 @@ Deno.test("doctor: an input chain is opened in the words of whoever made it, and
     opened("inet firewalld filter_INPUT", { program: "firewall-cmd" }),
     "firewall-cmd --add-port=8472/udp",
   );
+  const [esp, ipip] = [{ payload: { protocol: "esp" } }, { payload: { protocol: "ipip" } }] as const;
+  assert.equal(opened("inet fw in", ipip), "nft insert rule inet fw in meta l4proto 4 accept");
+  assert.equal(opened("ip filter INPUT", { ...esp, program }), "iptables -I INPUT -p 50 -j ACCEPT");
+  assert.equal(
+    opened("inet firewalld filter_INPUT", { ...esp, program: "firewall-cmd" }),
+    "firewall-cmd --add-protocol=50",
+  );
   assert.deepEqual(judged("inet fw in", { fate: "unknown" }), {
     state: "unseen",
     unseen: "whether chain inet fw in lets UDP port 8472 in cannot be told",
     remedy: undefined,
   });
+  const probed = judged("inet fw in", { fate: "unknown", isProbe: true });
+  assert.equal(probed.unseen, undefined, "the network works without");
 });
 
 Deno.test("doctor: what cannot be seen is said, and is no fault", () => {

@@ -6,7 +6,14 @@ import { type Fate, fateIn, type InboundPacket } from "../../doctor/input_chains
 import { iptablesChains } from "../../doctor/iptables_input.ts";
 import { nftChains } from "../../doctor/nft_input.ts";
 
-const packet: InboundPacket = { family: 4, port: 8472, link: "eth0", isSymmetric: false };
+const packet: InboundPacket = {
+  family: 4,
+  payload: { protocol: "udp", port: 8472 },
+  link: "eth0",
+  isSymmetric: false,
+  isProbe: false,
+};
+const { payload, isProbe } = packet;
 type Statement = Readonly<Record<string, unknown>>;
 
 const match = (left: unknown, right: unknown, op = "=="): Statement => ({ match: { op, left, right } });
@@ -27,9 +34,11 @@ function table(chains: Readonly<Record<string, readonly (readonly Statement[])[]
   return JSON.stringify({ nftables: [{ metainfo: {} }, ...names, ...rules] });
 }
 
+type Rules = readonly (readonly Statement[])[];
+
 /** The fate in a chain with these rules; `inner` is another one. */
-function nft(rules: readonly (readonly Statement[])[], inner: readonly (readonly Statement[])[] = []): Fate {
-  return fateIn(nftChains(table({ base: rules, inner }), packet), { name: "base", policy: "drop" });
+function nft(rules: Rules, { inner = [], of = packet }: { inner?: Rules; of?: InboundPacket } = {}): Fate {
+  return fateIn(nftChains(table({ base: rules, inner }), of), { name: "base", policy: "drop" });
 }
 
 const established = [state("established", "related"), accept!];
@@ -69,13 +78,25 @@ const ofNft: readonly (readonly [name: string, fate: Fate, expected: Fate])[] = 
   ],
   ["a verdict map of ports", nft([[vmap(field("udp", "dport"), [53, drop!], [8472, accept!])]]), "passes"],
   ["a verdict map of TCP", nft([[vmap(field("tcp", "dport"), [8472, accept!])]]), "dropped"],
-  ["another chain", nft([[jump("inner")]], [[dport(8472), accept!]]), "passes"],
-  ["another chain, perhaps", nft([[dport("@some"), jump("inner")]], [[accept!]]), "unknown"],
-  ["another chain that drops it", nft([[jump("inner")], [dport(8472), accept!]], [[drop!]]), "dropped"],
-  ["another chain that returns", nft([[jump("inner")], [accept!]], [[{ return: null }], [drop!]]), "passes"],
+  ["another chain", nft([[jump("inner")]], { inner: [[dport(8472), accept!]] }), "passes"],
+  ["another chain, perhaps", nft([[dport("@some"), jump("inner")]], { inner: [[accept!]] }), "unknown"],
+  [
+    "another chain that drops it",
+    nft([[jump("inner")], [dport(8472), accept!]], { inner: [[drop!]] }),
+    "dropped",
+  ],
+  [
+    "another chain that returns",
+    nft([[jump("inner")], [accept!]], { inner: [[{ return: null }], [drop!]] }),
+    "passes",
+  ],
   ["a rule behind one that drops all", nft([[{ reject: null }], [dport(8472), accept!]]), "dropped"],
   ["a program", nft([[{ queue: { num: 1 } }]]), "unknown"],
-  ["chains that call one another without end", nft([[jump("inner")]], [[jump("inner")]]), "unknown"],
+  [
+    "chains that call one another without end",
+    nft([[jump("inner")]], { inner: [[jump("inner")]] }),
+    "unknown",
+  ],
 ];
 
 for (const [name, fate, expected] of ofNft) {
@@ -135,6 +156,32 @@ Deno.test("input: where both ends send from their port, answers that are let in 
   );
 });
 
+const ipip: InboundPacket = { ...packet, payload: { protocol: "ipip" } };
+const esp: InboundPacket = { ...packet, payload: { protocol: "esp" } };
+const portless: readonly (readonly [name: string, fate: Fate, expected: Fate])[] = [
+  ["IPIP by a rule for it", nft([[meta("l4proto", "ipencap"), accept!]], { of: ipip }), "passes"],
+  [
+    "ESP by its number among others",
+    nft([[meta("l4proto", { set: [51, 50] }), accept!]], { of: esp }),
+    "passes",
+  ],
+  ["ESP by a rule for UDP", nft([[meta("l4proto", "udp"), accept!]], { of: esp }), "dropped"],
+  ["IPIP by a rule for a port", nft([[dport(8472), accept!]], { of: ipip }), "dropped"],
+  ["IPIP by one for any transport's port", nft([[dport(8472, "th"), accept!]], { of: ipip }), "dropped"],
+  ["ESP by some indices", nft([[match(field("esp", "spi"), 5), accept!]], { of: esp }), "unknown"],
+  ["IPIP by indices of ESP", nft([[match(field("esp", "spi"), 5), accept!]], { of: ipip }), "dropped"],
+  ["ESP by iptables", iptables(["-A INPUT -p esp -j ACCEPT"], esp), "passes"],
+  ["IPIP by iptables", iptables(["-A INPUT -p 4 -j ACCEPT"], ipip), "passes"],
+  ["ESP by iptables' rule for all but TCP", iptables(["-A INPUT ! -p tcp -j ACCEPT"], esp), "passes"],
+  ["ESP by iptables' rule for a port", iptables(["-A INPUT -p udp --dport 8472 -j ACCEPT"], esp), "dropped"],
+];
+
+for (const [name, fate, expected] of portless) {
+  Deno.test(`input: what has no ports, ${name}, is ${expected}`, () => {
+    assert.equal(fate, expected);
+  });
+}
+
 /** A host whose programs say this. */
 function systemOf(said: Readonly<Record<string, string>>): System {
   return {
@@ -164,8 +211,8 @@ Deno.test("input: chains of iptables are read in its own words, and others in nf
   });
   assert.deepEqual(await lookAtInput(system, [packet]), {
     seen: [
-      { chain: "ip filter INPUT", program: "iptables", port: 8472, fate: "dropped" },
-      { chain: "inet filter in", program: "nft", port: 8472, fate: "passes" },
+      { chain: "ip filter INPUT", program: "iptables", payload, isProbe, fate: "dropped" },
+      { chain: "inet filter in", program: "nft", payload, isProbe, fate: "passes" },
     ],
   });
 });
@@ -180,11 +227,11 @@ Deno.test("input: a program is asked the same only once, however many ports ther
     asked.push(argv.join(" "));
     return system.output(argv);
   };
-  const both = [packet, { ...packet, port: 8473 }];
+  const both = [packet, { ...packet, payload: { protocol: "udp", port: 8473 } as const }];
   const found = await lookAtInput(askedOnce({ ...system, output }), both);
-  assert.deepEqual("seen" in found && found.seen.map(({ port, fate }) => `${port} ${fate}`), [
-    "8472 dropped",
-    "8473 dropped",
+  assert.deepEqual("seen" in found && found.seen.map(({ payload, fate }) => [payload, fate]), [
+    [payload, "dropped"],
+    [{ protocol: "udp", port: 8473 }, "dropped"],
   ]);
   assert.deepEqual(asked, ["nft -j list chains", "nft -j list table inet filter"]);
 });
@@ -192,7 +239,7 @@ Deno.test("input: a program is asked the same only once, however many ports ther
 Deno.test("input: what cannot be read is not judged", async () => {
   const mute = await lookAtInput(systemOf(listed(base("inet", "in"))), [packet]);
   assert.deepEqual(mute, {
-    seen: [{ chain: "inet filter in", program: "nft", port: 8472, fate: "unknown" }],
+    seen: [{ chain: "inet filter in", program: "nft", payload, isProbe, fate: "unknown" }],
   });
   assert.ok("unseen" in await lookAtInput(systemOf({ "nft -j list chains": "{" }), [packet]));
   assert.ok("unseen" in await lookAtInput({ ...systemOf({}), isAdmin: false }, [packet]));

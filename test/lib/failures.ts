@@ -226,6 +226,17 @@ export const around: readonly FailureCase[] = [
     ping: unreachable,
   },
   {
+    name: "the packet filter lets nothing in that hosts measure the network by",
+    make: run(
+      "nft",
+      "table inet theirs { chain input { type filter hook input priority 0; " +
+        'iifname "flan.1" udp dport 8473 drop; iifname "flan.1" meta l4proto icmp drop; }; }',
+    ),
+    unmake: run("nft", "delete", "table", "inet", "theirs"),
+    doctor: ["probe-drop"],
+    ping: unreachable,
+  },
+  {
     name: "large packets vanish on the way",
     make: dropBetween("meta length 1400-9000"),
     unmake: undropBetween,
