@@ -198,21 +198,6 @@ Deno.test("every top-level folder is on the map, or holds tests, tasks or fixtur
   );
 });
 
-Deno.test("every test file is in a part of `deno task test`", () => {
-  const parts = Deno.readTextFileSync(`${root}tasks/test.ts`);
-  const missing = [...Deno.readDirSync(`${root}test`)].filter(({ name, isDirectory }) => {
-    const isTest = isDirectory ? hasTests(`${root}test/${name}`) : name.endsWith("_test.ts");
-    return isTest && !parts.includes(`"test/${name}"`);
-  });
-  assert.deepEqual(missing.map(({ name }) => name), []);
-});
-
-function hasTests(folder: string): boolean {
-  return [...Deno.readDirSync(folder)].some(({ name, isDirectory }) =>
-    isDirectory ? hasTests(`${folder}/${name}`) : name.endsWith("_test.ts")
-  );
-}
-
 /** What a file needs before it runs: what it imports only where it comes to that is not among it. */
 async function loads(file: string): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", `${root}${file}`] })
