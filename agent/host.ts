@@ -4,6 +4,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { aliasOf, type KernelObject, type Link, LINK_ALIAS } from "../kernel/state.ts";
 import { xfrmMark } from "../kernel/xfrm.ts";
 import type { Host } from "../backends/backend.ts";
+import { withIdentity } from "../backends/identity.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import { familiesOf } from "../lease/stack.ts";
 import { FlanError } from "../net/errors.ts";
@@ -32,7 +33,7 @@ export interface HostOptions extends FirewallOptions {
 }
 
 /**
- * Gathers the facts, and gives each device a MAC, or this host a key or a nonce, where it needs one and has none yet. `node` must be in the state
+ * Gathers the facts, and gives each device a MAC or a key, or this host a nonce, where it needs one and has none yet. `node` must be in the state
  * directory.
  */
 export async function describeHost(
@@ -66,7 +67,7 @@ export async function describeHost(
   });
 }
 
-/** Gives each of the backend's devices a MAC, or this host a key, where the backend wants that and there is none yet. */
+/** Gives each of the backend's devices a MAC or a key, where the backend wants that and there is none yet. */
 export async function ensureIdentity(
   { backend, devices }: Pick<Network, "backend" | "devices">,
   { node, stateDir, clock, objects }: {
@@ -76,7 +77,7 @@ export async function ensureIdentity(
     /** What there is in the kernel: a device of this host's keeps its MAC. */
     objects: readonly KernelObject[];
   },
-): Promise<{ macs: readonly string[]; publicKey: string | undefined }> {
+): Promise<{ macs: readonly string[]; publicKeys: readonly string[] }> {
   const macs: string[] = [];
   for (const device of backend.hasMac ? devices : []) {
     const existing = macAmong(objects, { device, node });
@@ -84,7 +85,11 @@ export async function ensureIdentity(
       readHostState(stateDir)?.macs[device] ?? await ensureMac(stateDir, { device, existing, clock }),
     );
   }
-  return { macs, publicKey: backend.hasKey ? await ensurePublicKey(stateDir, clock) : undefined };
+  const publicKeys: string[] = [];
+  for (const device of backend.hasKey ? devices : []) {
+    publicKeys.push(await ensurePublicKey(stateDir, { device, clock }));
+  }
+  return { macs, publicKeys };
 }
 
 /**
@@ -107,10 +112,10 @@ export async function observeHost(
   const macs = (backend.hasMac ? devices : []).map((device) =>
     state?.macs[device] ?? macAmong(there, { device, node }) ?? ""
   );
-  const publicKey = backend.hasKey ? readPublicKey(options.stateDir) ?? "" : undefined;
+  const publicKeys = (backend.hasKey ? devices : []).map((one) => readPublicKey(options.stateDir, one) ?? "");
   const span = backend.epochs?.(config);
   const ipsec = span === undefined ? undefined : readIpsec(options.stateDir, { clock, span });
-  return described(found, { node, macs, publicKey, ipsec });
+  return described(found, { node, macs, publicKeys, ipsec });
 }
 
 /** What is known of a host before its devices' MACs are. */
@@ -118,19 +123,15 @@ type Facts = Omit<Host, "node" | "mac">;
 
 function described(
   found: Facts,
-  { node, macs: [mac = "", mac6 = ""], publicKey, ipsec }: {
+  { node, macs, publicKeys, ipsec }: {
     node: string;
     macs: readonly string[];
-    publicKey: string | undefined;
+    publicKeys: readonly string[];
     ipsec: IpsecFacts | undefined;
   },
 ): Host {
-  const { ipv6 } = found;
-  const key = {
-    ...(publicKey === undefined ? {} : { publicKey }),
-    ...(ipsec === undefined ? {} : { ipsec }),
-  };
-  return { ...found, ...key, node, mac, ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, mac: mac6 } }) };
+  const host = { ...found, ...(ipsec === undefined ? {} : { ipsec }), node, mac: "" };
+  return withIdentity(host, { macs, publicKeys });
 }
 
 async function facts(

@@ -95,7 +95,7 @@ export class Learning {
     const objects = await kernel.dump({ links: [], sysctls: [] });
     const identity = await ensureIdentity({ ...plane, devices }, { node, stateDir, clock, objects });
     await rememberPlanes(stateDir, [...beside, plane]);
-    return { ...plane, ...identity };
+    return { ...plane, identity };
   }
 
   #forgetOthers(needed: readonly Plane[]): void {

@@ -17,6 +17,7 @@
  * there every host changes over at once.
  */
 import type { Backend, Host } from "../backends/backend.ts";
+import { identityOf } from "../backends/identity.ts";
 import {
   announcementOn,
   announces,
@@ -256,8 +257,8 @@ export class Moving {
   }
 }
 
-function frozen(plane: Plane, { mac, ipv6, publicKey }: Host): Plane {
-  return { ...plane, publicKey, macs: ipv6 === undefined ? [mac] : [mac, ipv6.mac] };
+function frozen(plane: Plane, host: Host): Plane {
+  return { ...plane, identity: identityOf(host) };
 }
 
 function stands(report: Report, objects: readonly KernelObject[]): boolean {

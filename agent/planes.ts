@@ -76,13 +76,12 @@ export function readPlanes(
     try {
       const backend = backendFor(type);
       backend.check(config);
-      const publicKey = backend.hasKey ? readPublicKey(stateDir) : undefined;
-      return [{
-        backend,
-        config,
-        macs: backend.devices(config).map((device) => macs[device] ?? ""),
-        publicKey,
-      }];
+      const devices = backend.devices(config);
+      const identity = {
+        macs: devices.map((device) => macs[device] ?? ""),
+        publicKeys: (backend.hasKey ? devices : []).map((device) => readPublicKey(stateDir, device) ?? ""),
+      };
+      return [{ backend, config, identity }];
     } catch (error) {
       if (!(error instanceof FlanError)) throw error;
       return [];

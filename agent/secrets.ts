@@ -1,7 +1,7 @@
-/** The secrets of this host: its own key, and what its network's options keep from everybody else. */
+/** The secrets of this host: its devices' keys, and what its network's options keep from everybody else. */
 import type { Secrets } from "../kernel/secrets.ts";
 import type { Network } from "./network.ts";
-import { readPrivateKey, readPublicKey } from "./wireguard_key.ts";
+import { findPrivateKey } from "./wireguard_key.ts";
 
 export class HostSecrets implements Secrets {
   readonly #stateDir: string;
@@ -18,8 +18,6 @@ export class HostSecrets implements Secrets {
 
   /** Throws what keeps the key from being read. */
   find(name: string): Uint8Array | undefined {
-    const shared = this.#shared.get(name);
-    if (shared !== undefined) return shared;
-    return name === readPublicKey(this.#stateDir) ? readPrivateKey(this.#stateDir) : undefined;
+    return this.#shared.get(name) ?? findPrivateKey(this.#stateDir, name);
   }
 }

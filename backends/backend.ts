@@ -22,8 +22,14 @@ export interface Host {
   /** The MAC of the backend's device, kept in the state directory; "" for a device without one. */
   readonly mac: string;
   /** The same for the IPv6 half of a dual-stack network; the link of both underlays is one. */
-  readonly ipv6?: { readonly underlay: Underlay; readonly publicIp: string; readonly mac: string };
-  /** The public key of its WireGuard devices, whose private one is in the state directory; only for such a backend. */
+  readonly ipv6?: {
+    readonly underlay: Underlay;
+    readonly publicIp: string;
+    readonly mac: string;
+    /** Where this half has a device of its own; else it is the other half's. */
+    readonly publicKey?: string;
+  };
+  /** The public key of its WireGuard device, whose private one is in the state directory; only for such a backend. */
   readonly publicKey?: string;
   /** Its nonce and the epoch of now; only for a backend with {@link Backend.epochs}. */
   readonly ipsec?: {
@@ -78,7 +84,7 @@ export interface Backend {
   readonly needs: readonly Feature[];
   /** Whether its device has a MAC, which this host then keeps so that peers need not learn another. */
   readonly hasMac: boolean;
-  /** Whether it needs a WireGuard key of this host's, which this host then keeps. */
+  /** Whether its devices have WireGuard keys, which this host then keeps. */
   readonly hasKey?: true;
   /**
    * Whether nobody on the underlay can read or change its packets. Then a plan has a barrier for each network also

@@ -14,15 +14,14 @@ import { parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
+import { type Identity, withIdentity } from "./identity.ts";
 
 /** One of them. */
 export interface Plane {
   readonly backend: Backend;
   readonly config: NetworkConfig;
-  /** The MACs that this host keeps for its devices; undefined where they are the host's own. */
-  readonly macs?: readonly string[];
-  /** The public key of this host on its devices, where it has one. */
-  readonly publicKey?: string | undefined;
+  /** What this host is on its devices; undefined where that is the host's own. */
+  readonly identity?: Identity;
 }
 
 export type Planes = readonly [Plane, ...Plane[]];
@@ -119,11 +118,8 @@ function configOn({ config }: Plane, network: NetworkConfig): NetworkConfig {
   return { ...network, backendType: config.backendType, backendOptions: config.backendOptions };
 }
 
-function hostOn({ macs, publicKey }: Plane, host: Host): Host {
-  if (macs === undefined) return host;
-  const [mac = "", mac6 = ""] = macs;
-  const key = publicKey === undefined ? {} : { publicKey };
-  return { ...host, ...key, mac, ...(host.ipv6 === undefined ? {} : { ipv6: { ...host.ipv6, mac: mac6 } }) };
+function hostOn({ identity }: Plane, host: Host): Host {
+  return identity === undefined ? host : withIdentity(host, identity);
 }
 
 /** A lease as it would be with what its host announces beside it; the same one each time. */

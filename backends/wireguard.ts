@@ -25,6 +25,8 @@ import { underlaysOf } from "./wireguard_underlay.ts";
 const TYPE = "wireguard";
 /** By the family of the overlay. The first one is also that of a device for both. */
 const DEVICES: Readonly<Record<Family, string>> = { 4: "flan-wg", 6: "flan-wg-v6" };
+/** All that there can be on a host, each with a key of its own. */
+export const wireguardDevices: readonly string[] = Object.values(DEVICES);
 
 /** One device, for one family or for both. */
 const oneDevice: Backend = {
@@ -130,7 +132,7 @@ function plan(view: View, host: Host): Plan {
       link,
       ...families.flatMap((family) => sysctlsOf(device, family)),
       ...subnets.map((one): Address => ({ kind: "address", link: device, address: deviceAddress(one) })),
-      ...made.map((one) => one.object),
+      ...made.flatMap((one) => one.objects),
       ...routes,
     ],
     peers: made.map((one) => one.plan),
@@ -169,10 +171,10 @@ const objectsOf = memo(
 );
 
 function makeObjects(
-  { lease, publicKey, address, port, halves }: WireguardPeerLease,
+  { lease, ends }: WireguardPeerLease,
   { device, keepalive, presharedKey, routes, isForBoth }: Common,
-): { object: WireguardPeer; plan: PeerPlan } {
-  const object: WireguardPeer = {
+): { objects: readonly WireguardPeer[]; plan: PeerPlan } {
+  const objects = ends.map(({ publicKey, address, port, halves }): WireguardPeer => ({
     kind: "wireguard-peer",
     link: device,
     publicKey,
@@ -180,9 +182,12 @@ function makeObjects(
     allowedIps: halves.map((half) => half.lease.subnet).sort(),
     keepalive,
     presharedKey,
-  };
-  const keys = [keyOf(object), ...halves.flatMap(({ family }) => routes[family] ?? [])];
-  return { object, plan: { lease, way: TYPE, keys, ...(isForBoth && { remote: address }) } };
+  }));
+  const families = ends.flatMap(({ halves }) => halves.map(({ family }) => family));
+  const keys = [...objects.map(keyOf), ...families.flatMap((family) => routes[family] ?? [])];
+  const [{ address }, ...others] = ends;
+  const remote = isForBoth && others.length === 0 ? { remote: address } : {};
+  return { objects, plan: { lease, way: TYPE, keys, ...remote } };
 }
 
 /**

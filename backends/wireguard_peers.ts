@@ -5,7 +5,6 @@ import { halfOf } from "../lease/half.ts";
 import { familiesOf, viewOf } from "../lease/stack.ts";
 import type { Family } from "../net/ip.ts";
 import { memo } from "../net/memo.ts";
-import { badData } from "./backend_data.ts";
 import {
   claimOnce,
   type HostFacts,
@@ -23,12 +22,17 @@ import { type Announced, underlayTo } from "./wireguard_underlay.ts";
 export interface WireguardPeerLease {
   /** As it stands in the view. */
   readonly lease: Lease;
+  /** What is to be sent to: one for all of it, or one for each of its devices. */
+  readonly ends: readonly [WireguardEnd, ...WireguardEnd[]];
+}
+
+export interface WireguardEnd {
   /** Base64. */
   readonly publicKey: string;
   /** Where it is sent to. */
   readonly address: string;
   readonly port: number;
-  /** Its halves that this host has a half of its own for, one at least. */
+  /** What of the lease it has: halves that this host has a half of its own for, one at least. */
   readonly halves: readonly Peer[];
 }
 
@@ -44,8 +48,9 @@ const NOWHERE: HostFacts = { publicIp: "", address: "" };
 
 /**
  * Sorts the leases of a view of one family or two into peers and refusals, each half on its own. The first of two that
- * claim one key has it. A device for both families has one key and one port for both, which are in the data of the first:
- * flannel announces another port with the second one, at which nobody listens.
+ * claim one key has it. A peer whose halves have one key has one device for both, whose port is in the data of the first:
+ * flannel announces another port with the second one, at which nobody listens. One whose halves have different keys has a
+ * device for each, as while it has not followed a change of `Mode` yet.
  */
 export function wireguardPeers(
   view: View,
@@ -70,14 +75,16 @@ export function wireguardPeers(
       return half === undefined ? [] : byLease.get(half) ?? [];
     });
     if (halves.length === 0) return [];
-    const whole = wholeOf(lease, { halves, ...facts });
-    const why = whole.refused ?? claim(halves[0]!.publicKey, lease.subnet);
-    if (why !== undefined) {
-      refused.push(...halves.map((half) => refusal(half.lease, why)));
-      return [];
-    }
-    refused.push(...whole.without);
-    return whole.peer === undefined ? [] : [whole.peer];
+    const { ends, peer, why } = wholeOf(lease, { halves, ...facts });
+    if (why !== undefined) refused.push(...halves.map((half) => refusal(half.lease, why)));
+    const had = ends.filter(({ publicKey }) => {
+      const why = claim(publicKey, lease.subnet);
+      const claiming = why === undefined ? [] : halves.filter((half) => half.publicKey === publicKey);
+      refused.push(...claiming.map((half) => refusal(half.lease, why!)));
+      return why === undefined;
+    });
+    const one = had.length === ends.length ? peer : peerOf(lease, had);
+    return one === undefined ? [] : [one];
   });
   return { peers, refused };
 }
@@ -97,11 +104,11 @@ interface Facts {
 
 interface Whole {
   /** Why none of it can be used. */
-  readonly refused?: Refused;
-  /** What of it cannot be used beside the peer. */
-  readonly without: readonly Refusal[];
-  /** Undefined where this host has no half for any of its halves. */
-  readonly peer?: WireguardPeerLease;
+  readonly why?: Refused;
+  /** Each with a key of its own; without a half where this host has none for it. */
+  readonly ends: readonly WireguardEnd[];
+  /** All of them as one. */
+  readonly peer: WireguardPeerLease | undefined;
 }
 
 /** The same peer for the same lease each time, so that what is made of it is known again. */
@@ -114,19 +121,28 @@ const wholeOf = memo(
 
 function makeWhole(lease: Lease, { halves, mode, own, carried }: Facts): Whole {
   const [{ publicKey, port }] = halves as [WireguardHalf];
+  const kept = (some: readonly WireguardHalf[]) => some.filter((half) => carried.includes(half.family));
+  if (halves.some((half) => half.publicKey !== publicKey)) {
+    const ends = halves.map((half): WireguardEnd => {
+      const { publicKey, port, lease: { publicIp } } = half;
+      return { publicKey, address: publicIp, port, halves: kept([half]) };
+    });
+    return { ends, peer: peerOf(lease, ends) };
+  }
   const announced: Announced = Object.fromEntries(
     halves.map((half) => [half.family, half.lease.publicIp]),
   );
   const family = underlayTo(announced, { mode, own });
   const address = family && announced[family];
-  if (address === undefined) return { refused: unreachable(mode), without: [] };
-  const others = halves.filter((half) => half.publicKey !== publicKey);
-  const why = badData("PublicKey is another one than that of the IPv4 half, and one device has one key");
-  const kept = halves.filter((half) => half.publicKey === publicKey && carried.includes(half.family));
-  return {
-    without: others.map((half) => refusal(half.lease, why)),
-    ...(kept.length > 0 && { peer: { lease, publicKey, address, port, halves: kept } }),
-  };
+  if (address === undefined) return { why: unreachable(mode), ends: [], peer: undefined };
+  const ends = [{ publicKey, address, port, halves: kept(halves) }];
+  return { ends, peer: peerOf(lease, ends) };
+}
+
+/** Undefined where this host has no half for any of its halves. */
+function peerOf(lease: Lease, ends: readonly WireguardEnd[]): WireguardPeerLease | undefined {
+  const [first, ...others] = ends.filter(({ halves }) => halves.length > 0);
+  return first === undefined ? undefined : { lease, ends: [first, ...others] };
 }
 
 function unreachable(mode: WireguardOptions["mode"]): Refused {

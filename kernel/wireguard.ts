@@ -27,6 +27,14 @@ export interface WireguardPeer {
   readonly told?: string;
 }
 
+/**
+ * The names, but for `.key` and `.pub`, of the files that hold a device's key pair. Each device has a key of its own: with
+ * one for two, a session could come to stand between devices of different address families, and nothing would end it.
+ */
+export function keyFileOf(device: string): string {
+  return device.replace(/^flan-wg/, "wireguard");
+}
+
 /** Seconds after which a session ends, and a peer that is well has made another handshake (REJECT_AFTER_TIME). */
 const SESSION_S = 180;
 

@@ -1,9 +1,10 @@
 /** WireGuard's settings in the words of `wg` (wireguard-tools, man 8 wg). Secrets are named by where they are kept. */
 import type { Change } from "./kernel.ts";
 import type { Link, WireguardPeer } from "./state.ts";
+import { keyFileOf } from "./wireguard.ts";
 
-/** The file that `agent/wireguard_key.ts` keeps the private key in. */
-const KEY = '"${FLAN_STATE_DIR:-/var/lib/flan}/wireguard.key"';
+/** Where `agent/wireguard_key.ts` keeps the private key of a device. */
+const keyOn = (device: string) => `"\${FLAN_STATE_DIR:-/var/lib/flan}/${keyFileOf(device)}.key"`;
 /** As bash reads it: a file whose contents are a command's. */
 const PRESHARED_KEY = "<(flan config get --reveal Backend.PSK)";
 
@@ -12,7 +13,7 @@ export function deviceCommands({ name, wireguard }: Link, there: Link | undefine
   const before = there?.wireguard;
   if (wireguard === undefined) return [];
   if (before?.listenPort === wireguard.listenPort && before.publicKey === wireguard.publicKey) return [];
-  return [`wg set ${name} listen-port ${wireguard.listenPort} private-key ${KEY}`];
+  return [`wg set ${name} listen-port ${wireguard.listenPort} private-key ${keyOn(name)}`];
 }
 
 /** One command, which adds the peer or changes it in place. */

@@ -115,6 +115,7 @@ const shared: readonly string[] = [
   "sysctls", // what a device of IPv6 needs, whatever it carries it in
   "network", // the one route of those that take the whole network into their device
   "dual", // one that is written for one family, asked for each of two
+  "identity", // what a host is known by on whatever devices: MACs, keys
   "families", // that what carries IPv4 and nothing else refuses the rest in the same words
 ];
 

@@ -17,7 +17,7 @@ function planeOf(Type: string, former?: readonly Json[]): Plane {
     Backend: { Type },
     ...(former === undefined ? {} : { FormerBackends: former }),
   });
-  return { backend: backendFor(Type), config, publicKey: KEY };
+  return { backend: backendFor(Type), config, identity: { macs: [], publicKeys: [KEY] } };
 }
 
 function learned(

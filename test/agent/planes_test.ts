@@ -27,7 +27,7 @@ Deno.test("planes: what a host has is remembered for root alone, each once, and 
     assert.equal(Deno.statSync(file).mode! & 0o777, 0o600);
     const read = readPlanes(dir, { network: configOf("udp"), macs });
     assert.deepEqual(read.map(planeName), ["host-gw", "vxlan flan.7"]);
-    assert.deepEqual(read[1]!.macs, ["02:00:00:00:00:07"]);
+    assert.deepEqual(read[1]!.identity?.macs, ["02:00:00:00:00:07"]);
     forgetPlanes(dir);
     forgetPlanes(dir);
     assert.deepEqual(readPlanes(dir, { network: configOf("udp"), macs }), []);

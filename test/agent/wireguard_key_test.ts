@@ -2,11 +2,15 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import { HostSecrets } from "../../agent/secrets.ts";
+import { ensureIdentity } from "../../agent/host.ts";
 import { ensurePublicKey, readPrivateKey, readPublicKey } from "../../agent/wireguard_key.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
 import { clamped, keyText, publicKeyOf, readKey } from "../../net/wireguard_key.ts";
 import { config } from "../lib/overlay.ts";
+
+const device = "flan-wg";
+const wish = { device, clock: systemClock };
 
 async function inStateDir(body: (dir: string) => Promise<void>): Promise<void> {
   const dir = Deno.makeTempDirSync({ prefix: "flan-wgkey-" });
@@ -26,44 +30,63 @@ Deno.test("wireguard key: a public key is that of wg pubkey, and random bytes ar
 
 Deno.test("wireguard key: it is made once, and only root reads the private one", () =>
   inStateDir(async (dir) => {
-    assert.deepEqual([readPublicKey(dir), readPrivateKey(dir)], [undefined, undefined]);
+    assert.deepEqual([readPublicKey(dir, device), readPrivateKey(dir, device)], [undefined, undefined]);
     const [one, other] = await Promise.all([
-      ensurePublicKey(dir, systemClock),
-      ensurePublicKey(dir, systemClock),
+      ensurePublicKey(dir, wish),
+      ensurePublicKey(dir, wish),
     ]);
     assert.equal(one, other);
-    assert.equal(readPublicKey(dir), one);
-    assert.equal(await publicKeyOf(readPrivateKey(dir)!), one);
+    assert.equal(readPublicKey(dir, device), one);
+    assert.equal(await publicKeyOf(readPrivateKey(dir, device)!), one);
     assert.equal(Deno.statSync(`${dir}/wireguard.key`).mode! & 0o777, 0o600);
     assert.equal(Deno.statSync(`${dir}/wireguard.pub`).mode! & 0o777, 0o644);
   }));
 
 Deno.test("wireguard key: whoever brings a private key has its public one", () =>
   inStateDir(async (dir) => {
-    await ensurePublicKey(dir, systemClock);
+    await ensurePublicKey(dir, wish);
     const key = clamped(new Uint8Array(32).fill(7));
     Deno.writeTextFileSync(`${dir}/wireguard.key`, `${keyText(key)}\n`);
-    assert.equal(await ensurePublicKey(dir, systemClock), await publicKeyOf(key));
-    assert.equal(readPublicKey(dir), await publicKeyOf(key));
+    assert.equal(await ensurePublicKey(dir, wish), await publicKeyOf(key));
+    assert.equal(readPublicKey(dir, device), await publicKeyOf(key));
   }));
 
 Deno.test("wireguard key: a damaged one is refused and not repeated", () =>
   inStateDir(async (dir) => {
     Deno.writeTextFileSync(`${dir}/wireguard.key`, "c2VjcmV0");
-    await assert.rejects(ensurePublicKey(dir, systemClock), (error: Error & { code?: string }) => {
+    await assert.rejects(ensurePublicKey(dir, wish), (error: Error & { code?: string }) => {
       assert.equal(error.message, `Cannot use ${dir}/wireguard.key: it holds no WireGuard key`);
       return error.code === "invalid";
     });
     assert.equal(Deno.readTextFileSync(`${dir}/wireguard.key`), "c2VjcmV0");
   }));
 
+Deno.test("wireguard key: each device has its own, which a host of one device before gets beside it, and keeps", () =>
+  inStateDir(async (dir) => {
+    const host = { node: "3f2a", stateDir: dir, clock: systemClock, objects: [] };
+    const keysOf = async (devices: readonly string[]) =>
+      (await ensureIdentity({ backend: wireguard, devices }, host)).publicKeys;
+    const [first] = await keysOf(["flan-wg"]);
+    const both = await keysOf(["flan-wg", "flan-wg-v6"]);
+    assert.equal(both[0], first);
+    assert.equal(new Set(both).size, 2);
+    assert.deepEqual(await keysOf(["flan-wg-v6"]), [both[1]]);
+    assert.equal(Deno.readTextFileSync(`${dir}/wireguard-v6.pub`).trim(), both[1]);
+    assert.equal(Deno.statSync(`${dir}/wireguard-v6.key`).mode! & 0o777, 0o600);
+    const secrets = new HostSecrets(dir);
+    assert.deepEqual(
+      both.map((key) => secrets.find(key)),
+      ["flan-wg", "flan-wg-v6"].map((one) => readPrivateKey(dir, one)),
+    );
+  }));
+
 Deno.test("secrets: the host's own key by its public one, and the network's by its fingerprint, as long as it is in it", () =>
   inStateDir(async (dir) => {
-    const publicKey = await ensurePublicKey(dir, systemClock);
+    const publicKey = await ensurePublicKey(dir, wish);
     const secrets = new HostSecrets(dir);
     const PSK = new Uint8Array(32).fill(5);
     const name = fingerprint(PSK);
-    assert.deepEqual(secrets.find(publicKey), readPrivateKey(dir));
+    assert.deepEqual(secrets.find(publicKey), readPrivateKey(dir, device));
     assert.equal(secrets.find(name), undefined);
     secrets.learn({ backend: wireguard, config: config({ PSK: keyText(PSK) }, "wireguard") });
     assert.deepEqual(secrets.find(name), PSK);

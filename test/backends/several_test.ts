@@ -9,8 +9,12 @@ import { type KernelObject, keyOf } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { config, host, hostGwLease, lease, macOf, udpLease, view } from "../lib/overlay.ts";
 
-const tunnel: Plane = { backend: vxlan, config: config(), macs: [macOf(1)] };
-const other: Plane = { backend: vxlan, config: config({ VNI: 7 }), macs: [macOf(99)] };
+const tunnel: Plane = { backend: vxlan, config: config(), identity: { macs: [macOf(1)], publicKeys: [] } };
+const other: Plane = {
+  backend: vxlan,
+  config: config({ VNI: 7 }),
+  identity: { macs: [macOf(99)], publicKeys: [] },
+};
 const proxied: Plane = { backend: udp, config: config({}, "udp") };
 const plain: Plane = { backend: hostGw, config: config({}, "host-gw") };
 

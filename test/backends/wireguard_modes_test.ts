@@ -187,18 +187,51 @@ Deno.test("wireguard modes: a host whose lease has no IPv6 half is reached by wh
   ]);
 });
 
-Deno.test("wireguard modes: a lease whose halves name two keys is carried with the first one's alone", () => {
-  const other = { PublicKey: publicKey(9), Port: 51820 };
-  const { objects, refused } = wireguard.plan(seen("auto", { all: { backendV6Data: other } }), host);
-  const peers = objects.filter((one) => one.kind === "wireguard-peer");
-  assert.deepEqual(peers.map(({ publicKey, allowedIps }) => [publicKey, ...allowedIps]), [
-    [publicKey(2), "10.5.2.0/24"],
+Deno.test("wireguard modes: a peer that still has a device for each family is two on the one device, each by its own half", () => {
+  const other = { PublicKey: publicKey(9), Port: 51821 };
+  const view = seen("ipv4", { all: { backendV6Data: other } });
+  const plan = wireguard.plan(view, host);
+  assert.deepEqual(
+    peersIn(plan).map(({ link, publicKey, endpoint, allowedIps }) => [
+      link,
+      publicKey,
+      endpoint,
+      ...allowedIps,
+    ]),
+    [
+      ["flan-wg", publicKey(2), "192.0.2.2:51820", "10.5.2.0/24"],
+      ["flan-wg", publicKey(9), "[2001:db8::2]:51821", "fd00:5:0:2::/64"],
+    ],
+  );
+  assert.deepEqual(plan.refused, []);
+  assert.deepEqual(plan.peers.map(({ remote, keys }) => [remote, ...keys]), [[
+    undefined,
+    `wireguard-peer ${publicKey(2)} dev flan-wg`,
+    `wireguard-peer ${publicKey(9)} dev flan-wg`,
+    "route 10.5.0.0/16 metric 0",
+    "route fd00:5::/48 metric 1024",
+  ]]);
+  const { subnet6: _, publicIp6: __, backendV6Data: ___, ...own } = view.own!;
+  assert.deepEqual(
+    peersIn(wireguard.plan({ ...view, own }, host)).map(({ allowedIps }) => allowedIps),
+    [["10.5.2.0/24"]],
+    "a host without an IPv6 half has none for it",
+  );
+});
+
+Deno.test("wireguard modes: of a peer's two devices one that has another's key is refused alone", () => {
+  const taken = { backendV6Data: { PublicKey: publicKey(3), Port: 51821 } };
+  const [three, two] = seen("auto", { peers: [3, 2] }).peers as [Lease, Lease];
+  const view = { ...seen("auto"), peers: [three, { ...two, ...taken }] };
+  const { peers, objects, refused } = wireguard.plan(view, host);
+  assert.deepEqual(peers.map(({ lease }) => lease.subnet), ["10.5.3.0/24", "10.5.2.0/24"]);
+  assert.deepEqual(
+    objects.flatMap((one) => one.kind === "wireguard-peer" ? [one.allowedIps] : []),
+    [["10.5.3.0/24", "fd00:5:0:3::/64"], ["10.5.2.0/24"]],
+  );
+  assert.deepEqual(refused.map(({ subnet, reason }) => [subnet, reason]), [
+    ["fd00:5:0:2::/64", `PublicKey ${publicKey(3)} belongs to 10.5.3.0/24`],
   ]);
-  assert.deepEqual(refused, [{
-    subnet: "fd00:5:0:2::/64",
-    code: "bad-backend-data",
-    reason: "PublicKey is another one than that of the IPv4 half, and one device has one key",
-  }]);
 });
 
 Deno.test("wireguard modes: of two leases with one key the first is the peer, and both halves of the other are refused", () => {

@@ -1,5 +1,6 @@
 /** The wireguard plan: what stands in it, who is a peer, what is announced, and that no secret is in any of it. */
 import assert from "node:assert/strict";
+import { withIdentity } from "../../backends/identity.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
 import { keyText } from "../../net/wireguard_key.ts";
@@ -90,6 +91,33 @@ Deno.test("wireguard: each family of a dual-stack network has a device, a port a
     backendType: "wireguard",
     backendData: { PublicKey: publicKey(1), Port: 51820 },
     backendV6Data: { PublicKey: publicKey(1), Port: 51821 },
+  });
+});
+
+Deno.test("wireguard: each device has a key of its own, as the halves of leases tell it, and no other's peers", () => {
+  const data = (key: number, Port: number) => ({ PublicKey: publicKey(key), Port });
+  const view = dualView(wireguardView([2]));
+  const peers = view.peers.map((one) => ({ ...one, backendV6Data: data(62, 51821) }));
+  const host = withIdentity(dualHost(), { macs: [], publicKeys: [publicKey(1), publicKey(61)] });
+  const { objects, refused } = wireguard.plan({ ...view, peers }, host);
+  const keys = objects.flatMap((one) =>
+    one.kind === "link"
+      ? [[one.name, one.wireguard?.publicKey]]
+      : one.kind === "wireguard-peer"
+      ? [[one.link, one.publicKey]]
+      : []
+  );
+  assert.deepEqual(keys, [
+    ["flan-wg", publicKey(1)],
+    ["flan-wg-v6", publicKey(61)],
+    ["flan-wg", publicKey(2)],
+    ["flan-wg-v6", publicKey(62)],
+  ]);
+  assert.deepEqual(refused, []);
+  assert.deepEqual(wireguard.announce(view.network, host), {
+    backendType: "wireguard",
+    backendData: data(1, 51820),
+    backendV6Data: data(61, 51821),
   });
 });
 

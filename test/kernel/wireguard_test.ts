@@ -32,6 +32,14 @@ Deno.test("wireguard commands: a join, word for word, each secret by where it is
   ]);
 });
 
+Deno.test("wireguard commands: the device for IPv6 has its own key", () => {
+  const six: Link = { ...link, name: "flan-wg-v6" };
+  assert.equal(
+    toCommands([{ verb: "add", object: six }]).at(-1),
+    `wg set flan-wg-v6 listen-port 51820 private-key ${key.replace(".key", "-v6.key")}`,
+  );
+});
+
 Deno.test("wireguard commands: what changes, in place, and what goes", () => {
   const other = { ...link, wireguard: { listenPort: 4000, publicKey: publicKey(1) } };
   assert.deepEqual(toCommands([{ verb: "replace", object: link }], [other]), [

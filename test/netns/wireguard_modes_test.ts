@@ -98,15 +98,20 @@ hostTest(
       await until("nothing is wrong", async () => (await hosts.status(first)).problems.length === 0);
     });
 
-    // Whether packets pass at once is not held here: a session may stand between devices of different families (README).
-    await t.step("a device for each family, and one again, leave nothing of the other kind", async () => {
-      for (const [mode, names] of [["separate", ["flan-wg", "flan-wg-v6"]], ["ipv4", ["flan-wg"]]] as const) {
-        await setMode(hosts, mode);
-        for (const member of [one, two]) {
-          await until(mode, async () => (await devices(hosts, member)).join() === names.join());
+    await t.step(
+      "a device for each family, and one again: packets pass, and nothing of the other kind is left",
+      async () => {
+        for (
+          const [mode, names] of [["separate", ["flan-wg", "flan-wg-v6"]], ["ipv4", ["flan-wg"]]] as const
+        ) {
+          await setMode(hosts, mode);
+          for (const member of [one, two]) {
+            await until(mode, async () => (await devices(hosts, member)).join() === names.join());
+          }
+          await until(`${mode}: flan hosts`, async () => await lostBetween(hosts, one, two) === 0);
         }
-      }
-    });
+      },
+    );
 
     await t.step("whoever leaves leaves nothing", async () => {
       await one.agent.end("SIGTERM");
