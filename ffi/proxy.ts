@@ -8,14 +8,13 @@ import { library } from "./open.ts";
 import { encodeOptions, encodeQueues, encodeRoutes, encodeSettings } from "./proxy_structs.ts";
 import { type Descriptors, openDescriptors } from "./proxy_descriptors.ts";
 import { proxySymbols } from "./symbols/proxy.ts";
+import { proxyLibraryFile, rootFolder } from "../net/own_files.ts";
 import { placeOf } from "../net/place.ts";
-
-const file = `proxy/build/${Deno.build.arch}/libflan_proxy.so`;
 
 /** The C library. Throws FlanError `unsupported` where it was not built. */
 const proxyLibrary = library({
   name: "libflan_proxy",
-  files: [decodeURIComponent(new URL(import.meta.resolve(`./${file}`)).pathname)],
+  files: [rootFolder + proxyLibraryFile],
   symbols: proxySymbols,
   hint: "deno task build",
 });

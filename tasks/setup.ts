@@ -1,5 +1,5 @@
 /**
- * Installs what flan's tasks need and this machine lacks: `deno run -A tasks/setup.ts [run|test|bench]`.
+ * Installs what flan's tasks need and this machine lacks: `deno run -A tasks/setup.ts [run|install|test|bench]`.
  * Says what it installs. Where it may not install, it says what to run and exits with 5.
  */
 
@@ -15,7 +15,10 @@ interface Need {
   readonly why: string;
 }
 
-const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
+/** Each is what those before it need, and more. */
+const order = ["run", "install", "test", "bench"] as const;
+
+const needs: Readonly<Record<typeof order[number], readonly Need[]>> = {
   run: [
     { library: "libnl-3.so.200", package: "libnl-3-200", why: "speaks netlink" },
     { library: "libnftables.so.1", package: "libnftables1", why: "sets masquerade and forward rules" },
@@ -24,6 +27,8 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
     { programs: ["cc", "gcc", "clang"], package: "gcc", why: "compiles the udp backend" },
     { header: "stdlib.h", package: "libc6-dev", why: "the udp backend is compiled with it" },
   ],
+  // What bundles comes from npm.
+  install: [],
   test: [
     { programs: ["strace"], package: "strace", why: "kills flan at every system call" },
     { programs: ["nft"], package: "nftables", why: "plays the administrator's firewall" },
@@ -93,8 +98,6 @@ const needs: Readonly<Record<"run" | "test" | "bench", readonly Need[]>> = {
   ],
 };
 
-const order = ["run", "test", "bench"] as const;
-
 function has({ programs, library, header }: Need): boolean {
   if (library !== undefined) return libraryFolders().some((folder) => exists(`${folder}/${library}`));
   if (header !== undefined) return exists(`/usr/include/${header}`);
@@ -145,14 +148,44 @@ async function install(packages: readonly string[]): Promise<boolean> {
     (await run(["apt-get", "update", "--quiet=2"]) === 0 && await run(command) === 0);
 }
 
+/**
+ * Lets Deno fetch esbuild, with which it bundles what is installed; resolves to whether it is there. It comes from npm
+ * once, in the one version that this Deno knows: `deno.lock` has no say in it.
+ */
+async function fetchBundler(): Promise<boolean> {
+  const folder = await Deno.makeTempDir({ prefix: "flan-setup-" });
+  try {
+    await Deno.writeTextFile(`${folder}/deno.json`, "{}");
+    await Deno.writeTextFile(`${folder}/empty.ts`, "export {};");
+    const args = ["bundle", "--quiet", "--output", "empty.js", "empty.ts"];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: folder,
+      env: { NO_COLOR: "1" },
+    }).output();
+    if (success) return true;
+    const [why = ""] = new TextDecoder().decode(stderr).trim().replace(/^error: /, "").split("\n");
+    console.error(
+      `setup: esbuild is missing (bundles what is installed) and cannot be had from npm: ${why}`,
+    );
+    return false;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 async function main(level: string): Promise<number> {
-  if (!(order as readonly string[]).includes(level)) {
+  const at = (order as readonly string[]).indexOf(level);
+  if (at === -1) {
     console.error(`setup: "${level}" is not one of ${order.join(", ")}`);
     return 2;
   }
-  const wanted = order.slice(0, order.indexOf(level as (typeof order)[number]) + 1).flatMap((name) =>
-    needs[name]
-  );
+  const code = await installPackages(order.slice(0, at + 1).flatMap((name) => needs[name]));
+  if (code !== 0 || at < order.indexOf("install")) return code;
+  return await fetchBundler() ? 0 : 5;
+}
+
+async function installPackages(wanted: readonly Need[]): Promise<number> {
   const missing = wanted.filter((need) => (need.arch ?? Deno.build.arch) === Deno.build.arch && !has(need));
   if (missing.length === 0) return 0;
   for (const need of missing) {

@@ -3,10 +3,10 @@
  * the overlay or, where there is no device to give it one, from its own.
  */
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
+import { programFile } from "../../net/own_files.ts";
 import type { Lab, LabHost } from "./lab.ts";
 
 const PORT = 7007;
-const probeFile = decodeURIComponent(new URL(import.meta.resolve("./probe.ts")).pathname);
 
 /** A host of the demo with what it got. */
 export interface Member extends LabHost {
@@ -26,7 +26,14 @@ export interface Cell {
 export type Matrix = readonly (readonly (Cell | undefined)[])[];
 
 function probe(args: readonly (string | number)[]): string[] {
-  return [Deno.execPath(), "run", "--quiet", "--allow-net", probeFile, ...args.map(String)];
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--allow-net",
+    programFile("cmd/demo/probe.ts"),
+    ...args.map(String),
+  ];
 }
 
 /** Starts the TCP server on every host. They end with the lab. */

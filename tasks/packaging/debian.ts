@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { version } from "../../cmd/version.ts";
 import { FlanError } from "../../net/errors.ts";
+import { proxyLibraryFile, rootFolder } from "../../net/own_files.ts";
 import type { Entry } from "./entry.ts";
 import { layout } from "./layout.ts";
 import { place } from "./place.ts";
-import { project, proxyLibrary } from "./runtime.ts";
 
-const sources = `${project}tasks/packaging/debian`;
+const sources = `${rootFolder}tasks/packaging/debian`;
 
 /** What is opened when it is needed, which no tool can find in the programs. */
 const opened = ["libnl-3-200", "libnftables1"];
@@ -71,7 +71,7 @@ async function controlFields(files: readonly string[], root: string): Promise<st
   const [name, email] = [Deno.env.get("DEBFULLNAME") || "flan", Deno.env.get("DEBEMAIL") || "flan@localhost"];
   const bytes = files.reduce((sum, path) => sum + Deno.statSync(root + path).size, 0);
   const depends = [
-    ...await linked([`${root}/usr/lib/flan/deno`, `${root}/usr/lib/flan/${proxyLibrary}`]),
+    ...await linked([`${root}/usr/lib/flan/deno`, `${root}/usr/lib/flan/${proxyLibraryFile}`]),
     ...opened,
   ];
   return `Package: flan

@@ -2,12 +2,12 @@
 import { gzipSync } from "node:zlib";
 import { mainFile } from "../../cmd/self.ts";
 import { FlanError } from "../../net/errors.ts";
+import { proxyLibraryFile, rootFolder } from "../../net/own_files.ts";
 import { build } from "../build.ts";
+import { bundle } from "./bundle.ts";
 import { configTemplate } from "./config_template.ts";
 import type { Entry, FileEntry } from "./entry.ts";
-import { project, proxyLibrary, runtime } from "./runtime.ts";
 import { systemFiles } from "./system_files.ts";
-import { vendor } from "./vendor.ts";
 
 /** Where a host keeps its settings of flan. */
 export const configFolder = "/etc/flan";
@@ -23,22 +23,27 @@ export function homeOf(prefix: string): string {
 
 /**
  * Everything that is installed with `prefix` (absolute, without a slash at its end). Builds the C library where it
- * is not up to date, and puts packages into `scratch`, an empty folder that must last until the entries are used.
+ * is not up to date, and bundles flan into `scratch`, an empty folder that must last until the entries are used.
  * Throws BuildError, and FlanError where Deno refuses.
  */
 export async function layout(prefix: string, scratch: string): Promise<Entry[]> {
   await build("library");
-  const { modules, imports } = await runtime();
-  const packages = await vendor(scratch, imports);
+  const [{ files, licences }, ...printed] = await Promise.all([
+    bundle(scratch),
+    manual(prefix),
+    ...completions(prefix),
+  ]);
   return [
-    ...[...modules, proxyLibrary].map((path) => tree(prefix, path, project + path)),
-    ...packages.map((path) => tree(prefix, path, `${scratch}/${path}`)),
-    tree(prefix, "deno", Deno.execPath(), 0o755),
-    tree(prefix, "bin/flan", `${project}bin/flan`, 0o755),
+    ...files.map((path) => tree(prefix, path, { file: `${scratch}/${path}` })),
+    ...licences.map(({ path, file }) => tree(prefix, path, { file })),
+    tree(prefix, proxyLibraryFile, { file: rootFolder + proxyLibraryFile }),
+    // So that Deno takes none that lies in a folder above.
+    tree(prefix, "deno.json", "{}\n"),
+    tree(prefix, "deno", { file: Deno.execPath() }, 0o755),
+    tree(prefix, "bin/flan", { file: `${rootFolder}bin/flan` }, 0o755),
     { kind: "link", path: `${prefix}/bin/flan`, target: "../lib/flan/bin/flan" },
-    ...await completions(prefix),
+    ...printed,
     ...systemFiles(prefix),
-    await manual(prefix),
     {
       kind: "file",
       path: `${configFolder}/config.yaml`,
@@ -49,8 +54,13 @@ export async function layout(prefix: string, scratch: string): Promise<Entry[]> 
   ];
 }
 
-function tree(prefix: string, path: string, file: string, mode: FileEntry["mode"] = 0o644): FileEntry {
-  return { kind: "file", path: `${homeOf(prefix)}/${path}`, mode, content: { file } };
+function tree(
+  prefix: string,
+  path: string,
+  content: FileEntry["content"],
+  mode: FileEntry["mode"] = 0o644,
+): FileEntry {
+  return { kind: "file", path: `${homeOf(prefix)}/${path}`, mode, content };
 }
 
 /** Where shells look by themselves. Debian's zsh keeps a folder for its packages, beside the administrator's. */
@@ -60,15 +70,13 @@ const completionFiles = (prefix: string) => ({
   fish: "fish/vendor_completions.d/flan.fish",
 });
 
-async function completions(prefix: string): Promise<FileEntry[]> {
-  return await Promise.all(
-    Object.entries(completionFiles(prefix)).map(async ([shell, path]) => ({
-      kind: "file" as const,
-      path: `${prefix}/share/${path}`,
-      mode: 0o644 as const,
-      content: await said(["completions", shell]),
-    })),
-  );
+function completions(prefix: string): Promise<FileEntry>[] {
+  return Object.entries(completionFiles(prefix)).map(async ([shell, path]): Promise<FileEntry> => ({
+    kind: "file",
+    path: `${prefix}/share/${path}`,
+    mode: 0o644,
+    content: await said(["completions", shell]),
+  }));
 }
 
 async function manual(prefix: string): Promise<FileEntry> {

@@ -1,6 +1,6 @@
 /** What a host's other programs read of flan: systemd, udev, systemd-networkd and iproute2. The texts are in `systemd/`. */
 import type { FileEntry } from "./entry.ts";
-import { project } from "./runtime.ts";
+import { rootFolder } from "../../net/own_files.ts";
 
 /** Stands in the units for the folder of the `flan` that they start. */
 const BINDIR = "@BINDIR@";
@@ -21,6 +21,6 @@ export function systemFiles(prefix: string): FileEntry[] {
     kind: "file",
     path: placeIn(prefix),
     mode: 0o644,
-    content: Deno.readTextFileSync(`${project}systemd/${name}`).replaceAll(BINDIR, `${prefix}/bin`),
+    content: Deno.readTextFileSync(`${rootFolder}systemd/${name}`).replaceAll(BINDIR, `${prefix}/bin`),
   }));
 }

@@ -1,6 +1,7 @@
 /** The part `commands`: how soon the commands that only look have answered, on networks of several sizes. */
 import { Lab } from "../../cmd/demo/lab.ts";
 import { print, table } from "../../cmd/output.ts";
+import { Installed } from "../lib/installed.ts";
 import { writeStore } from "./converge.ts";
 import { cells, columns, type Startup, startup } from "./startup.ts";
 
@@ -24,7 +25,10 @@ export interface Answered {
 /** Measures and prints; `tell` gets the table, too. */
 export async function measureCommands(tell: (table: string) => void): Promise<Answered[]> {
   const results: Answered[] = [];
-  for (const { peers, goal } of GOALS) results.push({ peers, goal, commands: await answers(peers) });
+  using installed = await Installed.create();
+  for (const { peers, goal } of GOALS) {
+    results.push({ peers, goal, commands: await answers(peers, installed) });
+  }
   const text = report(results);
   print("");
   print(text);
@@ -33,14 +37,14 @@ export async function measureCommands(tell: (table: string) => void): Promise<An
 }
 
 /** Beside an agent that runs. The store's other hosts are not there, so a severe problem is told: exit 3. */
-async function answers(peers: number): Promise<Startup[]> {
+async function answers(peers: number, installed: Installed): Promise<Startup[]> {
   const lab = await Lab.create({ name: `flan-bench-${Deno.pid}`, hosts: 1 });
   try {
     writeStore(`${lab.directory}/network.json`, peers);
     const { code, stderr } = await lab.flan(lab.hosts[0]!, ["up", "--detach"]);
     if (code !== 0) throw new Error(stderr);
     const found: Startup[] = [];
-    for (const args of COMMANDS) found.push(await startup(lab, args, { codes: [0, 3] }));
+    for (const args of COMMANDS) found.push(await startup(lab, args, { installed, codes: [0, 3] }));
     return found;
   } finally {
     await lab.remove();

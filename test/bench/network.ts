@@ -1,6 +1,7 @@
 /** The part `network`: three hosts on vxlan, from a lease to a route, what TCP gets, and how soon commands end. */
 import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
 import { print, table } from "../../cmd/output.ts";
+import { Installed } from "../lib/installed.ts";
 import { type Latency, latency } from "./latency.ts";
 import { cells, columns, type Startup, startup } from "./startup.ts";
 import { type Throughput, throughput } from "./throughput.ts";
@@ -13,6 +14,7 @@ export interface Network {
 
 /** Measures and prints. */
 export async function measureNetwork(): Promise<Network> {
+  using installed = await Installed.create();
   const lab = await Lab.create({ name: `flan-bench-${Deno.pid}`, hosts: 3 });
   try {
     for (const host of lab.hosts) {
@@ -25,9 +27,9 @@ export async function measureNetwork(): Promise<Network> {
       latency: await latency(lab, 50),
       throughput: await throughput(lab, { from, to, overlay: subnet.replace(/\/\d+$/, "") }),
       startup: [
-        await startup(lab, ["--help"]),
-        await startup(lab, ["routes"]),
-        await startup(lab, ["lease", "list"]),
+        await startup(lab, ["--help"], { installed }),
+        await startup(lab, ["routes"], { installed }),
+        await startup(lab, ["lease", "list"], { installed }),
       ],
     };
     report(found);

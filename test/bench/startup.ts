@@ -1,7 +1,7 @@
 /** What a short command takes from start to exit. */
-import type { Lab } from "../../cmd/demo/lab.ts";
-import { flanCommand } from "../../cmd/self.ts";
+import type { Lab, LabHost } from "../../cmd/demo/lab.ts";
 import { run } from "../../cmd/demo/shell.ts";
+import type { Installed } from "../lib/installed.ts";
 import { median } from "./statistics.ts";
 import { timed, type Times, timesIn } from "./timed.ts";
 
@@ -21,19 +21,22 @@ export interface Figures {
 const ROUNDS = 5;
 
 /**
- * `flan --help` needs no host; the other commands run on a host that has joined. Throws where one ends with another
- * code than one of `codes`.
+ * Of an installed flan. `flan --help` needs no host; the other commands run on a host that has joined. Throws where
+ * one ends with another code than one of `codes`.
  */
 export async function startup(
   lab: Lab,
   args: readonly string[],
-  { codes = [0] }: { codes?: readonly number[] } = {},
+  { installed, codes = [0] }: { installed: Installed; codes?: readonly number[] },
 ): Promise<Startup> {
-  const host = lab.hosts[0]!;
-  const command = timed(flanCommand(args));
+  const [joined] = lab.hosts as [LabHost];
+  const host = { ...joined, env: { ...joined.env, ...installed.env } };
+  const command = timed([installed.flan, ...args]);
   const times: Times[] = [];
   for (let i = 0; i < ROUNDS; i++) {
-    const { code, stderr } = args[0] === "--help" ? await run(command) : await lab.on(host, command);
+    const { code, stderr } = args[0] === "--help"
+      ? await run(command, installed.env)
+      : await lab.on(host, command);
     if (!codes.includes(code)) throw new Error(stderr);
     times.push(timesIn(stderr));
   }

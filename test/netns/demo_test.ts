@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { must } from "../../cmd/demo/shell.ts";
 import { flanCommand } from "../../cmd/self.ts";
+import { Installed } from "../lib/installed.ts";
 import { LineLog } from "../lib/line_log.ts";
 
 /** A demo of two hosts, with a directory of its own for all that it writes. */
@@ -11,11 +12,12 @@ class Demo {
   readonly out: LineLog;
   readonly err: LineLog;
 
-  constructor(backend: string) {
-    const [program, ...args] = flanCommand(["demo", "--hosts", "2", "--backend", backend]);
+  constructor(backend: string, installed?: Installed) {
+    const words = ["demo", "--hosts", "2", "--backend", backend];
+    const [program, ...args] = installed === undefined ? flanCommand(words) : [installed.flan, ...words];
     this.child = new Deno.Command(program, {
       args,
-      env: { TMPDIR: this.directory },
+      env: { ...installed?.env, TMPDIR: this.directory },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -73,13 +75,16 @@ for (const [backend, moment, of, line] of moments) {
 }
 
 Deno.test({
-  name: "a demo of udp reaches every host, shows how, and leaves no proxy",
+  name: "a demo of udp, by an installed flan, reaches every host, shows how, and leaves no proxy",
   ignore,
   fn: async () => {
-    const demo = new Demo("udp");
+    using installed = await Installed.create();
+    const demo = new Demo("udp", installed);
     await demo.out.line(/^\$ flan routes/);
     await demo.out.line(/ 192\.0\.2\.2 +flan0 +udp +ok /);
-    assert.equal(processesNaming(demo.directory).filter((line) => line.includes(" proxy run ")).length, 2);
+    const proxies = processesNaming(demo.directory).filter((line) => line.includes(" proxy run "));
+    assert.equal(proxies.length, 2);
+    for (const line of proxies) assert.match(line, /\/lib\/flan\/bundle\/main\.js proxy run /);
     await demo.out.line(/Gbit\/s through the overlay/);
     await demo.endsWith(0);
     const shown = demo.out.lines.join("\n");

@@ -1,11 +1,11 @@
 /** An agent that has no more capabilities than flan.service gives it joins, repairs and is asked like any other. */
 import assert from "node:assert/strict";
 import { flanCommand } from "../../cmd/self.ts";
-import { project } from "../../tasks/packaging/runtime.ts";
+import { rootFolder } from "../../net/own_files.ts";
 import { hostTest } from "../lib/hosts.ts";
 import { planes } from "../lib/planes.ts";
 
-const unit = Deno.readTextFileSync(`${project}systemd/flan.service`);
+const unit = Deno.readTextFileSync(`${rootFolder}systemd/flan.service`);
 const capabilities = /^CapabilityBoundingSet=(.+)$/m.exec(unit)![1]!.toLowerCase().split(" ")
   .map((name) => `+${name.replace("cap_", "")}`);
 const bounded = ["setpriv", "--no-new-privs", "--bounding-set", ["-all", ...capabilities].join(",")];

@@ -1,12 +1,12 @@
 /** What an installation consists of: everything that is needed at run time, and nothing of the workshop. */
 import assert from "node:assert/strict";
+import { bundled, programs, proxyLibraryFile } from "../../../net/own_files.ts";
 import { gunzipSync } from "node:zlib";
 import { readConfigFile } from "../../../cmd/config_file.ts";
 import { kebab, settingKeys } from "../../../cmd/settings.ts";
 import { configTemplate } from "../../../tasks/packaging/config_template.ts";
 import type { Entry } from "../../../tasks/packaging/entry.ts";
 import { layout } from "../../../tasks/packaging/layout.ts";
-import { project } from "../../../tasks/packaging/runtime.ts";
 
 const laid = new Map<string, Promise<Entry[]>>();
 
@@ -30,40 +30,26 @@ async function paths(prefix: string): Promise<string[]> {
   return (await entries(prefix)).map(({ path }) => path);
 }
 
-Deno.test("layout: every file that a module opens by its path is there too", async () => {
-  const all = new Set(await paths("/p"));
-  const modules = [...all].filter((path) => path.endsWith(".ts")).map((path) =>
-    path.slice("/p/lib/flan/".length)
-  );
-  const named = modules.flatMap((module) => {
-    const text = Deno.readTextFileSync(project + module).replaceAll(
-      "${file}",
-      `proxy/build/${Deno.build.arch}/libflan_proxy.so`,
-    );
-    return [...text.matchAll(/import\.meta\.resolve\(["`](.*?)["`]\)/g)].map(([, to]) =>
-      new URL(to!, `file:///p/lib/flan/${module}`).pathname
-    );
-  });
-  assert.ok(named.length >= 3, "modules name files");
-  for (const path of named) assert.ok(all.has(path), path);
+Deno.test("layout: every program that flan starts is there, and the library that it opens", async () => {
+  const all = await paths("/usr/local");
+  for (const path of [...programs.map(bundled), proxyLibraryFile]) {
+    assert.ok(all.includes(`/usr/local/lib/flan/${path}`));
+  }
 });
 
-Deno.test("layout: tests, tasks, C sources and the packages of tests stay in the workshop", async () => {
-  const wrong = (await paths("/p")).filter((path) =>
-    /\/lib\/flan\/(test|tasks|fixtures|systemd)\/|\.[ch]$|fast-check|\.d\.ts$/.test(path)
+Deno.test("layout: sources, tests and tasks stay in the workshop", async () => {
+  const wrong = (await paths("/usr/local")).filter((path) =>
+    /\/lib\/flan\/(test|tasks|fixtures|systemd)\/|\.[ch]$|\.ts$/.test(path)
   );
   assert.deepEqual(wrong, []);
 });
 
-Deno.test("layout: each package comes with its licence", async () => {
-  const all = await paths("/p");
-  const packages = all.flatMap((path) =>
-    /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/package\.json$)/.exec(path) ?? []
+Deno.test("layout: each package whose modules are in the programs comes with its licence", async () => {
+  const all = (await paths("/usr/local")).filter((path) => path.includes("/licences/"));
+  assert.deepEqual(
+    all.map((path) => path.replace(/\.md$/, "")).sort(),
+    ["@logtape/logtape", "js-yaml", "valibot"].map((name) => `/usr/local/lib/flan/licences/${name}/LICENSE`),
   );
-  for (const name of ["@logtape/logtape", "js-yaml", "valibot"]) {
-    assert.ok(packages.some((folder) => folder.endsWith(`/${name}`)), name);
-  }
-  for (const folder of packages) assert.ok(all.some((path) => path.startsWith(`${folder}/LICENSE`)), folder);
 });
 
 Deno.test("layout: shells and Debian find the completions by themselves", async () => {
@@ -92,7 +78,9 @@ Deno.test("config template: names every setting, says nothing, and is a config f
 });
 
 Deno.test("layout: the manual page is packed, without the time it was packed at", async () => {
-  const entry = (await entries("/p")).find(({ path }) => path === "/p/share/man/man8/flan.8.gz");
+  const entry = (await entries("/usr/local")).find(({ path }) =>
+    path === "/usr/local/share/man/man8/flan.8.gz"
+  );
   assert.ok(entry?.kind === "file" && entry.content instanceof Uint8Array);
   assert.match(new TextDecoder().decode(gunzipSync(entry.content)), /^\.Dt FLAN 8/m);
   // RFC 1952, 2.3.1: MTIME.
@@ -100,14 +88,14 @@ Deno.test("layout: the manual page is packed, without the time it was packed at"
 });
 
 Deno.test("layout: units run the flan that they are installed with, and lie where systemd and iproute2 look", async () => {
-  const files = (await entries("/p")).filter(({ path }) => /systemd|iproute2/.test(path));
+  const files = (await entries("/usr/local")).filter(({ path }) => /systemd|iproute2/.test(path));
   assert.deepEqual(files.map(({ path }) => path).sort(), [
     "/etc/iproute2/rt_protos.d/flan.conf",
-    "/p/lib/systemd/network/50-flan.link",
-    "/p/lib/systemd/network/50-flan.network",
-    "/p/lib/systemd/system/flan-online.target",
-    "/p/lib/systemd/system/flan-wait-online.service",
-    "/p/lib/systemd/system/flan.service",
+    "/usr/local/lib/systemd/network/50-flan.link",
+    "/usr/local/lib/systemd/network/50-flan.network",
+    "/usr/local/lib/systemd/system/flan-online.target",
+    "/usr/local/lib/systemd/system/flan-wait-online.service",
+    "/usr/local/lib/systemd/system/flan.service",
   ]);
   const commands = files.flatMap((entry) =>
     entry.kind === "file"
@@ -115,5 +103,5 @@ Deno.test("layout: units run the flan that they are installed with, and lie wher
       : []
   );
   assert.ok(commands.length >= 2);
-  assert.deepEqual(new Set(commands), new Set(["/p/bin/flan"]));
+  assert.deepEqual(new Set(commands), new Set(["/usr/local/bin/flan"]));
 });

@@ -1,10 +1,10 @@
 /** The unit files and what else a host reads of flan, judged by those who read it. */
 import assert from "node:assert/strict";
+import { rootFolder } from "../../../net/own_files.ts";
 import { backendFor } from "../../../backends/registry.ts";
 import { backendTypes } from "../../../backends/types.ts";
 import { ROUTE_PROTOCOL } from "../../../kernel/state.ts";
 import { parseNetworkConfig } from "../../../lease/network.ts";
-import { project } from "../../../tasks/packaging/runtime.ts";
 import { systemFiles } from "../../../tasks/packaging/system_files.ts";
 
 /** By the end of their path. */
@@ -14,7 +14,7 @@ function contents(prefix: string): Map<string, string> {
 
 Deno.test("system files: each file of systemd/ has its place, and names the flan that is installed there", () => {
   const files = systemFiles("/usr/local");
-  assert.equal(files.length, [...Deno.readDirSync(`${project}systemd`)].length);
+  assert.equal(files.length, [...Deno.readDirSync(`${rootFolder}systemd`)].length);
   assert.deepEqual(
     files.map(({ path }) => path).filter((path) => !path.startsWith("/usr/local/lib/systemd/")),
     [

@@ -1,0 +1,85 @@
+/**
+ * flan's programs as an installation has them: each is one file with all modules and packages in it. One file, and not
+ * one a subcommand, because a process that runs long must not look for a file that an upgrade has taken away; modules
+ * that are imported where they are needed still run only then.
+ */
+import { FlanError } from "../../net/errors.ts";
+import { bundled, programs, rootFolder } from "../../net/own_files.ts";
+
+export interface Bundle {
+  /** Below the folder, sorted: the programs, and beside each the source map by which Deno names lines in a stack trace. */
+  readonly files: readonly string[];
+  /** Of the packages whose modules are in the programs: where it is to lie, and where it is. */
+  readonly licences: readonly { readonly path: string; readonly file: string }[];
+}
+
+/** Source Map, revision 3 (ECMA-426), as far as it is changed here. */
+interface SourceMap {
+  readonly sources: readonly string[];
+  readonly sourcesContent?: readonly string[];
+}
+
+/**
+ * Bundles the programs into `folder`, which is empty. Packages are those of the project's lock file. Deno fetches
+ * esbuild from npm where it has not done so before; `tasks/setup.ts` lets it. Throws FlanError `failed` with Deno's
+ * words.
+ */
+export async function bundle(folder: string): Promise<Bundle> {
+  const flags = ["--quiet", "--frozen", "--minify", "--sourcemap", "linked", "--outdir", `${folder}/bundle`];
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", ...flags, ...programs],
+    cwd: rootFolder,
+    env: { NO_COLOR: "1" },
+  }).output();
+  if (!success) {
+    const why = new TextDecoder().decode(stderr).trim();
+    throw new FlanError(`Cannot bundle flan's programs: ${why}`, {
+      op: "install.bundle",
+      code: "failed",
+      hint: "deno task setup install",
+    });
+  }
+  const files = programs.map(bundled);
+  const maps = files.map((file) => `${file}.map`);
+  const sources = await Promise.all(maps.map((map) => relocate(folder, map)));
+  return { files: [...files, ...maps].sort(), licences: licencesOf(sources.flat()) };
+}
+
+/**
+ * Lets a map name its sources as if they were installed too, wherever they were when they were bundled; their text
+ * is not kept. Returns where they were.
+ */
+async function relocate(folder: string, map: string): Promise<string[]> {
+  const path = `${folder}/${map}`;
+  const { sources, sourcesContent: _, ...rest } = JSON.parse(await Deno.readTextFile(path)) as SourceMap;
+  const paths = sources.map((source) => decodeURIComponent(new URL(source, `file://${path}`).pathname));
+  const up = "../".repeat(map.split("/").length - 1);
+  await Deno.writeTextFile(path, JSON.stringify({ ...rest, sources: paths.map((one) => up + nameOf(one)) }));
+  return paths;
+}
+
+/** A module's path in the source tree; that of a package's, below `npm/`. */
+function nameOf(path: string): string {
+  const { name, folder } = packageOf(path) ?? {};
+  if (folder !== undefined) return `npm/${name}${path.slice(folder.length)}`;
+  return path.startsWith(rootFolder) ? path.slice(rootFolder.length) : path;
+}
+
+/** The package in Deno's cache that a file belongs to: `npm/REGISTRY/[@SCOPE/]NAME/VERSION/`. */
+function packageOf(path: string): { name: string; folder: string } | undefined {
+  const before = path.startsWith(rootFolder) ? rootFolder.length - 1 : 0;
+  const [, folder, name] = /^(.*\/npm\/[^/]+\/((?:@[^/]+\/)?[^/]+)\/[^/]+)\//.exec(path.slice(before)) ?? [];
+  if (folder === undefined || name === undefined) return undefined;
+  return { name, folder: path.slice(0, before) + folder };
+}
+
+function licencesOf(paths: readonly string[]): { path: string; file: string }[] {
+  const packages = new Map(paths.flatMap((path) => {
+    const found = packageOf(path);
+    return found === undefined ? [] : [[found.folder, found.name]];
+  }));
+  return [...packages].flatMap(([folder, name]) =>
+    [...Deno.readDirSync(folder)].filter((entry) => /^LICEN[CS]E/i.test(entry.name))
+      .map((entry) => ({ path: `licences/${name}/${entry.name}`, file: `${folder}/${entry.name}` }))
+  );
+}
