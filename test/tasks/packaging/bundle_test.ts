@@ -1,18 +1,7 @@
 /** flan's programs as one file each: that they run as the sources do, and that a defect can be found in them. */
 import assert from "node:assert/strict";
 import { rootFolder } from "../../../net/own_files.ts";
-import { type Bundle, bundle } from "../../../tasks/packaging/bundle.ts";
-
-let made: Promise<Bundle & Disposable & { readonly folder: string }> | undefined;
-
-/** Made once, for the tests of this file; the last one takes it away. */
-function bundleHere() {
-  return made ??= (async () => {
-    const folder = Deno.makeTempDirSync({ prefix: "flan-bundle-" });
-    const remove = () => Deno.removeSync(folder, { recursive: true });
-    return { ...await bundle(folder), folder, [Symbol.dispose]: remove };
-  })();
-}
+import { bundle } from "../../../tasks/packaging/bundle.ts";
 
 /** The line of `file` that has `text`. */
 function lineOf(file: string, text: string): number {
@@ -26,38 +15,52 @@ async function deno(args: string[]): Promise<{ stdout: string; stderr: string }>
   return { stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
-Deno.test("bundle: a defect shows the module and the line that it is in", async () => {
-  const { folder } = await bundleHere();
-  const script = `const { main } = await import(Deno.args[0]); await main();`;
-  const { stderr } = await deno(["eval", script, `file://${folder}/bundle/main.js`]);
-  const line = lineOf("main.ts", "args.find(");
-  assert.ok(stderr.includes(`file://${folder}/main.ts:${line}:`), stderr);
-});
+Deno.test("bundle: the programs run as their sources do, and a defect can be found in them", async (t) => {
+  const folder = Deno.makeTempDirSync({ prefix: "flan-bundle-" });
+  try {
+    const { files } = await bundle(folder);
 
-Deno.test("bundle: it says what the sources say, also of a command that they load when it is asked for", async () => {
-  const { folder } = await bundleHere();
-  for (const args of [["--help"], ["schema", "status"], ["config", "show", "--config", "/no/such.yaml"]]) {
-    const [one, other] = await Promise.all(
-      [`${folder}/bundle/main.js`, `${rootFolder}main.ts`].map((main) =>
-        deno(["run", "--quiet", "--allow-all", main, ...args])
-      ),
+    await t.step("a defect shows the module and the line that it is in", async () => {
+      const script = `const { main } = await import(Deno.args[0]); await main();`;
+      const { stderr } = await deno(["eval", script, `file://${folder}/bundle/main.js`]);
+      const line = lineOf("main.ts", "args.find(");
+      assert.ok(stderr.includes(`file://${folder}/main.ts:${line}:`), stderr);
+    });
+
+    await t.step(
+      "it says what the sources say, also of a command that they load when it is asked for",
+      async () => {
+        for (
+          const args of [["--help"], ["schema", "status"], ["config", "show", "--config", "/no/such.yaml"]]
+        ) {
+          const [one, other] = await Promise.all(
+            [`${folder}/bundle/main.js`, `${rootFolder}main.ts`].map((main) =>
+              deno(["run", "--quiet", "--allow-all", main, ...args])
+            ),
+          );
+          assert.deepEqual(one, other);
+        }
+      },
     );
-    assert.deepEqual(one, other);
-  }
-});
 
-Deno.test("bundle: maps name flan's modules and the packages', and nothing of where they were made", async () => {
-  const { folder, files } = await bundleHere();
-  const names = files.filter((file) => file.endsWith(".map")).flatMap((map) => {
-    const { sources, sourcesContent } = JSON.parse(Deno.readTextFileSync(`${folder}/${map}`));
-    assert.equal(sourcesContent, undefined);
-    return (sources as string[]).map((source) => new URL(source, `file:///p/${map}`).pathname);
-  });
-  assert.ok(names.includes("/p/cmd/up.ts") && names.includes("/p/cmd/demo/probe.ts"));
-  const packages = names.filter((name) => name.startsWith("/p/npm/"));
-  assert.ok(packages.some((name) => name.startsWith("/p/npm/@logtape/logtape/")));
-  for (const name of names.filter((one) => !packages.includes(one))) {
-    assert.ok(Deno.statSync(rootFolder + name.slice("/p/".length)).isFile);
+    await t.step(
+      "maps name flan's modules and the packages', and nothing of where they were made",
+      () => {
+        const names = files.filter((file) => file.endsWith(".map")).flatMap((map) => {
+          const { sources, sourcesContent } = JSON.parse(Deno.readTextFileSync(`${folder}/${map}`));
+          assert.equal(sourcesContent, undefined);
+          return (sources as string[]).map((source) => new URL(source, `file:///p/${map}`).pathname);
+        });
+        assert.ok(names.includes("/p/cmd/up.ts") && names.includes("/p/cmd/demo/probe.ts"));
+        const packages = names.filter((name) => name.startsWith("/p/npm/"));
+        assert.ok(packages.some((name) => name.startsWith("/p/npm/@logtape/logtape/")));
+        for (const name of names.filter((one) => !packages.includes(one))) {
+          assert.ok(Deno.statSync(rootFolder + name.slice("/p/".length)).isFile);
+        }
+      },
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 });
 
@@ -66,8 +69,4 @@ Deno.test("bundle: where it cannot be written that is said in Deno's words, and 
     message: /^Cannot bundle flan's programs: .*/s,
     hint: "deno task setup install",
   });
-});
-
-Deno.test("bundle: it is taken away again", async () => {
-  (await bundleHere())[Symbol.dispose]();
 });
