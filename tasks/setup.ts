@@ -56,7 +56,7 @@ const needs: Readonly<Record<typeof order[number], readonly Need[]>> = {
     { programs: ["wireguard-go"], package: "wireguard-go", why: "is the WireGuard of a kernel without it" },
     { programs: ["wg"], package: "wireguard-tools", why: "sets up a host that knows nothing of flan" },
     { programs: ["openssl"], package: "openssl", why: "makes certificates" },
-    { programs: ["mmdebstrap"], package: "mmdebstrap", why: "makes a fresh Debian to install flan on" },
+    { programs: ["debootstrap"], package: "debootstrap", why: "makes a fresh Debian to install flan on" },
     { programs: ["dpkg-shlibdeps"], package: "dpkg-dev", why: "builds the Debian package" },
     {
       programs: ["aarch64-linux-gnu-gcc"],

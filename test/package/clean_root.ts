@@ -1,4 +1,4 @@
-/** A fresh Debian in a root of its own: made by mmdebstrap, in memory, gone with everything in it afterwards. */
+/** A fresh Debian in a root of its own: made by debootstrap, in memory, gone with everything in it afterwards. */
 
 const text = new TextDecoder();
 
@@ -41,7 +41,7 @@ export class CleanRoot implements AsyncDisposable {
     this.#path = path;
   }
 
-  /** Throws with mmdebstrap's words where the mirror cannot be used. */
+  /** Throws with debootstrap's words where the mirror cannot be used. */
   static async create({ url, suite }: Mirror, packages: readonly string[]): Promise<CleanRoot> {
     const path = Deno.makeTempDirSync({ prefix: "flan-clean-root-" });
     const hold =
@@ -58,16 +58,14 @@ export class CleanRoot implements AsyncDisposable {
     const root = new CleanRoot(holder, pid, path);
     try {
       if (text.decode(value) !== "ready\n") throw new Error("a root in memory cannot be mounted");
-      const include = packages.map((name) => `--include=${name}`);
+      const include = `--include=${packages.join(",")}`;
       const made = await root.#enter([
-        "mmdebstrap",
-        "--variant=essential",
-        // It would take the logs away that any Debian has.
-        "--skip=cleanup/reproducible",
-        ...include,
+        "debootstrap",
+        "--variant=minbase",
+        include,
         suite,
         `${path}/root`,
-        `deb ${url} ${suite} main`,
+        url,
       ]);
       if (made.code !== 0) {
         throw new Error(`${suite} cannot be had from ${url}:\n${made.stdout.slice(-2000)}${made.stderr}`);
