@@ -7,6 +7,7 @@ import { version } from "./version.ts";
 import { makeRunDir } from "../agent/lock.ts";
 import type { Family } from "../net/ip.ts";
 import { proxyDir } from "../proxy/client.ts";
+import { startProxy } from "../proxy/start.ts";
 
 /** A proxy that is started from here logs beside its socket, whoever the agent's log is for. */
 export function proxyPlace({ settings, file, clock }: Loaded & { clock: Clock }): ProxyPlace {
@@ -20,7 +21,6 @@ export function proxyPlace({ settings, file, clock }: Loaded & { clock: Clock })
       ...(file === undefined ? [] : ["--config", file]),
     ]);
     makeRunDir(own);
-    const { startProxy } = await import("../proxy/start.ts");
     return await startProxy(command, { logFile, clock });
   };
   return { runDir, version, spawn };

@@ -1,6 +1,6 @@
 /**
- * Where flan's own files are. It runs in two forms: from its source tree, and installed, where each program is one
- * file of `bundle/`, with all its modules in it. In both, what this module ends up in lies one folder below flan's root.
+ * Where flan's own files are. It runs in two forms: from its source tree, and installed, where the modules
+ * are bundled into the files of `bundle/`. In both, what this module ends up in lies one folder below flan's root.
  */
 
 /** The folder of flan's own tree, absolute, with a slash at its end. */

@@ -168,6 +168,11 @@ const reserved: readonly { pattern: RegExp; places: readonly string[]; reason: s
     reason: "where a module is differs once it is bundled, and one place knows of that",
   },
   {
+    pattern: /\bimport\(/,
+    places: ["main.ts", "cmd/", "lease/open.ts"],
+    reason: "what runs long must not come to a file that an upgrade took away",
+  },
+  {
     pattern: /\bDeno\.exit\b/,
     places: ["main.ts"],
     reason: "nothing ends the process but main",

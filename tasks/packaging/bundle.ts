@@ -1,13 +1,13 @@
 /**
- * flan's programs as an installation has them: each is one file with all modules and packages in it. One file, and not
- * one a subcommand, because a process that runs long must not look for a file that an upgrade has taken away; modules
- * that are imported where they are needed still run only then.
+ * flan's programs as an installation has them: few files with all modules and packages in them. What is imported where
+ * it is needed is a file of its own, so that no command loads the others. The names of those files change with what is
+ * in them, and an upgrade takes the old ones away: a process that runs long loads all that it needs at its start.
  */
 import { FlanError } from "../../net/errors.ts";
-import { bundled, programs, rootFolder } from "../../net/own_files.ts";
+import { programs, rootFolder } from "../../net/own_files.ts";
 
 export interface Bundle {
-  /** Below the folder, sorted: the programs, and beside each the source map by which Deno names lines in a stack trace. */
+  /** Below the folder, sorted: each with its source map beside it, by which Deno names lines in a stack trace. */
   readonly files: readonly string[];
   /** Of the packages whose modules are in the programs: where it is to lie, and where it is. */
   readonly licences: readonly { readonly path: string; readonly file: string }[];
@@ -25,9 +25,9 @@ interface SourceMap {
  * words.
  */
 export async function bundle(folder: string): Promise<Bundle> {
-  const flags = ["--quiet", "--frozen", "--minify", "--sourcemap", "linked", "--outdir", `${folder}/bundle`];
+  const flags = ["--quiet", "--frozen", "--code-splitting", "--minify", "--sourcemap", "linked"];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", ...flags, ...programs],
+    args: ["bundle", ...flags, "--outdir", `${folder}/bundle`, ...programs],
     cwd: rootFolder,
     env: { NO_COLOR: "1" },
   }).output();
@@ -39,10 +39,16 @@ export async function bundle(folder: string): Promise<Bundle> {
       hint: "deno task setup install",
     });
   }
-  const files = programs.map(bundled);
-  const maps = files.map((file) => `${file}.map`);
+  const files = filesBelow(folder, "bundle").sort();
+  const maps = files.filter((file) => file.endsWith(".map"));
   const sources = await Promise.all(maps.map((map) => relocate(folder, map)));
-  return { files: [...files, ...maps].sort(), licences: licencesOf(sources.flat()) };
+  return { files, licences: licencesOf(sources.flat()) };
+}
+
+function filesBelow(folder: string, path: string): string[] {
+  return [...Deno.readDirSync(`${folder}/${path}`)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(folder, `${path}/${name}`) : [`${path}/${name}`]
+  );
 }
 
 /**

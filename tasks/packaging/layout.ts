@@ -37,8 +37,7 @@ export async function layout(prefix: string, scratch: string): Promise<Entry[]> 
     ...files.map((path) => tree(prefix, path, { file: `${scratch}/${path}` })),
     ...licences.map(({ path, file }) => tree(prefix, path, { file })),
     tree(prefix, proxyLibraryFile, { file: rootFolder + proxyLibraryFile }),
-    // So that Deno takes none that lies in a folder above.
-    tree(prefix, "deno.json", "{}\n"),
+    tree(prefix, "deno.json", await settings()),
     tree(prefix, "deno", { file: Deno.execPath() }, 0o755),
     tree(prefix, "bin/flan", { file: `${rootFolder}bin/flan` }, 0o755),
     { kind: "link", path: `${prefix}/bin/flan`, target: "../lib/flan/bin/flan" },
@@ -61,6 +60,12 @@ function tree(
   mode: FileEntry["mode"] = 0o644,
 ): FileEntry {
   return { kind: "file", path: `${homeOf(prefix)}/${path}`, mode, content };
+}
+
+/** What of the project's `deno.json` is an installed flan's too. Deno takes none that lies in a folder above. */
+async function settings(): Promise<string> {
+  const { unstable } = JSON.parse(await Deno.readTextFile(`${rootFolder}deno.json`));
+  return `${JSON.stringify({ unstable })}\n`;
 }
 
 /** Where shells look by themselves. Debian's zsh keeps a folder for its packages, beside the administrator's. */

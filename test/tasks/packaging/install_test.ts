@@ -58,6 +58,9 @@ Deno.test({
     const shown = run([...env, flan, "config", "show", "-o", "json"], { clearEnv: true });
     assert.equal(shown.code, 0, shown.stderr);
     assert.deepEqual(root.list(), before, "running it leaves nothing beside it");
+    const settings = (file: string) => JSON.parse(Deno.readTextFileSync(file));
+    const installed = settings(`${root.path}/usr/local/lib/flan/deno.json`);
+    assert.deepEqual(installed.unstable, settings(`${rootFolder}deno.json`).unstable, "it starts as quickly");
     const gone = task("uninstall", ["--root", root.path, "--purge"]);
     assert.deepEqual([gone.code, gone.stderr], [0, `uninstall: ${flan} is gone, with settings and state\n`]);
     assert.deepEqual(root.list(), []);
