@@ -35,6 +35,7 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
         ? "host"
         : undefined;
     case "proxy":
+    case "ipsec":
       return "kernel";
     case "nexthop":
       return onDevice || event.protocol === ROUTE_PROTOCOL ? "kernel" : undefined;

@@ -13,6 +13,7 @@ import {
   type PacketRule,
 } from "../kernel/state.ts";
 import { familiesOf, viewOf } from "../lease/stack.ts";
+import type { NetworkConfig } from "../lease/network.ts";
 import type { View } from "../lease/view.ts";
 import { type Family, familyOf, formatCidr } from "../net/ip.ts";
 
@@ -42,8 +43,16 @@ export function firewallOf(objects: readonly KernelObject[], options: FirewallOp
 }
 
 /** What not every host has and a network with this backend needs here. */
-export function needsOf({ needs }: Pick<Backend, "needs">, { ipMasq }: FirewallOptions): readonly Feature[] {
-  return ipMasq ? [...needs, "firewall"] : needs;
+export function needsOf(
+  { backend, config }: {
+    readonly backend: Pick<Backend, "needs" | "needsFor">;
+    /** Left out where no network is there yet whose options would count. */
+    readonly config?: NetworkConfig;
+  },
+  { ipMasq }: Pick<FirewallOptions, "ipMasq">,
+): readonly Feature[] {
+  const byOptions = config === undefined ? [] : backend.needsFor?.(config) ?? [];
+  return [...backend.needs, ...byOptions, ...(ipMasq ? ["firewall" as const] : [])];
 }
 
 /** The backend's plan with the rules. A host without a subnet has no packets of its own to translate or to let pass. */

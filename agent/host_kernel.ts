@@ -16,7 +16,11 @@ import type { Clock } from "../net/clock.ts";
 import type { FlanError } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { NativeXfrm } from "../ffi/xfrm_tables.ts";
+import { encapSockets } from "../ffi/encap_socket.ts";
+import { EncapHolder } from "../ipsec/encap_holder.ts";
+import { openEncapKernel } from "../ipsec/encap_kernel.ts";
 import { openIpsecKernel } from "../ipsec/ipsec_kernel.ts";
+import { ENCAP_PORT } from "../kernel/xfrm.ts";
 import type { KeyLedger } from "../kernel/xfrm_tables.ts";
 import { openProgram } from "../wireguard/program.ts";
 import { openWireguardKernel } from "../wireguard/wireguard_kernel.ts";
@@ -101,7 +105,11 @@ export function openHost(
     tables: new NativeXfrm({ clock }),
     unseen: unseenIpsec,
   });
-  const firewalled = openFirewalledKernel(ipseced, {
+  const encapsulated = openEncapKernel(
+    ipseced,
+    new EncapHolder({ runDir: place.runDir, port: ENCAP_PORT, clock, sockets: encapSockets }),
+  );
+  const firewalled = openFirewalledKernel(encapsulated, {
     nft: permittedNft,
     ...iptables,
     unseen: unseenFirewall,

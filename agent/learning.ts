@@ -90,7 +90,7 @@ export class Learning {
     const { kernel, clock, node, options } = this.#parts;
     const { stateDir } = options;
     plane.backend.requireHost(plane.config, host);
-    await kernel.require(needsOf(plane.backend, options));
+    await kernel.require(needsOf(plane, options));
     const devices = plane.backend.devices(plane.config);
     const objects = await kernel.dump({ links: [], sysctls: [] });
     const identity = await ensureIdentity({ ...plane, devices }, { node, stateDir, clock, objects });

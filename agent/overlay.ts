@@ -145,7 +145,7 @@ export class Overlay {
     requireEncrypted(network, options);
     try {
       if (host !== undefined) requireFit(network, await this.#groundFor(network, host));
-      await kernel.require(needsOf(network.backend, options));
+      await kernel.require(needsOf(network, options));
     } catch (error) {
       this.#text = undefined;
       throw error;

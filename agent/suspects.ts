@@ -125,7 +125,7 @@ function rankOf(event: KernelEvent, devices: readonly string[]): number {
   if (event.port !== 0) return ours ? 0 : 2;
   if (event.group === "link") return ours ? (event.action === "delete" ? 1 : OUR_LINK) : OTHER_LINK;
   // A proxy stops with its link, and a link without its proxy loses its carrier.
-  if (event.group === "proxy") return event.action === "delete" ? 2 : 3;
+  if (event.group === "proxy" || event.group === "ipsec") return event.action === "delete" ? 2 : 3;
   return event.group === "overrun" ? 6 : ours ? 5 : 6;
 }
 
@@ -135,6 +135,7 @@ function sentence(event: KernelEvent, by: string | undefined): string {
   if (group === "proxy") {
     return `proxy of ${link ?? "none"} ${event.action === "delete" ? "stopped" : "changed"}`;
   }
+  if (group === "ipsec") return "the process that held it ended";
   if (group === "firewall") {
     return by === undefined ? "packet filter changed" : `packet filter changed by ${by}`;
   }

@@ -82,6 +82,8 @@ export interface Backend {
   readonly type: string;
   /** What not every host has and this backend needs. */
   readonly needs: readonly Feature[];
+  /** What it needs beside that, by the options of the network. */
+  needsFor?(config: NetworkConfig): readonly Feature[];
   /** Whether its device has a MAC, which this host then keeps so that peers need not learn another. */
   readonly hasMac: boolean;
   /** Whether its devices have WireGuard keys, which this host then keeps. */
@@ -126,7 +128,7 @@ export interface Announcement {
 }
 
 export interface Plan {
-  /** In the order in which they are made: link, sysctl, address, WireGuard peer, IPsec state and policy, proxy and its routes, nexthop, FDB, neighbour, route, hook. */
+  /** In the order in which they are made: link, sysctl, address, WireGuard peer, IPsec socket, state and policy, proxy and its routes, nexthop, FDB, neighbour, route, hook. */
   readonly objects: readonly KernelObject[];
   readonly peers: readonly PeerPlan[];
   /** Leases that the view accepts and this backend cannot use. */

@@ -9,10 +9,19 @@
  * epoch. The new outgoing state is made before the old one goes. Nothing goes in clear meanwhile, or when states are
  * missing: the device sends nothing that no policy is for, the policies ask for ESP, behind the route into the device a
  * barrier stands, and what comes from the network in clear is not let in.
+ *
+ * With `UDPEncap` ESP goes in UDP (RFC 3948) from port 4500 to port 4500, for which a socket is there as well.
  */
 import { espRoom } from "../kernel/encapsulation.ts";
-import { type Address, aliasOf, type KernelObject, keyOf, type Link } from "../kernel/state.ts";
-import { xfrmMark, type XfrmPolicy, type XfrmState } from "../kernel/xfrm.ts";
+import {
+  type Address,
+  aliasOf,
+  type EncapSocket,
+  type KernelObject,
+  keyOf,
+  type Link,
+} from "../kernel/state.ts";
+import { ENCAP_PORT, xfrmMark, type XfrmPolicy, type XfrmState } from "../kernel/xfrm.ts";
 import type { View } from "../lease/view.ts";
 import { fingerprint } from "../net/fingerprint.ts";
 import { formatCidr } from "../net/ip.ts";
@@ -38,6 +47,10 @@ export const ipsec: Backend = {
   hasMac: false,
   encrypts: true,
 
+  needsFor(config) {
+    return readIpsecOptions(config.backendOptions).options.isInUdp ? ["udp-encap"] : [];
+  },
+
   check(config) {
     requireIpv4(config, TYPE);
     const { read } = readIpsecOptions(config.backendOptions);
@@ -54,10 +67,10 @@ export const ipsec: Backend = {
     return new Map(presharedKey === undefined ? [] : [[presharedKey.fingerprint, presharedKey.bytes]]);
   },
 
-  /** Both go into every key. */
+  /** The first two go into every key. */
   agreed(config) {
-    const { presharedKey, span } = readIpsecOptions(config.backendOptions).options;
-    return { PSK: presharedKey?.fingerprint ?? "", RekeySeconds: span };
+    const { presharedKey, span, isInUdp } = readIpsecOptions(config.backendOptions).options;
+    return { PSK: presharedKey?.fingerprint ?? "", RekeySeconds: span, UDPEncap: isInUdp };
   },
 
   requireHost() {},
@@ -74,12 +87,16 @@ export const ipsec: Backend = {
     return { backendType: TYPE, backendData: { Nonce: host.ipsec?.nonce ?? "" } };
   },
 
-  mtu(_config, host) {
-    return overlayMtu(host, espRoom(host.underlay.mtu, 4));
+  mtu(config, host) {
+    return overlayMtu(host, roomOf(readIpsecOptions(config.backendOptions).options, host));
   },
 
   plan,
 };
+
+function roomOf({ isInUdp }: IpsecOptions, { underlay }: Host): number {
+  return espRoom(underlay.mtu, { family: 4, isInUdp });
+}
 
 function plan(view: View, host: Host): Plan {
   const { options, read } = readIpsecOptions(view.network.backendOptions);
@@ -104,12 +121,13 @@ function plan(view: View, host: Host): Plan {
     type: "xfrm",
     alias: aliasOf(host.node),
     mac: "",
-    mtu: plannedMtu(host, espRoom(host.underlay.mtu, 4)),
+    mtu: plannedMtu(host, roomOf(options, host)),
     up: true,
     xfrm: { interfaceId: mark },
   };
   const address: Address = { kind: "address", link: DEVICE, address: deviceAddress(own) };
   const route = networkRoute(network, DEVICE);
+  const sockets: EncapSocket[] = options.isInUdp ? [{ kind: "encap-socket", port: ENCAP_PORT }] : [];
   const common: Common = {
     mark,
     network,
@@ -119,7 +137,7 @@ function plan(view: View, host: Host): Plan {
     address: host.underlay.address,
     nonce: host.ipsec?.nonce ?? "",
     epoch: host.ipsec?.epoch ?? 0,
-    route: keyOf(route),
+    shared: [...sockets, route].map((object) => keyOf(object)),
   };
   const made = peers.map((peer) => objectsOf(peer, common));
   return {
@@ -127,6 +145,7 @@ function plan(view: View, host: Host): Plan {
       barrier,
       link,
       address,
+      ...sockets,
       ...made.flatMap((one) => one.states),
       ...guards(common),
       ...made.flatMap((one) => one.policies),
@@ -149,8 +168,8 @@ interface Common {
   readonly address: string;
   readonly nonce: string;
   readonly epoch: number;
-  /** The key of the route that every one of them needs. */
-  readonly route: string;
+  /** The keys of what every one of them needs: the route, and a socket for ESP in UDP. */
+  readonly shared: readonly string[];
 }
 
 /** The same objects for the same peer each time: deriving keys takes its time, and whoever compares plans sees what is new. */
@@ -158,7 +177,7 @@ const objectsOf = memo(
   makeObjects,
   (a, b) =>
     a.mark === b.mark && a.network === b.network && a.subnet === b.subnet && a.address === b.address &&
-    a.nonce === b.nonce && a.epoch === b.epoch && a.route === b.route &&
+    a.nonce === b.nonce && a.epoch === b.epoch && a.options.isInUdp === b.options.isInUdp &&
     a.position === b.position && a.options.span === b.options.span &&
     a.options.presharedKey?.fingerprint === b.options.presharedKey?.fingerprint,
 );
@@ -185,7 +204,7 @@ function makeObjects(
     { ...incoming, direction: "fwd" },
   ];
   const keys = [...states, ...policies].map((object: KernelObject) => keyOf(object));
-  return { states, policies, plan: { lease, way: TYPE, keys: [...keys, common.route] } };
+  return { states, policies, plan: { lease, way: TYPE, keys: [...keys, ...common.shared] } };
 }
 
 /** None while this host has no nonce: what it will be, nobody knows. */
@@ -205,7 +224,7 @@ function statesWith({ lease, nonce, position }: IpsecPeer, common: Common): Xfrm
 }
 
 function stateFor(
-  { mark, network, options: { presharedKey, span } }: Common,
+  { mark, network, options: { presharedKey, span, isInUdp } }: Common,
   { from, to, epoch, ends, position }: {
     from: End;
     to: End;
@@ -222,6 +241,7 @@ function stateFor(
     spi: indexOf(position, epoch),
     requestId: mark,
     interfaceId: mark,
+    ...(isInUdp ? { encapPort: ENCAP_PORT } : {}),
     key: fingerprint(deriveKey(presharedKey!.bytes, derivation)),
     derivation: { ...derivation, presharedKey: presharedKey!.fingerprint },
   };

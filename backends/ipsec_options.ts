@@ -7,6 +7,8 @@ export interface IpsecOptions {
   readonly presharedKey: { readonly bytes: Uint8Array; readonly fingerprint: string } | undefined;
   /** Milliseconds after which keys change. */
   readonly span: number;
+  /** Whether ESP goes in UDP (RFC 3948). */
+  readonly isInUdp: boolean;
 }
 
 /** As flannel has it. */
@@ -34,16 +36,12 @@ export function readIpsecOptions(raw: RawOptions): { options: IpsecOptions; read
   if (psk === undefined && read.problems.length === 0) {
     read.problems.push("PSK is missing: all keys are derived from it");
   }
-  if (read.flag("udpencap")) {
-    read.problems.push(
-      "UDPEncap is true: the kernel takes ESP out of UDP only while a process holds the socket, and flan has none for that",
-    );
-  }
+  const isInUdp = read.flag("udpencap");
   const proposal = read.keyOf("espproposal");
   if (proposal !== undefined) read.ignored(proposal, "is ignored: packets are encrypted with AES-128-GCM-16");
   const seconds = read.integer("rekeyseconds", { least: LEAST_REKEY_S, most: MOST_REKEY_S, zero: true });
   const presharedKey = psk && { bytes: psk, fingerprint: fingerprint(psk) };
-  return { options: { presharedKey, span: (seconds ?? DEFAULT_REKEY_S) * 1000 }, read };
+  return { options: { presharedKey, span: (seconds ?? DEFAULT_REKEY_S) * 1000, isInUdp }, read };
 }
 
 function readSecret(text: string): Uint8Array | undefined {

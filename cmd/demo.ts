@@ -45,7 +45,7 @@ async function runDemo({ context, flags }: Call): Promise<number> {
     throw invalid("demo", `Cannot show backend ${backend}: it carries no packets by itself`);
   }
   // The hosts have this kernel; where it lacks something none of them is made.
-  await withKernel(context, (kernel) => kernel.require(needsOf(chosen, context.settings)));
+  await withKernel(context, (kernel) => kernel.require(needsOf({ backend: chosen }, context.settings)));
   const network = context.settings.network;
   const name = `flan-demo-${Deno.pid}`;
   // From here on Ctrl-C leaves nothing behind.

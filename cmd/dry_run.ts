@@ -83,7 +83,7 @@ export async function foresee(
     device: network.devices[0] ?? "",
     mtu: network.backend.mtu(network.config, host),
   };
-  return { summary, observed, lacks: await lackedFor(kernel, needsOf(network.backend, settings)) };
+  return { summary, observed, lacks: await lackedFor(kernel, needsOf(network, settings)) };
 }
 
 function foreseenLease(request: Claim & AllocateRequest): Lease {

@@ -1,5 +1,6 @@
 /** `flan routes repair`: makes the kernel as planned, once; by the agent where one runs, so that there is one writer. */
 import { requireNetAdmin } from "../agent/capability.ts";
+import { needsOf } from "../agent/firewall.ts";
 import { makeRunDir, tryLockAgent } from "../agent/lock.ts";
 import { askRepair, type RepairDocument, repairDocument } from "../agent/repair_document.ts";
 import { toCommands } from "../kernel/commands.ts";
@@ -82,10 +83,10 @@ async function repairAlone(context: Context, subnet: string | undefined): Promis
   if (lock === undefined) throw busy(runDir);
   try {
     return await withObservation(context, async (observed, { kernel, secrets }) => {
-      const { view, backend, drift: { changes, conflicts } } = observed;
+      const { view, drift: { changes, conflicts } } = observed;
       if (view.own === undefined) throw noLease(store);
       const keys = subnet === undefined ? undefined : keysFor(observed, subnet);
-      await kernel.require(backend.needs);
+      await kernel.require(needsOf(observed, { ipMasq: false }));
       secrets.learn(observed);
       const wanted = changes.filter(({ object }) => keys?.has(keyOf(object)) ?? true);
       const failures = wanted.length === 0 ? [] : await kernel.apply(wanted);

@@ -37,7 +37,7 @@ export async function startNetwork(
   const backend = backendFor(planned.backendType);
   backend.check(planned);
   requireEncrypted({ backend }, context.settings);
-  await kernel.require(needsOf(backend, context.settings));
+  await kernel.require(needsOf({ backend, config: planned }, context.settings));
   const looked = [objects];
   const fits = async (network: NetworkConfig) => {
     if (once) requireNoRekeying(network);

@@ -85,6 +85,7 @@ export class Application {
           return encodeRoute(verb, object, this.#context);
         case "proxy":
         case "proxy-route":
+        case "encap-socket":
         case "hook":
           throw new KernelError("It is no part of the kernel", "EOPNOTSUPP", { op: "kernel.apply" });
       }

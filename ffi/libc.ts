@@ -108,6 +108,14 @@ export function ioctl(fd: number, request: number, argument: Uint8Array<ArrayBuf
   );
 }
 
+/** The number that pidfd_open(2) has on x86-64 and on arm64 (asm-generic/unistd.h); before 2.36 glibc has no function for it. */
+const SYS_pidfd_open = 434;
+
+/** A descriptor, close-on-exec, that can be read when the process has ended, or `-errno`. */
+export function pidfdOpen(pid: number): number {
+  return checked(Number(libc().syscall(BigInt(SYS_pidfd_open), BigInt(pid), 0n)));
+}
+
 /** The index of the link with that name, or 0 where there is none. */
 export function linkIndex(name: string): number {
   return libc().if_nametoindex(terminated(name));

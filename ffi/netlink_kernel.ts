@@ -73,6 +73,10 @@ function requireFeature(requests: NetlinkRequests, feature: Feature): void {
     // The kernel has none; `proxy/proxied_kernel.ts` answers for it.
     throw new FlanError("Cannot use the UDP proxy: it is no part of the kernel", { op, code: "unsupported" });
   }
+  if (feature === "udp-encap") {
+    // As above: `ipsec/encap_kernel.ts`.
+    throw new FlanError("Cannot take ESP out of UDP: no socket for it is known", { op, code: "unsupported" });
+  }
   if (feature === "hooks") {
     // As above: `hooks/hooked_kernel.ts`.
     throw new FlanError("Cannot run commands: they are no part of the kernel", { op, code: "unsupported" });

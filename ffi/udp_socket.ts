@@ -9,6 +9,7 @@ import {
   SOCK_NONBLOCK,
   SOCK_RAW,
   socket,
+  type SocketOption,
   SOL_SOCKET,
 } from "./libc.ts";
 
@@ -30,16 +31,19 @@ export interface UdpAddress {
   readonly port: number;
   /** Whether other sockets of this user may be bound there too (SO_REUSEPORT), for several queues. */
   readonly shared: boolean;
+  /** What else is set before it is bound. */
+  readonly options?: readonly SocketOption[];
 }
 
 /** A UDP socket that is bound, non-blocking and close-on-exec: a descriptor, or `-errno`. */
-export function openUdpSocket({ address, port, shared }: UdpAddress): number {
+export function openUdpSocket({ address, port, shared, options: more = [] }: UdpAddress): number {
   const family = familyOf(address);
   const fd = socket(domainOf(family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return fd;
   const options = [
     ...(shared ? [{ level: SOL_SOCKET, name: SO_REUSEPORT, value: 1 }] : []),
     ...(family === 6 ? [{ level: IPPROTO_IPV6, name: IPV6_V6ONLY, value: 1 }] : []),
+    ...more,
   ];
   for (const option of options) {
     const result = setsockopt(fd, option);

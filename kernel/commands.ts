@@ -9,10 +9,11 @@ import { hookEnvironment } from "./hook.ts";
 import { deviceCommands, peerCommand } from "./wireguard_commands.ts";
 import { nftCommands } from "./nft_commands.ts";
 import { isFirewalls, isProxys, isXfrms } from "./relations.ts";
-import { xfrmCommand } from "./xfrm_commands.ts";
+import { encapSocketComment, xfrmCommand } from "./xfrm_commands.ts";
 import {
   type Address,
   defaultMetric,
+  type EncapSocket,
   type FdbEntry,
   type ForwardRules,
   type Hook,
@@ -48,6 +49,7 @@ export function toCommands(changes: readonly Change[], actual: readonly KernelOb
     if (isProxys(object)) return [`# ${printable(proxyComment(verb, object))}`];
     if (object.kind === "hook") return hookCommand(verb, object);
     if (object.kind === "wireguard-peer") return [peerCommand(verb, object)];
+    if (object.kind === "encap-socket") return [encapSocketComment(verb, object)];
     if (isXfrms(object)) return [xfrmCommand(verb, object)];
     return isFirewalls(object) ? firewallLines(verb, object) : commandsFor(verb, object).map(shellWords);
   });
@@ -98,7 +100,16 @@ function commandsFor(
   verb: Verb,
   object: Exclude<
     KernelObject,
-    Link | Proxy | ProxyRoute | Hook | Masquerade | ForwardRules | WireguardPeer | XfrmState | XfrmPolicy
+    | Link
+    | Proxy
+    | ProxyRoute
+    | Hook
+    | Masquerade
+    | ForwardRules
+    | WireguardPeer
+    | EncapSocket
+    | XfrmState
+    | XfrmPolicy
   >,
 ): Words[] {
   switch (object.kind) {

@@ -26,8 +26,8 @@ export interface Drift {
   readonly state: Map<string, ObjectState>;
 }
 
-/** What somebody else can have, too: proxies and hooks are found in our own run directory, forward rules beside others'. */
-type SharedKind = Exclude<ObjectKind, "proxy" | "proxy-route" | "hook" | "forward-rules">;
+/** What somebody else can have, too: processes and hooks are found in our own run directory, forward rules beside others'. */
+type SharedKind = Exclude<ObjectKind, "proxy" | "proxy-route" | "encap-socket" | "hook" | "forward-rules">;
 
 /** Somebody else's object stands where ours should. Nothing is done about it. */
 export interface Conflict {

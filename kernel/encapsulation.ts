@@ -24,19 +24,29 @@ export function wireguardOverhead(family: Family): number {
 export const IPIP_OVERHEAD = 20;
 
 /**
- * How much of an underlay's MTU ESP in tunnel mode with AES-GCM leaves (RFC 4303, RFC 4106): the outer header, SPI and
- * sequence number 8, IV 8 and tag 16; what is encrypted is a multiple of 4 with 2 bytes at its end.
+ * How much of an underlay's MTU ESP in tunnel mode with AES-GCM leaves (RFC 4303, RFC 4106): the outer header, UDP 8 where
+ * it is in such (RFC 3948), SPI and sequence number 8, IV 8 and tag 16; what is encrypted is a multiple of 4 with 2 bytes
+ * at its end.
  */
-export function espRoom(underlay: number, family: Family): number {
-  const room = underlay - HEADER[family] - 8 - 8 - 16;
+export function espRoom(
+  underlay: number,
+  { family, isInUdp }: { readonly family: Family; readonly isInUdp: boolean },
+): number {
+  const room = underlay - HEADER[family] - (isInUdp ? 8 : 0) - 8 - 8 - 16;
   return room - room % 4 - 2;
 }
 
-/** For packets that leave by this link over an underlay of the family `outer`; 0 where it is no tunnel of flan's. */
-export function overheadOf(link: Pick<Link, "type" | "vxlan" | "tun" | "ipip">, outer: Family): number {
+/**
+ * For packets that leave by this link over an underlay of the family `outer`, where `isInUdp` if they are ESP in UDP; 0
+ * where it is no tunnel of flan's.
+ */
+export function overheadOf(
+  link: Pick<Link, "type" | "vxlan" | "tun" | "ipip">,
+  { outer, isInUdp }: { readonly outer: Family; readonly isInUdp: boolean },
+): number {
   if (link.vxlan !== undefined) return vxlanOverhead(familyOf(link.vxlan.local));
   if (link.type === "wireguard") return wireguardOverhead(outer);
-  if (link.type === "xfrm") return -espRoom(0, outer);
+  if (link.type === "xfrm") return -espRoom(0, { family: outer, isInUdp });
   if (link.ipip !== undefined) return IPIP_OVERHEAD;
   return link.tun === undefined ? 0 : udpOverhead(outer);
 }

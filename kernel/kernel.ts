@@ -14,7 +14,7 @@ export interface Kernel {
 
   /**
    * Reads what is there, whole and consistent (an interrupted dump is done again): every link and address;
-   * the routes of the main table and every nexthop object; this host's proxy and its routes; neighbours and FDB entries of the links in
+   * the routes of the main table and every nexthop object; this host's proxy and its routes, and its socket for ESP in UDP; neighbours and FDB entries of the links in
    * `request.links` that exist; `txChecksum` of those in `request.txChecksums`; the values of `request.sysctls` that exist; what of the packet filter is flan's, and
    * which chains on its forward hook drop by policy; WireGuard's settings and peers of those of `request.links` that
    * are such devices; IPsec's states and policies where one of `request.links`, or a link of a flan's, is such a device.
@@ -58,10 +58,19 @@ export interface Kernel {
 }
 
 /**
- * What not every host has: VXLAN, IPIP and TUN devices, IPsec (ESP with AES-GCM, and its devices), WireGuard in the kernel or as a program, the compiled library of the UDP proxy, a packet filter that can be
+ * What not every host has: VXLAN, IPIP and TUN devices, IPsec (ESP with AES-GCM, and its devices), ESP in UDP with its port free, WireGuard in the kernel or as a program, the compiled library of the UDP proxy, a packet filter that can be
  * set, and leave to run the network's commands.
  */
-export type Feature = "vxlan" | "wireguard" | "ipip" | "ipsec" | "tun" | "proxy" | "firewall" | "hooks";
+export type Feature =
+  | "vxlan"
+  | "wireguard"
+  | "ipip"
+  | "ipsec"
+  | "udp-encap"
+  | "tun"
+  | "proxy"
+  | "firewall"
+  | "hooks";
 
 export interface DumpRequest {
   /** Names of the links whose neighbours and FDB entries are read. */
@@ -90,7 +99,7 @@ export interface Failure {
 }
 
 export interface KernelEvent {
-  /** `firewall`: somebody changed the packet filter; such an event names no object. */
+  /** `firewall`: somebody changed the packet filter, `ipsec`: what is IPsec's; such events name no object. */
   readonly group:
     | "link"
     | "address"
@@ -99,6 +108,7 @@ export interface KernelEvent {
     | "neighbour"
     | "firewall"
     | "proxy"
+    | "ipsec"
     | "overrun";
   /** `wanted`: the kernel asks user space for the MAC of `ip` on `link` (RTM_GETNEIGH, app_solicit). */
   readonly action: "new" | "delete" | "wanted";

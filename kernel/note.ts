@@ -25,6 +25,7 @@ export function noteEvent(
     case "link":
     case "address":
     case "proxy":
+    case "ipsec":
     case "firewall":
       return "resync";
     case "nexthop":

@@ -91,6 +91,7 @@ export function claims(owner: Owner, actual: Iterable<KernelObject>): (object: K
       case "hook":
       case "proxy":
       case "proxy-route":
+      case "encap-socket":
         return "ours";
     }
   };

@@ -26,15 +26,16 @@ const rank: Readonly<Record<ObjectKind, number>> = {
   sysctl: 3,
   address: 4,
   "wireguard-peer": 5,
-  "xfrm-state": 6,
-  "xfrm-policy": 7,
-  proxy: 8,
-  "proxy-route": 9,
-  nexthop: 10,
-  fdb: 11,
-  neighbour: 12,
-  route: 13,
-  hook: 14,
+  "encap-socket": 6,
+  "xfrm-state": 7,
+  "xfrm-policy": 8,
+  proxy: 9,
+  "proxy-route": 10,
+  nexthop: 11,
+  fdb: 12,
+  neighbour: 13,
+  route: 14,
+  hook: 15,
 };
 
 /** Every kind there is, in this order. */
@@ -56,11 +57,12 @@ export function isBarrier(object: KernelObject): boolean {
 }
 
 /**
- * The link that an object lives on, or "" (a link itself, a global sysctl, a route without one, a hook, an IPsec state or policy). It vanishes with the
+ * The link that an object lives on, or "" (a link itself, a global sysctl, a route without one, a hook, what is IPsec's). It vanishes with the
  * link, unless it is a proxy's.
  */
 export function linkOf(object: KernelObject): string {
-  if (object.kind === "link" || object.kind === "hook" || isFirewalls(object) || isXfrms(object)) return "";
+  if (object.kind === "link" || object.kind === "hook" || object.kind === "encap-socket") return "";
+  if (isFirewalls(object) || isXfrms(object)) return "";
   return object.kind === "sysctl" ? linkOfSysctl(object.name) : object.link;
 }
 
@@ -89,6 +91,8 @@ export function familyOfObject(object: KernelObject): Family | undefined {
     case "xfrm-state":
     case "xfrm-policy":
       return familyOf(object.destination);
+    case "encap-socket":
+      return 4;
     case "sysctl":
       return object.name.startsWith("net/ipv6/") ? 6 : object.name.startsWith("net/ipv4/") ? 4 : undefined;
     case "forward-rules":

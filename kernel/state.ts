@@ -6,10 +6,11 @@
 
 import { type Family, familyOf } from "../net/ip.ts";
 import { peerKey, type Wireguard, type WireguardPeer } from "./wireguard.ts";
-import { describeXfrm, type Xfrm, xfrmKey, type XfrmPolicy, type XfrmState } from "./xfrm.ts";
+import { describeXfrm, type Xfrm, xfrmKey, type XfrmObject } from "./xfrm.ts";
 import { placeOf } from "../net/place.ts";
 
-export type { Wireguard, WireguardPeer, XfrmPolicy, XfrmState };
+export type { Wireguard, WireguardPeer };
+export type { EncapSocket, XfrmPolicy, XfrmState } from "./xfrm.ts";
 
 /** flan's mark on routes, nexthops and neighbours (`proto 113` in `ip`); unassigned in rtnetlink's list. */
 export const ROUTE_PROTOCOL = 113;
@@ -289,8 +290,7 @@ export type KernelObject =
   | FdbEntry
   | Route
   | WireguardPeer
-  | XfrmState
-  | XfrmPolicy
+  | XfrmObject
   | Sysctl
   | Proxy
   | ProxyRoute
@@ -316,6 +316,7 @@ export function keyOf(object: KernelObject): string {
       return `route ${object.destination} metric ${object.metric}`;
     case "wireguard-peer":
       return peerKey(object);
+    case "encap-socket":
     case "xfrm-state":
     case "xfrm-policy":
       return xfrmKey(object);
@@ -375,6 +376,7 @@ export function describe(object: KernelObject): string {
       ].filter(Boolean).join(" ");
     case "wireguard-peer":
       return `wireguard peer ${object.publicKey} at ${object.endpoint || "no endpoint"} dev ${object.link}`;
+    case "encap-socket":
     case "xfrm-state":
     case "xfrm-policy":
       return describeXfrm(object);

@@ -19,6 +19,8 @@ export interface XfrmState {
   /** Binds the state to policies, and says whose it is, see {@link xfrmMark}. */
   readonly requestId: number;
   readonly interfaceId: number;
+  /** UDP port of both ends, where its packets are ESP in UDP (RFC 3948). */
+  readonly encapPort?: number;
   /** Fingerprint of its key, "" for another kind of state than flan's. */
   readonly key: string;
   /** How its key is come by; only of what is wanted. */
@@ -27,6 +29,18 @@ export interface XfrmState {
     readonly presharedKey: string;
   };
 }
+
+/**
+ * That ESP which comes in UDP to a port is taken out of it: the kernel does so while a process of this host's holds a
+ * socket there. What goes out it puts into UDP by itself.
+ */
+export interface EncapSocket {
+  readonly kind: "encap-socket";
+  readonly port: number;
+}
+
+/** Of ESP in UDP, IANA's `ipsec-nat-t`. */
+export const ENCAP_PORT = 4500;
 
 /** What becomes of packets between two prefixes. */
 export interface XfrmPolicy {
@@ -44,8 +58,11 @@ export interface XfrmPolicy {
   readonly interfaceId: number;
 }
 
+export type XfrmObject = EncapSocket | XfrmState | XfrmPolicy;
+
 /** What names the object among all of the namespace. */
-export function xfrmKey(object: XfrmState | XfrmPolicy): string {
+export function xfrmKey(object: XfrmObject): string {
+  if (object.kind === "encap-socket") return `encap-socket ${object.port}`;
   if (object.kind === "xfrm-state") return `xfrm-state ${object.destination} spi ${hex(object.spi)}`;
   const { direction, source, destination, interfaceId } = object;
   return `xfrm-policy ${direction} ${source} ${destination}${
@@ -54,7 +71,8 @@ export function xfrmKey(object: XfrmState | XfrmPolicy): string {
 }
 
 /** As a person reads it. */
-export function describeXfrm(object: XfrmState | XfrmPolicy): string {
+export function describeXfrm(object: XfrmObject): string {
+  if (object.kind === "encap-socket") return `socket for ESP in UDP at port ${object.port}`;
   const { source, destination } = object;
   if (object.kind === "xfrm-state") {
     return `IPsec state ${source} to ${destination} spi ${hex(object.spi)}`;

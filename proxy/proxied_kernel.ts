@@ -5,7 +5,7 @@ import { inStretches } from "../kernel/stretches.ts";
 import type { Clock } from "../net/clock.ts";
 import { ProxyChanges } from "./changes.ts";
 import { ProxyClient } from "./client.ts";
-import { type Merged, merged } from "./merged.ts";
+import { type Merged, merged } from "../kernel/merged.ts";
 import { ProxySight, type SightInit } from "./sight.ts";
 import { stopProxy } from "./stop.ts";
 import { ProxyWatch } from "./watch.ts";

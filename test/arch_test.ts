@@ -15,7 +15,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   firewall: ["kernel", "net"],
   proxy: ["kernel", "control", "net"],
   wireguard: ["kernel", "control", "net"],
-  ipsec: ["kernel", "net"],
+  ipsec: ["kernel", "control", "net"],
   hooks: ["lease", "kernel", "net"],
   agent: [
     "lease",

@@ -176,7 +176,7 @@ function isOwnPlace(object: KernelObject): boolean {
   const { kind } = object;
   if (kind === "hook") return object.network !== "";
   return kind === "link" || kind === "address" || kind === "sysctl" || kind === "proxy" ||
-    kind === "masquerade";
+    kind === "encap-socket" || kind === "masquerade";
 }
 
 function conflictMessage({ wanted, found }: Conflict): string {

@@ -1,4 +1,5 @@
 /** What the doctor learns from files below /proc and /etc, and from what the packet filter's programs print. */
+import { holdersOf } from "../../control/socket_holders.ts";
 import { baseChains } from "../../doctor/base_chains.ts";
 import type { NetworkdFacts, Seen, UdpSocket, UnitFile } from "../../doctor/facts.ts";
 import { legacyDrops, legacyName, letsThrough, passes } from "../../doctor/forward_chains.ts";
@@ -15,25 +16,12 @@ export function lookAtUdp(system: System, ports: readonly number[]): readonly Ud
   const lines = ["/proc/net/udp", "/proc/net/udp6"].flatMap((path) => parseUdp(system.text(path) ?? ""))
     .filter(({ address, port }) => ports.includes(port) && (address === "::" || !address.includes(":")));
   if (lines.length === 0) return [];
-  const holders = holdersOf(system, new Set(lines.map(({ inode }) => `socket:[${inode}]`)));
+  const holders = holdersOf(system, new Set(lines.map(({ inode }) => inode)));
   return lines.map(({ address, port, inode }) => ({
     address,
     port,
-    holder: holders.get(`socket:[${inode}]`),
+    holder: holders.get(inode),
   }));
-}
-
-function holdersOf(system: System, sockets: ReadonlySet<string>): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const pid of system.names("/proc").filter((name) => /^\d+$/.test(name))) {
-    for (const fd of system.names(`/proc/${pid}/fd`)) {
-      const target = system.target(`/proc/${pid}/fd/${fd}`);
-      if (target === undefined || !sockets.has(target) || found.has(target)) continue;
-      found.set(target, `${(system.text(`/proc/${pid}/comm`) ?? "process").trim()}[${pid}]`);
-    }
-    if (found.size === sockets.size) break;
-  }
-  return found;
 }
 
 /** The chains that drop what is forwarded and let nothing of one of the `networks` through whose packets they see. */

@@ -52,10 +52,16 @@ function outerOf(one: KernelObject, facts: Planned): Outer[] {
     return [{ family: familyOf(vxlan.local), payload, isSymmetric: false }];
   }
   if (ipip !== undefined) return [{ family: 4, payload: { protocol: "ipip" }, isSymmetric: true }];
-  if (xfrm !== undefined) return [{ family: 4, payload: { protocol: "esp" }, isSymmetric: true }];
+  if (xfrm !== undefined) return [{ family: 4, payload: espIn(facts), isSymmetric: true }];
   if (wireguard === undefined) return [];
   const payload = { protocol: "udp", port: wireguard.listenPort } as const;
   return outerFamilies(one, facts).map((family) => ({ family, payload, isSymmetric: true }));
+}
+
+/** ESP by itself, or in UDP. */
+function espIn({ planned }: Planned): Outer["payload"] {
+  const socket = planned.find((one) => one.kind === "encap-socket");
+  return socket === undefined ? { protocol: "esp" } : { protocol: "udp", port: socket.port };
 }
 
 /** A device for one family alone goes by the underlay of what is routed into it; one for both as the mode says. */

@@ -1,16 +1,13 @@
 /** This host's files and programs as the doctor reads them: bounded, and nothing is changed. */
+import { type ProcFiles, procLinks } from "../../control/socket_holders.ts";
 import { readTextFile } from "../text_file.ts";
 import { runProgram } from "./program.ts";
 
-export interface System {
+export interface System extends ProcFiles {
   /** Whether this process has CAP_NET_ADMIN. */
   readonly isAdmin: boolean;
   /** The text of a file, undefined where there is none. Throws what Deno throws, and TypeError for a large file. */
   text(path: string): string | undefined;
-  /** The names in a directory, sorted; none where there is no such directory or it may not be read. */
-  names(path: string): readonly string[];
-  /** Where a link points, undefined where it cannot be told. */
-  target(path: string): string | undefined;
   /** Whether a file that exists can be written; says why not. A file that is not there is no reason. */
   unwritable(path: string): string | undefined;
   /** What a program prints, undefined where it is not installed, fails or takes longer than five seconds, or prints too much. */
@@ -32,22 +29,7 @@ export function thisSystem(isAdmin: boolean): System {
         throw error;
       }
     },
-    names(path) {
-      try {
-        return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
-      } catch (error) {
-        if (isOutOfSight(error)) return [];
-        throw error;
-      }
-    },
-    target(path) {
-      try {
-        return Deno.readLinkSync(path);
-      } catch (error) {
-        if (isOutOfSight(error)) return undefined;
-        throw error;
-      }
-    },
+    ...procLinks,
     unwritable(path) {
       try {
         Deno.openSync(path, { write: true }).close();
@@ -73,13 +55,6 @@ export function askedOnce(system: System): System {
       return answer;
     },
   };
-}
-
-/** A process may end, and a file go, while it is looked at; what may not be seen is not there for this user. */
-function isOutOfSight(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
-    error instanceof Deno.errors.NotADirectory ||
-    (error instanceof Error && /os error (3|22)\b/.test(error.message));
 }
 
 async function output(argv: readonly [string, ...string[]]): Promise<string | undefined> {

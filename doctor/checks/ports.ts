@@ -31,6 +31,12 @@ function portInDoubt(planned: KernelObject, objects: readonly KernelObject[]): n
       ? undefined
       : port;
   }
+  if (planned.kind === "encap-socket") {
+    // As the proxy.
+    return objects.some((one) => one.kind === "encap-socket" && one.port === planned.port)
+      ? undefined
+      : planned.port;
+  }
   if (planned.kind !== "link") return undefined;
   const { name, vxlan, wireguard } = planned;
   if (vxlan !== undefined) {

@@ -130,6 +130,15 @@ export const libcSymbols = {
     ],
     result: "i32", // int
   },
+  // Variadic, as ioctl.
+  syscall: {
+    parameters: [
+      "isize", // long number
+      "isize", // long
+      "isize", // long
+    ],
+    result: "isize", // long
+  },
   if_indextoname: {
     parameters: [
       "u32", // unsigned int ifindex

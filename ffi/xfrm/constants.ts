@@ -10,6 +10,7 @@ export const XFRM_MSG_NEWPOLICY = 0x13;
 export const XFRM_MSG_DELPOLICY = 0x14;
 export const XFRM_MSG_GETPOLICY = 0x15;
 export const XFRM_MSG_UPDPOLICY = 0x19;
+export const XFRMA_ENCAP = 4;
 export const XFRMA_TMPL = 5;
 export const XFRMA_ALG_AEAD = 18;
 export const XFRMA_REPLAY_ESN_VAL = 23;
@@ -52,6 +53,10 @@ export class Struct {
 
   u32(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
+  }
+
+  be16(at: number, value: number): void {
+    this.#view.setUint16(at, value, false);
   }
 
   be32(at: number, value: number): void {

@@ -13,6 +13,7 @@ import {
   XFRM_MSG_DELSA,
   XFRM_MSG_NEWSA,
   XFRMA_ALG_AEAD,
+  XFRMA_ENCAP,
   XFRMA_IF_ID,
   XFRMA_REPLAY_ESN_VAL,
 } from "./constants.ts";
@@ -23,11 +24,14 @@ const SA_ID_LENGTH = 24;
 const ALGORITHM_LENGTH = 72;
 const ALGORITHM = "rfc4106(gcm(aes))";
 const TAG_BITS = 128;
+/** `struct xfrm_encap_tmpl { u16 type; be16 sport, dport; xfrm_address_t oa; }`: 0, 2, 4, 8. */
+const ENCAP_LENGTH = 24;
+export const UDP_ENCAP_ESPINUDP = 2; // linux/udp.h
 const XFRM_STATE_ESN = 128;
 /** Packets by which one may come late, a multiple of 32. */
 const REPLAY_WINDOW = 1024;
 
-const policy = new Policy({ [XFRMA_ALG_AEAD]: "bytes", [XFRMA_IF_ID]: "u32" });
+const policy = new Policy({ [XFRMA_ALG_AEAD]: "bytes", [XFRMA_ENCAP]: "bytes", [XFRMA_IF_ID]: "u32" });
 
 /** XFRM_MSG_NEWSA. There is no changing of one: with the same key its counter would begin anew. */
 export function encodeState(
@@ -58,6 +62,15 @@ export function encodeState(
   replay.u32(20, window);
   message.put(XFRMA_REPLAY_ESN_VAL, replay.bytes);
   message.putU32(XFRMA_IF_ID, state.interfaceId);
+  if (state.encapPort !== undefined) message.put(XFRMA_ENCAP, encapBytes(state.encapPort));
+}
+
+function encapBytes(port: number): Uint8Array<ArrayBuffer> {
+  const template = new Struct(ENCAP_LENGTH);
+  template.u16(0, UDP_ENCAP_ESPINUDP);
+  template.be16(2, port);
+  template.be16(4, port);
+  return template.bytes;
 }
 
 /**
@@ -94,6 +107,7 @@ export function decodeState(parser: MessageParser, message: MessageBounds): Xfrm
   if ((family !== 2 && family !== 10) || parser.headU8(message, 76) !== IPPROTO_ESP) return undefined;
   const head = parser.bytes.subarray(message.offset + 16);
   const algorithm = parser.data(XFRMA_ALG_AEAD);
+  const encap = parser.data(XFRMA_ENCAP);
   return {
     kind: "xfrm-state",
     source: addressAt(head, 80, family),
@@ -101,8 +115,17 @@ export function decodeState(parser: MessageParser, message: MessageBounds): Xfrm
     spi: new DataView(head.buffer, head.byteOffset).getUint32(72, false),
     requestId: parser.headU32(message, 208),
     interfaceId: parser.u32(XFRMA_IF_ID) ?? 0,
+    ...(encap === undefined ? {} : { encapPort: encapPortIn(encap) }),
     key: algorithm === undefined || algorithm.length < ALGORITHM_LENGTH
       ? ""
       : fingerprint(algorithm.slice(ALGORITHM_LENGTH)),
   };
+}
+
+/** 0 for another encapsulation than flan's. */
+function encapPortIn(template: Uint8Array): number {
+  const view = new DataView(template.buffer, template.byteOffset, template.length);
+  if (template.length < ENCAP_LENGTH || view.getUint16(0, true) !== UDP_ENCAP_ESPINUDP) return 0;
+  const port = view.getUint16(2);
+  return view.getUint16(4) === port ? port : 0;
 }

@@ -27,6 +27,7 @@ const first: readonly ObjectKind[] = [
   "wireguard-peer",
   "xfrm-policy",
   "xfrm-state",
+  "encap-socket",
   "nexthop",
   "neighbour",
   "fdb",

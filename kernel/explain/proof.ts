@@ -26,6 +26,8 @@ export function proofOf(object: KernelObject, found?: KernelObject): string | un
       return `ip xfrm state get src ${object.source} dst ${object.destination} proto esp spi ${object.spi}`;
     case "xfrm-policy":
       return "ip xfrm policy list";
+    case "encap-socket":
+      return `ss -ulpn 'sport = :${object.port}'`;
     case "sysctl":
       return `sysctl ${object.name}`;
     case "proxy":

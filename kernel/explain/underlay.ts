@@ -112,7 +112,8 @@ export function sizeStep({ wanted, actual, underlay, mtu, lookup }: WayFacts): S
     return { what: "size", text: "unknown", state: "skipped", note: "a link is missing" };
   }
   const inner = mtu > 0 ? Math.min(mtu, device.mtu) : device.mtu;
-  const overhead = overheadOf(device, familyOf(underlay.remote));
+  const isInUdp = wanted.some(({ kind }) => kind === "encap-socket");
+  const overhead = overheadOf(device, { outer: familyOf(underlay.remote), isInUdp });
   const limitedByRoute = underlay.mtu > 0 && underlay.mtu < carrier.mtu;
   const most = limitedByRoute ? underlay.mtu : carrier.mtu;
   const fits = inner + overhead <= most;

@@ -4,10 +4,12 @@ import { needsOf, planFor } from "../../agent/firewall.ts";
 import { ownLease } from "../../agent/status.ts";
 import type { Firewall } from "../../backends/backend.ts";
 import { dualStack } from "../../backends/dual.ts";
+import { ipsec } from "../../backends/ipsec.ts";
+import { udp } from "../../backends/udp.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import type { ForwardRules, KernelObject, Masquerade } from "../../kernel/state.ts";
 import { type TestHost, TestNetwork } from "../lib/agents.ts";
-import { host, view } from "../lib/overlay.ts";
+import { config, host, PRESHARED_KEY, view } from "../lib/overlay.ts";
 import { dualHost, dualView } from "../lib/stacks.ts";
 
 const none: Firewall = { masquerade: false, exempt: [], dropping: [] };
@@ -84,8 +86,15 @@ Deno.test("plan: of a dual-stack network each family has its own table, and the 
 
 Deno.test("needs: only a host that masquerades needs a packet filter", () => {
   const options = { ipMasq: false, noMasq: undefined, noForwardRules: false };
-  assert.deepEqual(needsOf({ needs: ["tun"] }, options), ["tun"]);
-  assert.deepEqual(needsOf({ needs: ["tun"] }, { ...options, ipMasq: true }), ["tun", "firewall"]);
+  assert.deepEqual(needsOf({ backend: udp }, options), ["tun", "proxy"]);
+  assert.deepEqual(needsOf({ backend: udp }, { ...options, ipMasq: true }), ["tun", "proxy", "firewall"]);
+});
+
+Deno.test("needs: what an option of the network asks for counts as well", () => {
+  const options = { ipMasq: false };
+  const network = (UDPEncap: boolean) => config({ PSK: PRESHARED_KEY, UDPEncap }, "ipsec");
+  assert.deepEqual(needsOf({ backend: ipsec, config: network(true) }, options), ["ipsec", "udp-encap"]);
+  assert.deepEqual(needsOf({ backend: ipsec, config: network(false) }, options), ["ipsec"]);
 });
 
 /** A chain of somebody else that drops, as a dump tells of it. */

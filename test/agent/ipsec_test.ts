@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { IpsecLedger } from "../../agent/ipsec_ledger.ts";
 import { HostSecrets } from "../../agent/secrets.ts";
 import { networkIn } from "../../agent/network.ts";
-import type { Change, DumpRequest, Kernel } from "../../kernel/kernel.ts";
+import type { Change, DumpRequest, Feature, Kernel } from "../../kernel/kernel.ts";
 import { keyOf } from "../../kernel/state.ts";
 import type { XfrmState } from "../../kernel/xfrm.ts";
+import type { Json } from "../../net/json.ts";
 import { type TestHost, TestNetwork, underlayStack } from "../lib/agents.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
 import { FakeXfrm } from "../lib/fake_xfrm.ts";
@@ -22,24 +23,33 @@ class SealedKernel extends FakeKernel {
   readonly fake: FakeXfrm;
   readonly whole: Kernel;
 
-  constructor(n: number, { dir, clock }: Pick<TestNetwork, "dir" | "clock">) {
+  constructor(
+    n: number,
+    { dir, clock, value = network }: Pick<TestNetwork, "dir" | "clock"> & { value?: Json },
+  ) {
     super(underlayStack(n));
     this.fake = new FakeXfrm(this.stack);
     const secrets = new HostSecrets(`${dir}/${n}`);
     secrets.learn(
-      networkIn({ revision: 1, config: { value: network, revision: 1 }, records: [], past: [] }, ""),
+      networkIn({ revision: 1, config: { value, revision: 1 }, records: [], past: [] }, ""),
     );
     this.whole = this.fake.over(this.#inner(), { secrets, ledger: new IpsecLedger(`${dir}/${n}`, clock) });
   }
 
   override dump = (request: DumpRequest) => this.whole.dump(request);
   override apply = (changes: readonly Change[]) => this.whole.apply(changes);
+  override require = (features: readonly Feature[]) => this.whole.require(features);
+  override events = (signal: AbortSignal) => this.whole.events(signal);
+  override hear = () => this.whole.hear();
 
   /** What is beneath, which this kernel puts the tables around. */
   #inner(): Kernel {
     return Object.assign(Object.create(this), {
       dump: FakeKernel.prototype.dump.bind(this),
       apply: FakeKernel.prototype.apply.bind(this),
+      require: FakeKernel.prototype.require.bind(this),
+      events: FakeKernel.prototype.events.bind(this),
+      hear: FakeKernel.prototype.hear.bind(this),
     });
   }
 
@@ -171,4 +181,39 @@ Deno.test("ipsec agents: one that is started again changes nothing", async () =>
   await host.join();
   await host.run();
   assert.deepEqual([nonceOf(host), kernel.fake.done.length], [nonce, done]);
+});
+
+const inUdp = { ...network, Backend: { ...network.Backend, UDPEncap: true } };
+
+Deno.test("ipsec agents: who ends the process that holds the socket for ESP in UDP sees it back at once, and told of", async () => {
+  await using all = await TestNetwork.start(inUdp);
+  const kernel = new SealedKernel(1, { ...all, value: inUdp });
+  const host = await all.joined(1, { kernel });
+  const { encap } = kernel.fake;
+  const { pid } = encap;
+  assert.notEqual(pid, undefined);
+  encap.kill();
+  await all.clock.advance(1000);
+  assert.ok(encap.pid !== undefined && encap.pid !== pid);
+  assert.deepEqual(host.codes, []);
+  const { last } = host.agent.repairs;
+  assert.deepEqual([last?.what, last?.cause], [
+    "socket for ESP in UDP at port 4500",
+    "the process that held it ended",
+  ]);
+  // An agent that is started again finds it.
+  const kept = encap.pid;
+  await host.stop();
+  assert.equal(encap.pid, kept);
+  await host.join();
+  assert.equal(encap.pid, kept);
+});
+
+Deno.test("ipsec agents: where another program has the port, nothing is made at all", async () => {
+  await using all = await TestNetwork.start(inUdp);
+  const kernel = new SealedKernel(1, { ...all, value: inUdp });
+  kernel.fake.encap.isTaken = true;
+  await assert.rejects(all.joined(1, { kernel }), { code: "unsupported", message: /port 4500 is taken/ });
+  assert.deepEqual([kernel.fake.done, kernel.attempted], [[], []]);
+  assert.deepEqual((await all.store.read()).records, []);
 });

@@ -158,17 +158,19 @@ passes({
   open,
 });
 
-passes({
-  name: "ipsec in memory",
-  backend: ipsec,
-  host: ipsecHost(),
-  owner: ipsecOwner,
-  view: ipsecSeenBy({}),
-  open() {
-    const fake = new FakeXfrm();
-    return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
-  },
-});
+for (const UDPEncap of [false, true]) {
+  passes({
+    name: `ipsec in memory${UDPEncap ? ", ESP in UDP" : ""}`,
+    backend: ipsec,
+    host: ipsecHost(),
+    owner: ipsecOwner,
+    view: ipsecSeenBy({ UDPEncap }),
+    open() {
+      const fake = new FakeXfrm();
+      return Promise.resolve({ kernel: () => fake.open().kernel, close: () => Promise.resolve() });
+    },
+  });
+}
 
 for (const stack of stacks) {
   passes({

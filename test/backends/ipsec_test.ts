@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { ipsec } from "../../backends/ipsec.ts";
 import { toCommands } from "../../kernel/commands.ts";
 import { barrierFor } from "../../backends/network_route.ts";
-import { aliasOf, describe, type KernelObject, type XfrmPolicy, type XfrmState } from "../../kernel/state.ts";
+import {
+  aliasOf,
+  describe,
+  type KernelObject,
+  keyOf,
+  type XfrmPolicy,
+  type XfrmState,
+} from "../../kernel/state.ts";
 import { xfrmMark } from "../../kernel/xfrm.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
 import { deriveKey } from "../../net/ipsec_key.ts";
@@ -172,9 +179,9 @@ const configs: [name: string, options: Parameters<typeof config>[0], reason: Reg
     /PSK cannot be used: a text of at least 96 characters/,
   ],
   [
-    "with UDPEncap",
-    { PSK: PRESHARED_KEY, UDPEncap: true },
-    /UDPEncap is true: the kernel takes ESP out of UDP only while/,
+    "with an UDPEncap of another kind",
+    { PSK: PRESHARED_KEY, UDPEncap: 4500 },
+    /UDPEncap is 4500 but true or false/,
   ],
   ["with epochs of a second", { PSK: PRESHARED_KEY, RekeySeconds: 1 }, /RekeySeconds is 1 but 10 to/],
 ];
@@ -231,4 +238,30 @@ Deno.test("ipsec: this host's own subnet must be one of the network's", () => {
     [[barrierFor("10.5.0.0/16")], 2],
     "and nothing of it goes in clear",
   );
+});
+
+Deno.test("ipsec: with UDPEncap each state is for UDP, a socket is there that each peer needs, and policies are as ever", () => {
+  const plan = ipsec.plan(ipsecView([2, 3], { UDPEncap: true }), ipsecHost());
+  const bare = ipsec.plan(ipsecView([2, 3]), ipsecHost());
+  const socket: KernelObject = { kind: "encap-socket", port: 4500 };
+  assert.deepEqual(plan.objects.filter(({ kind }) => kind === "encap-socket"), [socket]);
+  assert.deepEqual(
+    statesOf(plan.objects),
+    statesOf(bare.objects).map((one) => ({ ...one, encapPort: 4500 })),
+  );
+  assert.deepEqual(policiesOf(plan.objects), policiesOf(bare.objects));
+  for (const { keys } of plan.peers) assert.ok(keys.includes(keyOf(socket)));
+  assert.ok(!bare.objects.some(({ kind }) => kind === "encap-socket"));
+});
+
+Deno.test("ipsec: UDP takes 8 bytes of the MTU, and both ends must have it alike", () => {
+  const network = (UDPEncap: boolean) => config({ PSK: PRESHARED_KEY, UDPEncap }, "ipsec");
+  const mtus = [1500, 1499, 1498, 1497, 9000].map((mtu) =>
+    ipsec.mtu(network(true), ipsecHost({ underlay: { ...host().underlay, mtu } }))
+  );
+  assert.deepEqual(mtus, [1438, 1434, 1434, 1434, 8938]);
+  const { objects } = ipsec.plan(ipsecView([], { UDPEncap: true }), ipsecHost());
+  assert.equal(objects.find((one) => one.kind === "link")?.mtu, 1438);
+  const said = [false, true].map((one) => ipsec.agreed(network(one)).UDPEncap);
+  assert.deepEqual(said, [false, true]);
 });

@@ -49,6 +49,7 @@ Deno.test("an option that both ends must have alike is told by its name, with wh
   const ipsec = { Type: "ipsec", PSK: "a".repeat(96) };
   assert.match(refused(ipsec, { ...ipsec, PSK: "b".repeat(96) })!, /other PSK one by one/);
   assert.match(refused(ipsec, { ...ipsec, RekeySeconds: 3600 })!, /other RekeySeconds one by one/);
+  assert.match(refused(ipsec, { ...ipsec, UDPEncap: true })!, /other UDPEncap one by one/);
 });
 
 Deno.test("an option in which hosts may differ, or another spelling of the same, is none", () => {
@@ -60,6 +61,7 @@ Deno.test("an option in which hosts may differ, or another spelling of the same,
   }
   const ipsec = { Type: "ipsec", PSK: "a".repeat(96) };
   assert.equal(refused(ipsec, { ...ipsec, RekeySeconds: 86_400 }), undefined, "as it is by itself");
+  assert.equal(refused(ipsec, { ...ipsec, UDPEncap: false }), undefined, "as it is by itself");
   assert.equal(refused({ Type: "udp" }, { Type: "udp", Queues: 2, CheckSource: false }), undefined);
   assert.equal(
     refused({ Type: "wireguard" }, { Type: "wireguard", ListenPort: 4000 }),

@@ -53,6 +53,9 @@ const cases: readonly (readonly [name: string, said: string[], expected: readonl
   ["wireguard of IPv6", packetsOf(wireguard, { seen: ipv6View(wireguardView([2])), of: ipv6Host(keyed) }), [
     "IPv6 51821 from the same",
   ]],
+  ["ipsec in UDP", packetsOf(ipsec, { seen: ipsecView([2], { UDPEncap: true }), of: ipsecHost() }), [
+    "IPv4 4500 from the same",
+  ]],
   ...([
     ["separate", ["IPv4 51820 from the same", "IPv6 51821 from the same"]],
     ["auto", ["IPv4 51820 from the same", "IPv6 51820 from the same"]],

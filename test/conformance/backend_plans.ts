@@ -13,6 +13,7 @@ const order = [
   "sysctl",
   "address",
   "wireguard-peer",
+  "encap-socket",
   "xfrm-state",
   "xfrm-policy",
   "proxy",

@@ -124,6 +124,7 @@ export function besides(object: KernelObject): KernelObject | undefined {
     case "xfrm-state":
     case "sysctl":
     case "proxy":
+    case "encap-socket":
     case "masquerade":
     case "forward-rules":
       return undefined;

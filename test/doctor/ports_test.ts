@@ -12,7 +12,8 @@ Deno.test("ports: only those that the network's own do not have are looked for a
   assert.deepEqual(inDoubt({}), [], "a device of VXLAN that is up has its port");
   assert.deepEqual(inDoubt({ gone: ["flan.1"] }), [8472]);
   assert.deepEqual(inDoubt({ there: [tunnel("flan.1", { up: false })] }), [8472]);
-  for (const [planned, port] of [[wireguard, 51820], [proxy, 8285]] as const) {
+  const socket = { kind: "encap-socket", port: 4500 } as const;
+  for (const [planned, port] of [[wireguard, 51820], [proxy, 8285], [socket, 4500]] as const) {
     assert.deepEqual(inDoubt({ network: { planned: [planned] } }), [port]);
     assert.deepEqual(inDoubt({ network: { planned: [planned] }, there: [planned] }), []);
   }

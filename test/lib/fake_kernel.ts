@@ -48,6 +48,7 @@ const hints: Readonly<Record<Feature, string>> = {
   vxlan: "modprobe vxlan",
   ipip: "modprobe ipip",
   ipsec: "modprobe xfrm_interface",
+  "udp-encap": "modprobe esp4",
   tun: "modprobe tun",
   wireguard: "modprobe wireguard",
   proxy: "deno task build",

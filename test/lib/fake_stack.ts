@@ -299,7 +299,7 @@ export class FakeStack {
     // Nothing tells of a proxy's routes, and of a proxy only what it does.
     if (object.kind === "sysctl" || object.kind === "proxy-route" || object.kind === "hook") return;
     // WireGuard's peers are no kernel's, and of IPsec's tables nobody listens.
-    if (object.kind === "wireguard-peer" || isXfrms(object)) return;
+    if (object.kind === "wireguard-peer" || isXfrms(object) || object.kind === "encap-socket") return;
     const link = object.kind === "link" ? object.name : linkOf(object);
     const subject = subjectOf(object);
     this.#say({

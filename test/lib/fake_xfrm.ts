@@ -1,5 +1,6 @@
-/** IPsec's states and policies in memory, on one stack. Several kernels may stand on it. */
+/** IPsec's states and policies in memory, with its socket, on one stack. Several kernels may stand on it. */
 import { type IpsecInit } from "../../ipsec/changes.ts";
+import { openEncapKernel } from "../../ipsec/encap_kernel.ts";
 import { openIpsecKernel } from "../../ipsec/ipsec_kernel.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Secrets } from "../../kernel/secrets.ts";
@@ -8,6 +9,7 @@ import { settingsOfState, xfrmKey, type XfrmPolicy, type XfrmState } from "../..
 import type { KeyLedger, XfrmChange, XfrmTables } from "../../kernel/xfrm_tables.ts";
 import { FlanError, KernelError } from "../../net/errors.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
+import { FakeEncap } from "./fake_encap.ts";
 import { FakeKernel, hostStack } from "./fake_kernel.ts";
 import type { FakeStack } from "./fake_stack.ts";
 import { PRESHARED_KEY } from "./overlay.ts";
@@ -28,6 +30,7 @@ export const forgetful: KeyLedger = {
 
 export class FakeXfrm {
   readonly stack: FakeStack;
+  readonly encap = new FakeEncap();
   /** By key, as the kernel shows them. */
   readonly objects = new Map<string, XfrmState | XfrmPolicy>();
   /** Every change that the kernel took, as words. */
@@ -51,12 +54,13 @@ export class FakeXfrm {
       & { unseen?: (error: FlanError) => void } = {},
   ): { kernel: Kernel; inner: FakeKernel } {
     const inner = new FakeKernel(this.stack);
-    return { inner, kernel: openIpsecKernel(inner, { tables: this.#tables(), secrets, ledger, unseen }) };
+    const whole = openIpsecKernel(inner, { tables: this.#tables(), secrets, ledger, unseen });
+    return { inner, kernel: openEncapKernel(whole, this.encap) };
   }
 
   /** The tables around somebody else's kernel. */
   over(inner: Kernel, init: Pick<IpsecInit, "secrets" | "ledger">): Kernel {
-    return openIpsecKernel(inner, { ...init, tables: this.#tables() });
+    return openEncapKernel(openIpsecKernel(inner, { ...init, tables: this.#tables() }), this.encap);
   }
 
   #tables(): XfrmTables {

@@ -6,21 +6,38 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import { ensureIpsec, IpsecLedger } from "../../agent/ipsec_ledger.ts";
 import { ipsec } from "../../backends/ipsec.ts";
+import { encapSockets } from "../../ffi/encap_socket.ts";
+import { closeFd } from "../../ffi/libc.ts";
 import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
+import { openUdpSocket } from "../../ffi/udp_socket.ts";
 import { NETLINK_XFRM } from "../../ffi/xfrm/constants.ts";
 import { NativeXfrm } from "../../ffi/xfrm_tables.ts";
+import { EncapHolder } from "../../ipsec/encap_holder.ts";
+import { openEncapKernel } from "../../ipsec/encap_kernel.ts";
 import { openIpsecKernel } from "../../ipsec/ipsec_kernel.ts";
 import { must } from "../../cmd/demo/shell.ts";
+import type { EncapSockets } from "../../kernel/encap_sockets.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { ENCAP_PORT } from "../../kernel/xfrm.ts";
 import type { KeyLedger } from "../../kernel/xfrm_tables.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
 import { openSystem } from "../ffi/system.ts";
 import { forgetful, ipsecSecrets } from "../lib/fake_xfrm.ts";
 import { until } from "../lib/until.ts";
-import { ipsecHost, ipsecOwner, ipsecSeenBy, PRESHARED_KEY } from "../lib/overlay.ts";
+import { type config, ipsecHost, ipsecOwner, ipsecSeenBy, PRESHARED_KEY } from "../lib/overlay.ts";
 import { allReach, ping, stream } from "./crossing.ts";
 import { type VmHost, VmHosts } from "./hosts.ts";
 import { inside } from "./namespace.ts";
+
+/** The socket of a host whose run directory is `runDir`, in its namespace. */
+function holderIn(runDir: string, namespace: string): EncapHolder {
+  const sockets: EncapSockets = {
+    ...encapSockets,
+    handOn: (port, spawn) => inside(namespace, () => encapSockets.handOn(port, spawn)),
+    inodesAt: (port) => inside(namespace, () => encapSockets.inodesAt(port)),
+  };
+  return new EncapHolder({ runDir, port: ENCAP_PORT, clock: systemClock, sockets });
+}
 
 function around(kernel: Kernel, { namespace, ledger }: { namespace?: string; ledger: KeyLedger }): Kernel {
   const open = () => new NetlinkSocket({ protocol: NETLINK_XFRM, receiveBuffer: 1 << 20, groups: [] });
@@ -50,8 +67,8 @@ backendSuite({
 
 const SPAN = 24 * 3600 * 1000;
 
-/** Two hosts, each with a ledger of its own. */
-async function ipsecHosts() {
+/** Two hosts, each with a ledger of its own, and a process for ESP in UDP. */
+async function ipsecHosts(options: Parameters<typeof config>[0] = {}) {
   const dirs = await Promise.all([1, 2].map(() => Deno.makeTempDir({ prefix: "flan-ipsec-" })));
   const known = await Promise.all(
     dirs.map((dir) =>
@@ -62,26 +79,30 @@ async function ipsecHosts() {
     name: "ipsec",
     count: 2,
     backend: ipsec,
-    options: { PSK: PRESHARED_KEY },
+    options: { PSK: PRESHARED_KEY, ...options },
     facts: (number) => ({ ipsec: known[number - 1]! }),
     around: (kernel, { namespace, node }) => {
-      const ledger = new IpsecLedger(dirs[Number(node.slice(2)) - 1]!, systemClock);
-      return around(kernel, { namespace, ledger });
+      const dir = dirs[Number(node.slice(2)) - 1]!;
+      const ledger = new IpsecLedger(dir, systemClock);
+      return openEncapKernel(around(kernel, { namespace, ledger }), holderIn(dir, namespace));
     },
   });
   return { hosts, all: hosts.all as [VmHost, VmHost] };
 }
 
-/** Counts what comes to a host over its underlay from now on. */
+/** Counts what comes to a host over its underlay from now on: what `sealed` says is IPsec's, and all else. */
 async function count(
   hosts: VmHosts,
   host: VmHost,
+  sealed: readonly [is: string, isNot: string] = ["ip protocol esp", "ip protocol != esp"],
 ): Promise<{ clear(): Promise<number>; esp(): Promise<number> }> {
   await hosts.on(host, ["sh", "-c", "nft delete table netdev seen 2>/dev/null; true"]);
   const rules = `table netdev seen {
   counter sealed {}
   counter open {}
-  chain wire { type filter hook ingress device eth0 priority 0; ip protocol esp counter name sealed; ip protocol != esp counter name open; }
+  chain wire { type filter hook ingress device eth0 priority 0; ${sealed[0]} counter name sealed; ${
+    sealed[1]
+  } counter name open; }
 }`;
   await hosts.on(host, ["nft", rules]);
   const read = async (name: string) => {
@@ -182,4 +203,55 @@ Deno.test("ipsec: without states nothing goes out, and nothing in clear is let i
   await hosts.on(first, ["ip", "route", "add", "10.5.2.0/24", "via", second.host.publicIp]);
   assert.equal(await lost(), 1);
   assert.equal(await seen.clear(), 1);
+});
+
+Deno.test(
+  "ipsec: with UDPEncap all goes in UDP between two ports 4500, whole and at full size, while somebody holds the socket",
+  async () => {
+    const { hosts, all: [first, second] } = await ipsecHosts({ UDPEncap: true });
+    await using _ = hosts;
+    const holder = () => hosts.on(second, ["sh", "-c", "ss -Hulpn 'sport = :4500' | grep -o 'pid=[0-9]*'"]);
+    const shown = ["sh", "-c", "ip -brief link; ip xfrm state; ip xfrm policy; ss -Hulpn"];
+    const before = await hosts.on(second, shown);
+    await second.kernel.require([...ipsec.needs, "udp-encap"]);
+    await hosts.joinAll();
+    const ports = "udp sport 4500 udp dport 4500";
+    // What is no UDP matches neither of the two.
+    const seen = await count(hosts, second, [
+      ports,
+      "ip protocol != udp counter name open; udp dport != 4500",
+    ]);
+    await allReach(hosts, { 4: 1438 });
+    await stream(hosts, { from: first, to: second, numbers: 60_000 });
+    assert.equal(await seen.clear(), 0);
+    assert.ok(await seen.esp() > 100);
+    assert.equal(await hosts.join(second), 0);
+    const [, pid] = /pid=(\d+)/.exec(await holder())!;
+    Deno.kill(Number(pid), "SIGKILL");
+    await until(
+      "a host that nobody holds the socket of",
+      async () => (await ping({ from: first, to: second, more: ["-W", "2"] })).code === 1,
+    );
+    assert.equal(await hosts.join(second), 1, "the process alone is missing");
+    assert.notEqual(/pid=(\d+)/.exec(await holder())![1], pid);
+    assert.equal((await ping({ from: first, to: second })).code, 0);
+    await hosts.leave(second);
+    assert.equal(await hosts.on(second, shown), before);
+    await hosts.leave(first);
+  },
+);
+
+Deno.test("ipsec: a port 4500 that another program has is told of before anything is made", async () => {
+  const { hosts, all: [first] } = await ipsecHosts({ UDPEncap: true });
+  await using _ = hosts;
+  const stranger = inside(
+    first.namespace,
+    () => openUdpSocket({ address: "127.0.0.1", port: ENCAP_PORT, shared: false }),
+  );
+  await assert.rejects(first.kernel.require(["udp-encap"]), {
+    code: "unsupported",
+    message: /^Cannot take ESP out of UDP: port 4500 is taken by deno\[\d+\] \(EADDRINUSE\)$/,
+  });
+  closeFd(stranger);
+  await first.kernel.require(["udp-encap"]);
 });

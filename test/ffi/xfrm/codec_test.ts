@@ -77,6 +77,27 @@ Deno.test("xfrm: a state is told with its key, extended sequence numbers and a w
   assert.deepEqual(words, [32, 0, 0, 0, 0, 1024]);
 });
 
+Deno.test("xfrm: a state for ESP in UDP says from and to which port, and is decoded again", () => {
+  const wanted = { ...state, encapPort: 4500 };
+  const bytes = bytesOf((message) => encodeState(wanted, { message, key }));
+  const template = attribute(bytes, { head: 224, type: 4 });
+  assert.equal(template.byteLength, 24, "struct xfrm_encap_tmpl");
+  assert.equal(template.getUint16(0, true), 2, "UDP_ENCAP_ESPINUDP");
+  assert.deepEqual([template.getUint16(2), template.getUint16(4)], [4500, 4500]);
+  assert.deepEqual(parsed((message) => encodeState(wanted, { message, key }), decodeState), wanted);
+});
+
+Deno.test("xfrm: of another encapsulation than flan's it is known that there is one", () => {
+  for (const [at, byte] of [[0, 1], [5, 0]] as const) {
+    const bytes = bytesOf((message) => encodeState({ ...state, encapPort: 4500 }, { message, key }));
+    attribute(bytes, { head: 224, type: 4 }).setUint8(at, byte);
+    const parser = new MessageParser(4096);
+    parser.bytes.set(bytes);
+    const [message] = [...parser.messages(bytes.length)];
+    assert.equal(decodeState(parser, message!)?.encapPort, 0);
+  }
+});
+
 Deno.test("xfrm: the state that is asked for to learn what the kernel has cannot be made", () => {
   const replay = attribute(bytesOf(encodeImpossibleState), { head: 224, type: 23 });
   assert.ok(replay.getUint32(20, true) > 32 * replay.getUint32(0, true));
