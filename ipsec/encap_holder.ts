@@ -58,7 +58,7 @@ export class EncapHolder {
   }
 
   /** Resolves to the process when it holds the socket. Throws `failed`, EADDRINUSE where somebody else has the port. */
-  async start(): Promise<Seen> {
+  async start(): Promise<number> {
     // One that is good for nothing would keep the next one from starting.
     await this.stop();
     try {
@@ -69,7 +69,8 @@ export class EncapHolder {
     const deadline = this.#clock.monotonic() + START_MS;
     for (;;) {
       const seen = this.look();
-      if (seen !== undefined) return seen;
+      // Hidden it is for as long as its number is not written down.
+      if (typeof seen === "number") return seen;
       if (this.#clock.monotonic() >= deadline) break;
       await this.#clock.sleep(LOOK_MS);
     }

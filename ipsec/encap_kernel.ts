@@ -18,8 +18,7 @@ export function openEncapKernel(kernel: Kernel, holder: Holding): Kernel {
   const change = async ({ verb }: Change): Promise<void> => {
     watch.ends();
     if (verb === "delete") return await holder.stop();
-    const seen = await holder.start();
-    if (typeof seen === "number") watch.saw(seen);
+    watch.saw(await holder.start());
   };
   return {
     require: async (features) => {
