@@ -1,9 +1,9 @@
 /** What any plane between hosts must do with packets: carry them all, whole, and up to the overlay's MTU. */
 import assert from "node:assert/strict";
-import { type Outcome, run } from "../../cmd/demo/shell.ts";
+import { must, type Outcome, run } from "../../cmd/demo/shell.ts";
 import { type Family, familyOf } from "../../net/ip.ts";
-import { unanswered } from "../lib/unanswered.ts";
 import type { VmHost, VmHosts } from "./hosts.ts";
+import { guestProgram } from "./machine.ts";
 
 interface Way {
   readonly from: VmHost;
@@ -34,46 +34,45 @@ export async function allReach(
   most: Readonly<Partial<Record<Family, number>>>,
 ): Promise<void> {
   for (const from of hosts.all) {
-    for (const to of hosts.all.filter((one) => one !== from)) {
-      for (const family of [4, 6] as const) {
+    const words = hosts.all.filter((to) => to !== from).flatMap((to) =>
+      ([4, 6] as const).flatMap((family) => {
         const mtu = most[family];
-        if (mtu !== undefined) await reaches({ from, to, family }, mtu);
-      }
-    }
+        // An echo's own headers (RFC 791, RFC 8200, RFC 792).
+        const headers = family === 4 ? 28 : 48;
+        return mtu === undefined ? [] : [...endsOf({ from, to, family }), `${mtu}`, `${mtu - headers}`];
+      })
+    );
+    const argv = ["ip", "netns", "exec", from.namespace, "sh", "-c", ECHOES, "sh", ...words];
+    const { code, stdout, stderr } = await run(argv);
+    assert.equal(code, 0, `from ${from.namespace}: ${stdout}${stderr}`);
   }
 }
 
-async function reaches(way: Way & { readonly family: Family }, mtu: number): Promise<void> {
-  const named = `${way.from.namespace} to ${way.to.namespace} by IPv${way.family}`;
-  // An echo's own headers (RFC 791, RFC 8200, RFC 792).
-  const sized = (bytes: number) => ["-M", "do", "-s", `${bytes - (way.family === 4 ? 28 : 48)}`];
-  assert.equal(await unanswered(3, () => ping(way)), 0, named);
-  const full = await ping({ ...way, more: sized(mtu) });
-  assert.equal(full.code, 0, `${named}: ${full.stdout}${full.stderr}`);
-  const over = await ping({ ...way, more: sized(mtu + 1) });
-  assert.match(over.stdout + over.stderr, new RegExp(`message too long, mtu[=:] ?${mtu}\n`));
-  const divided = await ping({ ...way, more: ["-s", "4000"] });
-  assert.equal(divided.code, 0, `${named}: ${divided.stdout}${divided.stderr}`);
-}
-
 /**
- * Sends so many numbers by TCP, eight bytes each, and insists that they arrive as they were sent. An emulated processor
- * carries about a megabyte a second, so that some have to do in place of the hundred of `test/netns/backends_test.ts`.
+ * For each source, target, MTU and size of the echo that fills it. One process that starts the others, because to start
+ * one on a host takes an emulated machine longer than all its echoes.
  */
-export async function stream(
-  hosts: VmHosts,
-  { numbers, ...way }: Way & { numbers: number },
-): Promise<void> {
+const ECHOES = `
+echoes() { ping -n -c 1 -W 10 -I "$from" "$@" "$to" 2>&1; }
+fail() { echo "$from to $to: $1: $said"; exit 1; }
+while test $# -gt 0; do
+  from=$1 to=$2 mtu=$3 size=$4
+  shift 4
+  for i in 1 2 3; do said=$(echoes) || fail "no answer"; done
+  said=$(echoes -M do -s "$size") || fail "no answer to a packet of the MTU"
+  # The sender's own kernel refuses it, and there is no answer to wait for.
+  said=$(echoes -M do -s $((size + 1)) -W 0.1)
+  echo "$said" | grep -Eq "message too long, mtu[=:] ?$mtu\$" || fail "no refusal of a larger one"
+  said=$(echoes -s 4000) || fail "no answer to a divided one"
+done`;
+
+/** Sends so many megabytes by TCP, and insists that they arrive as they were sent. */
+export async function stream({ megabytes, ...way }: Way & { megabytes: number }): Promise<void> {
   const [, target] = endsOf(way);
-  const file = `${hosts.lab.directory}/stream`;
-  const script = `
-seq 1000000 $((1000000 + $2)) >"$1"
-rm -f "$1.silence" && mkfifo "$1.silence" && exec 9<>"$1.silence" # where its input ends, nc ends the connection
-ip netns exec "$4" busybox nc -l -p 7107 <&9 | cmp - "$1" & receiver=$!
-until ip netns exec "$4" ss -Hltn | grep -q :7107; do kill -0 $receiver || exit; done
-ip netns exec "$3" busybox nc "$5" 7107 <"$1"
-wait $receiver`;
-  const words = [file, `${numbers}`, way.from.namespace, way.to.namespace, target];
-  const { code, stdout, stderr } = await run(["sh", "-c", script, "sh", ...words]);
-  assert.equal(code, 0, stdout + stderr);
+  const bytes = `${megabytes}000000`;
+  const argv = [guestProgram("stream"), way.from.namespace, way.to.namespace, target, bytes];
+  const said = await must(argv);
+  const [sent, received] = said.trim().split("\n");
+  assert.match(sent!, new RegExp(`^sent ${bytes} [0-9a-f]{16}$`));
+  assert.equal(received?.replace("received", "sent"), sent);
 }

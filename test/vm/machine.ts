@@ -2,11 +2,14 @@
  * Runs a command in a virtual machine that boots a stock kernel and sees this host's files, which it cannot change.
  * QEMU emulates the processor (TCG), so that no machine needs more for this than the packages.
  */
+import { must } from "../../cmd/demo/shell.ts";
 import { type StockKernel, tool } from "./stock_kernel.ts";
 
 export interface Job {
   /** Run by the guest's root, with this process's environment and working directory. */
   readonly argv: readonly string[];
+  /** The C programs of this folder that it needs, by name: compiled here, where that is quick. */
+  readonly programs: readonly string[];
   /** After so many milliseconds the machine is switched off. */
   readonly patience: number;
   /** Takes the command's output, stderr among it, as it comes. */
@@ -20,10 +23,12 @@ const MEMORY = 1024;
 const SLOWNESS = 10;
 
 /** The command's exit code. Throws where the machine ends without one, or in time with none. */
-export async function runInMachine(kernel: StockKernel, { argv, patience, tell }: Job): Promise<number> {
+export async function runInMachine(kernel: StockKernel, job: Job): Promise<number> {
+  const { patience, tell } = job;
   const dir = Deno.makeTempDirSync({ prefix: "flan-vm-" });
   try {
-    writeJob(dir, kernel, argv);
+    writeJob(dir, kernel, job.argv);
+    for (const name of job.programs) await compile(name, `${dir}/${name}`);
     const abort = AbortSignal.timeout(patience);
     const child = new Deno.Command(tool("setpriv"), {
       // It ends with this process, however that ends.
@@ -45,6 +50,16 @@ export async function runInMachine(kernel: StockKernel, { argv, patience, tell }
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
+}
+
+async function compile(name: string, path: string): Promise<void> {
+  const source = new URL(`${name}.c`, import.meta.url).pathname;
+  await must(["cc", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-o", path, source]);
+}
+
+/** Where a job finds one of its programs in the machine, to which `guest/init.sh` shows its directory. */
+export function guestProgram(name: string): string {
+  return `/run/vm/job/${name}`;
 }
 
 /** What `guest/job.sh` finds. */

@@ -35,7 +35,7 @@ async function main(paths: readonly string[]): Promise<number> {
     // What is compiled here need not be compiled there, where all takes its time.
     await must([Deno.execPath(), "cache", "--quiet", "--no-check", "main.ts", ...tests]);
     const argv = [Deno.execPath(), "test", "--quiet", "--allow-all", "--no-check", "--cached-only", ...tests];
-    return await runInMachine(kernel, { argv, patience: PATIENCE_MS, tell: write });
+    return await runInMachine(kernel, { argv, programs: ["stream"], patience: PATIENCE_MS, tell: write });
   } catch (error) {
     console.error(`vm: cannot run tests under a stock kernel: ${messageOf(error)}`);
     return 1;
