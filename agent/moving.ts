@@ -4,8 +4,9 @@
  *
  * 1. A host that sees the new config makes the new plane beside the old one, and sends as before. Only when its own part
  *    of the new plane stands does its lease announce that, and beside it the old one, by which it can still be reached.
- * 2. From then on it sends to each peer by the plane that the peer's lease announces. A host that cannot run the new plane announces
- *    the old one, and is reached by that for as long as it lives.
+ * 2. From then on it sends to each peer by the plane that the peer's lease announces; by one with keys only when a
+ *    handshake has shown that the peer has this host's. A host that cannot run the new plane announces the old one, and is
+ *    reached by that for as long as it lives.
  * 3. When no peer announces the old plane any more, it sends by the new one alone, and its lease says so.
  * 4. When every peer's lease has said so, nothing can come by the old plane, and it is taken away.
  *
@@ -22,9 +23,11 @@ import {
   announcementOn,
   announces,
   carrierOf,
+  FREELY,
   type Plane,
   type Planes,
   saysItSends,
+  type Sending,
   several,
   standOf,
 } from "../backends/several.ts";
@@ -37,17 +40,18 @@ import type { View } from "../lease/view.ts";
 import type { Clock } from "../net/clock.ts";
 import { canStandBeside, MOST_FORMER, planeName, planesStillNeeded } from "./planes.ts";
 
-/** Within this time peers have seen a key that was announced, milliseconds. */
-const KEY_SPREADS_MS = 2000;
+/** Handshakes announce themselves to nobody: how long until it is looked again whether there were some, milliseconds. */
+const LEAST_LOOK_MS = 500;
+const MOST_LOOK_MS = 30_000;
 
 /** How far the move is, as this host sees it. */
 export interface Move {
   /** The backends that somebody may still send by, the latest first. */
   readonly from: readonly string[];
   readonly to: string;
-  /** How many hosts announce the new one, this one included. */
+  /** How many hosts have gone over to the new one, this one included. */
   readonly moved: number;
-  /** The subnets of those that do not. */
+  /** The subnets of those that do not announce it, or are not known yet to know this host there. */
   readonly waiting: readonly string[];
 }
 
@@ -56,6 +60,8 @@ export interface Outcome {
   readonly report: Report;
   readonly view: View;
   readonly host: Host;
+  /** The public keys of peers with which there has been a handshake, as the kernel was read last. */
+  readonly met: ReadonlySet<string>;
 }
 
 export class Moving {
@@ -69,10 +75,12 @@ export class Moving {
   #sends = new Set<string>();
   /** Names of those that its lease has said it sends by; undefined as long as that is not known. */
   #said: ReadonlySet<string> | undefined;
-  /** Names of those among them by which it may send now. */
-  #may: ReadonlySet<string> = new Set();
-  /** Since when its lease has said so, monotonic. */
-  readonly #saidSince = new Map<string, number>();
+  /** Public keys of peers that know this host. */
+  readonly #met = new Set<string>();
+  /** Subnets of the peers that it would send to by another plane if they had met it there. */
+  #strangers: readonly string[] = [];
+  /** Since when they are the same, and when it is looked again, monotonic. */
+  #waits = { since: 0, until: Infinity };
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -103,10 +111,7 @@ export class Moving {
     const name = planeName(plane);
     // What is announced stands.
     this.#ready.add(this.#announced);
-    if (this.#said === undefined) {
-      this.#may = this.#said = new Set([this.#announced]);
-      this.#saidSince.set(this.#announced, -Infinity);
-    }
+    this.#said ??= new Set([this.#announced]);
     const kept = before.filter((one) => planeName(one) !== name && canStandBeside(one, plane));
     const isSame = before[0] !== undefined && planeName(before[0]) === name;
     this.#set([plane, ...kept.slice(0, MOST_FORMER)]);
@@ -159,31 +164,18 @@ export class Moving {
       own.otherPlanes?.some((other) => other.sends && announces(other, one, host))
     );
     this.#said = new Set(said.map(planeName));
-    const now = this.#clock.monotonic();
-    for (const name of this.#said) if (!this.#saidSince.has(name)) this.#saidSince.set(name, now);
-    this.#may = new Set(said.filter((one) => this.#settlesIn(one) === 0).map(planeName));
   }
 
-  /** Milliseconds until it may send by a plane that its lease has announced. */
+  /** Milliseconds until it is to be looked whether peers have met this host; Infinity where it waits for none. */
   nextIn(): number {
-    const waiting = this.#planes.filter((one) => {
-      const name = planeName(one);
-      return this.#said?.has(name) && !this.#may.has(name);
-    });
-    return Math.min(Infinity, ...waiting.map((one) => this.#settlesIn(one)));
-  }
-
-  /** Nobody answers a key before it is known, and what is not answered WireGuard tries again in five seconds only. */
-  #settlesIn(plane: Plane): number {
-    if (!plane.backend.hasKey) return 0;
-    const since = this.#saidSince.get(planeName(plane)) ?? Infinity;
-    return Math.max(0, since + KEY_SPREADS_MS - this.#clock.monotonic());
+    return Math.max(0, this.#waits.until - this.#clock.monotonic());
   }
 
   /** Goes as far as it can. Returns whether there is something to announce or to plan anew. */
-  look({ report, view, host }: Outcome): boolean {
+  look({ report, view, host, met }: Outcome): boolean {
     if (this.#planes.length === 1) return false;
-    const before = JSON.stringify([this.announcement(host), this.#planes.length]);
+    const before = JSON.stringify([this.announcement(host), this.#planes.length, this.#met.size]);
+    for (const key of met) this.#met.add(key);
     const [present] = this.#planes;
     const standing = view.own === undefined
       ? []
@@ -192,7 +184,8 @@ export class Moving {
     if (standing.includes(present)) this.#announced = planeName(present);
     this.#sends = this.#sendsBy({ report, view, host });
     this.#set([present, ...this.#planes.slice(1).filter((one) => this.#isNeeded(one, { view, host }))]);
-    return JSON.stringify([this.announcement(host), this.#planes.length]) !== before;
+    this.#waitForStrangers({ report, view, host });
+    return JSON.stringify([this.announcement(host), this.#planes.length, this.#met.size]) !== before;
   }
 
   /** Beside the present plane another one has no route to the whole network: it has one for each of its peers instead. */
@@ -207,7 +200,8 @@ export class Moving {
     const [present, ...former] = this.#planes;
     if (former.length === 0) return undefined;
     const leases = [...view.own === undefined ? [] : [view.own], ...view.peers];
-    const waiting = leases.filter((lease) => !announces(lease, present, host));
+    const strangers = new Set(this.#strangers);
+    const waiting = leases.filter((lease) => !announces(lease, present, host) || strangers.has(lease.subnet));
     return {
       from: former.map(({ backend }) => backend.type),
       to: present.backend.type,
@@ -217,12 +211,12 @@ export class Moving {
   }
 
   /** Where the kernel did not do all, routes may still lead over any of them. */
-  #sendsBy({ report, view, host }: Outcome): Set<string> {
+  #sendsBy({ report, view, host }: Omit<Outcome, "met">): Set<string> {
     const isSure = report.error === undefined && report.failures.length === 0 && report.waiting.length === 0;
     if (!isSure) return new Set([...this.#sends, ...this.#ready]);
     const planes = this.#planes;
-    const wanted = view.peers.map((lease) => carrierOf(lease, { planes, host, maySend: () => true }));
-    const used = view.peers.map((lease) => carrierOf(lease, { planes, host, maySend: this.#maySend }));
+    const wanted = view.peers.map((lease) => carrierOf(lease, { planes, host, ...FREELY }));
+    const used = view.peers.map((lease) => carrierOf(lease, { planes, host, ...this.#sending }));
     return new Set([...wanted, ...used].map(planeName));
   }
 
@@ -235,7 +229,32 @@ export class Moving {
     return view.peers.some((lease) => saysItSends(lease, plane, host));
   }
 
-  readonly #maySend = (plane: Plane): boolean => this.#said === undefined || this.#may.has(planeName(plane));
+  /** Looks again soon at first, and ever more rarely: who is dead or cut off may be so for long. */
+  #waitForStrangers({ report, view, host }: Omit<Outcome, "met">): void {
+    const planes = this.#planes;
+    const { maySend } = this.#sending;
+    const met = { planes, host, maySend, isMet: () => true };
+    const strangers = view.peers.filter((lease) =>
+      carrierOf(lease, met) !== carrierOf(lease, { planes, host, ...this.#sending })
+    ).map(({ subnet }) => subnet);
+    const now = this.#clock.monotonic();
+    const isSame = strangers.join() === this.#strangers.join();
+    this.#strangers = strangers;
+    if (strangers.length === 0 || planes.length === 1) this.#waits = { since: now, until: Infinity };
+    else if (!isSame) this.#waits = { since: now, until: now + LEAST_LOOK_MS };
+    else if (report.resynced) {
+      const { since } = this.#waits;
+      this.#waits = {
+        since,
+        until: now + Math.min(MOST_LOOK_MS, Math.max(LEAST_LOOK_MS, (now - since) / 4)),
+      };
+    }
+  }
+
+  readonly #sending: Sending = {
+    maySend: (plane) => this.#said === undefined || this.#said.has(planeName(plane)),
+    isMet: (publicKey) => this.#met.has(publicKey),
+  };
 
   #find(name: string): Plane | undefined {
     return this.#planes.find((one) => planeName(one) === name);
@@ -244,14 +263,16 @@ export class Moving {
   #set(planes: Planes): void {
     const names = new Set(planes.map(planeName));
     for (const name of this.#ready) if (!names.has(name)) this.#ready.delete(name);
-    for (const name of this.#saidSince.keys()) if (!names.has(name)) this.#saidSince.delete(name);
     const isSame = this.#planes?.length === planes.length &&
       planes.every((one, i) => one === this.#planes[i]);
     this.#planes = planes;
-    if (planes.length === 1) this.#said = undefined;
+    if (planes.length === 1) {
+      this.#said = undefined;
+      this.#met.clear();
+    }
     if (isSame) return;
     this.#backend = {
-      ...several(planes, this.#maySend),
+      ...several(planes, this.#sending),
       announce: (_config, host) => this.announcement(host),
     };
   }

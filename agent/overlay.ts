@@ -125,8 +125,8 @@ export class Overlay {
   }
 
   /** Goes on with a move where there is one. Returns whether there is something to announce or to plan anew. */
-  look(outcome: Outcome): boolean {
-    return this.#moving.look(outcome);
+  look(outcome: Omit<Outcome, "met">): boolean {
+    return this.#moving.look({ ...outcome, met: this.#reconciler.met });
   }
 
   /**

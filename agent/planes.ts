@@ -129,12 +129,14 @@ export function devicesOf(network: Network, stateDir: string): readonly string[]
 /** The network with all backends that this host has while it moves, for those who look: as the agent has them. */
 export function asItMoves(
   network: Network,
-  { stateDir, encrypt, macs, lease, host }: {
+  { stateDir, encrypt, macs, lease, host, met }: {
     stateDir: string;
     encrypt: boolean | undefined;
     macs: Readonly<Record<string, string>>;
     lease: Lease | undefined;
     host: Host;
+    /** The public keys of peers that know this host; undefined where that cannot be seen. */
+    met: ReadonlySet<string> | undefined;
   },
 ): Network {
   const had = readPlanes(stateDir, { network: network.config, macs });
@@ -142,7 +144,10 @@ export function asItMoves(
   const planes: Planes = [network, ...former];
   return {
     ...network,
-    backend: several(planes, (plane) => lease === undefined || saysItSends(lease, plane, host)),
+    backend: several(planes, {
+      maySend: (plane) => lease === undefined || saysItSends(lease, plane, host),
+      isMet: (publicKey) => met?.has(publicKey) ?? true,
+    }),
     devices: planes.flatMap(({ backend, config }) => backend.devices(config)),
   };
 }

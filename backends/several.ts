@@ -15,6 +15,7 @@ import type { Json } from "../net/json.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { type Identity, withIdentity } from "./identity.ts";
+import { areMet, type IsMet, knocking } from "./several_met.ts";
 
 /** One of them. */
 export interface Plane {
@@ -33,7 +34,7 @@ type Announced = Pick<Lease, "backendType" | "backendData"> | OtherPlane;
  * The planes as one backend, the one that the network is to have first. What it says of itself is the first one's,
  * except its plan, its secrets, its MTU, which is that of the narrowest, whether all of it is encrypted, and whether the link is followed.
  */
-export function several(planes: Planes, maySend: MaySend = () => true): Backend {
+export function several(planes: Planes, sending: Sending = FREELY): Backend {
   const [{ backend: first }, ...others] = planes;
   const { encrypts: _, ...rest } = first;
   return {
@@ -51,31 +52,40 @@ export function several(planes: Planes, maySend: MaySend = () => true): Backend 
         first.mtu(config, host),
         ...others.map((plane) => plane.backend.mtu(configOn(plane, config), hostOn(plane, host))),
       ),
-    plan: (view, host) => planOver(view, { planes, host, maySend }),
+    plan: (view, host) => planOver(view, { planes, host, ...sending }),
   };
 }
 
 /** Whether this host may send by a plane: not before its lease has said so, for as long peers may take theirs down. */
 export type MaySend = (plane: Plane) => boolean;
 
-export interface Carriers {
+export interface Sending {
+  readonly maySend: MaySend;
+  readonly isMet: IsMet;
+}
+
+/** By whatever plane there is. */
+export const FREELY: Sending = { maySend: () => true, isMet: () => true };
+
+export interface Carriers extends Sending {
   readonly planes: Planes;
   readonly host: Host;
-  readonly maySend: MaySend;
 }
 
 /**
- * Which plane a peer is sent to by: the one that its lease announces, or else one beside it. Where this host may not send
- * by any of them, it does all the same: there is no other way.
+ * Which plane a peer is sent to by: the one that its lease announces, or else one beside it, if the peer knows this host
+ * there. Where this host may not send by any of them, it does all the same: there is no other way.
  */
-export function carrierOf(lease: Lease, { planes, host, maySend }: Carriers): Plane {
+export function carrierOf(lease: Lease, { planes, host, maySend, isMet }: Carriers): Plane {
   const [first] = planes;
   const announced = planes.filter((plane) => announces(lease, plane, host));
   const beside = planes.filter((plane) =>
     lease.otherPlanes?.some((other) => announces(other, plane, host)) ?? false
   );
   const there = [...announced, ...beside];
-  return there.find(maySend) ?? there[0] ?? first;
+  const allowed = there.filter(maySend);
+  const isKnown = (plane: Plane) => !plane.backend.hasKey || areMet(leaseOn(plane, lease, host), isMet);
+  return allowed.find(isKnown) ?? allowed[0] ?? there[0] ?? first;
 }
 
 /** Whether packets by this plane arrive at the host that says so. */
@@ -142,17 +152,18 @@ interface Part {
   readonly peers: ReadonlyMap<Lease, PeerPlan>;
 }
 
-function planOver(view: View, { planes, host, maySend }: Carriers): Plan {
+function planOver(view: View, carriers: Carriers): Plan {
+  const { planes, host, isMet } = carriers;
   const [first] = planes;
   if (planes.length === 1 && view.peers.every(({ otherPlanes }) => otherPlanes === undefined)) {
     return first.backend.plan(view, host);
   }
   const parts = planes.map((plane) => partOf(plane, view, host));
-  const carried = new Map(view.peers.map((lease) => [lease, carrierOf(lease, { planes, host, maySend })]));
+  const carried = new Map(view.peers.map((lease) => [lease, carrierOf(lease, carriers)]));
   const kept = parts.map((part) => withOwnRoutes(part, { carried, isFirst: part.plane === first }));
   const peers = view.peers.flatMap((lease) => kept.flatMap((part) => part.peers.get(lease) ?? []));
   return {
-    objects: together(kept.map(({ objects }) => objects)),
+    objects: knocking(together(kept.map(({ objects }) => objects)), isMet),
     peers,
     refused: refusedBy(parts[0]!.plan.refused, peers),
   };

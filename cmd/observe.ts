@@ -14,6 +14,7 @@ import { type Overridden, overridden } from "../kernel/overridden.ts";
 import { claims } from "../kernel/ownership.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelObject, ROUTE_PROTOCOL } from "../kernel/state.ts";
+import { keysMet } from "../kernel/wireguard.ts";
 import { subnetOfKey } from "../lease/key.ts";
 import type { Lease } from "../lease/lease.ts";
 import { networksOf } from "../lease/stack.ts";
@@ -151,6 +152,7 @@ export async function compare(
     macs: state?.macs ?? {},
     lease: view.own,
     host,
+    met: isWireguardHidden() ? undefined : keysMet(objects),
   });
   const whole = view.own === undefined && !isJoined
     ? { objects: [], peers: [], refused: [] }

@@ -11,6 +11,7 @@ import { dependsOn, isBarrier } from "./relations.ts";
 import { partOf, settle, type Settled } from "./settled.ts";
 import { type KernelObject, keyOf } from "./state.ts";
 import { Troubles } from "./troubles.ts";
+import { keysMet } from "./wireguard.ts";
 
 /** How often one reconcile looks and tries again when something failed that did not fail before. */
 const ROUNDS = 3;
@@ -61,6 +62,7 @@ export class Reconciler {
   readonly #owner: Owner;
   readonly #troubles: Troubles;
   #believed = new Map<string, KernelObject>();
+  #met: ReadonlySet<string> = new Set();
   #dirty = true;
   /** The last plan, while the kernel is believed to hold it. */
   #settled: Settled | undefined;
@@ -143,6 +145,11 @@ export class Reconciler {
     );
   }
 
+  /** Public keys of the WireGuard peers that had made a handshake when the kernel was read last. */
+  get met(): ReadonlySet<string> {
+    return this.#met;
+  }
+
   /** Routes of others that win over planned ones, by what the kernel is believed to hold. */
   overridden(plan: PlannedWays, place: OwnPlace): readonly Overridden[] {
     const actual = this.#believed;
@@ -206,6 +213,7 @@ export class Reconciler {
     // Judged by what was believed before: what the dump has seen already is news all the same.
     await this.#kernel.hear();
     this.#believed = new Map(objects.map((object) => [keyOf(object), object]));
+    this.#met = keysMet(objects);
     return objects;
   }
 

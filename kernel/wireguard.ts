@@ -27,6 +27,15 @@ export interface WireguardPeer {
   readonly told?: string;
 }
 
+/** The public keys of the peers among the objects with which there has been a handshake, as they were read. */
+export function keysMet(objects: Iterable<WireguardPeer | { readonly kind: string }>): Set<string> {
+  const met = new Set<string>();
+  for (const object of objects) {
+    if ("handshakeAge" in object && object.handshakeAge !== undefined) met.add(object.publicKey);
+  }
+  return met;
+}
+
 /**
  * The names, but for `.key` and `.pub`, of the files that hold a device's key pair. Each device has a key of its own: with
  * one for two, a session could come to stand between devices of different address families, and nothing would end it.

@@ -25,8 +25,22 @@ export function clamped(random: Uint8Array): Uint8Array<ArrayBuffer> {
 /** PKCS #8 of an X25519 key without its 32 bytes (RFC 8410, section 7). */
 const PKCS8_HEAD = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20];
 
+/** By the private one: computing takes a millisecond, and a host asks for its own few again and again. */
+const known = new Map<string, string>();
+const MOST_KNOWN = 1000;
+
 /** The public key, in base64, of 32 bytes that are a private one. */
 export async function publicKeyOf(privateKey: Uint8Array): Promise<string> {
+  const name = String(privateKey);
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const publicKey = await computed(privateKey);
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(name, publicKey);
+  return publicKey;
+}
+
+async function computed(privateKey: Uint8Array): Promise<string> {
   const pkcs8 = Uint8Array.from([...PKCS8_HEAD, ...privateKey]);
   const key = await crypto.subtle.importKey("pkcs8", pkcs8, { name: "X25519" }, true, ["deriveBits"]);
   const { x = "" } = await crypto.subtle.exportKey("jwk", key);

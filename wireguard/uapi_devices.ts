@@ -30,20 +30,11 @@ export interface UapiInit {
 }
 
 export function openUapiDevices({ clock, socketOf }: UapiInit): WireguardDevices {
-  /** The private key that was seen last, and its public one, whose computing takes a millisecond. */
-  let last = { secret: "", publicKey: "" };
-  const publicOf = async (secret: Uint8Array | undefined): Promise<string> => {
-    if (secret === undefined) return "";
-    if (last.secret !== String(secret)) {
-      last = { secret: String(secret), publicKey: await publicKeyOf(secret) };
-    }
-    return last.publicKey;
-  };
   const ask = (link: string, request: string) => exchange(request, { link, path: socketOf(link), clock });
   return {
     async read(link): Promise<DeviceFields> {
       const { privateKey, ...device } = await understood(link, await ask(link, GET), parseDevice);
-      return { ...device, publicKey: await publicOf(privateKey) };
+      return { ...device, publicKey: privateKey === undefined ? "" : await publicKeyOf(privateKey) };
     },
     async write(link, change) {
       await ask(link, setRequest(change));

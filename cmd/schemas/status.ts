@@ -62,8 +62,11 @@ const joined: Fields = {
 const move = object({
   from: about("backends that somebody may still send by", list(text)),
   to: text,
-  moved: about("hosts that announce the new one, this one included", count),
-  waiting: about("the subnets of those that do not", list(subnet)),
+  moved: about("hosts that have gone over to the new one, this one included", count),
+  waiting: about(
+    "the subnets of those that do not announce it, or are not known yet to know this host there",
+    list(subnet),
+  ),
 });
 
 export const status = {

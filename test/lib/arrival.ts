@@ -9,7 +9,7 @@ export interface Station {
   readonly objects: ReadonlyMap<string, KernelObject>;
 }
 
-/** By vxlan, udp, ipip or host-gw, as the route of the sender says; the reason where it does not arrive. */
+/** By vxlan, wireguard, udp, ipip or host-gw, as the route of the sender says; the reason where it does not arrive. */
 export function lostBetween(from: Station, to: Station, network: string): string | undefined {
   const metric = defaultMetric(network);
   const route = found(from, `route ${to.subnet} metric ${metric}`, "route") ??
@@ -18,6 +18,7 @@ export function lostBetween(from: Station, to: Station, network: string): string
   const { link: device, gateway } = route;
   if (device === proxyLinks[familyOf(network)]) return lostByProxy(from, to, device);
   if (device === "flan.ipip") return lostByIpip(from, to, { device, gateway });
+  if (device.startsWith("flan-wg")) return lostByWireguard(from, to, device);
   if (device.startsWith("flan")) return lostByVxlan(from, to, { device, gateway });
   return gateway === to.address ? undefined : `route by ${gateway}`;
 }
@@ -37,6 +38,17 @@ function lostByIpip(from: Station, to: Station, { device, gateway }: { device: s
   if (gateway !== to.address) return `to ${gateway}`;
   const there = found(to, `link ${device}`, "link");
   return there?.up && there.ipip?.local === to.address ? undefined : `no ${device} there`;
+}
+
+/** Both must know each other by the subnet: whoever has no key for a host takes nothing from it. */
+function lostByWireguard(from: Station, to: Station, device: string): string | undefined {
+  for (const [one, other] of [[from, to], [to, from]] as const) {
+    const peers = [...one.objects.values()].filter((object) => object.kind === "wireguard-peer");
+    const peer = peers.find(({ link, allowedIps }) => link === device && allowedIps.includes(other.subnet));
+    const key = found(other, `link ${device}`, "link")?.wireguard?.publicKey;
+    if (peer === undefined || peer.publicKey !== key) return `no peer on ${device} for ${other.subnet}`;
+  }
+  return undefined;
 }
 
 function lostByProxy(from: Station, to: Station, device: string): string | undefined {

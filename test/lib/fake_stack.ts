@@ -69,7 +69,7 @@ export class FakeStack {
   replace(object: KernelObject, port = 0): Errno {
     const before = this.objects.get(keyOf(object));
     if (object.kind === "link" && before?.kind === "link") return this.#change(before, object, port);
-    return this.#refuse(object) ?? this.#set(object, port);
+    return this.#refuse(object) ?? this.#set(withHandshake(object, before), port);
   }
 
   /** RTM_DEL…: what is not there counts as done. */
@@ -334,4 +334,10 @@ function subjectOf(object: KernelObject): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** A peer that is changed in place keeps its session. */
+function withHandshake(object: KernelObject, before: KernelObject | undefined): KernelObject {
+  if (object.kind !== "wireguard-peer" || before?.kind !== "wireguard-peer") return object;
+  return before.handshakeAge === undefined ? object : { ...object, handshakeAge: before.handshakeAge };
 }

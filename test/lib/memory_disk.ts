@@ -55,6 +55,11 @@ export class MemoryDisk implements Disposable {
     Object.assign(Deno, real);
   }
 
+  /** A file for root alone that is there before anybody comes. */
+  put(path: string, text: string): void {
+    this.#files.set(path, { text, mode: 0o600 });
+  }
+
   /** Takes away everything below a directory. */
   wipe(directory: string): void {
     for (const path of [...this.#files.keys()]) {

@@ -7,9 +7,11 @@ import { EtcdStore } from "../../lease/etcd/etcd_store.ts";
 import { release } from "../../lease/release.ts";
 import { FlanError, messageOf } from "../../net/errors.ts";
 import type { Fields, Level, Logger } from "../../net/log.ts";
+import { keyText } from "../../net/wireguard_key.ts";
 import { defaultRoute, underlayStack } from "../lib/agents.ts";
 import { withIpv6 } from "../lib/dual_agents.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
+import { privateKeyOf } from "../lib/fake_wireguard.ts";
 import type { FakeKernel } from "../lib/fake_kernel.ts";
 import type { FakeStack } from "../lib/fake_stack.ts";
 import type { FakeGateway, Reach } from "../lib/fake_gateway.ts";
@@ -88,6 +90,10 @@ export class SimHost {
     this.#world = world;
     this.n = n;
     this.chance = new FakeClock({ seed: world.seed * 1000 + n });
+    // Known ones: computing the public half of a new one takes time that no virtual clock tells.
+    for (const [file, key] of [["wireguard", n], ["wireguard-v6", 100 + n]] as const) {
+      world.disk.put(`${this.dir}/${file}.key`, `${keyText(privateKeyOf(key))}\n`);
+    }
     this.boot();
   }
 
