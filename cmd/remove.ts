@@ -85,7 +85,8 @@ function stuck(failures: readonly [Failure, ...Failure[]]): FlanError {
 function linesOf(removed: readonly KernelObject[]): string[] {
   const named = removed.flatMap((object) => {
     if (object.kind === "proxy") return [`stopped the ${describe(object)}`];
-    return object.kind === "link" || isFirewalls(object) ? [`removed ${describe(object)}`] : [];
+    const isNamed = object.kind === "link" || object.kind === "encap-socket" || isFirewalls(object);
+    return isNamed ? [`removed ${describe(object)}`] : [];
   });
   const counts = names.flatMap(([kind, one, many]) => {
     const count = removed.filter((object) => object.kind === kind).length;
