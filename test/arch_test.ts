@@ -241,8 +241,8 @@ const idle: readonly { file: string; never: RegExp; why: string }[] = [
   },
   {
     file: "main.ts",
-    // Even node:util, the cheap one of Node's modules, takes as long as half of Deno's start.
-    never: /^(?!main\.ts|cmd\/|net\/)/,
+    // Of Node's modules node:util is the cheap one; node:fs takes longer than all of Deno's start.
+    never: /^(?!main\.ts|cmd\/|net\/|node:util$)/,
     why: "help is about no host, and every command pays for what it loads",
   },
   {

@@ -1,10 +1,10 @@
 /** From the words of a command line to a command, its flags and its arguments. */
+import { parseArgs } from "node:util";
 import { invalid } from "../../net/errors.ts";
 import { didYouMean } from "../../net/suggest.ts";
 import { quoted } from "../../net/text.ts";
 import { flannelHint } from "../flannel_flags.ts";
 import type { Arguments, Command, Flags, Option } from "./command.ts";
-import { tokensOf } from "./tokens.ts";
 
 /** What a line asks for: `help` shows that of the last command of `path`, which begins with the program. */
 export type Parsed =
@@ -70,17 +70,15 @@ function parseWords(command: Command, words: readonly string[]): Words {
   let isHelp = false;
   let last = -1;
   for (const token of tokensOf(words, [...options.values()])) {
-    if (token.kind === "argument") {
-      args.push(token.value);
-      continue;
-    }
+    if (token.kind === "option-terminator") continue;
     const word = words[token.index]!;
     // Several letters after one dash are as many tokens.
     const isRead = token.index === last;
     last = token.index;
-    if (isNegativeNumber(word)) args.push(...isRead ? [] : [word]);
+    if (token.kind === "positional") args.push(token.value);
+    else if (isNegativeNumber(word)) args.push(...isRead ? [] : [word]);
     else if (isOfAnotherProgram(word, command)) unknown ??= word;
-    else if (token.name === "help") isHelp = true;
+    else if (token.name === "help" || token.rawName === "-h") isHelp = true;
     else {
       const option = options.get(token.name);
       if (option !== undefined && (option.argument !== "" || token.value === undefined)) {
@@ -91,16 +89,26 @@ function parseWords(command: Command, words: readonly string[]): Words {
   return { flags, args, unknown, isHelp };
 }
 
+/** Unknown flags are no errors of Node's, which would end at the first one, even where help is asked for. */
+function tokensOf(words: readonly string[], options: readonly Option[]) {
+  const known = options.map(({ long, short, argument }) => [long.slice(2), {
+    type: argument === "" ? "boolean" as const : "string" as const,
+    ...short === undefined ? {} : { short: short.slice(1) },
+  }]);
+  const config = { ...Object.fromEntries(known), help: { type: "boolean" as const, short: "h" } };
+  return parseArgs({ args: [...words], options: config, strict: false, tokens: true }).tokens;
+}
+
 interface Given {
-  readonly value: string | undefined;
+  readonly value?: string | undefined;
   /** Whether it was written `--flag=value`, and so is a value whatever it looks like. */
-  readonly inlineValue: boolean;
+  readonly inlineValue?: boolean | undefined;
   /** What was given for the same flag before. */
   readonly before: unknown;
 }
 
 /** A flag that follows one without its value is not that value: `--iface --dry-run` would change what it was to show. */
-function given(option: Option, { value, inlineValue, before }: Given): unknown {
+function given(option: Option, { value, inlineValue = false, before }: Given): unknown {
   if (option.argument === "") return true;
   if (value === undefined) throw invalid("cli", `Option '${option.flags}' needs a value`);
   if (!inlineValue && /^--?[a-z]/i.test(value)) {
