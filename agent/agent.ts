@@ -130,13 +130,13 @@ export class Agent {
     requireFit(this.#overlay.network, this.#host);
     const { config } = this.#overlay.network;
     const before = makeView(this.#snapshot, { node: this.#host.node, network: config });
-    this.#overlay.resume(before.own, this.#host);
+    if (this.#overlay.resume(before.own, this.#host)) this.#host = await this.#describeHost();
     const lease = await this.#keeping.acquire(this.#claim(), { config, former: state });
     this.#judge(judgeLease(this.#keeping.kept));
     this.#snapshot = await store.read();
     this.store.watched(undefined);
     const { peers } = makeView(this.#snapshot, { node: this.#host.node, network: config });
-    await this.#learn(peers);
+    if (await this.#learn(peers)) this.#host = await this.#describeHost();
     await this.#reconcile(new Set<Reason>(["host"]));
     requireJoined(this.#report);
     await this.#publish();
@@ -223,7 +223,7 @@ export class Agent {
     const { own } = this.#keeping;
     if (own?.subnet !== subnet || own?.subnet6 !== subnet6) await this.#lookAtHost();
     await this.#reconcile(reasons);
-    if (isNews && await this.#learn(this.#view.peers)) this.#inbox.wake.because("lease");
+    if (isNews && await this.#learn(this.#view.peers)) this.#inbox.wake.because("host");
     if (this.#report.resynced) this.#pace.looked(begun);
     this.#measure();
     await this.#publish().then(

@@ -13,6 +13,7 @@ import { ensureMac, readHostState } from "./host_state.ts";
 import { firewallOf, type FirewallOptions } from "./firewall.ts";
 import { ensureIpsec, type IpsecFacts, readIpsec } from "./ipsec_ledger.ts";
 import type { Network } from "./network.ts";
+import { epochsOf } from "./planes.ts";
 import { localAddresses } from "./surroundings.ts";
 import type { TxChecksum } from "./tx_checksum.ts";
 import { findUnderlay, type FormerUnderlay } from "./underlay.ts";
@@ -113,7 +114,7 @@ export async function observeHost(
     state?.macs[device] ?? macAmong(there, { device, node }) ?? ""
   );
   const publicKeys = (backend.hasKey ? devices : []).map((one) => readPublicKey(options.stateDir, one) ?? "");
-  const span = backend.epochs?.(config);
+  const span = epochsOf({ backend, config }, options.stateDir);
   const ipsec = span === undefined ? undefined : readIpsec(options.stateDir, { clock, span });
   return described(found, { node, macs, publicKeys, ipsec });
 }

@@ -14,12 +14,16 @@
  * soon a store tells whom. A host that is dead holds the old plane until its lease ends; a reservation has no end, and
  * holds it until somebody takes it back. What a host had is kept in its state directory, so that an agent that is
  * started again goes on with the move. Two planes that want the same device (another port of one VXLAN, for instance)
- * cannot stand beside each other, `ipsec` stands beside none, and flan carries no packets of `alloc` and `extension`:
- * there every host changes over at once.
+ * cannot stand beside each other, and flan carries no packets of `alloc` and `extension`: there every host changes over
+ * at once.
+ *
+ * By `ipsec`, where nobody shakes hands, a host that has announced a nonce asks its peers, by the revision of its lease,
+ * whether they have taken it in, and sends by that plane to those whose leases say so; see agent/acquaintance.ts.
  */
 import type { Backend, Host } from "../backends/backend.ts";
 import { identityOf } from "../backends/identity.ts";
 import {
+  admittedBy,
   announcementOn,
   announces,
   carrierOf,
@@ -38,6 +42,7 @@ import type { Lease } from "../lease/lease.ts";
 import type { OtherPlane } from "../lease/other_planes.ts";
 import type { View } from "../lease/view.ts";
 import type { Clock } from "../net/clock.ts";
+import { Acquaintance } from "./acquaintance.ts";
 import { canStandBeside, MOST_FORMER, planeName, planesStillNeeded } from "./planes.ts";
 
 /** Handshakes announce themselves to nobody: how long until it is looked again whether there were some, milliseconds. */
@@ -82,6 +87,7 @@ export class Moving {
   /** Since when they are the same, and when it is looked again, monotonic. */
   #waits = { since: 0, until: Infinity };
   readonly #clock: Clock;
+  readonly #acquaintance = new Acquaintance();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -111,7 +117,10 @@ export class Moving {
     const name = planeName(plane);
     // What is announced stands.
     this.#ready.add(this.#announced);
-    this.#said ??= new Set([this.#announced]);
+    if (this.#said === undefined) {
+      this.#said = new Set([this.#announced]);
+      this.#acquaintance.isOld(this.#announced);
+    }
     const kept = before.filter((one) => planeName(one) !== name && canStandBeside(one, plane));
     const isSame = before[0] !== undefined && planeName(before[0]) === name;
     this.#set([plane, ...kept.slice(0, MOST_FORMER)]);
@@ -149,6 +158,7 @@ export class Moving {
     const otherPlanes = others.map((one): OtherPlane => ({
       ...announcementOn(one, host),
       sends: this.#sends.has(planeName(one)),
+      ...this.#acquaintance.words,
     }));
     return { ...announcementOn(announced, host), otherPlanes };
   }
@@ -164,6 +174,7 @@ export class Moving {
       own.otherPlanes?.some((other) => other.sends && announces(other, one, host))
     );
     this.#said = new Set(said.map(planeName));
+    this.#acquaintance.announced(said, { own, host });
   }
 
   /** Milliseconds until it is to be looked whether peers have met this host; Infinity where it waits for none. */
@@ -183,6 +194,7 @@ export class Moving {
     for (const one of standing) this.#ready.add(planeName(one));
     if (standing.includes(present)) this.#announced = planeName(present);
     this.#sends = this.#sendsBy({ report, view, host });
+    if (isSure(report)) this.#acquaintance.tookIn(view.peers);
     this.#set([present, ...this.#planes.slice(1).filter((one) => this.#isNeeded(one, { view, host }))]);
     this.#waitForStrangers({ report, view, host });
     return JSON.stringify([this.announcement(host), this.#planes.length, this.#met.size]) !== before;
@@ -191,7 +203,7 @@ export class Moving {
   /** Beside the present plane another one has no route to the whole network: it has one for each of its peers instead. */
   #standOf(plane: Plane, { view, host }: Pick<Outcome, "view" | "host">): readonly KernelObject[] {
     const objects = standOf(plane, view, host);
-    if (plane === this.#planes[0]) return objects;
+    if (plane === this.#planes[0]) return [...objects, ...admittedBy(this.#planes, view, host)];
     return objects.filter((object) => object.kind !== "route" || isBarrier(object));
   }
 
@@ -212,8 +224,7 @@ export class Moving {
 
   /** Where the kernel did not do all, routes may still lead over any of them. */
   #sendsBy({ report, view, host }: Omit<Outcome, "met">): Set<string> {
-    const isSure = report.error === undefined && report.failures.length === 0 && report.waiting.length === 0;
-    if (!isSure) return new Set([...this.#sends, ...this.#ready]);
+    if (!isSure(report)) return new Set([...this.#sends, ...this.#ready]);
     const planes = this.#planes;
     const wanted = view.peers.map((lease) => carrierOf(lease, { planes, host, ...FREELY }));
     const used = view.peers.map((lease) => carrierOf(lease, { planes, host, ...this.#sending }));
@@ -252,7 +263,11 @@ export class Moving {
   }
 
   readonly #sending: Sending = {
-    maySend: (plane) => this.#said === undefined || this.#said.has(planeName(plane)),
+    maySend: (plane, to) => {
+      if (this.#said === undefined) return true;
+      if (!this.#said.has(planeName(plane))) return false;
+      return to === undefined || this.#acquaintance.isKnownTo(to, plane);
+    },
     isMet: (publicKey) => this.#met.has(publicKey),
   };
 
@@ -263,6 +278,7 @@ export class Moving {
   #set(planes: Planes): void {
     const names = new Set(planes.map(planeName));
     for (const name of this.#ready) if (!names.has(name)) this.#ready.delete(name);
+    this.#acquaintance.keep(names);
     const isSame = this.#planes?.length === planes.length &&
       planes.every((one, i) => one === this.#planes[i]);
     this.#planes = planes;
@@ -284,4 +300,9 @@ function frozen(plane: Plane, host: Host): Plane {
 
 function stands(report: Report, objects: readonly KernelObject[]): boolean {
   return report.error === undefined && objects.every((object) => report.state.get(keyOf(object)) === "ok");
+}
+
+/** Whether the kernel has done all that it was told. */
+function isSure({ error, failures, waiting }: Report): boolean {
+  return error === undefined && failures.length === 0 && waiting.length === 0;
 }

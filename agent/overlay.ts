@@ -107,11 +107,15 @@ export class Overlay {
     return this.#retry.error !== undefined && this.#retry.nextIn() === 0;
   }
 
-  /** Goes on with a move that an agent before this one began; `lease` is the one that this host has in the store. */
-  resume(lease: Lease | undefined, host: Host): void {
+  /**
+   * Goes on with a move that an agent before this one began; `lease` is the one that this host has in the store. Returns
+   * whether there is one, and so more to know of the host.
+   */
+  resume(lease: Lease | undefined, host: Host): boolean {
     const { encrypt } = this.#parts.options;
     this.#moving.resume(this.#had, { lease, host, encrypt });
     this.#parts.secrets?.learn(this.network);
+    return this.#moving.planes.length > 1;
   }
 
   /** See {@link Moving.heard}. */
@@ -221,7 +225,8 @@ export class Overlay {
   }
 
   #epochEndsIn({ ipsec }: Host): number {
-    const span = this.#network.backend.epochs?.(this.#network.config);
+    const { backend, config } = this.network;
+    const span = backend.epochs?.(config);
     if (span === undefined || ipsec === undefined) return Infinity;
     return Math.max(LEAST_WAIT_MS, (ipsec.epoch + 1) * span - this.#parts.clock.now());
   }

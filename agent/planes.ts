@@ -18,7 +18,7 @@ import { readOwnDocument } from "./own_document.ts";
 import { readPublicKey } from "./wireguard_key.ts";
 
 /** Those whose packets flan carries itself, so that it can tell which peer is reached by which. */
-const carrying: ReadonlySet<string> = new Set(["vxlan", "udp", "host-gw", "wireguard", "ipip"]);
+const carrying: ReadonlySet<string> = new Set(["vxlan", "udp", "host-gw", "wireguard", "ipip", "ipsec"]);
 
 const MAX_PLANES = 8;
 
@@ -124,6 +124,12 @@ export function devicesOf(network: Network, stateDir: string): readonly string[]
   return [
     ...new Set([...network.devices, ...had.flatMap(({ backend, config }) => backend.devices(config))]),
   ];
+}
+
+/** Milliseconds of an epoch of the network's backend, or of a former one that this host may still have; see `epochs` of a backend. */
+export function epochsOf(network: Plane, stateDir: string): number | undefined {
+  const planes = [network, ...readPlanes(stateDir, { network: network.config, macs: {} })];
+  return planes.map(({ backend, config }) => backend.epochs?.(config)).find((span) => span !== undefined);
 }
 
 /** The network with all backends that this host has while it moves, for those who look: as the agent has them. */

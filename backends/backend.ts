@@ -116,6 +116,11 @@ export interface Backend {
   mtu(config: NetworkConfig, host: Host): number;
   /** Everything that should be in the kernel, and how each peer is reached. */
   plan(view: View, host: Host): Plan;
+  /** What lets these peers' packets in that come by another backend, where the plan keeps such out. */
+  admit?(
+    view: View,
+    admitted: { readonly host: Host; readonly peers: readonly Lease[] },
+  ): readonly KernelObject[];
 }
 
 export interface Announcement {

@@ -29,6 +29,7 @@ import { deriveKey, type End, indexOf } from "../net/ipsec_key.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { ipv4Problems, requireIpv4 } from "./families.ts";
+import { exceptions, guards } from "./ipsec_guards.ts";
 import { type IpsecOptions, readIpsecOptions } from "./ipsec_options.ts";
 import { type IpsecPeer, ipsecPeers, positionOf } from "./ipsec_peers.ts";
 import { overlayMtu, plannedMtu } from "./mtu.ts";
@@ -38,8 +39,8 @@ import { deviceAddress, ownSubnet, Refused, refusing } from "./peers.ts";
 const TYPE = "ipsec";
 const DEVICE = "flan.ipsec";
 
-/** Of policies: the lowest decides. */
-const PRIORITY = { own: 500, peer: 1000, block: 2000 };
+/** Of the policies of packets that take the device. */
+const PRIORITY = 1000;
 
 export const ipsec: Backend = {
   type: TYPE,
@@ -92,6 +93,14 @@ export const ipsec: Backend = {
   },
 
   plan,
+
+  admit({ own }, { host, peers }) {
+    if (own === undefined) return [];
+    return exceptions(peers.map(({ subnet }) => subnet), {
+      mark: xfrmMark(aliasOf(host.node)),
+      subnet: own.subnet,
+    });
+  },
 };
 
 function roomOf({ isInUdp }: IpsecOptions, { underlay }: Host): number {
@@ -147,8 +156,8 @@ function plan(view: View, host: Host): Plan {
       address,
       ...sockets,
       ...made.flatMap((one) => one.states),
-      ...guards(common),
       ...made.flatMap((one) => one.policies),
+      ...guards(common),
       route,
     ],
     peers: made.map((one) => one.plan),
@@ -192,7 +201,7 @@ function makeObjects(
   const back = { source: lease.publicIp, destination: common.address };
   const shared = {
     kind: "xfrm-policy" as const,
-    priority: PRIORITY.peer,
+    priority: PRIORITY,
     action: "tunnel" as const,
     requestId: common.mark,
     interfaceId: common.mark,
@@ -245,13 +254,4 @@ function stateFor(
     key: fingerprint(deriveKey(presharedKey!.bytes, derivation)),
     derivation: { ...derivation, presharedKey: presharedKey!.fingerprint },
   };
-}
-
-/** What comes from the network in clear ends here; within this host's own subnet nothing else is expected. */
-function guards({ mark, network, subnet }: Common): XfrmPolicy[] {
-  const shared = { kind: "xfrm-policy" as const, destination: subnet, requestId: mark, interfaceId: 0 };
-  return (["in", "fwd"] as const).flatMap((direction): XfrmPolicy[] => [
-    { ...shared, direction, source: subnet, priority: PRIORITY.own, action: "pass" },
-    { ...shared, direction, source: network, priority: PRIORITY.block, action: "block" },
-  ]);
 }

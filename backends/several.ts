@@ -32,13 +32,15 @@ type Announced = Pick<Lease, "backendType" | "backendData"> | OtherPlane;
 
 /**
  * The planes as one backend, the one that the network is to have first. What it says of itself is the first one's,
- * except its plan, its secrets, its MTU, which is that of the narrowest, whether all of it is encrypted, and whether the link is followed.
+ * except its plan, its secrets, its epochs, its MTU, which is that of the narrowest, and whether all of it is encrypted.
  */
 export function several(planes: Planes, sending: Sending = FREELY): Backend {
   const [{ backend: first }, ...others] = planes;
   const { encrypts: _, ...rest } = first;
+  const timed = planes.find(({ backend }) => backend.epochs !== undefined);
   return {
     ...rest,
+    ...(timed && { epochs: (config: NetworkConfig) => timed.backend.epochs!(configOn(timed, config)) }),
     ...(planes.every(({ backend }) => backend.encrypts) ? { encrypts: true } : {}),
     check: (config) => first.check(config),
     requireHost: (config, host) => first.requireHost(config, host),
@@ -56,8 +58,11 @@ export function several(planes: Planes, sending: Sending = FREELY): Backend {
   };
 }
 
-/** Whether this host may send by a plane: not before its lease has said so, for as long peers may take theirs down. */
-export type MaySend = (plane: Plane) => boolean;
+/**
+ * Whether this host may send by a plane, and to that peer: not before its lease has said so, for as long peers may take
+ * theirs down, nor before the peer knows it, where the plane takes nothing from those whom it does not know.
+ */
+export type MaySend = (plane: Plane, to?: Lease) => boolean;
 
 export interface Sending {
   readonly maySend: MaySend;
@@ -83,8 +88,9 @@ export function carrierOf(lease: Lease, { planes, host, maySend, isMet }: Carrie
     lease.otherPlanes?.some((other) => announces(other, plane, host)) ?? false
   );
   const there = [...announced, ...beside];
-  const allowed = there.filter(maySend);
-  const isKnown = (plane: Plane) => !plane.backend.hasKey || areMet(leaseOn(plane, lease, host), isMet);
+  const allowed = there.filter((plane) => maySend(plane));
+  const isKnown = (plane: Plane) =>
+    maySend(plane, lease) && (!plane.backend.hasKey || areMet(leaseOn(plane, lease, host), isMet));
   return allowed.find(isKnown) ?? allowed[0] ?? there[0] ?? first;
 }
 
@@ -145,6 +151,23 @@ function leaseOn(plane: Plane, lease: Lease, host: Host): Lease {
   return other === undefined ? lease : leaseWith(other, lease);
 }
 
+/**
+ * What lets in packets by one plane that another one keeps out: those of all peers, until this host is told to use, and
+ * announces, the latter; from then on those of peers that say that they send by another one.
+ */
+export function admittedBy(planes: Planes, view: View, host: Host): readonly KernelObject[] {
+  const [first] = planes;
+  return planes.flatMap((plane) => {
+    const others = planes.filter((other) => other !== plane);
+    if (plane.backend.admit === undefined || others.length === 0) return [];
+    const isOpen = plane !== first || view.own === undefined || !announces(view.own, plane, host);
+    const peers = isOpen
+      ? view.peers
+      : view.peers.filter((lease) => others.some((other) => saysItSends(lease, other, host)));
+    return plane.backend.admit({ ...view, network: configOn(plane, view.network) }, { host, peers });
+  });
+}
+
 interface Part {
   readonly plane: Plane;
   readonly plan: Plan;
@@ -163,7 +186,10 @@ function planOver(view: View, carriers: Carriers): Plan {
   const kept = parts.map((part) => withOwnRoutes(part, { carried, isFirst: part.plane === first }));
   const peers = view.peers.flatMap((lease) => kept.flatMap((part) => part.peers.get(lease) ?? []));
   return {
-    objects: knocking(together(kept.map(({ objects }) => objects)), isMet),
+    objects: knocking(
+      together([admittedBy(planes, view, host), ...kept.map(({ objects }) => objects)]),
+      isMet,
+    ),
     peers,
     refused: refusedBy(parts[0]!.plan.refused, peers),
   };

@@ -46,9 +46,14 @@ export function byRank(a: KernelObject, b: KernelObject): number {
   return rankOf(a) - rankOf(b);
 }
 
-/** A barrier stands before the first device does, and after the last one. */
+/**
+ * A barrier stands before the first device does, and after the last one. A policy that keeps packets out comes after those
+ * that except some of them, and goes before them.
+ */
 function rankOf(object: KernelObject): number {
-  return isBarrier(object) ? -1 : rank[object.kind];
+  if (isBarrier(object)) return -1;
+  const isLast = object.kind === "xfrm-policy" && object.action === "block";
+  return rank[object.kind] + (isLast ? 0.5 : 0);
 }
 
 /** Whether the object is a route that ends packets here, which hangs on no link. */

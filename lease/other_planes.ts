@@ -14,6 +14,10 @@ export interface OtherPlane {
   readonly backendV6Data?: Json;
   /** Whether the host still sends to somebody by it, who must not take it down as long. */
   readonly sends: boolean;
+  /** The store's revision up to which the host has taken in what all leases say, told to those who ask. */
+  readonly heard?: number;
+  /** The revision that its peers are to take in before it sends to them by what they must know its nonce for. */
+  readonly asks?: number;
 }
 
 /** A network that is changed again and again has no host with more. */
@@ -24,11 +28,13 @@ const BOUNDS = { limit: 4096, depth: 8 };
 /** As a store keeps them; undefined for none. */
 export function encodeOtherPlanes(planes: readonly OtherPlane[] | undefined): Json | undefined {
   if (planes === undefined || planes.length === 0) return undefined;
-  return planes.map(({ backendType, backendData, backendV6Data, sends }) => ({
+  return planes.map(({ backendType, backendData, backendV6Data, sends, heard, asks }) => ({
     type: backendType,
     ...(backendData === undefined ? {} : { data: backendData }),
     ...(backendV6Data === undefined ? {} : { data6: backendV6Data }),
     sends,
+    ...(heard === undefined ? {} : { heard }),
+    ...(asks === undefined ? {} : { asks }),
   }));
 }
 
@@ -37,13 +43,19 @@ export function readOtherPlanes(value: Json | undefined): readonly OtherPlane[] 
   if (!Array.isArray(value) || !isBounded(value, BOUNDS)) return undefined;
   const planes = value.slice(0, MOST).flatMap((one: Json): OtherPlane[] => {
     if (!isObject(one) || typeof one.type !== "string" || !/^[\w.-]{0,32}$/.test(one.type)) return [];
-    const { type, data, data6, sends } = one;
+    const { type, data, data6, sends, heard, asks } = one;
     return [{
       backendType: type,
       backendData: data,
       ...(data6 === undefined ? {} : { backendV6Data: data6 }),
       sends: sends === true,
+      ...(isRevision(heard) ? { heard } : {}),
+      ...(isRevision(asks) ? { asks } : {}),
     }];
   });
   return planes.length === 0 ? undefined : planes;
+}
+
+function isRevision(value: Json | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

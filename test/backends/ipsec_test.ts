@@ -72,13 +72,13 @@ Deno.test("ipsec: one device that takes the whole network, a barrier behind it, 
     [direction, source, destination, priority, action, interfaceId === 0 ? "any" : "device"].join(" ")
   );
   assert.deepEqual(shown, [
-    "in 10.5.1.0/24 10.5.1.0/24 500 pass any",
-    "in 10.5.0.0/16 10.5.1.0/24 2000 block any",
-    "fwd 10.5.1.0/24 10.5.1.0/24 500 pass any",
-    "fwd 10.5.0.0/16 10.5.1.0/24 2000 block any",
     "out 10.5.1.0/24 10.5.2.0/24 1000 tunnel device",
     "in 10.5.2.0/24 10.5.1.0/24 1000 tunnel device",
     "fwd 10.5.2.0/24 10.5.1.0/24 1000 tunnel device",
+    "in 10.5.1.0/24 10.5.1.0/24 500 pass any",
+    "fwd 10.5.1.0/24 10.5.1.0/24 500 pass any",
+    "in 10.5.0.0/16 10.5.1.0/24 2000 block any",
+    "fwd 10.5.0.0/16 10.5.1.0/24 2000 block any",
   ]);
   assert.deepEqual(objects.at(-1)!.kind, "route");
   assert.equal(peers[0]!.keys.length, 4 + 3 + 1);

@@ -1,10 +1,20 @@
 /** Two data planes at once: who is sent to by which, and that neither is in the other's way. */
 import assert from "node:assert/strict";
 import { hostGw } from "../../backends/host_gw.ts";
-import { announces, carrierOf, FREELY, type Plane, several } from "../../backends/several.ts";
+import { ipsec } from "../../backends/ipsec.ts";
+import {
+  admittedBy,
+  announces,
+  carrierOf,
+  FREELY,
+  type Plane,
+  type Planes,
+  several,
+} from "../../backends/several.ts";
 import { udp } from "../../backends/udp.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import { drift } from "../../kernel/drift.ts";
 import { type KernelObject, keyOf } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
 import { publicKey } from "../lib/fake_wireguard.ts";
@@ -12,8 +22,13 @@ import {
   config,
   host,
   hostGwLease,
+  ipsecHost,
+  ipsecLease,
+  ipsecView,
   lease,
   macOf,
+  owner,
+  PRESHARED_KEY,
   udpLease,
   view,
   wireguardHost,
@@ -27,6 +42,7 @@ const other: Plane = {
   identity: { macs: [macOf(99)], publicKeys: [] },
 };
 const proxied: Plane = { backend: udp, config: config({}, "udp") };
+const guarded: Plane = { backend: ipsec, config: config({ PSK: PRESHARED_KEY }, "ipsec") };
 const plain: Plane = { backend: hostGw, config: config({}, "host-gw") };
 
 /** The plan with host `n`'s lease as each says. */
@@ -157,4 +173,63 @@ Deno.test("several planes: a lease announces a plane by its backend and, of VXLA
   assert.deepEqual(said(lease(2, { backendData: { vni: 7 } })), [false, true, false, false]);
   assert.deepEqual(said(udpLease(2)), [false, false, true, false]);
   assert.deepEqual(said(hostGwLease(2)), [false, false, false, true]);
+});
+
+const beside = (
+  sends: boolean,
+) => [{ backendType: "vxlan", backendData: { VNI: 1, VtepMAC: macOf(3) }, sends }];
+const sealedView = (peers: readonly Lease[], own = ipsecLease(1)) => ({ ...ipsecView([]), own, peers });
+const exceptions = (planes: Planes, seen: ReturnType<typeof sealedView>) =>
+  admittedBy(planes, seen, ipsecHost()).map(keyOf);
+
+Deno.test("several planes: the guards of ipsec let in those who send by another plane, and nobody else once all have moved", () => {
+  const [moves, hasMoved] = [true, false].map((sends) => ipsecLease(3, { otherPlanes: beside(sends) }));
+  const planes: Planes = [guarded, tunnel];
+  assert.deepEqual(exceptions(planes, sealedView([lease(2), moves!, ipsecLease(4)])), [
+    "xfrm-policy in 10.5.2.0/24 10.5.1.0/24",
+    "xfrm-policy fwd 10.5.2.0/24 10.5.1.0/24",
+    "xfrm-policy in 10.5.3.0/24 10.5.1.0/24",
+    "xfrm-policy fwd 10.5.3.0/24 10.5.1.0/24",
+  ]);
+  assert.deepEqual(exceptions(planes, sealedView([hasMoved!, ipsecLease(4)])), []);
+  assert.deepEqual(exceptions([guarded], sealedView([moves!, lease(2)])), [], "it has nothing else");
+});
+
+Deno.test("several planes: before this host announces ipsec, or when it is to leave it, any peer may come by the other plane", () => {
+  const peers = [ipsecLease(2), ipsecLease(3)];
+  assert.equal(exceptions([guarded, tunnel], sealedView(peers, lease(1))).length, 4);
+  assert.equal(exceptions([tunnel, guarded], sealedView(peers)).length, 4);
+  assert.equal(exceptions([tunnel, plain], sealedView(peers)).length, 0, "nobody keeps anything out");
+});
+
+Deno.test("several planes: what ipsec keeps out is kept out after its exceptions are there, and no more before they go", () => {
+  const seen = sealedView([lease(2), ipsecLease(3)]);
+  const { objects } = several([guarded, tunnel]).plan({ ...seen, network: guarded.config }, ipsecHost());
+  const mine = { ...owner, links: ["flan.ipsec", "flan.1"] };
+  const rules = (wanted: readonly KernelObject[], there: readonly KernelObject[]) =>
+    drift(wanted, there, mine).changes.flatMap(({ object }) =>
+      object.kind === "xfrm-policy" && object.interfaceId === 0 ? [object.action] : []
+    );
+  const made = rules(objects, []);
+  assert.deepEqual(made, ["pass", "pass", "pass", "pass", "block", "block"]);
+  assert.deepEqual(rules([], objects), made.toReversed());
+});
+
+Deno.test("several planes: a peer that does not know this host yet is sent to by the former plane, where there is one", () => {
+  const planes: [Plane, Plane] = [guarded, tunnel];
+  const carriers = {
+    planes,
+    host: ipsecHost(),
+    ...FREELY,
+    maySend: (plane: Plane, to?: Lease) => plane === tunnel || to?.subnet !== "10.5.3.0/24",
+  };
+  assert.equal(carrierOf(ipsecLease(3, { otherPlanes: beside(true) }), carriers), tunnel);
+  assert.equal(carrierOf(ipsecLease(4, { otherPlanes: beside(true) }), carriers), guarded);
+  assert.equal(carrierOf(ipsecLease(3), carriers), guarded, "there is no other way");
+});
+
+Deno.test("several planes: keys change by time as long as one of them wants that", () => {
+  const backend = several([tunnel, guarded]);
+  assert.equal(backend.epochs!(tunnel.config), 24 * 3600 * 1000);
+  assert.equal(several([tunnel, plain]).epochs, undefined);
 });

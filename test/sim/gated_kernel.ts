@@ -6,23 +6,26 @@ import type { Gate } from "./gate.ts";
 
 export class GatedKernel implements Kernel {
   readonly kernel: FakeKernel;
+  readonly #whole: Kernel;
   readonly #gate: Gate;
 
-  constructor(stack: FakeStack, gate: Gate) {
+  /** `around` puts to the kernel what it does not know by itself. */
+  constructor(stack: FakeStack, { gate, around }: { gate: Gate; around: (kernel: Kernel) => Kernel }) {
     this.kernel = new FakeKernel(stack);
+    this.#whole = around(this.kernel);
     this.#gate = gate;
   }
 
   require(features: readonly Feature[]) {
-    return this.#gate.through(this.kernel.require(features));
+    return this.#gate.through(this.#whole.require(features));
   }
 
   dump(request: DumpRequest) {
-    return this.#gate.through(this.kernel.dump(request));
+    return this.#gate.through(this.#whole.dump(request));
   }
 
   apply(changes: readonly Change[]) {
-    return this.#gate.through(this.kernel.apply(changes));
+    return this.#gate.through(this.#whole.apply(changes));
   }
 
   async *events(signal: AbortSignal): AsyncGenerator<KernelEvent> {
@@ -45,6 +48,6 @@ export class GatedKernel implements Kernel {
   }
 
   close(): void {
-    this.kernel.close();
+    this.#whole.close();
   }
 }

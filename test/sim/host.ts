@@ -2,6 +2,9 @@
 import { Agent } from "../../agent/agent.ts";
 import type { AgentOptions } from "../../agent/parts.ts";
 import { ensureHostState } from "../../agent/host_state.ts";
+import { IpsecLedger } from "../../agent/ipsec_ledger.ts";
+import { HostSecrets } from "../../agent/secrets.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
 import { type KernelObject, keyOf, sameObject } from "../../kernel/state.ts";
 import { EtcdStore } from "../../lease/etcd/etcd_store.ts";
 import { release } from "../../lease/release.ts";
@@ -14,6 +17,7 @@ import { FakeClock } from "../lib/fake_clock.ts";
 import { privateKeyOf } from "../lib/fake_wireguard.ts";
 import type { FakeKernel } from "../lib/fake_kernel.ts";
 import type { FakeStack } from "../lib/fake_stack.ts";
+import { FakeXfrm } from "../lib/fake_xfrm.ts";
 import type { FakeGateway, Reach } from "../lib/fake_gateway.ts";
 import { ProcessClock } from "./clock.ts";
 import { GatedKernel } from "./gated_kernel.ts";
@@ -73,6 +77,7 @@ export class SimHost {
   readonly wall = { offset: 0 };
   readonly chance: FakeClock;
   stack!: FakeStack;
+  xfrm!: FakeXfrm;
   life: Life | undefined;
   /** Errors that joins ended with, by code. */
   readonly refusals = new Map<string, number>();
@@ -139,6 +144,7 @@ export class SimHost {
     const stack = underlayStack(this.n);
     this.stack = this.#world.config["EnableIPv6"] === true ? withIpv6(stack, this.n) : stack;
     for (const object of foreign) this.stack.add(object);
+    this.xfrm = new FakeXfrm(this.stack);
   }
 
   /** What is not flan's and is not any more as it was. */
@@ -196,7 +202,10 @@ export class SimHost {
 
   #begin(): void {
     const { gate, gateway, link, own, log, store } = this.#process();
-    const kernel = new GatedKernel(this.stack, gate);
+    const secrets = new HostSecrets(this.dir);
+    const ledger = new IpsecLedger(this.dir, own);
+    const around = (inner: Kernel) => this.xfrm.over(inner, { secrets, ledger });
+    const kernel = new GatedKernel(this.stack, { gate, around });
     const options: AgentOptions = {
       iface: undefined,
       publicIp: undefined,
@@ -227,6 +236,7 @@ export class SimHost {
         log,
         node,
         options,
+        secrets,
         runCommand: () => Promise.resolve(""),
       });
       await life.agent.join();

@@ -1,10 +1,11 @@
 /** A living network moves from backend to backend, whatever happens to its hosts meanwhile, and no pair is out of touch. */
 import assert from "node:assert/strict";
-import { lostBetween, type Station } from "../lib/arrival.ts";
+import { isInClear, lostBetween, type Station } from "../lib/arrival.ts";
 import { shakeHands } from "../lib/handshakes.ts";
 import { familyOf } from "../../net/ip.ts";
 import type { Json } from "../../net/json.ts";
 import type { SimHost } from "./host.ts";
+import { PRESHARED_KEY } from "../lib/overlay.ts";
 import { network, TTL } from "./setting.ts";
 import { World } from "./world.ts";
 
@@ -25,8 +26,12 @@ const both: readonly Config[] = [
   { Type: "wireguard" },
 ];
 
+const sealed = { Type: "ipsec", PSK: PRESHARED_KEY };
+
 interface Stack {
   readonly name: string;
+  /** Whether none of the backends lets others read its packets, once the network has moved to the first one. */
+  readonly isSealed?: true;
   readonly seeds: number;
   readonly config: Config;
   readonly backends: readonly Config[];
@@ -37,7 +42,14 @@ const stacks: readonly Stack[] = [
     name: "IPv4",
     seeds: SEEDS,
     config: network,
-    backends: [...both, { Type: "ipip" }, { Type: "ipip", DirectRouting: true }],
+    backends: [...both, { Type: "ipip" }, { Type: "ipip", DirectRouting: true }, sealed],
+  },
+  {
+    name: "encrypted",
+    isSealed: true,
+    seeds: SEEDS / 5,
+    config: network,
+    backends: [{ Type: "wireguard" }, sealed],
   },
   {
     name: "IPv6",
@@ -56,6 +68,8 @@ const stacks: readonly Stack[] = [
 /** Watches every pair, by each family, at every moment at which nothing goes on. */
 class Watch {
   longest = { ms: 0, what: "" };
+  /** The pairs of which a packet went in clear. */
+  readonly inClear = new Set<string>();
   readonly #since = new Map<string, number>();
   readonly #world: World;
   /** Those that have joined, whatever has become of them. */
@@ -78,7 +92,9 @@ class Watch {
         const family = familyOf(from.address);
         if (from === to || familyOf(to.address) !== family) continue;
         const pair = `${from.address} to ${to.address}`;
-        const why = lostBetween(from, to, family === 4 ? network.Network : NETWORK6);
+        const range = family === 4 ? network.Network : NETWORK6;
+        if (isInClear(from, to, range)) this.inClear.add(pair);
+        const why = lostBetween(from, to, range);
         if (why === undefined) {
           this.#since.delete(pair);
           continue;
@@ -92,12 +108,13 @@ class Watch {
 }
 
 /** One for each half of the host's lease. */
-function stationsOf({ n, agent, stack: { objects } }: SimHost): Station[] {
+function stationsOf({ n, agent, stack: { objects }, xfrm }: SimHost): Station[] {
   const { subnet, subnet6 } = agent!.state.own!;
   return [subnet, ...subnet6 === undefined ? [] : [subnet6]].map((half) => ({
     address: familyOf(half) === 4 ? `192.0.2.${n}` : `2001:db8::${n}`,
     subnet: half,
     objects,
+    xfrms: xfrm.objects,
   }));
 }
 
@@ -121,11 +138,15 @@ function befall(world: World): void {
   });
 }
 
-async function movedThrough(seed: number, { config, backends }: Stack): Promise<void> {
+async function movedThrough(seed: number, { config, backends, isSealed }: Stack): Promise<void> {
   using world = new World({ seed, config });
   for (let n = 1; n <= HOSTS; n++) world.host(n);
   await world.start();
   await advance(world, 10_000);
+  if (isSealed) {
+    world.admin.put("config", { ...config, Backend: backends[0]! });
+    await advance(world, 30_000);
+  }
   const watch = new Watch(world);
   for (let round = 0; round < 3; round++) {
     const to = world.pick(backends);
@@ -137,6 +158,7 @@ async function movedThrough(seed: number, { config, backends }: Stack): Promise<
     await advance(world, world.pick([0, 50, 2000, 30_000]));
   }
   await requireMoved(world, watch);
+  if (isSealed) assert.deepEqual([...watch.inClear], [], `SEED=${seed}: in clear\n${world.story.join("\n")}`);
 }
 
 /** A host joins amidst the move; at half of the times another one cannot follow, and stays as it is. */
@@ -179,6 +201,9 @@ async function requireMoved(world: World, watch: Watch): Promise<void> {
     );
     const wanted = plan.objects.filter(({ kind }) => kind === "link");
     assert.equal(links.length, wanted.length, `SEED=${seed}: nothing of a former plane is left\n${told}`);
+    const rules = [...host.xfrm.objects.values()].filter((one) => one.kind === "xfrm-policy");
+    const excepted = rules.filter(({ action, source }) => action === "pass" && source !== host.subnet);
+    assert.deepEqual(excepted, [], `SEED=${seed}: ${host.name} lets somebody in past ipsec\n${told}`);
   }
 }
 
