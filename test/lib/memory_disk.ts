@@ -40,6 +40,12 @@ export class MemoryDisk implements Disposable {
   readonly root = "/memory-disk";
   readonly #files = new Map<string, Entry>();
   readonly #locks = new Map<string, Promise<void>>();
+  readonly #holders = new Set<object>();
+
+  /** Whether somebody holds a lock, or waits for one. */
+  get isLocked(): boolean {
+    return this.#holders.size > 0;
+  }
 
   /** Takes Deno's place until it is disposed of. */
   constructor() {
@@ -109,11 +115,17 @@ export class MemoryDisk implements Disposable {
   }
 
   #handle(path: string) {
-    let unlock = () => {};
+    let release = () => {};
+    const holder = {};
+    const unlock = () => {
+      this.#holders.delete(holder);
+      release();
+    };
     return {
       lock: async () => {
+        this.#holders.add(holder);
         const before = this.#locks.get(path);
-        const held = new Promise<void>((resolve) => unlock = resolve);
+        const held = new Promise<void>((resolve) => release = resolve);
         this.#locks.set(path, before === undefined ? held : before.then(() => held));
         await before;
       },

@@ -7,6 +7,8 @@ import type { Gate } from "./gate.ts";
 export class WorldClock extends FakeClock {
   /** Called when everything rests. */
   settled: () => void = () => {};
+  /** Whether a process is at what takes it no time of this clock, and real time all the same: to derive a key. */
+  isBusy: () => boolean = () => false;
   #turns = 0;
 
   /** A turn for one of the processes. */
@@ -17,7 +19,7 @@ export class WorldClock extends FakeClock {
   }
 
   override async turn(): Promise<void> {
-    do await super.turn(); while (this.#turns > 0);
+    do await super.turn(); while (this.#turns > 0 || this.isBusy());
     this.settled();
   }
 

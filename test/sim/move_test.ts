@@ -47,7 +47,7 @@ const stacks: readonly Stack[] = [
   {
     name: "encrypted",
     isSealed: true,
-    seeds: SEEDS / 5,
+    seeds: SEEDS / 10,
     config: network,
     backends: [{ Type: "wireguard" }, sealed],
   },

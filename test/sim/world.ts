@@ -50,6 +50,7 @@ export class World implements Disposable {
     this.etcd = new FakeEtcd(this.clock);
     this.admin = new Administrator(this.etcd);
     this.invariants = new Invariants(this);
+    this.clock.isBusy = () => this.disk.isLocked;
     this.clock.settled = () => this.isOver || this.invariants.check();
     this.admin.put("config", this.config);
   }
