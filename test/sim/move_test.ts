@@ -143,11 +143,12 @@ async function movedThrough(seed: number, { config, backends, isSealed }: Stack)
   for (let n = 1; n <= HOSTS; n++) world.host(n);
   await world.start();
   await advance(world, 10_000);
+  const watch = new Watch(world);
   if (isSealed) {
     world.admin.put("config", { ...config, Backend: backends[0]! });
     await advance(world, 30_000);
+    watch.inClear.clear();
   }
-  const watch = new Watch(world);
   for (let round = 0; round < 3; round++) {
     const to = world.pick(backends);
     world.tell(`to ${JSON.stringify(to)}`);
