@@ -3,6 +3,7 @@ import type { Change, Failure, Kernel, KernelEvent } from "../kernel/kernel.ts";
 import { isFirewalls } from "../kernel/relations.ts";
 import { describe } from "../kernel/state.ts";
 import { inStretches } from "../kernel/stretches.ts";
+import { wrapped } from "../kernel/wrapped.ts";
 import { FlanError, KernelError, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
 import { findRuleSet, type FirewallWays } from "./find_rule_set.ts";
@@ -20,7 +21,7 @@ export interface FirewallInit extends FirewallWays {
  */
 export function openFirewalledKernel(kernel: Kernel, init: FirewallInit): Kernel {
   const firewall = new Firewall(init);
-  return {
+  return wrapped(kernel, {
     require: async (features) => {
       if (features.includes("firewall")) await firewall.require();
       await kernel.require(features.filter((feature) => feature !== "firewall"));
@@ -37,11 +38,7 @@ export function openFirewalledKernel(kernel: Kernel, init: FirewallInit): Kernel
         others: (stretch) => kernel.apply(stretch),
       }),
     events: (signal) => concerning(kernel.events(signal), firewall),
-    hear: () => kernel.hear(),
-    routeGet: (destination) => kernel.routeGet(destination),
-    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
-    close: () => kernel.close(),
-  };
+  });
 }
 
 /** On a busy host most transactions are about other rules; those are kept from whoever would look at everything. */

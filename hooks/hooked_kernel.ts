@@ -3,6 +3,7 @@ import type { Change, Failure, Kernel } from "../kernel/kernel.ts";
 import { hookEnvironment } from "../kernel/hook.ts";
 import { type Hook, keyOf, sameObject } from "../kernel/state.ts";
 import { inStretches } from "../kernel/stretches.ts";
+import { wrapped } from "../kernel/wrapped.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError, KernelError, messageOf } from "../net/errors.ts";
 import type { Logger } from "../net/log.ts";
@@ -36,7 +37,7 @@ export interface HookedInit {
 export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, ...told }: HookedInit): Kernel {
   const refused: Refusals = new Map();
   const seen = new SeenHooks({ file, log, ...told });
-  return {
+  return wrapped(kernel, {
     require: async (features) => {
       if (features.includes("hooks") && !allowed) throw notAllowed();
       await kernel.require(features.filter((feature) => feature !== "hooks"));
@@ -53,12 +54,7 @@ export function openHookedKernel(kernel: Kernel, { file, clock, allowed, log, ..
         mine: (stretch) => applyHooks(stretch, { file, clock, log, refused }),
         others: (stretch) => kernel.apply(stretch),
       }),
-    events: (signal) => kernel.events(signal),
-    hear: () => kernel.hear(),
-    routeGet: (destination) => kernel.routeGet(destination),
-    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
-    close: () => kernel.close(),
-  };
+  });
 }
 
 /** What is kept, for those who look; one that cannot be read keeps nobody from looking at everything else. */

@@ -3,6 +3,7 @@ import type { Change, Failure, Kernel, KernelEvent } from "../kernel/kernel.ts";
 import { type Merged, merged } from "../kernel/merged.ts";
 import { describe } from "../kernel/state.ts";
 import { inStretches } from "../kernel/stretches.ts";
+import { wrapped } from "../kernel/wrapped.ts";
 import { FlanError, KernelError, messageOf } from "../net/errors.ts";
 import type { EncapHolder } from "./encap_holder.ts";
 import { EncapWatch } from "./encap_watch.ts";
@@ -20,7 +21,7 @@ export function openEncapKernel(kernel: Kernel, holder: Holding): Kernel {
     if (verb === "delete") return await holder.stop();
     watch.saw(await holder.start());
   };
-  return {
+  return wrapped(kernel, {
     require: async (features) => {
       const rest = features.filter((feature) => feature !== "udp-encap");
       await kernel.require(rest);
@@ -57,13 +58,11 @@ export function openEncapKernel(kernel: Kernel, holder: Holding): Kernel {
       await kernel.hear();
       await Promise.all([...streams].map((stream) => stream.takenIn()));
     },
-    routeGet: (destination) => kernel.routeGet(destination),
-    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => {
       closing.abort();
       kernel.close();
     },
-  };
+  });
 }
 
 async function attempt(

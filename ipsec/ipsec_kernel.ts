@@ -4,6 +4,7 @@ import { isFlans } from "../kernel/ownership.ts";
 import { isXfrms } from "../kernel/relations.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import { inStretches } from "../kernel/stretches.ts";
+import { wrapped } from "../kernel/wrapped.ts";
 import { FlanError } from "../net/errors.ts";
 import { applyXfrms, type IpsecInit } from "./changes.ts";
 
@@ -28,7 +29,7 @@ export function openIpsecKernel(
       return objects;
     }
   };
-  return {
+  return wrapped(kernel, {
     require: async (features) => {
       await kernel.require(features);
       if (features.includes("ipsec")) tables.require();
@@ -40,15 +41,11 @@ export function openIpsecKernel(
         mine: (stretch) => applyXfrms(stretch, init),
         others: (stretch) => kernel.apply(stretch),
       }),
-    events: (signal) => kernel.events(signal),
-    hear: () => kernel.hear(),
-    routeGet: (destination) => kernel.routeGet(destination),
-    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => {
       tables.close();
       kernel.close();
     },
-  };
+  });
 }
 
 /**

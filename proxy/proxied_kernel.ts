@@ -6,6 +6,7 @@ import type { Clock } from "../net/clock.ts";
 import { ProxyChanges } from "./changes.ts";
 import { ProxyClient } from "./client.ts";
 import { type Merged, merged } from "../kernel/merged.ts";
+import { wrapped } from "../kernel/wrapped.ts";
 import { ProxySight, type SightInit } from "./sight.ts";
 import { stopProxy } from "./stop.ts";
 import { ProxyWatch } from "./watch.ts";
@@ -51,7 +52,7 @@ export function openProxiedKernel(
     isForeign: () => sight.isForeign,
     did: (state: number | "none", link: string) => watch.did(state, link),
   };
-  return {
+  return wrapped(kernel, {
     require: async (features) => {
       const rest = features.filter((feature) => feature !== "proxy");
       if (rest.length < features.length) requireProxy();
@@ -89,11 +90,9 @@ export function openProxiedKernel(
       await kernel.hear();
       await Promise.all([...streams].map((stream) => stream.takenIn()));
     },
-    routeGet: (destination) => kernel.routeGet(destination),
-    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => {
       closing.abort();
       kernel.close();
     },
-  };
+  });
 }

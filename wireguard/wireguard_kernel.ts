@@ -2,6 +2,7 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import { isWireguards } from "../kernel/relations.ts";
 import { inStretches } from "../kernel/stretches.ts";
+import { wrapped } from "../kernel/wrapped.ts";
 import { WireguardChanges } from "./changes.ts";
 import { type WireguardInit, WireguardSight } from "./sight.ts";
 
@@ -11,7 +12,7 @@ export function openWireguardKernel(kernel: Kernel, init: WireguardInit): Kernel
   /** Endpoints by peer, as they were given last. */
   const told = new Map<string, string>();
   const sight = new WireguardSight(init, told);
-  return {
+  return wrapped(kernel, {
     require: async (features) => {
       const rest = features.filter((feature) => feature !== "wireguard");
       if (rest.length === features.length || native.isThere()) return await kernel.require(rest);
@@ -27,13 +28,9 @@ export function openWireguardKernel(kernel: Kernel, init: WireguardInit): Kernel
         others: (stretch) => kernel.apply(stretch),
       });
     },
-    events: (signal) => kernel.events(signal),
-    hear: () => kernel.hear(),
-    routeGet: (destination) => kernel.routeGet(destination),
-    routeMatch: (destination, query) => kernel.routeMatch(destination, query),
     close: () => {
       native.close();
       kernel.close();
     },
-  };
+  });
 }
