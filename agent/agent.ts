@@ -90,7 +90,7 @@ export class Agent {
     this.probing = parts.probes && new Probing({
       ...parts.probes,
       clock: parts.clock,
-      toldMtu: (address) => toldMtu(parts.kernel, address),
+      toldMtu: (address, query) => toldMtu(parts.kernel, address, query),
       judge: (judgement) => this.#judge(judgement),
     });
   }

@@ -40,7 +40,7 @@ export async function wayFacts(
     link: underlay.link,
     query,
     lookup: path,
-    mtu: await knownMtu(kernel, remote),
+    mtu: await knownMtu(kernel, remote, query),
     neighbour: more.find((one): one is Neighbour =>
       one.kind === "neighbour" && one.ip === next && one.link === path.match?.route.link
     ),
@@ -109,9 +109,13 @@ async function lookUpUnderlay(
 }
 
 /** The path MTU that the kernel knows for a destination, or 0. */
-async function knownMtu(kernel: Kernel, destination: string): Promise<number> {
+async function knownMtu(
+  kernel: Pick<Kernel, "routeGet">,
+  destination: string,
+  query: RouteQuery = {},
+): Promise<number> {
   try {
-    return (await kernel.routeGet(destination)).mtu;
+    return (await kernel.routeGet(destination, query)).mtu;
   } catch (error) {
     if (error instanceof KernelError) return 0;
     throw error;

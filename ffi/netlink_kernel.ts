@@ -55,7 +55,7 @@ export function openKernel({ clock, eventBuffer = EVENT_BUFFER }: KernelInit): K
       return stream;
     },
     hear: async () => void await Promise.all([...streams].map((stream) => stream.hear())),
-    routeGet: (destination) => inTurn(() => routeGet(requests, destination)),
+    routeGet: (destination, query) => inTurn(() => routeGet(requests, destination, query)),
     routeMatch: (destination, query) => inTurn(() => routeMatch(requests, destination, query)),
     close: () => {
       closing.abort();

@@ -29,54 +29,67 @@ const RTM_F_FIB_MATCH = 0x2000;
 const metricsPolicy = new Policy({ [RTAX_MTU]: "u32" });
 
 /** One `routeGet` of {@link Kernel}; see there. */
-export function routeGet(requests: NetlinkRequests, destination: string): RouteAnswer {
-  const what = `look up the route to ${destination}`;
-  const bytes = addressBytes(destination);
-  const head = new Uint8Array(RTMSG_LENGTH);
-  head[0] = bytes.length === 16 ? AF_INET6 : AF_INET;
-  head[1] = bytes.length * 8;
-  requests.builder.start({ type: RTM_GETROUTE, flags: NLM_F_REQUEST }, head);
-  requests.builder.put(RTA_DST, bytes);
+export function routeGet(
+  requests: NetlinkRequests,
+  destination: string,
+  query: RouteQuery = {},
+): RouteAnswer {
+  const [what, op] = [`look up the route to ${destination}`, "kernel.routeGet"];
+  startQuestion(requests, { destination, query, op, isMatch: false });
   let answer: RouteAnswer | undefined;
-  requests.ask(what, "kernel.routeGet", (parser, message) => answer = decodeRouteAnswer(parser, message));
+  requests.ask(what, op, (parser, message) => answer = decodeRouteAnswer(parser, message));
   if (answer === undefined) throw protocolError(what, "the kernel's answer names no link");
-  return answer;
+  // The kernel does not repeat the source that it was given.
+  return query.source === undefined ? answer : { ...answer, source: query.source };
 }
 
 /** One `routeMatch` of {@link Kernel}; see there. */
 export function routeMatch(
   requests: NetlinkRequests,
   destination: string,
-  { source, incoming, outgoing }: RouteQuery = {},
+  query: RouteQuery = {},
 ): RouteMatch {
-  const what = `look up the route to ${destination}`;
-  const bytes = addressBytes(destination);
-  const head = new Uint8Array(RTMSG_LENGTH);
-  head[0] = bytes.length === 16 ? AF_INET6 : AF_INET;
-  head[1] = bytes.length * 8;
-  const flags = RTM_F_FIB_MATCH | (head[0] === AF_INET ? RTM_F_LOOKUP_TABLE : 0);
-  new DataView(head.buffer).setUint32(8, flags, true);
-  const from = source === undefined ? undefined : addressBytes(source);
-  if (from !== undefined) head[2] = from.length * 8;
-  const { builder } = requests;
-  builder.start({ type: RTM_GETROUTE, flags: NLM_F_REQUEST }, head);
-  builder.put(RTA_DST, bytes);
-  if (from !== undefined) builder.put(RTA_SRC, from);
-  if (incoming !== undefined) builder.putU32(RTA_IIF, indexOf(incoming));
-  if (outgoing !== undefined) builder.putU32(RTA_OIF, indexOf(outgoing));
+  const [what, op] = [`look up the route to ${destination}`, "kernel.routeMatch"];
+  startQuestion(requests, { destination, query, op, isMatch: true });
   let match: RouteMatch | undefined;
-  requests.ask(what, "kernel.routeMatch", (parser, message) => {
+  requests.ask(what, op, (parser, message) => {
     match = decodeAnyRoute(parser, message, linkName);
   });
   if (match === undefined) throw protocolError(what, "the kernel's answer is no route");
   return match;
 }
 
+/** Builds the question; `isMatch` asks for the entry that decides. Throws KernelError ENODEV. */
+function startQuestion(
+  { builder }: NetlinkRequests,
+  { destination, query: { source, incoming, outgoing }, op, isMatch }: {
+    destination: string;
+    query: RouteQuery;
+    op: string;
+    isMatch: boolean;
+  },
+): void {
+  const bytes = addressBytes(destination);
+  const head = new Uint8Array(RTMSG_LENGTH);
+  head[0] = bytes.length === 16 ? AF_INET6 : AF_INET;
+  head[1] = bytes.length * 8;
+  if (isMatch) {
+    const flags = RTM_F_FIB_MATCH | (head[0] === AF_INET ? RTM_F_LOOKUP_TABLE : 0);
+    new DataView(head.buffer).setUint32(8, flags, true);
+  }
+  const from = source === undefined ? undefined : addressBytes(source);
+  if (from !== undefined) head[2] = from.length * 8;
+  builder.start({ type: RTM_GETROUTE, flags: NLM_F_REQUEST }, head);
+  builder.put(RTA_DST, bytes);
+  if (from !== undefined) builder.put(RTA_SRC, from);
+  if (incoming !== undefined) builder.putU32(RTA_IIF, indexOf(incoming, op));
+  if (outgoing !== undefined) builder.putU32(RTA_OIF, indexOf(outgoing, op));
+}
+
 /** Throws KernelError ENODEV. */
-function indexOf(link: string): number {
+function indexOf(link: string, op: string): number {
   const index = linkIndex(link);
   if (index !== 0) return index;
-  const op = "kernel.routeMatch";
   throw new KernelError(`Cannot look up a route over link ${link}: there is no such link`, "ENODEV", { op });
 }
 

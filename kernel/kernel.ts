@@ -43,8 +43,11 @@ export interface Kernel {
    */
   hear(): Promise<void>;
 
-  /** The kernel's own answer to "how would this packet go". Throws KernelError (ENETUNREACH, EHOSTUNREACH). */
-  routeGet(destination: string): Promise<RouteAnswer>;
+  /**
+   * The kernel's own answer to "how would this packet go". Throws KernelError as {@link routeMatch} does. What it was told
+   * of the path's MTU it keeps by the entry that decided, which rules may choose by the packet's source.
+   */
+  routeGet(destination: string, query?: RouteQuery): Promise<RouteAnswer>;
 
   /**
    * The entry of the routing tables that decides about a packet. Throws KernelError: ENETUNREACH or EHOSTUNREACH where
@@ -142,7 +145,7 @@ export interface RouteAnswer {
   readonly link: string;
   /** "" where the destination is on the link. */
   readonly gateway: string;
-  /** The preferred source address. */
+  /** The packet's source address: the query's, or else the preferred one. */
   readonly source: string;
   /** The path MTU that the kernel knows (a route's metric or an ICMP error), or 0. */
   readonly mtu: number;

@@ -25,8 +25,8 @@ export interface ProbingParts {
   /** The UDP port, the same on all hosts. */
   readonly port: number;
   readonly clock: Clock;
-  /** The path MTU that the kernel was told for an address, or 0. */
-  readonly toldMtu: (address: string) => Promise<number>;
+  /** The path MTU that the kernel was told for packets from `source` to an address, or 0. */
+  readonly toldMtu: (address: string, query: { readonly source: string }) => Promise<number>;
   readonly judge: (judgement: Judgement) => void;
 }
 
@@ -112,7 +112,7 @@ export class FamilyProbing {
     const { open, port, clock, toldMtu } = this.#parts;
     const at = { address, port };
     try {
-      const session = new Session(open(at), { at, clock, toldMtu });
+      const session = new Session(open(at), { at, clock, toldMtu: (to) => toldMtu(to, { source: address }) });
       this.#session = session;
       this.#over = new AbortController();
       const before = this.#running;

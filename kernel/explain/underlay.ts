@@ -6,6 +6,7 @@ import { linkOf } from "../relations.ts";
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
 import type { KernelObject, Link, Proxy } from "../state.ts";
 import {
+  answerCommand,
   isFiltered,
   lookupCommand,
   resolution,
@@ -119,7 +120,9 @@ export function sizeStep({ wanted, actual, underlay, mtu, lookup }: WayFacts): S
   const fits = inner + overhead <= most;
   const sum = overhead === 0 ? `${inner}` : `${inner} + ${overhead} = ${inner + overhead}`;
   const text = `${sum} ${fits ? "<=" : ">"} ${most}`;
-  const prove = limitedByRoute ? `ip route get ${underlay.remote}` : `ip link show dev ${underlay.link}`;
+  const prove = limitedByRoute
+    ? answerCommand(underlay.remote, underlay.query)
+    : `ip link show dev ${underlay.link}`;
   if (fits) return { what: "size", text, state: "ok", prove };
   const note = `packets of more than ${most - overhead} bytes are lost or divided`;
   const repair = limitedByRoute

@@ -107,10 +107,19 @@ export function resolution(ip: string): string {
   return familyOf(ip) === 4 ? "ARP" : "neighbour discovery";
 }
 
-/** What `ip route get` asks the kernel. */
-export function lookupCommand(destination: string, { source, incoming, outgoing }: RouteQuery = {}): string {
+/** What `ip route get` asks the kernel for the entry that decides. */
+export function lookupCommand(destination: string, query: RouteQuery = {}): string {
+  return routeGet(`fibmatch ${destination}`, query);
+}
+
+/** And for the way that follows from it, with the path MTU. */
+export function answerCommand(destination: string, query: RouteQuery): string {
+  return routeGet(destination, query);
+}
+
+function routeGet(destination: string, { source, incoming, outgoing }: RouteQuery): string {
   return [
-    `ip route get fibmatch ${destination}`,
+    `ip route get ${destination}`,
     source === undefined ? "" : ` from ${source}`,
     incoming === undefined ? "" : ` iif ${incoming}`,
     outgoing === undefined ? "" : ` oif ${outgoing}`,

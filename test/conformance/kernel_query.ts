@@ -98,6 +98,14 @@ export function querySuite(register: Register): void {
     assert.equal(answer.source, "10.5.1.0");
   });
 
+  register("a route look-up is of packets that go as the query says", async (system) => {
+    const kernel = system.kernel();
+    await succeed(kernel, add(device(system)), add(address), add(plainRoute));
+    assert.equal((await kernel.routeGet("10.5.3.9", { source: "192.0.2.1" })).source, "192.0.2.1");
+    assert.equal((await kernel.routeGet("10.5.3.9", { outgoing: DEVICE })).link, DEVICE);
+    await assert.rejects(kernel.routeGet("198.51.100.1", { source: "192.0.2.1" }), { errno: "ENETUNREACH" });
+  });
+
   register("a route look-up that leads nowhere throws the kernel's errno", async (system) => {
     const kernel = system.kernel();
     const isErrno = (errno: string) => (error: unknown) =>

@@ -42,6 +42,22 @@ Deno.test({
         assert.equal((await kernel.routeMatch("10.99.2.1")).table, 254);
         ip("rule delete to 10.99.1.0/24 lookup 1234");
       });
+      await t.step("a path MTU is that of the table that a rule chooses by the source", async () => {
+        ip("address add 198.51.100.9/24 dev rm0", "rule add from 198.51.100.9 lookup 1235");
+        ip("route add 10.99.0.0/17 via 198.51.100.2 mtu 1280 table 1235");
+        const source = "198.51.100.9";
+        const told = async (query?: { source: string }) => {
+          const answer = await kernel.routeGet("10.99.1.1", query);
+          return [answer.mtu, answer.source];
+        };
+        assert.deepEqual(await told(), [0, "198.51.100.1"]);
+        assert.deepEqual(await told({ source }), [1280, source]);
+        await assert.rejects(
+          kernel.routeGet("10.99.1.1", { source, outgoing: "none0" }),
+          (error) => refusedAs(["ENODEV"])(error) && (error as KernelError).op === "kernel.routeGet",
+        );
+        ip("rule delete from 198.51.100.9 lookup 1235", "address delete 198.51.100.9/24 dev rm0");
+      });
       await t.step(
         "a packet that came in is dropped by the filter, or because nothing is forwarded",
         async () => {

@@ -162,13 +162,14 @@ export class FakeKernel implements Kernel {
     for (const stream of this.#streams) stream.isDelayed = true;
   }
 
-  routeGet(destination: string): Promise<RouteAnswer> {
+  /** Of the query it knows what {@link routeMatch} does, and the source. */
+  routeGet(destination: string, query: RouteQuery = {}): Promise<RouteAnswer> {
     this.calls.routeGet++;
-    const route = this.#bestRoute(destination);
+    const route = this.#bestRoute(destination, query.outgoing);
     const what = `Cannot find a route to ${destination}`;
     if (!route) return Promise.reject(error(what, "ENETUNREACH", "kernel.routeGet"));
     if (route.type !== "unicast") return Promise.reject(error(what, "EHOSTUNREACH", "kernel.routeGet"));
-    let source = "";
+    let { source = "" } = query;
     for (const object of this.stack.objects.values()) {
       if (object.kind === "address" && object.link === route.link && source === "") {
         source = object.address.split("/")[0]!;

@@ -229,6 +229,12 @@ for (const plane of planes) {
         const { code, stderr } = await hosts.lab.flan(host, ["routes", "explain", peer.container]);
         assert.deepEqual([code, stderr], [0, ""]);
         assert.equal(await hosts.lost(host, peer.container), 0);
+        // A metric of that table alone is what the kernel knows of the tunnel's packets.
+        await hosts.ip(host, `${direct.replace("add", "change")} table 100 mtu 1300`);
+        const narrow = await explain();
+        assert.equal(narrow.broken, "size");
+        const prove = narrow.steps.find(({ what }) => what === "size")!.prove!;
+        assert.match((await hosts.lab.on(host, ["sh", "-c", prove])).stdout, /table 100 .*mtu 1300/s);
         const back = ["add default via 192.0.2.254", "flush table 100"].map((line) => `route ${line}`);
         await hosts.ip(host, direct, ...back, source.replace("add", "delete"));
       });

@@ -39,8 +39,8 @@ export class GatedKernel implements Kernel {
     return this.#gate.through(this.kernel.hear());
   }
 
-  routeGet(destination: string) {
-    return this.#gate.through(this.kernel.routeGet(destination));
+  routeGet(destination: string, query?: RouteQuery) {
+    return this.#gate.through(this.kernel.routeGet(destination, query));
   }
 
   routeMatch(destination: string, query?: RouteQuery) {

@@ -45,11 +45,14 @@ function make() {
   const net = new FakeProbeNet(clock);
   for (const n of [2, 3]) net.addHost(`192.0.2.${n}`);
   const opened: string[] = [];
+  const asked: string[] = [];
   const problems = new Map<string, Judgement["found"]>();
   const lab = {
     clock,
     net,
     opened,
+    /** From where to where the kernel was asked what it was told of the path. */
+    asked,
     open: ({ address }: Remote) => net.open(address),
     codes: () => [...problems.values()].flatMap((found) => found.map(({ code }) => code)),
     messages: () => [...problems.values()].flatMap((found) => found.map(({ message }) => message)),
@@ -74,7 +77,10 @@ function make() {
     },
     port: PORT,
     clock,
-    toldMtu: () => Promise.resolve(0),
+    toldMtu: (to, { source }) => {
+      asked.push(`${source} to ${to}`);
+      return Promise.resolve(0);
+    },
     judge: ({ codes, found }) => problems.set(codes.join(), found),
   };
   return Object.assign(lab, { probing: new FamilyProbing(parts, { afterBoot: false }) });
@@ -105,6 +111,18 @@ Deno.test("probing: the same place again opens nothing, and one without a lease 
     assert.deepEqual(await senders(), {});
     assert.equal(await probing.survey([], { all: true }), undefined);
     assert.equal(probing.peers.size, 0);
+  }));
+
+Deno.test("probing: where a path is narrow the kernel is asked about packets from the probes' own address", () =>
+  probing(async ({ probing, net, asked, pass }) => {
+    net.passes = ({ size }) => size <= 1300;
+    const here = place("192.0.2.1");
+    probing.follow(here);
+    const survey = probing.survey(here.plan.peers, { all: false });
+    await pass(20_000);
+    assert.notEqual(await survey, undefined);
+    // The watch asks of its own accord, too, and as often as it likes.
+    assert.deepEqual([...new Set(asked)].sort(), ["192.0.2.1 to 192.0.2.2", "192.0.2.1 to 192.0.2.3"]);
   }));
 
 Deno.test("probing: a port that is taken is told, tried again with each turn, and over when it is free", () =>
