@@ -132,6 +132,11 @@ export function epochsOf(network: Plane, stateDir: string): number | undefined {
   return planes.map(({ backend, config }) => backend.epochs?.(config)).find((span) => span !== undefined);
 }
 
+/** The network as one of the hosts that move has it: its backend and its devices are those of all `planes`. */
+export interface MovingNetwork extends Network {
+  readonly planes: readonly [Pick<Network, "config" | "devices">, ...Pick<Network, "config" | "devices">[]];
+}
+
 /** The network with all backends that this host has while it moves, for those who look: as the agent has them. */
 export function asItMoves(
   network: Network,
@@ -144,17 +149,19 @@ export function asItMoves(
     /** The public keys of peers that know this host; undefined where that cannot be seen. */
     met: ReadonlySet<string> | undefined;
   },
-): Network {
+): MovingNetwork {
   const had = readPlanes(stateDir, { network: network.config, macs });
   const former = planesStillNeeded(network, had, { lease, host, encrypt });
   const planes: Planes = [network, ...former];
+  const others = former.map(({ backend, config }) => ({ config, devices: backend.devices(config) }));
   return {
     ...network,
     backend: several(planes, {
       maySend: (plane) => lease === undefined || saysItSends(lease, plane, host),
       isMet: (publicKey) => met?.has(publicKey) ?? true,
     }),
-    devices: planes.flatMap(({ backend, config }) => backend.devices(config)),
+    devices: [...network.devices, ...others.flatMap(({ devices }) => devices)],
+    planes: [network, ...others],
   };
 }
 

@@ -5,7 +5,7 @@ import { readHostState } from "../agent/host_state.ts";
 import { askLingering, askNetwork } from "../agent/known_network.ts";
 import { readJoined } from "../agent/joined.ts";
 import { networkIn, ownerOf } from "../agent/network.ts";
-import { asItMoves, devicesOf } from "../agent/planes.ts";
+import { asItMoves, devicesOf, type MovingNetwork } from "../agent/planes.ts";
 import { underlayTrouble } from "../agent/underlay_trouble.ts";
 import type { Host, Plan } from "../backends/backend.ts";
 import { type Drift, drift } from "../kernel/drift.ts";
@@ -39,6 +39,8 @@ export interface Observation extends StoredNetwork {
   readonly node: string;
   readonly view: View;
   readonly host: Host;
+  /** The network with the former backends that the host has, too. */
+  readonly moving: MovingNetwork;
   readonly plan: Plan;
   readonly drift: Drift;
   /** Routes of others that win over planned ones by a longer prefix. */
@@ -146,7 +148,7 @@ export async function compare(
   const found = makeView(snapshot, { ...host, network: config });
   const view = { ...found, own: own ?? found.own };
   const state = readHostState(stateDir);
-  const { backend, devices } = asItMoves(network, {
+  const moving = asItMoves(network, {
     stateDir,
     encrypt,
     macs: state?.macs ?? {},
@@ -154,6 +156,7 @@ export async function compare(
     host,
     met: isWireguardHidden() ? undefined : keysMet(objects),
   });
+  const { backend, devices } = moving;
   const whole = view.own === undefined && !isJoined
     ? { objects: [], peers: [], refused: [] }
     : planFor(backend, view, { ...host, wanted: askedFor(objects, devices) });
@@ -176,6 +179,7 @@ export async function compare(
     node: host.node,
     host,
     view,
+    moving,
     plan,
     actual,
     drift: drift(plan.objects, actual, owner),

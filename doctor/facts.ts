@@ -1,9 +1,10 @@
 /** What the checks of `flan doctor` judge: gathered once, plain values, and what could not be seen said as such. */
+import type { MovingNetwork } from "../agent/planes.ts";
 import type { Underlay } from "../backends/backend.ts";
 import { forwardingSysctl } from "../kernel/forwarding.ts";
 import type { KernelObject, Route } from "../kernel/state.ts";
 import type { NetworkConfig } from "../lease/network.ts";
-import type { Cidr } from "../net/ip.ts";
+import type { Cidr, Family } from "../net/ip.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import type { Fate, InboundPacket } from "./input_chains.ts";
 
@@ -38,8 +39,12 @@ export interface Facts {
 
 export interface NetworkFacts {
   readonly config: NetworkConfig;
-  /** The names of the backend's devices. */
+  /** The names of the backend's devices, and of former backends' that the host still has. */
   readonly devices: readonly string[];
+  /** The network by each of its backends that the host has, with the devices of that one, the present one first. */
+  readonly planes: MovingNetwork["planes"];
+  /** By which link packets go to peers, each once; none where no peer is planned. */
+  readonly ways: readonly { readonly family: Family; readonly link: string }[];
   /** Whether nobody on the underlay can read the network's packets. */
   readonly encrypted: boolean;
   /** This host's subnet, undefined where it has none. */
@@ -79,7 +84,7 @@ export interface UdpSocket {
 }
 
 /** A chain on the input hook, and what becomes there of something that peers send. */
-export interface InputChain extends Pick<InboundPacket, "payload" | "isProbe"> {
+export interface InputChain extends Pick<InboundPacket, "payload" | "link" | "isProbe"> {
   /** As `inet filter input`, or as iptables names its own. */
   readonly chain: string;
   /** The program in whose words it is opened: with those of another one a rule goes to another table. */

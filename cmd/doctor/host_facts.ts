@@ -1,8 +1,10 @@
 /** What the doctor learns from the kernel, and what of it the network's backend would need. */
+import { needsOf } from "../../agent/firewall.ts";
 import { type HostOptions, observeHost } from "../../agent/host.ts";
 import type { KnownNetwork } from "../../agent/known_network.ts";
 import { readHostState } from "../../agent/host_state.ts";
 import { type Network, networkIn, noNetwork } from "../../agent/network.ts";
+import { devicesOf } from "../../agent/planes.ts";
 import type { Host } from "../../backends/backend.ts";
 import {
   judgedSysctls,
@@ -11,17 +13,18 @@ import {
   type NetworkFacts,
   type Seen,
 } from "../../doctor/facts.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
+import type { Feature, Kernel } from "../../kernel/kernel.ts";
 import { describe, type KernelObject } from "../../kernel/state.ts";
 import type { Snapshot } from "../../lease/store.ts";
 import { makeView } from "../../lease/view.ts";
 import type { Clock } from "../../net/clock.ts";
 import { FlanError } from "../../net/errors.ts";
 import { type Context, type StoredNetwork, withKernel } from "../context.ts";
-import { NOWHERE } from "../unreachable.ts";
 import { startingConfig } from "../network_settings.ts";
 import type { Looked } from "../looking.ts";
 import { compare, type Observation } from "../observe.ts";
+import { nowhereIn } from "../unreachable.ts";
+import { waysIn } from "./ways.ts";
 
 export interface HostLook {
   readonly network: Seen<NetworkFacts>;
@@ -56,7 +59,7 @@ export async function lookAtHost(context: Context, known: Known): Promise<HostLo
   try {
     return await withKernel(
       context,
-      (kernel) => look(context, { ...known, kernel, ...seeing }),
+      (kernel) => factsOf(context, { ...known, kernel, ...seeing }),
       { unseen, unseenFirewall, unseenHooks, unseenWireguard, unseenIpsec },
     );
   } catch (error) {
@@ -68,7 +71,8 @@ export async function lookAtHost(context: Context, known: Known): Promise<HostLo
 
 type Looking = Known & Omit<Looked, "secrets">;
 
-async function look(context: Context, looking: Looking): Promise<HostLook> {
+/** The same with a host that is open already. */
+export async function factsOf(context: Context, looking: Looking): Promise<HostLook> {
   const { kernel } = looking;
   let network: StoredNetwork;
   let objects: readonly KernelObject[] = [];
@@ -76,20 +80,20 @@ async function look(context: Context, looking: Looking): Promise<HostLook> {
     const isStarted = looking.snapshot?.config !== undefined;
     if (!isStarted) objects = await kernel.dump({ links: [], sysctls: [] });
     network = networkOf(context, { ...looking, objects });
-    objects = await kernel.dump({ links: network.devices, sysctls: [] });
+    objects = await kernel.dump({ links: devicesOf(network, context.settings.stateDir), sysctls: [] });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
     return { network: { unseen: error.message }, kernel: { seen: { objects } }, lacks: [] };
   }
   const { facts, host } = await networkFacts(context, { ...looking, network, objects });
-  const links = [...network.devices, ...(host === undefined ? [] : [host.underlay.link])];
+  const links = [...facts.devices, ...(host === undefined ? [] : [host.underlay.link])];
   const more = await kernel.dump({ links: [], sysctls: judgedSysctls(links), linksOnly: true });
   // First, because they are looked for by name, and there may be very many others.
   const whole = [...more.filter(({ kind }) => kind === "sysctl"), ...objects];
   return {
     network: { seen: facts },
     kernel: { seen: { objects: whole } },
-    lacks: await lacksOf(kernel, network),
+    lacks: await lacksOf(kernel, needsOf(network, context.settings)),
   };
 }
 
@@ -116,30 +120,30 @@ async function networkFacts(
     objects: readonly KernelObject[];
   },
 ): Promise<{ facts: NetworkFacts; host: Host | undefined }> {
-  const { config, devices, backend, snapshot } = network;
-  const encrypted = backend.encrypts === true;
+  const { config, snapshot } = network;
   const host = await hostOf(looked.kernel, { ...network, options: settings, objects, clock });
   if (host instanceof FlanError) {
-    const nothing = { mtu: undefined, underlay: undefined, planned: [], drift: [], intruders: [] };
+    const nothing = { mtu: undefined, underlay: undefined, planned: [], ways: [], drift: [], intruders: [] };
     const own = keptSubnet(settings);
-    return {
-      facts: { config, devices, encrypted, own, ...nothing, noUnderlay: host.message },
-      host: undefined,
-    };
+    const { devices } = network;
+    const facts = { config, devices, planes: [network] as const, encrypted: encrypts(network) };
+    return { facts: { ...facts, own, ...nothing, noUnderlay: host.message }, host: undefined };
   }
   const view = makeView(snapshot, { ...host, network: config });
-  // Without a lease it is any host's place in the network that is judged.
-  const planned = backend.plan({ ...view, peers: [], own: view.own ?? NOWHERE }, host).objects;
   const compared = view.own === undefined
     ? undefined
     : await compare(looked, { network, host, settings, objects });
+  const { backend, devices, planes } = compared?.moving ?? { ...network, planes: [network] as const };
+  // Without a lease it is any host's place in the network that is judged.
+  const planned = backend.plan({ ...view, peers: [], own: view.own ?? nowhereIn(config) }, host).objects;
   const apart = compared === undefined ? [] : [
     ...compared.drift.conflicts.map(({ wanted }) => wanted),
     ...compared.drift.changes.map(({ object }) => object),
   ];
   const own = view.own?.subnet ?? keptSubnet(settings);
   const underlay = host.underlay;
-  const mtu = mtuOf(network, host);
+  const mtu = mtuOf({ backend, config }, host);
+  const ways = compared === undefined ? [] : waysIn(compared.plan);
   const drifted = apart.map(describe);
   const noUnderlay = undefined;
   const intruders = compared === undefined ? [] : intrudersIn(compared);
@@ -148,7 +152,9 @@ async function networkFacts(
     facts: {
       config,
       devices,
-      encrypted,
+      planes,
+      ways,
+      encrypted: encrypts({ backend }),
       own,
       own6,
       mtu,
@@ -188,7 +194,11 @@ async function hostOf(
   });
 }
 
-function mtuOf({ backend, config }: Network, host: Host): number | undefined {
+function encrypts({ backend }: Pick<Network, "backend">): boolean {
+  return backend.encrypts === true;
+}
+
+function mtuOf({ backend, config }: Pick<Network, "backend" | "config">, host: Host): number | undefined {
   try {
     return backend.mtu(config, host);
   } catch (error) {
@@ -196,9 +206,9 @@ function mtuOf({ backend, config }: Network, host: Host): number | undefined {
   }
 }
 
-async function lacksOf(kernel: Kernel, { backend }: Network): Promise<Lack[]> {
+async function lacksOf(kernel: Kernel, needs: readonly Feature[]): Promise<Lack[]> {
   const found = await Promise.all(
-    backend.needs.map((feature) =>
+    needs.map((feature) =>
       kernel.require([feature]).then(() => [], (error) => {
         if (!(error instanceof FlanError)) throw error;
         if (error.code !== "unsupported") return [];

@@ -9,7 +9,7 @@ import type { KernelObject, Link } from "../../kernel/state.ts";
 import { familiesOf } from "../../lease/stack.ts";
 import { type Family, familyOf } from "../../net/ip.ts";
 
-type Planned = Pick<NetworkFacts, "planned" | "underlay" | "config">;
+type Planned = Pick<NetworkFacts, "planned" | "underlay" | "planes">;
 
 /** Of the data plane: one for each place where this host takes packets, and each family of the underlay that they may come by. */
 export function inboundOf(facts: Planned): readonly InboundPacket[] {
@@ -19,19 +19,22 @@ export function inboundOf(facts: Planned): readonly InboundPacket[] {
   );
 }
 
-/** Of the agents that measure the network from `port`, 0 for none: what they send comes out of the data plane. */
+/**
+ * Of the agents that measure the network from `port`, 0 for none: what they send comes the way of the network's packets, out
+ * of the data plane, or as it is from peers on the underlay's own link. Without a peer it is awaited out of the data plane.
+ */
 export function probesOf(
-  { config, devices, underlay }: Pick<NetworkFacts, "config" | "devices" | "underlay">,
+  { planes, ways, underlay }: Pick<NetworkFacts, "planes" | "ways" | "underlay">,
   port: number,
 ): readonly InboundPacket[] {
+  const [{ config, devices }] = planes;
   if (port === 0 || !isCarried({ way: config.backendType })) return [];
-  return familiesOf(config).map((family, i) => ({
-    family,
-    payload: { protocol: "udp", port },
-    link: deviceAt(devices, i) || (underlay?.link ?? ""),
-    isSymmetric: true,
-    isProbe: true,
-  }));
+  return familiesOf(config).flatMap((family, i) => {
+    const used = ways.filter((way) => way.family === family).map(({ link }) => link);
+    const links = used.length > 0 ? used : [deviceAt(devices, i) || (underlay?.link ?? "")];
+    const packet = { family, payload: { protocol: "udp", port }, isSymmetric: true, isProbe: true } as const;
+    return links.map((link) => ({ ...packet, link }));
+  });
 }
 
 type Outer = Pick<InboundPacket, "family" | "payload" | "isSymmetric">;
@@ -64,12 +67,12 @@ function espIn({ planned }: Planned): Outer["payload"] {
   return socket === undefined ? { protocol: "esp" } : { protocol: "udp", port: socket.port };
 }
 
-/** A device for one family alone goes by the underlay of what is routed into it; one for both as the mode says. */
-function outerFamilies({ name }: Link, { planned, config }: Planned): readonly Family[] {
-  const { mode } = readWireguardOptions(config).options;
-  if (mode !== "separate") return underlaysOf(mode, familiesOf(config));
-  const routed = planned.flatMap((one) =>
-    one.kind === "route" && one.link === name ? [familyOf(one.destination)] : []
-  );
-  return [...new Set(routed)];
+/** A device for one family alone goes by the underlay of that family; one for both as the mode says. */
+function outerFamilies({ name }: Link, { planes }: Planned): readonly Family[] {
+  return planes.filter(({ devices }) => devices.includes(name)).flatMap(({ config, devices }) => {
+    const { mode } = readWireguardOptions(config).options;
+    const families = familiesOf(config);
+    if (mode !== "separate") return underlaysOf(mode, families);
+    return families.filter((_, i) => deviceAt(devices, i) === name);
+  });
 }

@@ -24,18 +24,18 @@ export async function lookAtInput(
     for (const base of listed === undefined ? [] : baseChains(listed, "input")) {
       const chain = `${base.family} ${base.table} ${base.name}`;
       for (const packet of packets.filter(({ family }) => passes(chain, family))) {
-        const { payload, isProbe } = packet;
-        found.push({ chain, payload, isProbe, ...await judgedIn(system, { base, packet }) });
+        const { payload, link, isProbe } = packet;
+        found.push({ chain, payload, link, isProbe, ...await judgedIn(system, { base, packet }) });
       }
     }
     for (const packet of packets) {
       const text = await legacyFilter(system, packet.family);
       if (text === undefined) continue;
       const { chains, policy } = iptablesChains(text, packet);
-      const { family, payload, isProbe } = packet;
+      const { family, payload, link, isProbe } = packet;
       const chain = family === 4 ? "INPUT" : "INPUT (ip6tables)";
       const fate = fateIn(chains, { name: "INPUT", policy });
-      found.push({ chain, payload, isProbe, program: programOf(family), fate });
+      found.push({ chain, payload, link, isProbe, program: programOf(family), fate });
     }
     return { seen: found };
   } catch (error) {

@@ -1,4 +1,5 @@
 /** Whether the packet filter lets the packets of peers in, and those by which hosts measure the network. */
+import { printable } from "../../net/text.ts";
 import { type Check, looked } from "../check.ts";
 import { type Diagnosis, diagnosis } from "../diagnosis.ts";
 import type { InputChain } from "../facts.ts";
@@ -20,11 +21,13 @@ export const input: Check = {
 };
 
 function judgeChain(found: InputChain): Diagnosis[] {
-  const { chain, payload, isProbe, fate } = found;
+  const { chain, payload, link, isProbe, fate } = found;
   if (fate !== "dropped") return [];
   const name = nameOf(payload);
   const what = payload.protocol === "udp" ? `to ${name}` : `by ${name}`;
-  const whose = isProbe ? "what other hosts measure the network by, sent" : "what peers send";
+  const whose = isProbe
+    ? `what other hosts measure the network by, which comes in by ${printable(link)}`
+    : "what peers send";
   return [diagnosis(isProbe ? "probe-drop" : "input-drop", {
     subject: `${chain}, ${name}`,
     message: `Chain ${chain} drops ${whose} ${what}, and no rule lets it in`,

@@ -30,11 +30,15 @@ function observedBy(
 ): Observed {
   const plan = backend.plan(seen, host);
   const actual = plan.objects.filter((object) => !gone.includes(keyOf(object)));
-  return {
+  const network = {
     config: seen.network,
     backend,
     devices: backend.devices(seen.network),
     ignored: [],
+  };
+  return {
+    ...network,
+    moving: { ...network, planes: [network] },
     snapshot: { revision: 1, config: undefined, records: [], past: [] },
     node: NODE,
     host,

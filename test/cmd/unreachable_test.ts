@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { networkIn } from "../../agent/network.ts";
 import { unreachableIn } from "../../cmd/unreachable.ts";
 import type { Json } from "../../net/json.ts";
+import { PRESHARED_KEY } from "../lib/overlay.ts";
 
 const values: Readonly<Record<string, { readonly [key: string]: Json }>> = {
   vxlan: {
@@ -11,10 +12,17 @@ const values: Readonly<Record<string, { readonly [key: string]: Json }>> = {
     BackendData: { VNI: 1, VtepMAC: "02:00:00:00:00:02" },
   },
   udp: { PublicIP: "192.0.2.2" },
+  ipsec: { PublicIP: "192.0.2.2", BackendType: "ipsec", BackendData: { Nonce: "2".repeat(32) } },
+};
+const options: Readonly<Record<string, { readonly [key: string]: Json }>> = {
+  ipsec: { PSK: PRESHARED_KEY },
 };
 
 function stored(type: string, value: { readonly [key: string]: Json }) {
-  const config = { revision: 1, value: { Network: "10.244.0.0/16", Backend: { Type: type } } };
+  const config = {
+    revision: 1,
+    value: { Network: "10.244.0.0/16", Backend: { Type: type, ...options[type] } },
+  };
   const record = { key: "10.244.2.0-24", value, revision: 2, node: "0".repeat(15) + "2", expires: 4e12 };
   const snapshot = { config, records: [record], past: [], revision: 2 };
   return { snapshot, ...networkIn(snapshot as never, "file:/x") } as Parameters<typeof unreachableIn>[0];

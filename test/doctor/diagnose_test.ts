@@ -52,6 +52,7 @@ const chain = (change: Partial<InputChain>): InputChain => ({
   chain: "inet fw in",
   program: "nft",
   payload: udp(8472),
+  link: "eth0",
   isProbe: false,
   fate: "passes",
   ...change,

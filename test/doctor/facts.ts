@@ -71,10 +71,14 @@ const objects: readonly KernelObject[] = [
   ...["all", "flan.1", "eth0"].map((name) => sysctl(`net/ipv4/conf/${name}/rp_filter`, "0")),
 ];
 
+const config = parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vxlan" } });
+
 const network: NetworkFacts = {
   encrypted: false,
-  config: parseNetworkConfig({ Network: "10.5.0.0/16", Backend: { Type: "vxlan" } }),
+  config,
   devices: ["flan.1"],
+  planes: [{ config, devices: ["flan.1"] }],
+  ways: [],
   own: "10.5.1.0/24",
   mtu: 1450,
   underlay: undefined,

@@ -13,7 +13,7 @@ const packet: InboundPacket = {
   isSymmetric: false,
   isProbe: false,
 };
-const { payload, isProbe } = packet;
+const { payload, link, isProbe } = packet;
 type Statement = Readonly<Record<string, unknown>>;
 
 const match = (left: unknown, right: unknown, op = "=="): Statement => ({ match: { op, left, right } });
@@ -211,8 +211,8 @@ Deno.test("input: chains of iptables are read in its own words, and others in nf
   });
   assert.deepEqual(await lookAtInput(system, [packet]), {
     seen: [
-      { chain: "ip filter INPUT", program: "iptables", payload, isProbe, fate: "dropped" },
-      { chain: "inet filter in", program: "nft", payload, isProbe, fate: "passes" },
+      { chain: "ip filter INPUT", program: "iptables", payload, link, isProbe, fate: "dropped" },
+      { chain: "inet filter in", program: "nft", payload, link, isProbe, fate: "passes" },
     ],
   });
 });
@@ -239,7 +239,7 @@ Deno.test("input: a program is asked the same only once, however many ports ther
 Deno.test("input: what cannot be read is not judged", async () => {
   const mute = await lookAtInput(systemOf(listed(base("inet", "in"))), [packet]);
   assert.deepEqual(mute, {
-    seen: [{ chain: "inet filter in", program: "nft", payload, isProbe, fate: "unknown" }],
+    seen: [{ chain: "inet filter in", program: "nft", payload, link, isProbe, fate: "unknown" }],
   });
   assert.ok("unseen" in await lookAtInput(systemOf({ "nft -j list chains": "{" }), [packet]));
   assert.ok("unseen" in await lookAtInput({ ...systemOf({}), isAdmin: false }, [packet]));
