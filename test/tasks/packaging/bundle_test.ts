@@ -8,6 +8,15 @@ function lineOf(file: string, text: string): number {
   return Deno.readTextFileSync(rootFolder + file).split("\n").findIndex((line) => line.includes(text)) + 1;
 }
 
+/** What the maps name, below the root that they are installed in. Their text is not kept. */
+function sourcesOf(folder: string, files: readonly string[]): string[] {
+  return files.filter((file) => file.endsWith(".map")).flatMap((map) => {
+    const { sources, sourcesContent } = JSON.parse(Deno.readTextFileSync(`${folder}/${map}`));
+    assert.equal(sourcesContent, undefined);
+    return (sources as string[]).map((source) => new URL(source, `file:///${map}`).pathname.slice(1));
+  });
+}
+
 async function deno(args: string[]): Promise<{ stdout: string; stderr: string }> {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, env: { NO_COLOR: "1" } })
     .output();
@@ -43,19 +52,25 @@ Deno.test("bundle: the programs run as their sources do, and a defect can be fou
       },
     );
 
+    await t.step("whatever the sources give back at the end of a block is given back", () => {
+      const declared = (texts: readonly string[]) =>
+        texts.flatMap((text) => text.match(/^ *(await )?using \w+ =/gm) ?? []).length;
+      const own = new Set(sourcesOf(folder, files).filter((name) => !name.startsWith("npm/")));
+      const wanted = declared([...own].map((name) => Deno.readTextFileSync(rootFolder + name)));
+      assert.ok(wanted > 0);
+      const made = files.filter((file) => file.endsWith(".js"));
+      assert.equal(declared(made.map((file) => Deno.readTextFileSync(`${folder}/${file}`))), wanted);
+    });
+
     await t.step(
       "maps name flan's modules and the packages', and nothing of where they were made",
       () => {
-        const names = files.filter((file) => file.endsWith(".map")).flatMap((map) => {
-          const { sources, sourcesContent } = JSON.parse(Deno.readTextFileSync(`${folder}/${map}`));
-          assert.equal(sourcesContent, undefined);
-          return (sources as string[]).map((source) => new URL(source, `file:///p/${map}`).pathname);
-        });
-        assert.ok(names.includes("/p/cmd/up.ts") && names.includes("/p/cmd/demo/probe.ts"));
-        const packages = names.filter((name) => name.startsWith("/p/npm/"));
-        assert.ok(packages.some((name) => name.startsWith("/p/npm/@logtape/logtape/")));
+        const names = sourcesOf(folder, files);
+        assert.ok(names.includes("cmd/up.ts") && names.includes("cmd/demo/probe.ts"));
+        const packages = names.filter((name) => name.startsWith("npm/"));
+        assert.ok(packages.some((name) => name.startsWith("npm/@logtape/logtape/")));
         for (const name of names.filter((one) => !packages.includes(one))) {
-          assert.ok(Deno.statSync(rootFolder + name.slice("/p/".length)).isFile);
+          assert.ok(Deno.statSync(rootFolder + name).isFile);
         }
       },
     );
