@@ -26,7 +26,8 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
   const onDevice = isOurs(event.link);
   switch (event.group) {
     case "overrun":
-    case "firewall": // Which chains drop is a fact about the host.
+    case "firewall": // Which chains drop is a fact about the host, and
+    case "ipsec": // so is the nonce, which goes with the states.
       return "host";
     case "link":
     case "address":
@@ -35,7 +36,6 @@ export function reasonOf(event: KernelEvent, scope: Scope): "wanted" | "host" | 
         ? "host"
         : undefined;
     case "proxy":
-    case "ipsec":
       return "kernel";
     case "nexthop":
       return onDevice || event.protocol === ROUTE_PROTOCOL ? "kernel" : undefined;

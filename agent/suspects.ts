@@ -135,14 +135,14 @@ function sentence(event: KernelEvent, by: string | undefined): string {
   if (group === "proxy") {
     return `proxy of ${link ?? "none"} ${event.action === "delete" ? "stopped" : "changed"}`;
   }
-  if (group === "ipsec") return "the process that held it ended";
+  if (group === "ipsec" && subject === undefined) return "the process that held it ended";
   if (group === "firewall") {
     return by === undefined ? "packet filter changed" : `packet filter changed by ${by}`;
   }
   const name = group === "link"
     ? link
     : [subject ?? event.mac, link && `dev ${link}`].filter(Boolean).join(" ");
-  const kind = isFdb(event) ? "FDB entry" : group;
+  const kind = isFdb(event) ? "FDB entry" : group === "ipsec" ? "IPsec" : group;
   const done = `${kind} ${name ?? ""} ${doneIn(event)}`;
   return by === undefined ? done : `${done} by ${by}`;
 }
@@ -166,14 +166,19 @@ function isFdb({ group, subject }: KernelEvent): boolean {
 }
 
 /**
+ * Groups whose events come without a port. Where events of the packet filter were lost, nobody knows whose they were; those
+ * of IPsec bear what the request says of itself, which is 0 of most programs (xfrm_user.c).
+ */
+const anonymous: ReadonlySet<KernelEvent["group"]> = new Set(["link", "firewall", "ipsec"]);
+
+/**
  * Who did it, as far as the kernel tells: `ip[812]`, or `process 812 (ended, name unknown)`. Linux does not tell for links
  * and FDB entries: their messages carry no port, whoever caused them (measured on 6.18).
  */
 export function culprit(event: KernelEvent): string | undefined {
   const { group, port, program } = event;
   if (program !== undefined) return `${program}[${port}]`;
-  // Where events of the packet filter were lost, nobody knows whose they were.
-  if (port === 0) return group === "link" || group === "firewall" || isFdb(event) ? undefined : "the kernel";
+  if (port === 0) return anonymous.has(group) || isFdb(event) ? undefined : "the kernel";
   try {
     return `${Deno.readTextFileSync(`/proc/${port}/comm`).trim()}[${port}]`;
   } catch (error) {

@@ -9,7 +9,7 @@ import { type KernelObject, type Link, sameObject } from "../kernel/state.ts";
 export interface RouteEvent {
   /** `set`: made, or made another. `wanted`: the kernel asks for a neighbour. `lost`: some events never came. */
   readonly event: "set" | "deleted" | "wanted" | "lost";
-  /** `route`, `nexthop`, `neighbour`, `fdb`, `address`, `link`, `proxy`, `firewall`; null for `lost`. */
+  /** `route`, `nexthop`, `neighbour`, `fdb`, `address`, `link`, `proxy`, `ipsec`, `firewall`; null for `lost`. */
   readonly kind: string | null;
   /** In words: `10.244.2.0/24 dev flan.1`, `packet filter`; null for `lost`. */
   readonly object: string | null;

@@ -1,11 +1,8 @@
 /** Waiting for the end of a process that is no child: pidfd_open(2), from Linux 5.3 on. */
-import { closeFd, eventfd, libc, pidfdOpen } from "./libc.ts";
+import { closeFd, pidfdOpen } from "./libc.ts";
 import { errnoNumber } from "./errno.ts";
-import { readable } from "./readable.ts";
+import { readableUntil } from "./readable.ts";
 
-// sys/eventfd.h
-const EFD_CLOEXEC = 0o2000000;
-const EFD_NONBLOCK = 0o4000;
 const ESRCH = errnoNumber("ESRCH")!;
 
 /**
@@ -14,18 +11,10 @@ const ESRCH = errnoNumber("ESRCH")!;
  */
 export async function whenEnded(pid: number, signal: AbortSignal): Promise<void> {
   const process = pidfdOpen(pid);
-  if (process === -ESRCH || signal.aborted) {
-    if (process >= 0) closeFd(process);
-    return;
-  }
-  const wake = eventfd(EFD_CLOEXEC | EFD_NONBLOCK);
-  const stop = () => void libc().eventfd_write(wake, 1n);
-  signal.addEventListener("abort", stop, { once: true });
+  if (process === -ESRCH) return;
   try {
-    await readable(wake, ...(process >= 0 ? [process] : []));
+    await readableUntil(signal, ...(process >= 0 ? [process] : []));
   } finally {
-    signal.removeEventListener("abort", stop);
-    closeFd(wake);
     if (process >= 0) closeFd(process);
   }
 }

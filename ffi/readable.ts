@@ -5,12 +5,15 @@
  */
 import { FlanError } from "../net/errors.ts";
 import { errnoName, errnoText } from "./errno.ts";
-import { closeFd, epollControl, epollCreate, libc } from "./libc.ts";
+import { closeFd, epollControl, epollCreate, eventfd, libc } from "./libc.ts";
 
 // sys/epoll.h
 const EPOLLIN = 1;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
+// sys/eventfd.h
+const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
 
 /** struct epoll_event { u32 events; u64 data; }, packed on x86-64 only. */
 const DATA = Deno.build.arch === "x86_64" ? 4 : 8;
@@ -107,4 +110,18 @@ const readiness = new Readiness();
  */
 export async function readable(...fds: readonly number[]): Promise<void> {
   await readiness.wait(fds);
+}
+
+/** The same, but for `signal`: resolves when that aborts, too. */
+export async function readableUntil(signal: AbortSignal, ...fds: readonly number[]): Promise<void> {
+  if (signal.aborted) return;
+  const wake = must(eventfd(EFD_CLOEXEC | EFD_NONBLOCK));
+  const stop = () => void libc().eventfd_write(wake, 1n);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await readable(wake, ...fds);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    closeFd(wake);
+  }
 }

@@ -1,4 +1,5 @@
 /** The kernel's IPsec, over NETLINK_XFRM. */
+import type { KernelEvent } from "../kernel/kernel.ts";
 import type { XfrmChange, XfrmTables } from "../kernel/xfrm_tables.ts";
 import type { XfrmPolicy, XfrmState } from "../kernel/xfrm.ts";
 import type { Clock } from "../net/clock.ts";
@@ -6,33 +7,49 @@ import { FlanError, type KernelError } from "../net/errors.ts";
 import { errnoName } from "./errno.ts";
 import { changeError, reasonOf } from "./netlink_error.ts";
 import { BATCH_BYTES, type Datagrams, NetlinkRequests } from "./netlink_requests.ts";
-import { NetlinkSocket } from "./netlink_socket.ts";
-import { NETLINK_XFRM, XFRM_MSG_GETPOLICY, XFRM_MSG_GETSA } from "./xfrm/constants.ts";
+import { NetlinkSocket, type NetlinkSocketInit } from "./netlink_socket.ts";
+import { type Announcements, XfrmEvents } from "./xfrm_events.ts";
+import {
+  NETLINK_XFRM,
+  POLICY_ID_LENGTH,
+  SA_ID_LENGTH,
+  XFRM_MSG_GETPOLICY,
+  XFRM_MSG_GETSA,
+  XFRMNLGRP_POLICY,
+  XFRMNLGRP_SA,
+} from "./xfrm/constants.ts";
 import { decodePolicy, encodePolicy } from "./xfrm/policy.ts";
 import { decodeState, encodeImpossibleState, encodeState, encodeStateDelete } from "./xfrm/state.ts";
 
 /** Room for the answers to one whole batch. */
 const RECEIVE_BUFFER = 1024 * 1024;
+/** Holds what one apply for more than a thousand peers makes the kernel announce. */
+const EVENT_BUFFER = 4 * 1024 * 1024;
+/** Offset of `nlmsg_pid` in `struct nlmsghdr`. */
+const NLMSG_PID = 12;
 /** Is there once the module is, which opening a socket would load. */
 const MODULE = "/sys/module/xfrm_user";
 
 /** `struct xfrm_usersa_id` and `struct xfrm_userpolicy_id` (linux/xfrm.h), which a dump begins with. */
 const tables = [
-  { what: "read IPsec states", type: XFRM_MSG_GETSA, head: 24, decode: decodeState },
-  { what: "read IPsec policies", type: XFRM_MSG_GETPOLICY, head: 64, decode: decodePolicy },
+  { what: "read IPsec states", type: XFRM_MSG_GETSA, head: SA_ID_LENGTH, decode: decodeState },
+  { what: "read IPsec policies", type: XFRM_MSG_GETPOLICY, head: POLICY_ID_LENGTH, decode: decodePolicy },
 ] as const;
+
+export type XfrmSocketInit = Pick<NetlinkSocketInit, "receiveBuffer" | "groups">;
 
 export interface XfrmInit {
   readonly clock: Clock;
-  readonly openSocket?: () => Datagrams;
+  readonly openSocket?: (
+    init: XfrmSocketInit,
+  ) => Datagrams & Announcements;
 }
 
-const openXfrm = (): Datagrams =>
-  new NetlinkSocket({ protocol: NETLINK_XFRM, receiveBuffer: RECEIVE_BUFFER, groups: [] });
-
-/** A socket is opened at first use. */
+/** A socket is opened at first use, and one more for each who listens. */
 export class NativeXfrm implements XfrmTables {
   readonly #init: XfrmInit;
+  readonly #followers = new Set<XfrmEvents>();
+  #isListening = false;
   #requests: NetlinkRequests | undefined;
   // One request at a time: they share a socket.
   #queue: Promise<unknown> = Promise.resolve();
@@ -115,6 +132,29 @@ export class NativeXfrm implements XfrmTables {
     });
   }
 
+  listen(): void {
+    const { port } = this.#open();
+    this.#isListening = true;
+    for (const events of this.#followers) events.open(port);
+  }
+
+  async follow(tell: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
+    const groups = [XFRMNLGRP_SA, XFRMNLGRP_POLICY];
+    const openSocket = () => this.#socket({ receiveBuffer: EVENT_BUFFER, groups });
+    const events = new XfrmEvents({ openSocket, tell });
+    this.#followers.add(events);
+    try {
+      if (this.#isListening) events.open(this.#open().port);
+      await events.run(signal);
+    } finally {
+      this.#followers.delete(events);
+    }
+  }
+
+  hear(): void {
+    for (const events of this.#followers) events.drain();
+  }
+
   close(): void {
     this.#requests?.close();
   }
@@ -131,15 +171,19 @@ export class NativeXfrm implements XfrmTables {
     batch: readonly { change: XfrmChange; bytes: Uint8Array<ArrayBuffer> }[],
   ): (KernelError | undefined)[] {
     if (batch.length === 0) return [];
+    const requests = this.#open();
     const bytes = new Uint8Array(batch.reduce((sum, one) => sum + one.bytes.length, 0));
+    const view = new DataView(bytes.buffer);
     let at = 0;
     const offsets = batch.map((one) => {
       bytes.set(one.bytes, at);
+      // What is announced of it bears the port that stands here, and not its sender's.
+      view.setUint32(at + NLMSG_PID, requests.port, true);
       one.bytes.fill(0);
       at += one.bytes.length;
       return at - one.bytes.length;
     });
-    const answers = this.#open().transact(bytes, offsets);
+    const answers = requests.transact(bytes, offsets);
     // Keys are in it.
     bytes.fill(0);
     return answers.map((answer, i) => {
@@ -150,7 +194,12 @@ export class NativeXfrm implements XfrmTables {
   }
 
   #open(): NetlinkRequests {
-    return this.#requests ??= new NetlinkRequests(this.#init.clock, (this.#init.openSocket ?? openXfrm)());
+    const init = { receiveBuffer: RECEIVE_BUFFER, groups: [] };
+    return this.#requests ??= new NetlinkRequests(this.#init.clock, this.#socket(init));
+  }
+
+  #socket(init: XfrmSocketInit): Datagrams & Announcements {
+    return this.#init.openSocket?.(init) ?? new NetlinkSocket({ protocol: NETLINK_XFRM, ...init });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 /** A kernel together with this host's socket for ESP in UDP, which is an object like all others. */
-import type { Change, Failure, Kernel, KernelEvent } from "../kernel/kernel.ts";
-import { type Merged, merged } from "../kernel/merged.ts";
+import type { Change, Failure, Kernel } from "../kernel/kernel.ts";
+import { MergedEvents } from "../kernel/merged_events.ts";
 import { describe } from "../kernel/state.ts";
 import { inStretches } from "../kernel/stretches.ts";
 import { wrapped } from "../kernel/wrapped.ts";
@@ -14,8 +14,7 @@ export type Holding = Pick<EncapHolder, "require" | "look" | "start" | "stop" | 
 /** Where no process holds one and none is wanted, a dump costs a look for a lock file. */
 export function openEncapKernel(kernel: Kernel, holder: Holding): Kernel {
   const watch = new EncapWatch(holder);
-  const closing = new AbortController();
-  const streams = new Set<Merged<KernelEvent>>();
+  const events = new MergedEvents(kernel, (tell, until) => watch.follow(tell, until));
   const change = async ({ verb }: Change): Promise<void> => {
     watch.ends();
     if (verb === "delete") return await holder.stop();
@@ -44,22 +43,10 @@ export function openEncapKernel(kernel: Kernel, holder: Holding): Kernel {
         },
         others: (stretch) => kernel.apply(stretch),
       }),
-    events: (signal) => {
-      const stop = AbortSignal.any([signal, closing.signal]);
-      const stream = merged({
-        first: (until: AbortSignal) => kernel.events(until),
-        second: (tell: (event: KernelEvent) => void, until) => watch.follow(tell, until),
-      }, stop);
-      streams.add(stream);
-      void stream.closed.then(() => streams.delete(stream));
-      return stream;
-    },
-    hear: async () => {
-      await kernel.hear();
-      await Promise.all([...streams].map((stream) => stream.takenIn()));
-    },
+    events: (signal) => events.events(signal),
+    hear: () => events.hear(),
     close: () => {
-      closing.abort();
+      events.close();
       kernel.close();
     },
   });

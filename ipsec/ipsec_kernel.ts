@@ -2,6 +2,7 @@
 import type { DumpRequest, Kernel } from "../kernel/kernel.ts";
 import { isFlans } from "../kernel/ownership.ts";
 import { isXfrms } from "../kernel/relations.ts";
+import { MergedEvents } from "../kernel/merged_events.ts";
 import type { KernelObject } from "../kernel/state.ts";
 import { inStretches } from "../kernel/stretches.ts";
 import { wrapped } from "../kernel/wrapped.ts";
@@ -17,11 +18,14 @@ export function openIpsecKernel(
   init: IpsecInit & { readonly unseen?: ((error: FlanError) => void) | undefined },
 ): Kernel {
   const { tables, ledger, unseen } = init;
-  const isConcerned = (objects: readonly KernelObject[], request: DumpRequest) =>
-    hasDevice(objects, request) || ledger.isThere() || tables.isThere();
+  const events = new MergedEvents(kernel, (tell, until) => tables.follow(tell, until));
   const whole = async (objects: readonly KernelObject[], request: DumpRequest) => {
-    if (request.linksOnly || !isConcerned(objects, request)) return objects;
+    if (request.linksOnly) return objects;
+    const isUsed = hasDevice(objects, request) || ledger.isThere();
+    if (!isUsed && !tables.isThere()) return objects;
     try {
+      // Before they are read, so that nothing is missed. Where only others use them, what they do is not told.
+      if (isUsed) tables.listen();
       return [...objects, ...await tables.read()];
     } catch (error) {
       if (!(error instanceof FlanError) || unseen === undefined) throw error;
@@ -41,7 +45,13 @@ export function openIpsecKernel(
         mine: (stretch) => applyXfrms(stretch, init),
         others: (stretch) => kernel.apply(stretch),
       }),
+    events: (signal) => events.events(signal),
+    hear: () => {
+      tables.hear();
+      return events.hear();
+    },
     close: () => {
+      events.close();
       tables.close();
       kernel.close();
     },

@@ -1,6 +1,7 @@
 /** What an event and an object are called alike, so that it can be told whether one is about the other. */
 import type { KernelEvent } from "./kernel.ts";
 import type { KernelObject } from "./state.ts";
+import { xfrmSubject } from "./xfrm.ts";
 
 /** What the event is about; it may be about several objects, as routes with one destination are. */
 export function keyOfEvent({ group, link, subject, mac }: KernelEvent): string {
@@ -22,6 +23,9 @@ export function eventKeyOf(object: KernelObject): string | undefined {
       return `fdb ${object.mac}`;
     case "route":
       return `route ${object.destination}`;
+    case "xfrm-state":
+    case "xfrm-policy":
+      return `ipsec ${xfrmSubject(object)}`;
     default:
       return undefined;
   }

@@ -102,7 +102,7 @@ export interface Failure {
 }
 
 export interface KernelEvent {
-  /** `firewall`: somebody changed the packet filter, `ipsec`: what is IPsec's; such events name no object. */
+  /** `firewall`: somebody changed the packet filter; such events name no object. `ipsec`: what is IPsec's. */
   readonly group:
     | "link"
     | "address"
@@ -117,7 +117,7 @@ export interface KernelEvent {
   readonly action: "new" | "delete" | "wanted";
   /** Whether this Kernel's own `apply` caused it. */
   readonly own: boolean;
-  /** The netlink port of who did it: the process id for most programs, 0 for the kernel itself. */
+  /** The netlink port of who did it: the process id for most programs, 0 for the kernel itself, and where it is not told. */
   readonly port: number;
   /** The name of the program that did it, where the kernel tells (`firewall`). */
   readonly program?: string;
@@ -125,7 +125,10 @@ export interface KernelEvent {
   readonly link?: string;
   /** The name that the link had until now, where this event renames it. */
   readonly former?: string;
-  /** Destination prefix of a route, address with length, a neighbour's IP, or a nexthop's number. */
+  /**
+   * Destination prefix of a route, address with length, a neighbour's IP, a nexthop's number, or what `xfrmSubject` in
+   * kernel/xfrm.ts makes of a state or policy of IPsec's; of its socket for ESP in UDP none.
+   */
   readonly subject?: string;
   /** The MAC of an FDB entry; such an event has no subject, and its port is 0 whoever caused it. */
   readonly mac?: string;

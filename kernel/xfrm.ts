@@ -70,6 +70,16 @@ export function xfrmKey(object: XfrmObject): string {
   }`;
 }
 
+/** What events call it; one about all states, or about all policies, says `states` or `policies`. */
+export function xfrmSubject(
+  object:
+    | Pick<XfrmState, "kind" | "destination" | "spi">
+    | Pick<XfrmPolicy, "kind" | "direction" | "source" | "destination">,
+): string {
+  if (object.kind === "xfrm-state") return `state ${object.destination} spi ${hex(object.spi)}`;
+  return `policy ${object.direction} ${object.source} to ${object.destination}`;
+}
+
 /** As a person reads it. */
 export function describeXfrm(object: XfrmObject): string {
   if (object.kind === "encap-socket") return `socket for ESP in UDP at port ${object.port}`;

@@ -1,4 +1,5 @@
 /** The kernel's security associations and policies as they are told and asked. */
+import type { KernelEvent } from "./kernel.ts";
 import type { KernelError } from "../net/errors.ts";
 import type { Derivation } from "../net/ipsec_key.ts";
 import type { XfrmPolicy, XfrmState } from "./xfrm.ts";
@@ -17,6 +18,12 @@ export interface XfrmTables {
   read(): Promise<readonly (XfrmState | XfrmPolicy)[]>;
   /** Carries the changes out in order, and goes on after one that fails. Resolves to the answer to each. */
   write(changes: readonly XfrmChange[]): Promise<readonly (KernelError | undefined)[]>;
+  /** From now on those who {@link follow} are told. For a host that uses the tables, since it takes a socket. */
+  listen(): void;
+  /** Tells who changes states and policies, whosever they are, once {@link listen} was called, until `signal` aborts. */
+  follow(tell: (event: KernelEvent) => void, signal: AbortSignal): Promise<void>;
+  /** Tells at once what the kernel had announced before the call. */
+  hear(): void;
   close(): void;
 }
 

@@ -1,11 +1,11 @@
 /** A kernel together with this host's UDP proxy of one family: its process and its routes are objects like all others. */
-import type { Kernel, KernelEvent } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { MergedEvents } from "../kernel/merged_events.ts";
 import { isProxys } from "../kernel/relations.ts";
 import { inStretches } from "../kernel/stretches.ts";
 import type { Clock } from "../net/clock.ts";
 import { ProxyChanges } from "./changes.ts";
 import { ProxyClient } from "./client.ts";
-import { type Merged, merged } from "../kernel/merged.ts";
 import { wrapped } from "../kernel/wrapped.ts";
 import { ProxySight, type SightInit } from "./sight.ts";
 import { stopProxy } from "./stop.ts";
@@ -36,10 +36,9 @@ export function openProxiedKernel(
 ): Kernel {
   const { family } = seeing;
   const client = new ProxyClient({ runDir, family, clock });
-  const closing = new AbortController();
-  const streams = new Set<Merged<KernelEvent>>();
   let applying: Promise<unknown> = Promise.resolve();
   const watch = new ProxyWatch({ client, clock, idle: () => applying });
+  const events = new MergedEvents(kernel, (tell, until) => watch.follow(tell, until));
   const sight = new ProxySight({ client, ...seeing });
   const parts = {
     client,
@@ -77,21 +76,10 @@ export function openProxiedKernel(
       applying = result.catch(() => {});
       return result;
     },
-    events: (signal) => {
-      const first = (stop: AbortSignal) => kernel.events(stop);
-      const second = (tell: (event: KernelEvent) => void, stop: AbortSignal) => watch.follow(tell, stop);
-      const stop = AbortSignal.any([signal, closing.signal]);
-      const stream = merged({ first, second }, stop);
-      streams.add(stream);
-      void stream.closed.then(() => streams.delete(stream));
-      return stream;
-    },
-    hear: async () => {
-      await kernel.hear();
-      await Promise.all([...streams].map((stream) => stream.takenIn()));
-    },
+    events: (signal) => events.events(signal),
+    hear: () => events.hear(),
     close: () => {
-      closing.abort();
+      events.close();
       kernel.close();
     },
   });

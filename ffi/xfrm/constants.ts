@@ -10,6 +10,12 @@ export const XFRM_MSG_NEWPOLICY = 0x13;
 export const XFRM_MSG_DELPOLICY = 0x14;
 export const XFRM_MSG_GETPOLICY = 0x15;
 export const XFRM_MSG_UPDPOLICY = 0x19;
+export const XFRM_MSG_UPDSA = 0x1a;
+export const XFRM_MSG_FLUSHSA = 0x1c;
+export const XFRM_MSG_FLUSHPOLICY = 0x1d;
+// enum xfrm_nlgroups
+export const XFRMNLGRP_SA = 3;
+export const XFRMNLGRP_POLICY = 4;
 export const XFRMA_ENCAP = 4;
 export const XFRMA_TMPL = 5;
 export const XFRMA_ALG_AEAD = 18;
@@ -22,6 +28,13 @@ export const IPPROTO_ESP = 50;
 export const ADDRESS_LENGTH = 16;
 /** `struct xfrm_selector`. */
 export const SELECTOR_LENGTH = 56;
+/** `struct xfrm_usersa_info`, `struct xfrm_usersa_id`, `struct xfrm_userpolicy_info`, `struct xfrm_userpolicy_id`. */
+export const SA_LENGTH = 224;
+export const SA_ID_LENGTH = 24;
+export const POLICY_LENGTH = 168;
+export const POLICY_ID_LENGTH = 64;
+/** XFRM_POLICY_IN, XFRM_POLICY_OUT, XFRM_POLICY_FWD; a socket's own have greater numbers. */
+export const directions = ["in", "out", "fwd"] as const;
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -88,4 +101,13 @@ export class Struct {
 export function addressAt(bytes: Uint8Array, at: number, family: number): string {
   if (family !== AF_INET && family !== AF_INET6) throw new RangeError(`Address family ${family} is not IP`);
   return addressText(bytes.subarray(at, at + (family === AF_INET ? 4 : 16)));
+}
+
+/** The prefixes of the `struct xfrm_selector` at an offset. Throws as {@link addressAt}. */
+export function selectorAt(bytes: Uint8Array, at: number): { source: string; destination: string } {
+  const family = bytes[at + 40]! | bytes[at + 41]! << 8;
+  return {
+    source: `${addressAt(bytes, at + ADDRESS_LENGTH, family)}/${bytes[at + 43]}`,
+    destination: `${addressAt(bytes, at, family)}/${bytes[at + 42]}`,
+  };
 }

@@ -6,8 +6,12 @@ import { type MessageBounds, type MessageParser, Policy } from "../message_parse
 import { makeFlags, NLM_F_REQUEST } from "../rtnetlink/constants.ts";
 import {
   addressAt,
+  directions,
   IPPROTO_ESP,
+  POLICY_ID_LENGTH,
+  POLICY_LENGTH,
   SELECTOR_LENGTH,
+  selectorAt,
   Struct,
   XFRM_MODE_TRANSPORT,
   XFRM_MODE_TUNNEL,
@@ -18,10 +22,7 @@ import {
   XFRMA_TMPL,
 } from "./constants.ts";
 
-const POLICY_LENGTH = 168;
-const POLICY_ID_LENGTH = 64;
 const TEMPLATE_LENGTH = 64;
-const directions = ["in", "out", "fwd"] as const;
 const XFRM_POLICY_BLOCK = 1;
 
 const policy = new Policy({ [XFRMA_TMPL]: "bytes", [XFRMA_IF_ID]: "u32" });
@@ -88,8 +89,7 @@ export function decodePolicy(parser: MessageParser, message: MessageBounds): Xfr
   return {
     kind: "xfrm-policy",
     direction,
-    source: `${addressAt(head, 16, family)}/${parser.headU8(message, 43)}`,
-    destination: `${addressAt(head, 0, family)}/${parser.headU8(message, 42)}`,
+    ...selectorAt(head, 0),
     priority: parser.headU32(message, 152),
     action,
     ...(action === "tunnel"

@@ -8,6 +8,8 @@ import { makeFlags, NLM_F_REQUEST } from "../rtnetlink/constants.ts";
 import {
   addressAt,
   IPPROTO_ESP,
+  SA_ID_LENGTH,
+  SA_LENGTH,
   Struct,
   XFRM_MODE_TUNNEL,
   XFRM_MSG_DELSA,
@@ -18,8 +20,6 @@ import {
   XFRMA_REPLAY_ESN_VAL,
 } from "./constants.ts";
 
-const SA_LENGTH = 224;
-const SA_ID_LENGTH = 24;
 /** `struct xfrm_algo_aead`: name, bits of key and of tag; then the key. */
 const ALGORITHM_LENGTH = 72;
 const ALGORITHM = "rfc4106(gcm(aes))";

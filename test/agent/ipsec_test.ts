@@ -5,7 +5,7 @@ import { HostSecrets } from "../../agent/secrets.ts";
 import { networkIn } from "../../agent/network.ts";
 import type { Change, DumpRequest, Feature, Kernel } from "../../kernel/kernel.ts";
 import { keyOf } from "../../kernel/state.ts";
-import type { XfrmState } from "../../kernel/xfrm.ts";
+import { type XfrmPolicy, type XfrmState, xfrmSubject } from "../../kernel/xfrm.ts";
 import type { Json } from "../../net/json.ts";
 import { type TestHost, TestNetwork, underlayStack } from "../lib/agents.ts";
 import { FakeKernel } from "../lib/fake_kernel.ts";
@@ -106,6 +106,24 @@ Deno.test("ipsec agents: who has lost a state announces another nonce, and peers
   assert.notEqual(nonceOf(a.host), nonce);
   together(a.kernel, b.kernel);
   assert.ok(a.kernel.states.every(({ key }) => !keys.has(key)));
+  assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
+});
+
+Deno.test("ipsec agents: a policy that somebody deletes is back at once, and all states are with another nonce", async () => {
+  await using all = await TestNetwork.start(network);
+  const [a, b] = [await joined(all, 1), await joined(all, 2)];
+  const nonce = nonceOf(a.host);
+  const { objects } = a.kernel.fake;
+  const policy = [...objects.values()].find(({ kind }) => kind === "xfrm-policy") as XfrmPolicy;
+  a.kernel.fake.lose(policy);
+  await all.clock.advance(1000);
+  assert.ok(objects.has(keyOf(policy)));
+  assert.equal(a.host.agent.repairs.last?.cause, `IPsec ${xfrmSubject(policy)} deleted`);
+  assert.equal(nonceOf(a.host), nonce);
+  for (const state of a.kernel.states) a.kernel.fake.lose(state);
+  await all.clock.advance(1000);
+  assert.notEqual(nonceOf(a.host), nonce);
+  together(a.kernel, b.kernel);
   assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
 });
 

@@ -97,6 +97,7 @@ Deno.test("suspects: a process that has gone, the kernel, and a link's unknown a
   assert.equal(culprit(event({ group: "route", port: 4e9 })), "process 4000000000 (ended, name unknown)");
   assert.equal(culprit(event({ group: "route" })), "the kernel");
   assert.equal(culprit(event({ group: "link" })), undefined);
+  assert.equal(culprit(event({ group: "ipsec" })), undefined);
 });
 
 const scope = {
@@ -114,6 +115,7 @@ const cases: readonly [Partial<KernelEvent>, ReturnType<typeof reasonOf>][] = [
   [{ group: "link", link: "lan0", former: "eth0" }, "host"],
   [{ group: "link", link: "veth8", former: "veth7" }, undefined],
   [{ group: "proxy", link: "flan0" }, "kernel"],
+  [{ group: "ipsec" }, "host"],
   [{ group: "nexthop", link: "flan.1" }, "kernel"],
   [{ group: "nexthop", link: "eth0" }, undefined],
   [{ group: "neighbour", link: "eth0", action: "wanted" }, undefined],

@@ -4,7 +4,8 @@ import { ipsec } from "../../backends/ipsec.ts";
 import { toCommands } from "../../kernel/commands.ts";
 import { differences } from "../../kernel/differences.ts";
 import { drift, satisfies } from "../../kernel/drift.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
+import { eventKeyOf, keyOfEvent } from "../../kernel/event_key.ts";
+import type { Kernel, KernelEvent } from "../../kernel/kernel.ts";
 import { Reconciler } from "../../kernel/reconcile.ts";
 import { type KernelObject, keyOf } from "../../kernel/state.ts";
 import { teardown } from "../../kernel/teardown.ts";
@@ -123,6 +124,42 @@ Deno.test("ipsec kernel: of a host that never had it nothing is asked, since tha
   assert.equal(fake.reads, 0);
   await kernel.dump({ links: [], sysctls: [] });
   assert.equal(fake.reads, 1);
+});
+
+Deno.test("ipsec kernel: who has a network by IPsec is told what others change of it, from before the first look on", async () => {
+  const fake = new FakeXfrm();
+  const { kernel } = fake.open({ ledger: { ...forgetful, isThere: () => true } });
+  const stop = new AbortController();
+  const heard: KernelEvent[] = [];
+  const reading = (async () => {
+    for await (const event of kernel.events(stop.signal)) if (event.group === "ipsec") heard.push(event);
+  })();
+  await reconcile(reconcilerOn(kernel), planned([2]));
+  await kernel.hear();
+  assert.ok(heard.length > 0 && heard.every(({ own }) => own));
+  heard.length = 0;
+  const lost = [...fake.objects.values()].slice(0, 2);
+  for (const object of lost) fake.lose(object);
+  await kernel.hear();
+  assert.deepEqual(heard.map(({ own, action }) => [own, action]), [[false, "delete"], [false, "delete"]]);
+  assert.deepEqual(heard.map(keyOfEvent), lost.map(eventKeyOf));
+  kernel.close();
+  await reading;
+  assert.equal(fake.isHeard, false);
+});
+
+Deno.test("ipsec kernel: where only others use IPsec nobody listens to what they do", async () => {
+  const fake = new FakeXfrm();
+  fake.objects.set(keyOf(foreignState), foreignState);
+  const { kernel } = fake.open();
+  const stop = new AbortController();
+  kernel.events(stop.signal);
+  await kernel.dump({ links: ["flan.1"], sysctls: [] });
+  assert.deepEqual([fake.reads, fake.isHeard], [1, false]);
+  await reconcile(reconcilerOn(kernel), planned([2]));
+  await kernel.dump({ links: [], sysctls: [] });
+  assert.equal(fake.isHeard, true);
+  stop.abort();
 });
 
 Deno.test("ipsec kernel: keys are in the ledger before the kernel has one, and of a used one none is told", async () => {

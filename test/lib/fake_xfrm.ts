@@ -2,10 +2,10 @@
 import { type IpsecInit } from "../../ipsec/changes.ts";
 import { openEncapKernel } from "../../ipsec/encap_kernel.ts";
 import { openIpsecKernel } from "../../ipsec/ipsec_kernel.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
+import type { Kernel, KernelEvent } from "../../kernel/kernel.ts";
 import type { Secrets } from "../../kernel/secrets.ts";
 import { describe } from "../../kernel/state.ts";
-import { settingsOfState, xfrmKey, type XfrmPolicy, type XfrmState } from "../../kernel/xfrm.ts";
+import { settingsOfState, xfrmKey, type XfrmPolicy, type XfrmState, xfrmSubject } from "../../kernel/xfrm.ts";
 import type { KeyLedger, XfrmChange, XfrmTables } from "../../kernel/xfrm_tables.ts";
 import { FlanError, KernelError } from "../../net/errors.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
@@ -42,6 +42,11 @@ export class FakeXfrm {
   /** Whether the caller may read the tables. */
   isHidden = false;
   reads = 0;
+  /** Those who listen, and whose changes are their own. */
+  readonly #listeners = new Set<
+    { readonly tables: XfrmTables; readonly tell: (event: KernelEvent) => void }
+  >();
+  readonly #listening = new Set<XfrmTables>();
 
   constructor(stack: FakeStack = hostStack()) {
     this.stack = stack;
@@ -63,8 +68,29 @@ export class FakeXfrm {
     return openEncapKernel(openIpsecKernel(inner, { ...init, tables: this.#tables() }), this.encap);
   }
 
+  /** Whether somebody is told of changes. */
+  get isHeard(): boolean {
+    return [...this.#listeners].some(({ tables }) => this.#listening.has(tables));
+  }
+
+  /** Somebody else deletes an object. */
+  lose(object: XfrmState | XfrmPolicy): void {
+    this.objects.delete(xfrmKey(object));
+    this.#announce(object, { action: "delete", by: undefined });
+  }
+
+  #announce(
+    object: XfrmState | XfrmPolicy,
+    { action, by }: { action: "new" | "delete"; by: XfrmTables | undefined },
+  ): void {
+    const about = { group: "ipsec", action, port: 0, subject: xfrmSubject(object) } as const;
+    for (const { tables, tell } of this.#listeners) {
+      if (this.#listening.has(tables)) tell({ ...about, own: tables === by });
+    }
+  }
+
   #tables(): XfrmTables {
-    return {
+    const tables: XfrmTables = {
       isThere: () => this.isModule && this.objects.size > 0,
       require: () => {
         if (this.isWhole) return;
@@ -78,12 +104,23 @@ export class FakeXfrm {
         const denied = new KernelError("Cannot read IPsec states", "EPERM", { op: "kernel.dump" });
         return this.isHidden ? Promise.reject(denied) : Promise.resolve([...this.objects.values()]);
       },
-      write: (changes) => Promise.resolve(changes.map((change) => this.#change(change))),
+      write: (changes) => Promise.resolve(changes.map((change) => this.#change(change, tables))),
+      listen: () => void this.#listening.add(tables),
+      follow: async (tell, signal) => {
+        const listener = { tables, tell };
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#listeners.add(listener);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+        if (!signal.aborted) await promise;
+        this.#listeners.delete(listener);
+      },
+      hear() {},
       close() {},
     };
+    return tables;
   }
 
-  #change(change: XfrmChange): KernelError | undefined {
+  #change(change: XfrmChange, by: XfrmTables): KernelError | undefined {
     const { verb, object } = change;
     const key = xfrmKey(object);
     if (verb === "add" && this.objects.has(key)) {
@@ -94,6 +131,7 @@ export class FakeXfrm {
     this.done.push(`${verb} ${key}`);
     if (verb === "delete") this.objects.delete(key);
     else this.objects.set(key, "key" in change ? shown(change.object, change.key) : object);
+    this.#announce(object, { action: verb === "delete" ? "delete" : "new", by });
   }
 }
 

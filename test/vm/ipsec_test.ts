@@ -11,16 +11,19 @@ import { closeFd } from "../../ffi/libc.ts";
 import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
 import { openUdpSocket } from "../../ffi/udp_socket.ts";
 import { NETLINK_XFRM } from "../../ffi/xfrm/constants.ts";
-import { NativeXfrm } from "../../ffi/xfrm_tables.ts";
+import { NativeXfrm, type XfrmSocketInit } from "../../ffi/xfrm_tables.ts";
 import { EncapHolder } from "../../ipsec/encap_holder.ts";
 import { openEncapKernel } from "../../ipsec/encap_kernel.ts";
 import { openIpsecKernel } from "../../ipsec/ipsec_kernel.ts";
 import { must } from "../../cmd/demo/shell.ts";
+import { toCommands } from "../../kernel/commands.ts";
+import { eventKeyOf, keyOfEvent } from "../../kernel/event_key.ts";
 import type { EncapSockets } from "../../kernel/encap_sockets.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { ENCAP_PORT } from "../../kernel/xfrm.ts";
 import type { KeyLedger } from "../../kernel/xfrm_tables.ts";
 import { backendSuite } from "../conformance/backend_suite.ts";
+import { until as nextEvent } from "../conformance/kernel_events.ts";
 import { openSystem } from "../ffi/system.ts";
 import { forgetful, ipsecSecrets } from "../lib/fake_xfrm.ts";
 import { until } from "../lib/until.ts";
@@ -40,9 +43,11 @@ function holderIn(runDir: string, namespace: string): EncapHolder {
 }
 
 function around(kernel: Kernel, { namespace, ledger }: { namespace?: string; ledger: KeyLedger }): Kernel {
-  const open = () => new NetlinkSocket({ protocol: NETLINK_XFRM, receiveBuffer: 1 << 20, groups: [] });
-  const socket = namespace === undefined ? open() : inside(namespace, open);
-  const tables = new NativeXfrm({ clock: systemClock, openSocket: () => socket });
+  const openSocket = (init: XfrmSocketInit) => {
+    const open = () => new NetlinkSocket({ protocol: NETLINK_XFRM, ...init });
+    return namespace === undefined ? open() : inside(namespace, open);
+  };
+  const tables = new NativeXfrm({ clock: systemClock, openSocket });
   return openIpsecKernel(kernel, { tables, ledger, secrets: ipsecSecrets });
 }
 
@@ -182,6 +187,24 @@ Deno.test("ipsec: keys change under traffic, and no packet is lost", async () =>
   assert.equal(await seen.clear(), 0);
 });
 
+/** Deletes a state and a policy by hand, and a state by the host's kernel itself, and insists that it tells of each whose doing it was. */
+async function deletionsAreTold(hosts: VmHosts, host: VmHost): Promise<void> {
+  const objects = await host.kernel.dump({ links: ["flan.ipsec"], sysctls: [] });
+  const [state, other] = objects.filter((object) => object.kind === "xfrm-state");
+  const policy = objects.find((object) => object.kind === "xfrm-policy" && object.interfaceId !== 0)!;
+  const stop = new AbortController();
+  const events = host.kernel.events(stop.signal)[Symbol.asyncIterator]();
+  for (const [object, own] of [[state!, false], [policy, false], [other!, true]] as const) {
+    const change = { verb: "delete", object } as const;
+    if (own) assert.deepEqual(await host.kernel.apply([change]), []);
+    else await hosts.on(host, ["sh", "-c", toCommands([change])[0]!]);
+    const told = await nextEvent(events, ({ group }) => group === "ipsec");
+    assert.deepEqual([told.action, told.own, keyOfEvent(told)], ["delete", own, eventKeyOf(object)]);
+  }
+  stop.abort();
+  await events.return?.();
+}
+
 Deno.test("ipsec: without states nothing goes out, and nothing in clear is let in", async () => {
   const { hosts, all: [first, second] } = await ipsecHosts();
   await using _ = hosts;
@@ -189,6 +212,7 @@ Deno.test("ipsec: without states nothing goes out, and nothing in clear is let i
   const seen = await count(hosts, second);
   const lost = async () => (await ping({ from: first, to: second, more: ["-W", "2"] })).code;
   assert.equal(await lost(), 0);
+  await deletionsAreTold(hosts, first);
   await hosts.on(first, ["ip", "xfrm", "state", "flush"]);
   assert.equal(await lost(), 1);
   // The same keys are not given to the kernel again: an agent takes another nonce then.
