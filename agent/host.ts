@@ -17,7 +17,7 @@ import { epochsOf } from "./planes.ts";
 import { localAddresses } from "./surroundings.ts";
 import type { TxChecksum } from "./tx_checksum.ts";
 import { findUnderlay, type FormerUnderlay } from "./underlay.ts";
-import { ensurePublicKey, readPublicKey } from "./wireguard_key.ts";
+import { ensurePublicKeys, readPublicKeys } from "./wireguard_key.ts";
 
 /** The settings of `up` that shape the host; the names are those of the flags. */
 export interface HostOptions extends FirewallOptions {
@@ -86,11 +86,10 @@ export async function ensureIdentity(
       readHostState(stateDir)?.macs[device] ?? await ensureMac(stateDir, { device, existing, clock }),
     );
   }
-  const publicKeys: string[] = [];
-  for (const device of backend.hasKey ? devices : []) {
-    publicKeys.push(await ensurePublicKey(stateDir, { device, clock }));
-  }
-  return { macs, publicKeys };
+  return {
+    macs,
+    publicKeys: await ensurePublicKeys(stateDir, { devices: backend.hasKey ? devices : [], clock }),
+  };
 }
 
 /**
@@ -113,7 +112,7 @@ export async function observeHost(
   const macs = (backend.hasMac ? devices : []).map((device) =>
     state?.macs[device] ?? macAmong(there, { device, node }) ?? ""
   );
-  const publicKeys = (backend.hasKey ? devices : []).map((one) => readPublicKey(options.stateDir, one) ?? "");
+  const publicKeys = readPublicKeys(options.stateDir, backend.hasKey ? devices : []);
   const span = epochsOf({ backend, config }, options.stateDir);
   const ipsec = span === undefined ? undefined : readIpsec(options.stateDir, { clock, span });
   return described(found, { node, macs, publicKeys, ipsec });

@@ -15,7 +15,7 @@ import type { Json } from "../net/json.ts";
 import { v } from "../net/schema.ts";
 import { mayCarry, type Network } from "./network.ts";
 import { readOwnDocument } from "./own_document.ts";
-import { readPublicKey } from "./wireguard_key.ts";
+import { readPublicKeys } from "./wireguard_key.ts";
 
 /** Those whose packets flan carries itself, so that it can tell which peer is reached by which. */
 const carrying: ReadonlySet<string> = new Set(["vxlan", "udp", "host-gw", "wireguard", "ipip", "ipsec"]);
@@ -79,7 +79,7 @@ export function readPlanes(
       const devices = backend.devices(config);
       const identity = {
         macs: devices.map((device) => macs[device] ?? ""),
-        publicKeys: (backend.hasKey ? devices : []).map((device) => readPublicKey(stateDir, device) ?? ""),
+        publicKeys: readPublicKeys(stateDir, backend.hasKey ? devices : []),
       };
       return [{ backend, config, identity }];
     } catch (error) {

@@ -3,14 +3,19 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
 import { HostSecrets } from "../../agent/secrets.ts";
 import { ensureIdentity } from "../../agent/host.ts";
-import { ensurePublicKey, readPrivateKey, readPublicKey } from "../../agent/wireguard_key.ts";
+import {
+  ensurePublicKeys,
+  readPrivateKey,
+  readPublicKey,
+  readPublicKeys,
+} from "../../agent/wireguard_key.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { fingerprint } from "../../net/fingerprint.ts";
 import { clamped, keyText, publicKeyOf, readKey } from "../../net/wireguard_key.ts";
 import { config } from "../lib/overlay.ts";
 
 const device = "flan-wg";
-const wish = { device, clock: systemClock };
+const wish = { devices: [device], clock: systemClock };
 
 async function inStateDir(body: (dir: string) => Promise<void>): Promise<void> {
   const dir = Deno.makeTempDirSync({ prefix: "flan-wgkey-" });
@@ -31,9 +36,9 @@ Deno.test("wireguard key: a public key is that of wg pubkey, and random bytes ar
 Deno.test("wireguard key: it is made once, and only root reads the private one", () =>
   inStateDir(async (dir) => {
     assert.deepEqual([readPublicKey(dir, device), readPrivateKey(dir, device)], [undefined, undefined]);
-    const [one, other] = await Promise.all([
-      ensurePublicKey(dir, wish),
-      ensurePublicKey(dir, wish),
+    const [[one], [other]] = await Promise.all([
+      ensurePublicKeys(dir, wish) as Promise<[string]>,
+      ensurePublicKeys(dir, wish) as Promise<[string]>,
     ]);
     assert.equal(one, other);
     assert.equal(readPublicKey(dir, device), one);
@@ -44,17 +49,17 @@ Deno.test("wireguard key: it is made once, and only root reads the private one",
 
 Deno.test("wireguard key: whoever brings a private key has its public one", () =>
   inStateDir(async (dir) => {
-    await ensurePublicKey(dir, wish);
+    await ensurePublicKeys(dir, wish);
     const key = clamped(new Uint8Array(32).fill(7));
     Deno.writeTextFileSync(`${dir}/wireguard.key`, `${keyText(key)}\n`);
-    assert.equal(await ensurePublicKey(dir, wish), await publicKeyOf(key));
+    assert.deepEqual(await ensurePublicKeys(dir, wish), [await publicKeyOf(key)]);
     assert.equal(readPublicKey(dir, device), await publicKeyOf(key));
   }));
 
 Deno.test("wireguard key: a damaged one is refused and not repeated", () =>
   inStateDir(async (dir) => {
     Deno.writeTextFileSync(`${dir}/wireguard.key`, "c2VjcmV0");
-    await assert.rejects(ensurePublicKey(dir, wish), (error: Error & { code?: string }) => {
+    await assert.rejects(ensurePublicKeys(dir, wish), (error: Error & { code?: string }) => {
       assert.equal(error.message, `Cannot use ${dir}/wireguard.key: it holds no WireGuard key`);
       return error.code === "invalid";
     });
@@ -80,9 +85,50 @@ Deno.test("wireguard key: each device has its own, which a host of one device be
     );
   }));
 
+const [first, second] = ["flan-wg", "flan-wg-v6"] as const;
+const keysOf = (dir: string, ...devices: string[]) => ensurePublicKeys(dir, { devices, clock: systemClock });
+
+Deno.test("wireguard key: the only device of a network takes over what the host has, and so does the other one again", () =>
+  inStateDir(async (dir) => {
+    // As of a network of IPv6 alone before each device had a file of its own, or as an administrator brought it.
+    const key = clamped(new Uint8Array(32).fill(9));
+    Deno.writeTextFileSync(`${dir}/wireguard.key`, `${keyText(key)}\n`, { mode: 0o600 });
+    Deno.writeTextFileSync(`${dir}/wireguard.pub`, `${await publicKeyOf(key)}\n`);
+    const publicKey = await publicKeyOf(key);
+    assert.deepEqual(readPublicKeys(dir, [second]), [publicKey], "who looks sees it before it is renamed");
+    assert.deepEqual(await keysOf(dir, second), [publicKey]);
+    const files = () =>
+      [...Deno.readDirSync(dir)].map(({ name }) => name).filter((name) => /wire/.test(name));
+    assert.deepEqual(files().sort(), ["wireguard-v6.key", "wireguard-v6.pub"]);
+    assert.equal(Deno.statSync(`${dir}/wireguard-v6.key`).mode! & 0o777, 0o600);
+    assert.deepEqual(new HostSecrets(dir).find(publicKey), key);
+    assert.deepEqual(await keysOf(dir, first), [publicKey], "another Mode");
+    assert.deepEqual(files().sort(), ["wireguard.key", "wireguard.pub"]);
+    assert.deepEqual(new HostSecrets(dir).find(publicKey), key);
+  }));
+
+Deno.test("wireguard key: a network of IPv6 alone that becomes dual stack leaves each device a key of its own, and the old one where it was", () =>
+  inStateDir(async (dir) => {
+    const [six] = await keysOf(dir, second);
+    assert.deepEqual(readPublicKeys(dir, [first, second]), ["", six]);
+    const [four, ...others] = await keysOf(dir, first, second);
+    assert.deepEqual(others, [six]);
+    assert.notEqual(four, six);
+    assert.deepEqual([await keysOf(dir, second), await keysOf(dir, first)], [[six], [four]], "and back");
+  }));
+
+Deno.test("wireguard key: no damaged one is taken over", () =>
+  inStateDir(async (dir) => {
+    Deno.writeTextFileSync(`${dir}/wireguard.key`, "c2VjcmV0");
+    await assert.rejects(keysOf(dir, second), {
+      message: `Cannot use ${dir}/wireguard.key: it holds no WireGuard key`,
+    });
+    assert.equal(Deno.readTextFileSync(`${dir}/wireguard.key`), "c2VjcmV0");
+  }));
+
 Deno.test("secrets: the host's own key by its public one, and the network's by its fingerprint, as long as it is in it", () =>
   inStateDir(async (dir) => {
-    const publicKey = await ensurePublicKey(dir, wish);
+    const [publicKey] = await ensurePublicKeys(dir, wish) as [string];
     const secrets = new HostSecrets(dir);
     const PSK = new Uint8Array(32).fill(5);
     const name = fingerprint(PSK);
