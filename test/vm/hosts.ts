@@ -27,7 +27,7 @@ export interface HostsInit {
   /** Of a network that is not of IPv4 alone. */
   readonly stack?: Stack;
   /** What is particular to a host beside its addresses. */
-  readonly facts?: (number: number) => Partial<Host>;
+  readonly facts?: (number: number, host: Host) => Partial<Host>;
   /** Puts around each host's kernel what the backend needs. */
   readonly around?: (kernel: Kernel, host: Host & { readonly namespace: string }) => Kernel;
 }
@@ -65,13 +65,13 @@ export class VmHosts implements AsyncDisposable {
       const number = i + 1;
       const containers = familiesOf(viewOf(init).network).map((family) => containerOf(number, family));
       await must(["sh", "-c", init.stack === undefined ? IPV4 : IPV6, "sh", namespace, `${number}`]);
-      const host = (init.stack?.host ?? aHost)({
+      const bare = (init.stack?.host ?? aHost)({
         node: `vm${number}`,
         mac: "",
         publicIp: address,
         underlay: { ...aHost().underlay, address },
-        ...init.facts?.(number),
       });
+      const host = { ...bare, ...init.facts?.(number, bare) };
       const kernel = kernelOf(namespace, systemClock);
       return {
         number,

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { systemClock } from "../../agent/clock.ts";
+import { withIdentity } from "../../backends/identity.ts";
 import { wireguard } from "../../backends/wireguard.ts";
 import { NativeWireguard } from "../../ffi/wireguard_devices.ts";
 import { NETLINK_GENERIC, NetlinkSocket } from "../../ffi/netlink_socket.ts";
@@ -69,13 +70,18 @@ const cells = [
   },
 ];
 
+/** Of a host's devices, each its own. */
+function keysOf(number: number, links: readonly string[]): string[] {
+  return links.map((_, i) => publicKey(100 * i + number));
+}
+
 for (const { name, most, links, ...init } of cells) {
   Deno.test(`wireguard, ${name}: hosts reach each other whole and at full size, and leave nothing`, async (t) => {
     await using hosts = await VmHosts.create({
       ...init,
       name: "wireguard",
       backend: wireguard,
-      facts: (number) => ({ publicKey: publicKey(number) }),
+      facts: (number, host) => withIdentity(host, { macs: [], publicKeys: keysOf(number, links) }),
       around: (kernel, { namespace }) => around(kernel, namespace),
     });
     const [from, to] = hosts.all as [typeof hosts.all[0], typeof hosts.all[0]];
@@ -84,6 +90,10 @@ for (const { name, most, links, ...init } of cells) {
     await hosts.joinAll();
     await from.kernel.require(wireguard.needs);
     assert.deepEqual((await hosts.on(from, ["wg", "show", "interfaces"])).trim().split(/\s+/).sort(), links);
+    for (const [i, link] of links.entries()) {
+      const key = await hosts.on(from, ["wg", "show", link, "public-key"]);
+      assert.equal(key.trim(), keysOf(from.number, links)[i], link);
+    }
     await t.step("packets of every size", () => allReach(hosts, most));
     // Both families of a network go by devices that are alike; test/netns/backends_test.ts sends more, by wireguard-go.
     const family = 6 in most ? 6 : 4;
