@@ -3,8 +3,10 @@
  * time comes along, also Deno, so that it asks for no network and no home directory. Exit 5 where it is not
  * permitted.
  */
+import { isAgentThere, lockHolder } from "../agent/lock.ts";
+import { settings } from "../cmd/settings.ts";
 import { FlanError } from "../net/errors.ts";
-import { layout } from "./packaging/layout.ts";
+import { cacheFolder, homeOf, layout } from "./packaging/layout.ts";
 import {
   empty,
   formatManifest,
@@ -14,7 +16,7 @@ import {
   removeListed,
   union,
 } from "./packaging/manifest.ts";
-import { missingFolders, place, placeable } from "./packaging/place.ts";
+import { missingFolders, place, placeable, removeTree } from "./packaging/place.ts";
 import { reloadUnits } from "./packaging/reload_units.ts";
 import { type Place, runTask, taskFlags } from "./packaging/task.ts";
 import type { Entry } from "./packaging/entry.ts";
@@ -26,29 +28,41 @@ export function install(entries: readonly Entry[], { root, prefix }: Place): voi
   const wanted = placeable(entries, root);
   const list = manifestPath(prefix);
   const files = entries.filter((entry) => !(entry.kind === "file" && entry.keep)).map(({ path }) => path);
+  const isUsed = (folder: string) => entries.some(({ path }) => path.startsWith(`${folder}/`));
   const now: Manifest = {
     files: [...files, list],
-    folders: [...new Set([...before.folders, ...missingFolders(wanted, root)])].sort(),
+    folders: [...new Set([...before.folders.filter(isUsed), ...missingFolders(wanted, root)])].sort(),
   };
   const write = (manifest: Manifest) =>
     place([{ kind: "file", path: list, mode: 0o644, content: formatManifest(manifest) }], root);
   // First, so that one that is interrupted can be taken away too.
   write(union(before, now));
   place(entries, root);
-  removeListed({ files: before.files.filter((file) => !now.files.includes(file)), folders: [] }, root);
+  removeListed({
+    files: before.files.filter((file) => !now.files.includes(file)),
+    folders: before.folders.filter((folder) => !now.folders.includes(folder)),
+  }, root);
   write(now);
 }
 
-/** Runs it once: proves that it works, and compiles it for everybody. Throws FlanError `failed`. */
-async function tryOut(program: string): Promise<void> {
+/** Runs a program of it as it will be run, and so proves that it works. Throws FlanError `failed`. */
+async function tryOut(program: string, args: readonly string[] = []): Promise<void> {
   const { success, stderr } = await new Deno.Command(program, {
-    args: ["completions", "bash"],
+    args: [...args],
     clearEnv: true,
     stdout: "null",
   }).output();
   if (success) return;
   const why = new TextDecoder().decode(stderr).trim();
   throw new FlanError(`Cannot run ${program}: ${why}`, { op: "install.try", code: "failed" });
+}
+
+/** An agent that runs goes on as it was started; its data plane does without it for a moment. */
+function restartHint(runDir: string): string {
+  if (!isAgentThere(runDir)) return "";
+  const pid = lockHolder(runDir) ?? "PID";
+  return `\nhint: an agent runs as it was before (process ${pid}); for the new version, systemctl restart flan, or ` +
+    `kill ${pid} and flan up with the same flags: the network stays up meanwhile`;
 }
 
 async function run(args: readonly string[]): Promise<string> {
@@ -60,12 +74,16 @@ async function run(args: readonly string[]): Promise<string> {
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }
+  // Of an older version: names change with what is in the files, so that nobody would ever write over it.
+  removeTree(where.root + cacheFolder);
   const program = `${where.prefix}/bin/flan`;
   if (where.root === "") {
-    await tryOut(program);
+    await tryOut(`${homeOf(where.prefix)}/bin/compile`);
+    await tryOut(program, ["completions", "bash"]);
     await reloadUnits();
   }
-  return `${where.root}${program} is there; nothing is started`;
+  const told = `${where.root}${program} is there; nothing is started`;
+  return told + restartHint(where.root + settings.runDir.fallback);
 }
 
 if (import.meta.main) Deno.exit(await runTask("install", () => run(Deno.args)));

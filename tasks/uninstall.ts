@@ -9,6 +9,7 @@ import { settings } from "../cmd/settings.ts";
 import { FlanError } from "../net/errors.ts";
 import { cacheFolder, configFolder, stateFolder } from "./packaging/layout.ts";
 import { readManifest, removeListed } from "./packaging/manifest.ts";
+import { removeTree } from "./packaging/place.ts";
 import { reloadUnits } from "./packaging/reload_units.ts";
 import { runTask, taskFlags } from "./packaging/task.ts";
 
@@ -39,14 +40,6 @@ function refuseInNetwork(root: string): void {
     code: "failed",
     hint: "run flan down first, or leave --purge out",
   });
-}
-
-function removeTree(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 if (import.meta.main) {

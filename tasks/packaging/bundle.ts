@@ -1,7 +1,8 @@
 /**
  * flan's programs as an installation has them: few files with all modules and packages in them. What is imported where
  * it is needed is a file of its own, so that no command loads the others. The names of those files change with what is
- * in them, and an upgrade takes the old ones away: a process that runs long loads all that it needs at its start.
+ * in them, and an upgrade takes the old ones away: a process that runs long loads all that it needs at its start
+ * (`stays` in `cmd/leaf.ts`).
  */
 import { FlanError } from "../../net/errors.ts";
 import { programs, rootFolder } from "../../net/own_files.ts";
@@ -80,13 +81,26 @@ function packageOf(path: string): { name: string; folder: string } | undefined {
   return { name, folder: path.slice(0, before) + folder };
 }
 
-function licencesOf(paths: readonly string[]): { path: string; file: string }[] {
+/**
+ * The licences of the packages that these modules belong to. Throws FlanError `failed` for a package without one: what
+ * nobody may hand on is not to be installed.
+ */
+export function licencesOf(paths: readonly string[]): { path: string; file: string }[] {
   const packages = new Map(paths.flatMap((path) => {
     const found = packageOf(path);
     return found === undefined ? [] : [[found.folder, found.name]];
   }));
-  return [...packages].flatMap(([folder, name]) =>
-    [...Deno.readDirSync(folder)].filter((entry) => /^LICEN[CS]E/i.test(entry.name))
-      .map((entry) => ({ path: `licences/${name}/${entry.name}`, file: `${folder}/${entry.name}` }))
-  );
+  return [...packages].flatMap(([folder, name]) => {
+    const files = [...Deno.readDirSync(folder)].filter((entry) => /^LICEN[CS]E/i.test(entry.name));
+    if (files.length === 0) {
+      throw new FlanError(`Cannot bundle package ${name}: no licence is in ${folder}`, {
+        op: "install.bundle",
+        code: "failed",
+      });
+    }
+    return files.map((entry) => ({
+      path: `licences/${name}/${entry.name}`,
+      file: `${folder}/${entry.name}`,
+    }));
+  });
 }

@@ -40,6 +40,7 @@ export async function layout(prefix: string, scratch: string): Promise<Entry[]> 
     tree(prefix, "deno.json", await settings()),
     tree(prefix, "deno", { file: Deno.execPath() }, 0o755),
     tree(prefix, "bin/flan", { file: `${rootFolder}bin/flan` }, 0o755),
+    tree(prefix, "bin/compile", { file: `${rootFolder}bin/compile` }, 0o755),
     { kind: "link", path: `${prefix}/bin/flan`, target: "../lib/flan/bin/flan" },
     ...printed,
     ...systemFiles(prefix),

@@ -50,6 +50,15 @@ export function removeIfThere(path: string): boolean {
   }
 }
 
+/** A folder with all that is in it, if it is there. */
+export function removeTree(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 function write(entry: Entry, path: string): void {
   // Of an installation that was interrupted.
   removeIfThere(path);

@@ -31,7 +31,7 @@ export function taskFlags(
   }
   return {
     root: folder("--root", values["root"] ?? "/"),
-    prefix: folder("--prefix", values["prefix"] ?? "/usr/local"),
+    prefix: plain(folder("--prefix", values["prefix"] ?? "/usr/local")),
     purge: values["purge"] === true,
   };
 }
@@ -43,6 +43,15 @@ function folder(flag: string, value: unknown): string {
     path.split("/").slice(1).every((part) => !["", ".", ".."].includes(part));
   if (isPlain && (path !== "" || flag === "--root")) return path;
   throw invalid("install", `Cannot use ${flag} ${quoted(text)}: an absolute path is needed`);
+}
+
+/** In a unit file a blank would end a word and `%` begin a specifier (systemd.service(5), systemd.unit(5)). */
+function plain(prefix: string): string {
+  if (/^[A-Za-z0-9._+/-]+$/.test(prefix)) return prefix;
+  throw invalid(
+    "install",
+    `Cannot use --prefix ${quoted(prefix)}: letters, digits and . _ + - / can be in it`,
+  );
 }
 
 /** Runs a task to its exit code, and says in one sentence what it did or why it could not. */

@@ -1,31 +1,42 @@
 /** flan as it is installed, in a folder of its own: for tests and figures of what users run. */
 import { must } from "../../cmd/demo/shell.ts";
-import { layout } from "../../tasks/packaging/layout.ts";
+import type { Entry } from "../../tasks/packaging/entry.ts";
+import { homeOf, layout } from "../../tasks/packaging/layout.ts";
 import { place } from "../../tasks/packaging/place.ts";
+
+const prefix = "/usr/local";
 
 export class Installed implements Disposable {
   readonly #root = Deno.makeTempDirSync({ prefix: "flan-installed-" });
+  #entries: readonly Entry[] = [];
   /** The program. */
-  readonly flan: string = `${this.#root}/usr/local/bin/flan`;
+  readonly flan: string = `${this.#root}${prefix}/bin/flan`;
+  /** The folder of flan's own tree. */
+  readonly home: string = this.#root + homeOf(prefix);
   /** What it needs where it is not to use this machine's `/var/cache/flan`. */
   readonly env: Readonly<Record<string, string>> = { DENO_DIR: `${this.#root}/cache` };
 
   private constructor() {}
 
-  /** Runs it once, as an installation does, so that it is compiled. */
+  /** Compiles it, as an installation does. */
   static async create(): Promise<Installed> {
     const made = new Installed();
-    const scratch = Deno.makeTempDirSync({ prefix: "flan-installed-" });
     try {
-      place(await layout("/usr/local", scratch), made.#root);
-      await must([made.flan, "completions", "bash"], made.env);
+      const bundled = `${made.#root}/bundled`;
+      Deno.mkdirSync(bundled);
+      made.#entries = await layout(prefix, bundled);
+      made.upgrade();
+      await must([`${made.home}/bin/compile`], made.env);
       return made;
     } catch (error) {
       made[Symbol.dispose]();
       throw error;
-    } finally {
-      Deno.removeSync(scratch, { recursive: true });
     }
+  }
+
+  /** Puts other files into the place of all, as an upgrade does. */
+  upgrade(): void {
+    place(this.#entries, this.#root);
   }
 
   [Symbol.dispose](): void {

@@ -69,7 +69,11 @@ Deno.test({
       await t.step("what an administrator has set survives an upgrade and a removal", async () => {
         const set = ["sh", "-c", "echo 'verbose: true' >> /etc/flan/config.yaml"];
         succeeded(await root.run(set));
+        succeeded(await root.run(["touch", "/var/cache/flan/of-an-older-version"]));
         succeeded(await dpkg("--install", "/tmp/flan.deb"));
+        const kept = succeeded(await root.run(["ls", "/var/cache/flan"]));
+        assert.match(kept, /^v8_code_cache/m);
+        assert.doesNotMatch(kept, /older/);
         assert.match(
           succeeded(await root.run([...flan, "config", "show", "-o", "tsv"])),
           /^verbose\ttrue\tfile$/m,

@@ -1,7 +1,7 @@
 /** flan's programs as one file each: that they run as the sources do, and that a defect can be found in them. */
 import assert from "node:assert/strict";
 import { rootFolder } from "../../../net/own_files.ts";
-import { bundle } from "../../../tasks/packaging/bundle.ts";
+import { bundle, licencesOf } from "../../../tasks/packaging/bundle.ts";
 
 /** The line of `file` that has `text`. */
 function lineOf(file: string, text: string): number {
@@ -84,4 +84,20 @@ Deno.test("bundle: where it cannot be written that is said in Deno's words, and 
     message: /^Cannot bundle flan's programs: .*/s,
     hint: "deno task setup install",
   });
+});
+
+Deno.test("bundle: a package without a licence is refused by name", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "flan-bundle-" });
+  try {
+    const packages = ["@a/free", "bare"].map((name) => `${folder}/npm/registry.npmjs.org/${name}/1.0.0`);
+    for (const path of packages) Deno.mkdirSync(path, { recursive: true });
+    Deno.writeTextFileSync(`${packages[0]}/LICENSE.md`, "");
+    const modules = packages.map((path) => `${path}/mod.js`);
+    assert.deepEqual(licencesOf([modules[0]!, "/p/main.ts"]), [
+      { path: "licences/@a/free/LICENSE.md", file: `${packages[0]}/LICENSE.md` },
+    ]);
+    assert.throws(() => licencesOf(modules), { code: "failed", message: /^Cannot bundle package bare: / });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

@@ -36,6 +36,37 @@ const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 const needsRoot = Deno.uid() === 0 ? undefined : "needs root";
 const name = (text: string) => needsRoot === undefined ? text : `${text} (${needsRoot})`;
 
+/** Over an older version, of which an agent runs and compiled code lies there; nothing of either is left. */
+function installBesideAgent(root: Root) {
+  root.write("/var/cache/flan/older", "");
+  const runDir = `${root.path}/run/flan`;
+  makeRunDir(runDir);
+  const agent = tryLockAgent(runDir);
+  const told = task("install", ["--root", root.path]);
+  agent?.release();
+  assert.throws(() => Deno.statSync(`${root.path}/var/cache/flan`), Deno.errors.NotFound);
+  for (const path of ["run", "var"]) Deno.removeSync(`${root.path}/${path}`, { recursive: true });
+  return told;
+}
+
+/** What is compiled at the installation is all that any command loads. */
+function everybodysCacheIsWhole(home: string): void {
+  const cache = Deno.makeTempDirSync({ prefix: "flan-cache-" });
+  try {
+    const made = run(["env", "-i", `DENO_DIR=${cache}`, `${home}/bin/compile`], { clearEnv: true });
+    assert.deepEqual(made, { code: 0, stdout: "", stderr: "" });
+    const files = [...Deno.readDirSync(cache)].filter(({ name }) => name.startsWith("v8_code_cache"));
+    const kept = files.map(({ name }) =>
+      new TextDecoder("latin1").decode(Deno.readFileSync(`${cache}/${name}`))
+    );
+    const modules = [...Deno.readDirSync(`${home}/bundle`)].filter(({ name }) => name.endsWith(".js"));
+    assert.ok(modules.length > 10);
+    for (const { name } of modules) assert.ok(kept.some((text) => text.includes(`/bundle/${name}`)), name);
+  } finally {
+    Deno.removeSync(cache, { recursive: true });
+  }
+}
+
 Deno.test({
   name: name(
     "install: anybody runs it, with an empty environment and no place to write; uninstall leaves nothing",
@@ -45,8 +76,10 @@ Deno.test({
     using root = new Root();
     Deno.chmodSync(root.path, 0o755);
     const flan = `${root.path}/usr/local/bin/flan`;
-    const told = task("install", ["--root", root.path]);
-    assert.deepEqual([told.code, told.stderr], [0, `install: ${flan} is there; nothing is started\n`]);
+    const { code, stderr } = installBesideAgent(root);
+    const [told, hint] = stderr.split("\n");
+    assert.deepEqual([code, told], [0, `install: ${flan} is there; nothing is started`]);
+    assert.match(hint!, new RegExp(`^hint: an agent .*\\bsystemctl restart flan\\b.*\\bkill ${Deno.pid}\\b`));
     const before = root.list();
     // Not where installed programs keep it, because this machine is to stay as it is.
     const env = ["env", "-i", "DENO_DIR=/proc/nowhere"];
@@ -61,6 +94,7 @@ Deno.test({
     const settings = (file: string) => JSON.parse(Deno.readTextFileSync(file));
     const installed = settings(`${root.path}/usr/local/lib/flan/deno.json`);
     assert.deepEqual(installed.unstable, settings(`${rootFolder}deno.json`).unstable, "it starts as quickly");
+    everybodysCacheIsWhole(`${root.path}/usr/local/lib/flan`);
     const gone = task("uninstall", ["--root", root.path, "--purge"]);
     assert.deepEqual([gone.code, gone.stderr], [0, `uninstall: ${flan} is gone, with settings and state\n`]);
     assert.deepEqual(root.list(), []);
@@ -88,9 +122,18 @@ Deno.test({
 
 Deno.test("install: flags that are no paths, or unknown, are usage errors", () => {
   for (
-    const args of [["--prefix", "relative"], ["--prefix", "/"], ["--root", "/a/../b"], ["--nonsense"], [
-      "word",
-    ]]
+    const args of [
+      ["--prefix", "relative"],
+      ["--prefix", "/"],
+      ["--prefix", "/opt/my apps"],
+      ["--prefix", "/a%n"],
+      ["--prefix", "/a$&"],
+      ["--root", "/a/../b"],
+      ["--nonsense"],
+      [
+        "word",
+      ],
+    ]
   ) {
     for (const name of ["install", "uninstall"]) {
       const { code, stderr } = task(name, args);

@@ -50,11 +50,17 @@ Deno.test("install: once more is the same, and folders that the first one made g
 
 Deno.test("install: what only the older version had is taken away, and a stranger's file beside it is not", () => {
   using root = new Root();
-  install([file("/opt/lib/flan/old"), file("/opt/lib/flan/both")], { root: root.path, prefix });
-  root.write("/opt/lib/flan/strange", "");
-  install([file("/opt/lib/flan/new"), file("/opt/lib/flan/both")], { root: root.path, prefix });
+  const older = ["old", "both", "tree/deep/old", "mixed/old"].map((name) => file(`/opt/lib/flan/${name}`));
+  install([...older, config], { root: root.path, prefix });
+  for (const name of ["strange", "mixed/strange"]) root.write(`/opt/lib/flan/${name}`, "");
+  install([file("/opt/lib/flan/new"), file("/opt/lib/flan/both"), config], { root: root.path, prefix });
   const names = root.list().map((line) => line.slice(11)).filter((path) => path.startsWith("/opt/lib/flan/"));
-  assert.deepEqual(names, ["both", "manifest", "new", "strange"].map((name) => `/opt/lib/flan/${name}`));
+  assert.deepEqual(
+    names,
+    ["both", "manifest", "mixed", "mixed/strange", "new", "strange"].map((name) => `/opt/lib/flan/${name}`),
+  );
+  const { folders } = readManifest(prefix, root.path)!;
+  assert.deepEqual(folders, ["/etc", "/etc/flan", "/opt", "/opt/lib", "/opt/lib/flan"]);
   removeListed(readManifest(prefix, root.path)!, root.path);
   assert.deepEqual(root.list().map((line) => line.slice(11)).at(-1), "/opt/lib/flan/strange");
 });
