@@ -16,7 +16,7 @@ import { failureOf } from "./demo/said.ts";
 import { must } from "./demo/shell.ts";
 import { print } from "./output.ts";
 import { listenForSignals } from "./signals.ts";
-import { mainFile } from "./self.ts";
+import { denoFile, mainFile } from "./self.ts";
 
 export function command(run: Runner): Command {
   return leaf(
@@ -152,7 +152,7 @@ function tellHow(lab: Lab, members: readonly Member[]): void {
   const namespaces = [...lab.hosts.map((host) => host.namespace), `${namespace.replace(/-\d+$/, "")}-net`];
   print([
     "The hosts are still there. Look at one:",
-    `  ip netns exec ${namespace} ${Deno.execPath()} run -A ${mainFile} routes --run-dir ${runDir}`,
+    `  ip netns exec ${namespace} ${denoFile} run -A ${mainFile} routes --run-dir ${runDir}`,
     "Take everything away:",
     `  for n in ${
       namespaces.join(" ")

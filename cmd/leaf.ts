@@ -19,6 +19,11 @@ export interface Leaf {
   readonly follows?: Follows;
   /** Whether it is about this host and its network; otherwise it takes none of the settings that say which. */
   readonly anywhere?: boolean;
+  /**
+   * Whether it runs until it is stopped. It then loads first what it would otherwise load when it logs: an upgrade may
+   * take that away meanwhile.
+   */
+  readonly stays?: boolean;
   /** Text after the help: examples and exit codes. */
   readonly after?: string;
   /** What is told where there are more arguments than it takes. */
@@ -60,6 +65,7 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
     const format = outputFormat(flags, formats);
     const context = await openContext(flags, { follows: spec.follows ?? "all" });
     try {
+      if (spec.stays) await context.log.open();
       return await work({ context, format, header: flags["header"] === true, flags, args });
     } finally {
       await context.log.written();

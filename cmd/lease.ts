@@ -110,7 +110,12 @@ const minding: readonly Subcommand[] = [
       "stays reserved for whom it was made, until flan lease unreserve.",
   }, async (call) => await (await import("./lease_revoke.ts")).revokeLease(call)],
   [
-    { name: "watch", summary: "Leases as they come, change and go, one JSON object a line", settings: [] },
+    {
+      name: "watch",
+      summary: "Leases as they come, change and go, one JSON object a line",
+      stays: true,
+      settings: [],
+    },
     async (call) => await (await import("./lease_watch.ts")).watchLeases(call),
   ],
   [{

@@ -3,6 +3,7 @@ import { configureSync, getLogger, jsonLinesFormatter } from "logtape";
 import type { LogRecord } from "logtape";
 import type { Level, Logger } from "../net/log.ts";
 import { printable } from "../net/text.ts";
+import { writeLog } from "./log_output.ts";
 import { isJournal, priorityPrefix } from "./journal.ts";
 import type { Settings } from "./settings.ts";
 
@@ -17,7 +18,7 @@ export function logWriter({ logFormat, quiet, verbose }: LogSettings, file: Deno
   const format = logFormat === "json" ? jsonLinesFormatter : toJournal ? journalLine : line;
   configureSync({
     reset: true,
-    sinks: { out: (record) => writeAll(file ?? Deno.stderr, format(record)) },
+    sinks: { out: (record) => writeLog(file ?? Deno.stderr, format(record)) },
     loggers: [
       {
         category: ["flan"],
@@ -57,12 +58,4 @@ function text({ message, properties }: LogRecord): string {
     )
     .join("");
   return message.join("") + fields;
-}
-
-/** A log that cannot be written (disk full, closed pipe) must not stop the network. */
-function writeAll(file: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  try {
-    let rest: Uint8Array = new TextEncoder().encode(text);
-    while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
-  } catch { /* there is nowhere left to say so */ }
 }

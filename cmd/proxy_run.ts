@@ -32,6 +32,7 @@ export function runCommand(run: Runner): Command {
       summary: "Run the proxy in the foreground; flan up does it by itself",
       follows: "nothing",
       anywhere: true,
+      stays: true,
       options: [
         new Option("--detached", "somebody waits until it can be asked").hideHelp(),
         new Option("--features <list>", "what may make it fast, separated by commas").hideHelp(),

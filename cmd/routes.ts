@@ -50,6 +50,7 @@ const repair: Subcommand = [{
 const watch: Subcommand = [{
   name: "watch",
   summary: "What changes, who changed it, and what flan repaired, until Ctrl-C",
+  stays: true,
   settings,
   formats: ["table", "jsonl"],
   after: "Begins with what is wrong now. Of links and FDB entries the kernel does not\n" +

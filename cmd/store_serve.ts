@@ -21,6 +21,7 @@ export function serveCommand(run: Runner): Command {
       // A host that serves may itself have joined by way of its own server.
       follows: "nothing",
       anywhere: true,
+      stays: true,
       options: [
         new Option("--listen <address:port>", `where to listen (default ${LISTEN})`),
         new Option("--tls-cert <file>", "the server's certificate (PEM), for HTTPS"),

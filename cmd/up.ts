@@ -30,6 +30,7 @@ export function command(run: Runner): Command {
     {
       name: "up",
       follows: "network",
+      stays: true,
       summary: "Join the network and keep the kernel in step",
       options: [
         new Option("--once", "configure, print the lease and exit").conflicts("detach"),

@@ -4,6 +4,7 @@
  */
 import { contains, parseCidr, parseIp } from "../../net/ip.ts";
 import { programFile } from "../../net/own_files.ts";
+import { denoFile } from "../self.ts";
 import type { Lab, LabHost } from "./lab.ts";
 
 const PORT = 7007;
@@ -27,7 +28,7 @@ export type Matrix = readonly (readonly (Cell | undefined)[])[];
 
 function probe(args: readonly (string | number)[]): string[] {
   return [
-    Deno.execPath(),
+    denoFile,
     "run",
     "--quiet",
     "--allow-net",
