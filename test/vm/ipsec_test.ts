@@ -31,6 +31,7 @@ import { type config, ipsecHost, ipsecOwner, ipsecSeenBy, PRESHARED_KEY } from "
 import { allReach, ping, stream } from "./crossing.ts";
 import { type VmHost, VmHosts } from "./hosts.ts";
 import { inside } from "./namespace.ts";
+import { count } from "./wire.ts";
 
 /** The socket of a host whose run directory is `runDir`, in its namespace. */
 function holderIn(runDir: string, namespace: string): EncapHolder {
@@ -95,28 +96,6 @@ async function ipsecHosts(options: Parameters<typeof config>[0] = {}) {
   return { hosts, all: hosts.all as [VmHost, VmHost] };
 }
 
-/** Counts what comes to a host over its underlay from now on: what `sealed` says is IPsec's, and all else. */
-async function count(
-  hosts: VmHosts,
-  host: VmHost,
-  sealed: readonly [is: string, isNot: string] = ["ip protocol esp", "ip protocol != esp"],
-): Promise<{ clear(): Promise<number>; esp(): Promise<number> }> {
-  await hosts.on(host, ["sh", "-c", "nft delete table netdev seen 2>/dev/null; true"]);
-  const rules = `table netdev seen {
-  counter sealed {}
-  counter open {}
-  chain wire { type filter hook ingress device eth0 priority 0; ${sealed[0]} counter name sealed; ${
-    sealed[1]
-  } counter name open; }
-}`;
-  await hosts.on(host, ["nft", rules]);
-  const read = async (name: string) => {
-    const said = await hosts.on(host, ["nft", "list", "counter", "netdev", "seen", name]);
-    return Number(/packets (\d+)/.exec(said)![1]);
-  };
-  return { clear: () => read("open"), esp: () => read("sealed") };
-}
-
 /** Counts the ICMP echoes, asked or answered, that come to a host by IPsec from now on. */
 async function countEchoes(hosts: VmHosts, host: VmHost): Promise<() => Promise<number>> {
   const rules = `table ip heard {
@@ -137,7 +116,7 @@ Deno.test("ipsec: two hosts reach each other whole and at full size, and nothing
   const before = await hosts.on(first, shown);
   await first.kernel.require(ipsec.needs);
   await hosts.joinAll();
-  const seen = await count(hosts, second);
+  const seen = await count(second);
   await allReach(hosts, { 4: 1446 });
   await stream({ from: first, to: second, megabytes: 100 });
   assert.equal(await seen.clear(), 0);
@@ -151,7 +130,7 @@ Deno.test("ipsec: keys change under traffic, and no packet is lost", async () =>
   const { hosts, all: [first, second] } = await ipsecHosts();
   await using _ = hosts;
   await hosts.joinAll();
-  const seen = await count(hosts, second);
+  const seen = await count(second);
   const { epoch, nonce } = first.host.ipsec!;
   const indices = () => hosts.on(first, ["sh", "-c", "ip xfrm state | grep -o 'spi [^ ]*' | sort"]);
   const old = await indices();
@@ -209,7 +188,7 @@ Deno.test("ipsec: without states nothing goes out, and nothing in clear is let i
   const { hosts, all: [first, second] } = await ipsecHosts();
   await using _ = hosts;
   await hosts.joinAll();
-  const seen = await count(hosts, second);
+  const seen = await count(second);
   const lost = async () => (await ping({ from: first, to: second, more: ["-W", "2"] })).code;
   assert.equal(await lost(), 0);
   await deletionsAreTold(hosts, first);
@@ -241,7 +220,7 @@ Deno.test(
     await hosts.joinAll();
     const ports = "udp sport 4500 udp dport 4500";
     // What is no UDP matches neither of the two.
-    const seen = await count(hosts, second, [
+    const seen = await count(second, [
       ports,
       "ip protocol != udp counter name open; udp dport != 4500",
     ]);
