@@ -38,6 +38,11 @@ export class NumberedTraffic {
     });
   }
 
+  /** How long no packet of a flow was answered at most, up to the last answer, milliseconds. */
+  get longestSilence(): number {
+    return Math.max(...this.#flows.map(({ out }) => longestSilence(out.lines, { every: EVERY_MS })));
+  }
+
   /** Insists that every packet sent so far was answered, and lets the flows go on. */
   async noneLost(): Promise<void> {
     await Promise.all(this.#flows.map(async ({ out }) => {
@@ -64,4 +69,14 @@ export function lostIn(lines: readonly string[]): string[] {
     const time = before === undefined ? "the start" : new Date(before.time).toISOString();
     return number > first ? [`packets ${first} to ${number - 1} after ${time}`] : [];
   });
+}
+
+/** The longest time between two requests of a `ping` that were answered, by their numbers; `every` is its interval. */
+export function longestSilence(lines: readonly string[], { every }: { every: number }): number {
+  const answered = lines.flatMap((line) => {
+    const seq = /icmp_seq=(\d+) ttl=/.exec(line)?.[1];
+    return seq === undefined ? [] : [Number(seq)];
+  }).sort((a, b) => a - b);
+  const gaps = answered.slice(1).map((seq, i) => seq - answered[i]! - 1);
+  return Math.max(0, ...gaps) * every;
 }

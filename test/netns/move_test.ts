@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { showProxy } from "../lib/ask_proxy.ts";
 import type { HostProcess } from "../lib/host_process.ts";
 import { type Hosts, hostTest, type Member } from "../lib/hosts.ts";
+import { longestSilence } from "../lib/numbered_traffic.ts";
 import { namespaceState } from "../lib/namespace_state.ts";
 import { hostGw, type Plane, udp, vxlan, wireguard } from "../lib/planes.ts";
 
@@ -20,16 +21,6 @@ async function pings(hosts: Hosts, members: readonly Member[]): Promise<readonly
   );
   await Promise.all(flows.map((flow) => flow.out.line(/icmp_seq=3 /)));
   return flows;
-}
-
-/** The longest time between two requests that were answered, by the numbers of the requests. */
-function longestSilence(lines: readonly string[]): number {
-  const answered = lines.flatMap((line) => {
-    const seq = /icmp_seq=(\d+) ttl=/.exec(line)?.[1];
-    return seq === undefined ? [] : [Number(seq)];
-  }).sort((a, b) => a - b);
-  const gaps = answered.slice(1).map((seq, i) => seq - answered[i]! - 1);
-  return Math.max(0, ...gaps) * EVERY_MS;
 }
 
 /** Waits until each reaches the others by `plane` alone and has nothing left of the others. */
@@ -63,7 +54,7 @@ hostTest(
       await moved(hosts, members, plane);
       for (const { host } of members) await hosts.isWell(host);
       await Promise.all(flows.map(({ out }) => out.line(/icmp_seq=/, out.lines.length)));
-      const silence = Math.max(...flows.map(({ out }) => longestSilence(out.lines)));
+      const silence = Math.max(...flows.map(({ out }) => longestSilence(out.lines, { every: EVERY_MS })));
       await t.step(`to ${plane.backend}: ${silence} ms of silence at most`, () => {
         assert.ok(silence < LONGEST_MS, `${silence} ms`);
       });
