@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Lab, type LabHost } from "../../cmd/demo/lab.ts";
 import { flanCommand } from "../../cmd/self.ts";
-import { must } from "../../cmd/demo/shell.ts";
+import { must, type Outcome } from "../../cmd/demo/shell.ts";
 import { formatCidr, parsePrefix } from "../../net/ip.ts";
 import { HostProcess } from "./host_process.ts";
 import { type Plane, vxlan } from "./planes.ts";
@@ -28,11 +28,18 @@ export class Hosts {
   readonly plane: Plane;
   readonly #processes: HostProcess[] = [];
   readonly #probes: boolean;
+  readonly #program: readonly [string, ...string[]];
 
-  constructor(lab: Lab, { plane, probes = false }: { plane: Plane; probes?: boolean }) {
+  constructor(
+    lab: Lab,
+    { plane, probes = false, program = flanCommand([]) }: Omit<HostTestInit, "lab" | "hosts"> & {
+      plane: Plane;
+    },
+  ) {
     this.lab = lab;
     this.plane = plane;
     this.#probes = probes;
+    this.#program = program;
   }
 
   /** The host with this number, from 1 on. */
@@ -47,10 +54,15 @@ export class Hosts {
     return process;
   }
 
+  /** Runs flan on a host to its end. */
+  async flan(host: LabHost, ...args: readonly string[]): Promise<Outcome> {
+    return await this.lab.on(host, [...this.#program, ...args]);
+  }
+
   /** Starts `flan up` in the foreground; resolves when it is ready. */
   async up(host: LabHost, args: readonly string[] = []): Promise<HostProcess> {
     const up = ["up", "--verbose", "-o", "value=subnet", ...this.#probes ? [] : ["--probe-port", "0"]];
-    const agent = this.start(host, flanCommand([...up, ...this.plane.args, ...args]));
+    const agent = this.start(host, [...this.#program, ...up, ...this.plane.args, ...args]);
     await agent.err.line(/ info Ready /);
     return agent;
   }
@@ -157,7 +169,7 @@ export class Hosts {
 
   /** What `flan status -o json` says, with its exit code. */
   async status(host: LabHost): Promise<{ code: number; problems: { code: string; subject: string }[] }> {
-    const { code, stdout } = await this.lab.flan(host, ["status", "-o", "json"]);
+    const { code, stdout } = await this.flan(host, "status", "-o", "json");
     return { code, problems: JSON.parse(stdout).problems };
   }
 
@@ -195,6 +207,8 @@ export interface HostTestInit {
   readonly plane?: Plane;
   /** Whether the agents measure the network. Where others count packets, these are in the way. */
   readonly probes?: boolean;
+  /** What runs flan; the source tree's unless given. */
+  readonly program?: readonly [string, ...string[]] | undefined;
 }
 
 /**
@@ -203,7 +217,7 @@ export interface HostTestInit {
  */
 export function hostTest(
   name: string,
-  { lab, hosts: count, store, plane = vxlan, probes = false }: HostTestInit,
+  { lab, hosts: count, store, plane = vxlan, probes = false, program }: HostTestInit,
   body: (hosts: Hosts, t: Deno.TestContext) => Promise<void>,
 ): void {
   const ignore = Deno.uid() !== 0;
@@ -212,7 +226,7 @@ export function hostTest(
     ignore,
     fn: async (t) => {
       const made = await Lab.create({ name: `flan-t-${lab}-${Deno.pid}`, hosts: count, store });
-      const hosts = new Hosts(made, { plane, probes });
+      const hosts = new Hosts(made, { plane, probes, program });
       try {
         await body(hosts, t);
       } finally {

@@ -16,6 +16,9 @@ export class Installed implements Disposable {
   /** What it needs where it is not to use this machine's `/var/cache/flan`. */
   readonly env: Readonly<Record<string, string>> = { DENO_DIR: `${this.#root}/cache` };
 
+  /** Runs it so, from wherever: what its arguments are put after. */
+  readonly command: readonly [string, ...string[]] = ["env", `DENO_DIR=${this.env["DENO_DIR"]}`, this.flan];
+
   private constructor() {}
 
   /** Compiles it, as an installation does. */

@@ -88,6 +88,22 @@ export async function wireguardPeers(
   }
 }
 
+/** Not on a kernel without ESP. */
+export const ipsec: Plane = {
+  backend: "ipsec",
+  args: ["--backend", "ipsec"],
+  device: "flan.ipsec",
+  device6: "",
+  overhead: 54,
+  overhead6: 0,
+  route: () => NETWORK,
+  reached: async ({ namespace }) => {
+    if ((await routes(namespace)).length === 0) return [];
+    const shown = await must(["ip", "-netns", namespace, "xfrm", "policy", "list", "dir", "out"]);
+    return [...shown.matchAll(/^src \S+ dst (\S+)/gm)].map(([, subnet]) => subnet!);
+  },
+};
+
 /** It has no device, and its routes lie on the underlay. */
 export const hostGw: Plane = {
   backend: "host-gw",

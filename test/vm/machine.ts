@@ -8,6 +8,8 @@ import { type StockKernel, tool } from "./stock_kernel.ts";
 export interface Job {
   /** Run by the guest's root, with this process's environment and working directory. */
   readonly argv: readonly string[];
+  /** What is added to that environment. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The C programs of this folder that it needs, by name: compiled here, where that is quick. */
   readonly programs: readonly string[];
   /** After so many milliseconds the machine is switched off. */
@@ -27,7 +29,7 @@ export async function runInMachine(kernel: StockKernel, job: Job): Promise<numbe
   const { patience, tell } = job;
   const dir = Deno.makeTempDirSync({ prefix: "flan-vm-" });
   try {
-    writeJob(dir, kernel, job.argv);
+    writeJob(dir, kernel, job);
     for (const name of job.programs) await compile(name, `${dir}/${name}`);
     const abort = AbortSignal.timeout(patience);
     const child = new Deno.Command(tool("setpriv"), {
@@ -63,12 +65,15 @@ export function guestProgram(name: string): string {
 }
 
 /** What `guest/job.sh` finds. */
-function writeJob(dir: string, { release, modules }: StockKernel, argv: readonly string[]): void {
+function writeJob(
+  dir: string,
+  { release, modules }: StockKernel,
+  { argv, environment: more }: Pick<Job, "argv" | "environment">,
+): void {
   Deno.writeTextFileSync(`${dir}/settings`, `release=${release}\nmodules=${quote(modules)}\n`);
-  const environment = Object.entries(Deno.env.toObject()).filter(([name]) => /^[A-Za-z_]\w*$/.test(name))
-    .map(([name, value]) => `export ${name}=${quote(value)}\n`).concat(
-      `export TEST_SLOWNESS=${SLOWNESS}\n`,
-    );
+  const variables = { ...Deno.env.toObject(), ...more, TEST_SLOWNESS: `${SLOWNESS}` };
+  const environment = Object.entries(variables).filter(([name]) => /^[A-Za-z_]\w*$/.test(name))
+    .map(([name, value]) => `export ${name}=${quote(value)}\n`);
   const command = argv.map(quote).join(" ");
   Deno.writeTextFileSync(
     `${dir}/command`,

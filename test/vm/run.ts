@@ -5,6 +5,7 @@
  */
 import { messageOf } from "../../net/errors.ts";
 import { must } from "../../cmd/demo/shell.ts";
+import { guestEnvironment, installedFlan } from "./guest_flan.ts";
 import { runInMachine } from "./machine.ts";
 import { stockKernel } from "./stock_kernel.ts";
 
@@ -33,9 +34,16 @@ async function main(paths: readonly string[]): Promise<number> {
     const kernel = await stockKernel();
     const tests = paths.flatMap(testsIn);
     // What is compiled here need not be compiled there, where all takes its time.
-    await must([Deno.execPath(), "cache", "--quiet", "--no-check", "main.ts", ...tests]);
+    using flan = await installedFlan();
+    await must([Deno.execPath(), "cache", "--quiet", "--no-check", ...tests]);
     const argv = [Deno.execPath(), "test", "--quiet", "--allow-all", "--no-check", "--cached-only", ...tests];
-    return await runInMachine(kernel, { argv, programs: ["stream"], patience: PATIENCE_MS, tell: write });
+    return await runInMachine(kernel, {
+      argv,
+      environment: guestEnvironment(flan),
+      programs: ["stream"],
+      patience: PATIENCE_MS,
+      tell: write,
+    });
   } catch (error) {
     console.error(`vm: cannot run tests under a stock kernel: ${messageOf(error)}`);
     return 1;
