@@ -10,7 +10,9 @@ import { readVxlanOptions } from "../backends/vxlan_options.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
+import { networksOf } from "../lease/stack.ts";
 import { FlanError } from "../net/errors.ts";
+import { type Cidr, formatCidr, parseCidr } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
 import { v } from "../net/schema.ts";
 import { mayCarry, type Network } from "./network.ts";
@@ -21,6 +23,7 @@ import { readPublicKeys } from "./wireguard_key.ts";
 const carrying: ReadonlySet<string> = new Set(["vxlan", "udp", "host-gw", "wireguard", "ipip", "ipsec"]);
 
 const MAX_PLANES = 8;
+const MOST_FAMILIES = 2;
 
 /** Beside the present one. More than one is there only where a network is changed again before all have followed. */
 export const MOST_FORMER = 3;
@@ -34,6 +37,7 @@ const schema = v.object({
     })),
     v.maxLength(MAX_PLANES),
   ),
+  encrypted: v.optional(v.pipe(v.array(v.string()), v.maxLength(MOST_FAMILIES)), []),
 });
 
 /** By its backend and its devices: what has the same is one plane, whose options may change. */
@@ -71,7 +75,7 @@ export function readPlanes(
   stateDir: string,
   { network, macs }: { network: NetworkConfig; macs: Readonly<Record<string, string>> },
 ): readonly Plane[] {
-  return read(stateDir).flatMap(({ type, options }): Plane[] => {
+  return (read(stateDir)?.planes ?? []).flatMap(({ type, options }): Plane[] => {
     const config = { ...network, backendType: type, backendOptions: options as { [key: string]: Json } };
     try {
       const backend = backendFor(type);
@@ -92,10 +96,23 @@ export function readPlanes(
 function read(stateDir: string) {
   try {
     const file = fileIn(stateDir);
-    return readOwnDocument(file, { schema, hint: `remove ${file}; the agent writes it anew` })?.planes ?? [];
+    return readOwnDocument(file, { schema, hint: `remove ${file}; the agent writes it anew` });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
     // Without it a host that moves loses what it had a little sooner; that must keep nobody from joining or looking.
+    return undefined;
+  }
+}
+
+/**
+ * What this host's network is, of each family, where the plane of now encrypts; none where it does not, nothing is known or
+ * may be read, or a flan wrote it that did not say so yet.
+ */
+export function readEncrypted(stateDir: string): readonly Cidr[] {
+  try {
+    return (read(stateDir)?.encrypted ?? []).map(parseCidr);
+  } catch (error) {
+    if (!(error instanceof FlanError)) throw error;
     return [];
   }
 }
@@ -165,16 +182,17 @@ export function asItMoves(
   };
 }
 
-/** Remembers the planes, each once, the first ones if there are too many. Throws FlanError. */
+/** Remembers the planes, the one of now first, each once, the first ones if there are too many. Throws FlanError. */
 export async function rememberPlanes(stateDir: string, planes: readonly Plane[]): Promise<void> {
   const kept = [...Map.groupBy(planes, planeName).values()].map(([first]) => first!)
     .filter(isCarrying).slice(0, MAX_PLANES).map(({ backend, config }) => ({
       type: backend.type,
       options: config.backendOptions,
     }));
-  await writeDurably(fileIn(stateDir), `${JSON.stringify({ schema: "flan.planes/v1", planes: kept })}\n`, {
-    mode: 0o600,
-  });
+  const [present] = planes;
+  const encrypted = present?.backend.encrypts === true ? networksOf(present.config).map(formatCidr) : [];
+  const document = { schema: "flan.planes/v1", planes: kept, encrypted };
+  await writeDurably(fileIn(stateDir), `${JSON.stringify(document)}\n`, { mode: 0o600 });
 }
 
 /** Forgets them: this host has left. */

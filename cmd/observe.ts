@@ -1,4 +1,5 @@
 /** The plan of this host and what the kernel has of it, read and not touched: for `routes` and for `--dry-run`. */
+import { barriersBefore } from "../agent/barriers.ts";
 import { planFor } from "../agent/firewall.ts";
 import { type HostOptions, observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
@@ -99,7 +100,8 @@ export async function observeIn(
     objects,
     clock: context.clock,
   });
-  const isJoined = readJoined(settings.runDir) !== undefined;
+  const isJoined = readJoined(settings.runDir) !== undefined ||
+    barriersBefore({ stateDir: settings.stateDir, store: store.url }).length > 0;
   const seen = { network: { ...network, snapshot }, host, settings, objects, isJoined };
   const observation = await compare(looked, seen);
   const { underlay } = host;

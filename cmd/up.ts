@@ -1,5 +1,6 @@
 /** `flan up`: join the network, and keep the kernel in step with it. */
 import type { Agent } from "../agent/agent.ts";
+import { raiseBarriers } from "../agent/barriers.ts";
 import { requireNetAdmin } from "../agent/capability.ts";
 import { joinedOver, readJoined, writeJoined } from "../agent/joined.ts";
 import { makeRunDir } from "../agent/lock.ts";
@@ -105,6 +106,8 @@ async function joinAndKeep(context: Context, how: How): Promise<number> {
     warnOfClear(context);
     warnOfOthers(context);
     try {
+      // Before anybody asks the store, which may be away for long.
+      await raiseBarriers(ground, { stateDir: settings.stateDir, log });
       const early = await Promise.race([
         startNetwork(context, ground, how).then(() => undefined),
         signals.stopped,
