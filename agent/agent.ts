@@ -138,7 +138,7 @@ export class Agent {
     const { peers } = makeView(this.#snapshot, { node: this.#host.node, network: config });
     if (await this.#learn(peers)) this.#host = await this.#describeHost();
     await this.#reconcile(new Set<Reason>(["host"]));
-    requireJoined(this.#report);
+    requireJoined(this.#report, this.#plan);
     await this.#publish();
     // Not before: the attempts of a host that cannot join yet are no restarts of its agent.
     if (bootId !== undefined) await rememberBoot(options.stateDir, bootId);

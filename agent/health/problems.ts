@@ -4,7 +4,7 @@ import type { Plan } from "../../backends/backend.ts";
 import type { Conflict } from "../../kernel/drift.ts";
 import type { Overridden } from "../../kernel/overridden.ts";
 import type { Report } from "../../kernel/reconcile.ts";
-import { describe, type KernelObject, LINK_ALIAS } from "../../kernel/state.ts";
+import { describe, type KernelObject, keyOf, LINK_ALIAS } from "../../kernel/state.ts";
 import type { View } from "../../lease/view.ts";
 import { printable } from "../../net/text.ts";
 import { foreignCodes, type Found, type Judgement } from "./health.ts";
@@ -156,11 +156,16 @@ export function judgeLease({ own, lost, rival, overwritten, error, ipv6Error, is
 
 /**
  * Throws what keeps a host from joining: a kernel that refuses, or somebody else's object in the place of this
- * host's own link or address. What stands in one peer's way does not.
+ * host's own link or address. What stands in one peer's way does not, but a kernel that takes no IPsec state, or no
+ * policy, of any peer does.
  */
-export function requireJoined(report: Report): void {
+export function requireJoined(report: Report, { objects }: Pick<Plan, "objects">): void {
   if (report.error !== undefined) throw report.error;
-  const failure = report.failures.find(({ change }) => isOwnPlace(change.object));
+  const standing = objects.filter((one) => isPeersXfrm(one) && report.state.get(keyOf(one)) === "ok");
+  const isTaken = ({ kind }: KernelObject) => standing.some((one) => one.kind === kind);
+  const failure = report.failures.find(({ change: { verb, object } }) =>
+    isOwnPlace(object) || isPeersXfrm(object) && verb !== "delete" && !isTaken(object)
+  );
   if (failure !== undefined) throw failure.error;
   const conflict = report.conflicts.find(({ wanted }) => isOwnPlace(wanted));
   if (conflict === undefined) return;
@@ -175,8 +180,16 @@ export function requireJoined(report: Report): void {
 function isOwnPlace(object: KernelObject): boolean {
   const { kind } = object;
   if (kind === "hook") return object.network !== "";
+  if (kind === "xfrm-policy") return !isPeersXfrm(object);
   return kind === "link" || kind === "address" || kind === "sysctl" || kind === "proxy" ||
     kind === "encap-socket" || kind === "masquerade";
+}
+
+/** Whether it is an IPsec state or policy for one peer's packets, and not about whatever comes to this host. */
+function isPeersXfrm(object: KernelObject): boolean {
+  if (object.kind === "xfrm-state") return true;
+  if (object.kind !== "xfrm-policy") return false;
+  return object.action !== "block" && object.source !== object.destination;
 }
 
 function conflictMessage({ wanted, found }: Conflict): string {
