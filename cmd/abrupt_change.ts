@@ -3,8 +3,10 @@ import { canStandBeside, planeName } from "../agent/planes.ts";
 import type { Backend } from "../backends/backend.ts";
 import { backendFor } from "../backends/registry.ts";
 import type { NetworkConfig } from "../lease/network.ts";
+import { shellWords } from "../kernel/commands.ts";
 import { configOf, familiesOf } from "../lease/stack.ts";
 import { FlanError, invalid } from "../net/errors.ts";
+import { withoutSecrets } from "../net/secret_option.ts";
 
 interface Plane {
   readonly backend: Backend;
@@ -30,9 +32,16 @@ export function requireGradual(
       "so until both have, which is some seconds, or as long as one of them cannot follow",
     // What an encrypted network could move to and back from would carry its packets in clear meanwhile.
     isSame && from.backend.encrypts !== true
-      ? "move to another backend and then back with the new value, which loses nothing, or add --force"
+      ? "move to another backend, and when flan status shows no move any more, back again, which loses nothing: " +
+        `${wayBack(to.config)}; or add --force`
       : "add --force if that may be",
   );
+}
+
+/** With all options in one: without any, the backend would have again those that it had before. */
+function wayBack({ backendType, backendOptions }: NetworkConfig): string {
+  const whole = JSON.stringify(withoutSecrets({ Type: backendType, ...backendOptions }));
+  return shellWords(["flan", "config", "set", "backend", whole]);
 }
 
 /** The configs as of the family that both carry, where one carries another besides: that comes or goes by itself. */

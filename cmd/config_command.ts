@@ -60,7 +60,7 @@ export function command(run: Runner): Command {
       ]],
       options: [
         new Option("--file <file>", "read the value from a file"),
-        new Option("--force", "also what costs hosts their subnets or traffic"),
+        new Option("--force", "also what costs subnets, traffic or encryption"),
       ],
       settings: [],
     },

@@ -1,7 +1,6 @@
 /** `flan config set`: one value of the network config, by compare-and-swap. */
 import { noNetwork } from "../agent/network.ts";
 import { backendFor } from "../backends/registry.ts";
-import { backendTypes } from "../backends/types.ts";
 import type { Lease } from "../lease/lease.ts";
 import { requireFlansAlone, requireNoFlannel } from "../lease/flannel_hosts.ts";
 import { FORMER_BACKENDS } from "../lease/former_backends.ts";
@@ -21,8 +20,9 @@ import { withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Call } from "./leaf.ts";
 import { requireGradual } from "./abrupt_change.ts";
+import { forgottenNotes, optionNotes, wholeBackend } from "./backend_change.ts";
 import { rememberingFormer } from "./former_backends.ts";
-import { secretFor } from "./network_settings.ts";
+import { losesEncryption, requireEncryption } from "./lost_encryption.ts";
 import { print } from "./output.ts";
 import { readTextFile } from "./text_file.ts";
 
@@ -60,12 +60,14 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
       );
     }
     const { peers } = makeView(snapshot, { node: "", network: before });
+    if (!force) requireEncryption(`${key} to ${shown}`, { before, after: config });
     if (!force) requireGradual(`${key} to ${shown}`, { before, after: config, count: peers.length });
     const written = key.toLowerCase() === FORMER_BACKENDS.toLowerCase()
       ? changed
       : rememberingFormer(changed, { before, after: config, leases: peers });
     await store.writeConfig(written, snapshot.config.revision);
-    for (const note of notes) console.error(`flan: ${printable(note, 2000)}`);
+    const lostOnes = lostOptions(key, { before, after: parseNetworkConfig(written) });
+    for (const note of [...notes, ...lostOnes]) console.error(`flan: ${printable(note, 2000)}`);
     print(`${key}: ${jsonOrText(value) === null ? "removed" : shown}`);
     return exit.done;
   });
@@ -115,16 +117,26 @@ function lastOf(key: string): string {
   return key.split(".").at(-1)!;
 }
 
-/** `backend udp` is a whole new backend, with a secret where it needs one: the options of the former one mean nothing to it. */
+/** `backend udp` is a whole new backend; see {@link wholeBackend}. */
 export function changedBy(
   document: Json,
   { key, value, clock }: { key: string; value: string; clock: Pick<Clock, "randomBytes"> },
 ): Json {
   const isBackend = key.toLowerCase() === "backend" && /^[A-Za-z][\w-]*$/.test(value);
   const wanted = isBackend
-    ? { Type: value, ...secretFor({ settings: { backend: value, backendOption: undefined }, clock }) }
+    ? wholeBackend(value, { before: parseNetworkConfig(document), clock })
     : jsonOrText(value);
   return withValue(document, { path: key.split("."), value: wanted, key });
+}
+
+/** What the change does with options that nobody named; who removes one of them knows. */
+function lostOptions(
+  key: string,
+  change: { before: NetworkConfig; after: NetworkConfig },
+): readonly string[] {
+  const { before, after } = change;
+  const isBackend = /^backend(\.type)?$/i.test(key);
+  return [...isBackend ? optionNotes(before, after) : [], ...forgottenNotes(before, after)];
 }
 
 /** Leases that are good and would be refused, or that their hosts would have to give up for another length. */
@@ -143,15 +155,9 @@ function lostLeases(
 
 /** That packets which were encrypted will be no more. */
 function openness(before: NetworkConfig, after: NetworkConfig): readonly string[] {
-  const [was, is] = [before, after].map(({ backendType }) => encrypts(backendType));
-  return was && !is
+  return losesEncryption({ before, after })
     ? [`The network was encrypted; backend ${after.backendType} carries its packets in clear`]
     : [];
-}
-
-/** False for one that this version does not have. */
-function encrypts(type: string): boolean {
-  return backendTypes.some((known) => known === type.toLowerCase()) && backendFor(type).encrypts === true;
 }
 
 function networkText(config: NetworkConfig): string {

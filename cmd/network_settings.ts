@@ -48,7 +48,9 @@ export function startingConfig(
 /** The secret that an ipsec network cannot be without, and that nobody has to know, where the settings name none. */
 export function secretFor(
   { settings, clock }: {
-    settings: Pick<Settings, "backend" | "backendOption">;
+    settings: Pick<Settings, "backend"> & {
+      readonly backendOption: Readonly<Record<string, unknown>> | undefined;
+    };
     clock: Pick<Clock, "randomBytes">;
   },
 ): { PSK?: string } {

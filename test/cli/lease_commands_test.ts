@@ -318,14 +318,38 @@ Deno.test("config set refuses fewer IPv6 subnets than there are leases, unless t
   await host.ok(["config", "set", "EnableIPv6", "true", "--force"]);
 });
 
-Deno.test("config set says when it takes encryption away, and only then", async () => {
+Deno.test("config set takes encryption away only with --force, and says so", async () => {
   using host = new Host();
   for (const n of [3, 5]) await host.ok(["lease", "revoke", `10.5.${n}.0/24`, "--yes"]);
-  const said = async (type: string) => (await host.ok(["config", "set", "backend", type, "--force"])).stderr;
-  assert.equal(await said("wireguard"), "");
-  assert.match(
-    await said("udp"),
-    /^flan: The network was encrypted; backend udp carries its packets in clear\n/,
+  const set = (type: string, ...more: string[]) => ["config", "set", "backend", type, ...more];
+  await host.ok(set("wireguard"));
+  const refused = await host.ok(set("vxlan"), 2);
+  assert.equal(
+    refused.stderr,
+    "flan: Cannot set backend to vxlan: the network is encrypted by wireguard, and backend vxlan carries its packets in " +
+      "clear\nhint: add --force if everybody on their way may read them\n",
   );
-  assert.equal(await said("vxlan"), "");
+  assert.equal((await host.ok(["config", "get", "Backend.Type"])).stdout, "wireguard\n");
+  await host.ok(set("ipsec"));
+  const { stderr } = await host.ok(set("udp", "--force"));
+  assert.match(stderr, /^flan: The network was encrypted; backend udp carries its packets in clear\n/);
+  assert.ok(!(await host.ok(set("vxlan"))).stderr.includes("encrypted"));
+});
+
+Deno.test("config set names the options that a backend leaves behind, and takes them up again on the way back", async () => {
+  using host = new Host();
+  for (const n of [3, 5]) await host.ok(["lease", "revoke", `10.5.${n}.0/24`, "--yes"]);
+  const PSK = btoa("x".repeat(32));
+  const backend = { Type: "wireguard", PSK, ListenPort: 4000 };
+  await host.ok(["config", "set", "backend", "--file", host.write("backend", JSON.stringify(backend))]);
+  const left = await host.ok(["config", "set", "backend", "host-gw", "--force"]);
+  assert.match(
+    left.stderr,
+    /^flan: Backend wireguard is left with its PSK, ListenPort; flan config set backend wireguard takes them up again /m,
+  );
+  const back = await host.ok(["config", "set", "backend", "wireguard"]);
+  assert.equal(back.stderr, "flan: Backend wireguard has again the PSK, ListenPort that it had before\n");
+  const whole = await host.ok(["config", "get", "Backend", "--reveal"]);
+  assert.deepEqual(JSON.parse(whole.stdout), backend);
+  for (const said of [left, back]) assert.ok(!(said.stdout + said.stderr).includes(PSK));
 });

@@ -35,7 +35,8 @@ Deno.test("an option that both ends must have alike is told by its name, with wh
     refused({ Type: "vxlan" }, { Type: "vxlan", Port: 4789 }),
     "Cannot set backend to x: the 3 hosts go over to the other Port one by one, and any two of them are out of touch " +
       "from when the first has done so until both have, which is some seconds, or as long as one of them cannot follow " +
-      "(move to another backend and then back with the new value, which loses nothing, or add --force)",
+      "(move to another backend, and when flan status shows no move any more, back again, which loses nothing: " +
+      `flan config set backend '{"Type":"vxlan","Port":4789}'; or add --force)`,
   );
   assert.match(
     refused({ Type: "vxlan" }, { Type: "vxlan", Port: 1, GBP: true })!,
