@@ -1,6 +1,7 @@
 /**
- * The control socket: `agent.sock` in the run directory. `stop` ends the agent, `repair` lets it
- * look now for what it does anyway, and the others change nothing; whoever may open the socket may ask.
+ * The control sockets in the run directory. Over `agent.sock`, root's and its group's, `stop` ends the agent, `repair`
+ * lets it look now for what it does anyway, and the others change nothing. Over `status.sock` every user may ask for
+ * the status, and for nothing else.
  */
 import { ask } from "../control/ask.ts";
 import { serve, type Service } from "../control/serve.ts";
@@ -29,6 +30,27 @@ export function serveControl(
 ): Promise<void> {
   const parse = (line: unknown) => check(request, line, "the request");
   return serve(path, { ...options, maxRequest: MAX_REQUEST, parse });
+}
+
+/** What every user may ask for. */
+const publicRequest = v.strictObject({ op: v.literal("status") });
+
+/** Users who share a host may keep one another waiting, but nobody at the other socket. */
+const MAX_STRANGERS = 16;
+
+/** Serves the status to every user until `signal` aborts; see {@link serve}. */
+export function serveStatus(
+  path: string,
+  options: Pick<Service<unknown>, "clock" | "log" | "signal"> & { answer: () => Promise<Json> },
+): Promise<void> {
+  const parse = (line: unknown) => check(publicRequest, line, "the request");
+  return serve(path, {
+    ...options,
+    maxRequest: MAX_REQUEST,
+    parse,
+    mode: 0o666,
+    maxClients: MAX_STRANGERS,
+  });
 }
 
 /**

@@ -5,16 +5,31 @@ import { FlanError, messageOf } from "../net/errors.ts";
 
 export type AgentLock = control.Lock;
 
-/** Where the lock, the control socket and subnet.env lie. Throws FlanError. */
+/**
+ * Where the lock, the control sockets and subnet.env lie: for every user to look into, whatever the umask, unless
+ * it was there before. Throws FlanError.
+ */
 export function makeRunDir(runDir: string): void {
   try {
-    Deno.mkdirSync(runDir, { recursive: true, mode: 0o755 });
+    const isNew = !isThere(runDir);
+    Deno.mkdirSync(runDir, { recursive: true });
+    if (isNew) Deno.chmodSync(runDir, 0o755);
   } catch (error) {
     throw new FlanError(`Cannot make run directory ${runDir}: ${messageOf(error)}`, {
       op: "agent.lock",
       code: error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed",
       hint: "run as root, or name another one with --run-dir",
     });
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -1,11 +1,10 @@
 /** Where the store is in trouble, what the agent of this host knows stands in for it. */
-import { askAgent } from "../agent/control.ts";
 import type { ownLease } from "../agent/status.ts";
 import { type FlanError, isStoreTrouble } from "../net/errors.ts";
 import { printable } from "../net/text.ts";
-import { type Context, socketOf } from "./context.ts";
+import { askStatus } from "./ask_status.ts";
+import type { Context } from "./context.ts";
 import { timeSpan } from "./lease_end.ts";
-import type { Status } from "./status_screen.ts";
 
 /** Says on stderr what is shown instead, and of when. `heard` is milliseconds since 1970. */
 export function tellInstead(
@@ -31,7 +30,7 @@ export async function orAgentsLease<T>(
     return await work();
   } catch (error) {
     if (!isStoreTrouble(error)) throw error;
-    const status = await askAgent(socketOf(settings), { op: "status", clock }) as Status | null | undefined;
+    const status = await askStatus({ settings, clock });
     if (status == null || status.store.url !== settings.store || status.lease === null) throw error;
     if (subnet !== undefined && subnet !== status.lease.subnet) throw error;
     const { lastWord } = status.store;

@@ -106,6 +106,12 @@ export function subnetFileOf(
   };
 }
 
-export function socketOf(settings: Settings): string {
-  return `${settings.runDir}/agent.sock`;
+/** Where root and its group ask the agent for anything. */
+export function socketOf({ runDir }: Pick<Settings, "runDir">): string {
+  return `${runDir}/agent.sock`;
+}
+
+/** Where every user asks the agent for its status. */
+export function statusSocketOf({ runDir }: Pick<Settings, "runDir">): string {
+  return `${runDir}/status.sock`;
 }

@@ -1,6 +1,6 @@
-/** Where a running agent can be asked: its control socket, and the pages of `--listen`. */
+/** Where a running agent can be asked: its control sockets, and the pages of `--listen`. */
 import type { Agent } from "../agent/agent.ts";
-import { type Request, serveControl } from "../agent/control.ts";
+import { type Request, serveControl, serveStatus } from "../agent/control.ts";
 import { knownDocument, knownNetwork, lingeringDocument } from "../agent/known_network.ts";
 import type { MetricFacts } from "../agent/monitoring/metrics.ts";
 import { ping } from "../agent/probing/ping.ts";
@@ -13,7 +13,7 @@ import type { Json } from "../net/json.ts";
 import { parsePlace, placeOf } from "../net/place.ts";
 import { sumOf } from "../proxy/counters.ts";
 import { proxiesOf } from "./proxy_client.ts";
-import { type Context, socketOf } from "./context.ts";
+import { type Context, socketOf, statusSocketOf } from "./context.ts";
 import { exit } from "./exit.ts";
 import type { Signals } from "./signals.ts";
 import { version } from "./version.ts";
@@ -37,13 +37,17 @@ export function openDoors(context: Context, asked: Asked): Promise<void> {
   const pages = listen === undefined
     ? Promise.resolve()
     : listenForProbes(context, { place: listen, ...asked });
+  const tools = { clock, log, signal: asked.signal };
+  // Before the other one: who may not ask there finds this one.
+  const status = serveStatus(statusSocketOf(settings), {
+    ...tools,
+    answer: () => answer(context, { request: { op: "status" }, ...asked }),
+  });
   const control = serveControl(socketOf(settings), {
-    clock,
-    log,
-    signal: asked.signal,
+    ...tools,
     answer: (request) => answer(context, { request, ...asked }),
   });
-  return Promise.all([control, pages]).then(() => {});
+  return Promise.all([status, control, pages]).then(() => {});
 }
 
 function listenForProbes(

@@ -1,5 +1,4 @@
 /** `flan lease acquire`, `renew` and `release`: what a host does with its own lease. */
-import { askAgent } from "../agent/control.ts";
 import { describeHost, observeHost } from "../agent/host.ts";
 import { ensureHostState, forgetLease, readHostState, rememberSubnet } from "../agent/host_state.ts";
 import { claimOf } from "../agent/keeping/keeper.ts";
@@ -12,8 +11,9 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Clock } from "../net/clock.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { orAgentsLease } from "./agent_knows.ts";
+import { askStatus } from "./ask_status.ts";
 import { display } from "./config.ts";
-import { type Context, readNetwork, socketOf, type StoredNetwork, withKernel, withStore } from "./context.ts";
+import { type Context, readNetwork, type StoredNetwork, withKernel, withStore } from "./context.ts";
 import { exit } from "./exit.ts";
 import { leaseNow, printChange, requireChangeField, stays } from "./lease_changed.ts";
 import { leasesOf, ownLeaseIn, subnetOf } from "./lease_items.ts";
@@ -176,8 +176,8 @@ function gone(subnet: string, { store, verb }: { store: string; verb: string }):
 }
 
 /** Whether this host's agent runs, or is just joining. */
-async function agentRuns({ settings, clock }: Context): Promise<boolean> {
-  return await askAgent(socketOf(settings), { op: "status", clock }) !== undefined;
+async function agentRuns(context: Context): Promise<boolean> {
+  return await askStatus(context) !== undefined;
 }
 
 function otherHeld(wish: string, { subnet }: Lease): FlanError {

@@ -4,6 +4,7 @@ import { MAX_HOSTS, type NoPing, type Ping } from "../agent/probing/ping.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { printable, quoted } from "../net/text.ts";
+import { askStatus } from "./ask_status.ts";
 import { type Command, Option, type Runner } from "./cli.ts";
 import { type Context, socketOf } from "./context.ts";
 import { exit } from "./exit.ts";
@@ -11,7 +12,6 @@ import { type Call, leaf } from "./leaf.ts";
 import { type Column, type Format, print, printFolded, printList, terminalColumns } from "./output.ts";
 import { startHint } from "./rejoin.ts";
 import { proxySettings } from "./proxy_client.ts";
-import type { Status } from "./status_screen.ts";
 import { matrix, type Measured, notes, shownTime } from "./ping_matrix.ts";
 
 /** Far above what any measurement takes, another one before it included. */
@@ -54,8 +54,8 @@ async function runPing({ context, format, header, flags, args: [host] }: Call): 
 }
 
 /** Who has no way out reaches nobody, and must not look for the fault at the others. */
-async function tellOwn({ settings, clock }: Context): Promise<void> {
-  const status = await askAgent(socketOf(settings), { op: "status", clock }) as Status | null | undefined;
+async function tellOwn(context: Context): Promise<void> {
+  const status = await askStatus(context);
   for (const { code, message, remedy } of status?.problems ?? []) {
     if (code !== "underlay-missing") continue;
     console.error(`flan: It is this host's own: ${code}  ${printable(message, 2000)}`);

@@ -1,15 +1,15 @@
 /** A second `up` beside a running agent: fine if it asks for what is running, an error naming the difference if not. */
 import type { Agent } from "../agent/agent.ts";
 import { formerOf } from "../agent/underlay.ts";
-import { askAgent } from "../agent/control.ts";
 import { type Joined, readJoined } from "../agent/joined.ts";
 import { type AgentLock, lockHolder, tryLockAgent } from "../agent/lock.ts";
 import { FlanError, invalid } from "../net/errors.ts";
 import { shownUrl } from "../lease/remote/shown_url.ts";
 import { formatCidr, formatIp } from "../net/ip.ts";
 import type { Json } from "../net/json.ts";
+import { askStatus } from "./ask_status.ts";
 import { display } from "./config.ts";
-import { type Context, socketOf } from "./context.ts";
+import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { formerFlags, isNetworks, withValue } from "./rejoin.ts";
 import { type Format } from "./output.ts";
@@ -62,7 +62,7 @@ export async function lockOrRunning(
   while (true) {
     const lock = tryLockAgent(settings.runDir);
     if (lock !== undefined) return { lock };
-    const running = await askAgent(socketOf(settings), { op: "status", clock }) as Running | null | undefined;
+    const running = await askStatus({ settings, clock });
     if (running != null) return { running };
     if (clock.monotonic() >= deadline) throw startingOrStopping(settings);
     await clock.sleep(ASK_MS);

@@ -1,11 +1,11 @@
 /** `flan status`: one screen about this host, from the agent, or from store and kernel where none runs. */
-import { askAgent } from "../agent/control.ts";
 import { obstacles } from "../agent/health/readiness.ts";
 import { FlanError, invalid, messageOf } from "../net/errors.ts";
 import type { Json } from "../net/json.ts";
 import { quoted } from "../net/text.ts";
+import { askStatus } from "./ask_status.ts";
 import { type Command, integerFlag, Option, type Runner } from "./cli.ts";
-import { type Context, socketOf } from "./context.ts";
+import type { Context } from "./context.ts";
 import { exit } from "./exit.ts";
 import { type Call, leaf } from "./leaf.ts";
 import { type Format, print, printJson, terminalColumns, valueOf } from "./output.ts";
@@ -44,7 +44,7 @@ async function runStatus({ context, format, flags }: Call): Promise<number> {
   const peers = integerFlag("--peers", String(flags["peers"] ?? 0), { min: 0, max: 1_000_000 });
   const status = flags["wait"] === true
     ? await waitUntilWell(context, { seconds, peers })
-    : await ask(context);
+    : await askStatus(context);
   if (status == null && format.kind === "value") throw noStatus(status, context);
   show(format, status);
   if (status === undefined && format.kind === "table") console.error(`hint: ${startHint(context)}`);
@@ -70,10 +70,6 @@ function waitTime(text: string): number {
   }
 }
 
-async function ask({ settings, clock }: Context): Promise<Answer> {
-  return await askAgent(socketOf(settings), { op: "status", clock }) as Answer;
-}
-
 async function waitUntilWell(
   context: Context,
   { seconds, peers }: { seconds: number; peers: number },
@@ -81,7 +77,7 @@ async function waitUntilWell(
   const { clock } = context;
   const deadline = clock.monotonic() + seconds * 1000;
   while (true) {
-    const status = await ask(context);
+    const status = await askStatus(context);
     if (status != null && isWell(status) && status.peers.planned >= peers) return status;
     if (clock.monotonic() >= deadline) {
       const codes = status?.problems.map((one) => one.code).join(", ") || `${status?.peers.planned} peers`;

@@ -3,7 +3,6 @@ import { messageOf } from "../net/errors.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Logger } from "../net/log.ts";
 
-/** Connections beyond this are closed at once, so that a flood of them costs the process nothing. */
 const MAX_CLIENTS = 64;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
@@ -16,14 +15,16 @@ export interface Acceptor<C> {
 /**
  * Serves connections until `signal` aborts, then waits for those that are open. An `accept` that fails (no
  * descriptor left, for one) is logged once and tried again, at first after 100 ms and at last every 5 s.
+ * Connections beyond `maxClients` are closed at once, so that a flood of them costs the process nothing.
  */
 export async function acceptAll<C extends { close(): void }>(
   listener: Acceptor<C>,
-  { serve, clock, log, signal }: {
+  { serve, clock, log, signal, maxClients = MAX_CLIENTS }: {
     serve: (conn: C) => Promise<void>;
     clock: Clock;
     log: Logger;
     signal: AbortSignal;
+    maxClients?: number | undefined;
   },
 ): Promise<void> {
   const open = new Set<Promise<void>>();
@@ -41,7 +42,7 @@ export async function acceptAll<C extends { close(): void }>(
     }
     if (pause > 0) log.log("info", "Connections are accepted again");
     pause = 0;
-    if (open.size >= MAX_CLIENTS) {
+    if (open.size >= maxClients) {
       conn.close();
       continue;
     }

@@ -74,7 +74,8 @@ async function connect(path: string, question: Question): Promise<Deno.Conn | un
     const code = error instanceof Deno.errors.PermissionDenied ? "not-permitted" : "failed";
     // Whoever listened there ends just now.
     const op = error instanceof Deno.errors.ConnectionReset ? {} : { op: NOT_ASKED };
-    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, { cause: error, ...op });
+    const hint = code === "not-permitted" ? "run as root" : undefined;
+    throw failed(`Cannot ask ${who} at ${path}: ${messageOf(error)}`, code, { cause: error, hint, ...op });
   }
 }
 

@@ -5,10 +5,11 @@ import { FlanError, invalid, messageOf } from "../net/errors.ts";
 const MAX_PATH = 107;
 
 /**
- * Listens at `path`, in place of the socket file that a dead process left; its group may ask too. Throws `invalid` where
+ * Listens at `path`, in place of the socket file that a dead process left; whom `mode`
+ * lets write may ask, which is the group, too, where it is left out. Throws `invalid` where
  * the path is too long, `failed` or `not-permitted` where nobody can listen there.
  */
-export function listen(path: string): Deno.Listener {
+export function listen(path: string, mode = 0o660): Deno.Listener {
   const bytes = new TextEncoder().encode(path).length;
   if (bytes > MAX_PATH) {
     throw invalid(
@@ -20,7 +21,7 @@ export function listen(path: string): Deno.Listener {
   try {
     removeIfAny(path);
     const listener = Deno.listen({ transport: "unix", path });
-    Deno.chmodSync(path, 0o660);
+    Deno.chmodSync(path, mode);
     return listener;
   } catch (error) {
     throw new FlanError(`Cannot listen on ${path}: ${messageOf(error)}`, {

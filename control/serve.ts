@@ -9,6 +9,10 @@ import { listen, removeIfAny } from "./listen.ts";
 import { withPatience } from "./patience.ts";
 
 export interface Service<R> {
+  /** The mode of the socket file: whoever may write to it may ask. Its group, where it is left out. */
+  readonly mode?: number | undefined;
+  /** Connections at once; those beyond it are hung up on. 64, where it is left out. */
+  readonly maxClients?: number | undefined;
   /** Bytes that a request may have. */
   readonly maxRequest: number;
   /** What a line of JSON asks for. Whoever sends what this throws at is hung up on. */
@@ -28,7 +32,7 @@ export interface Service<R> {
  * answer is given. Throws at once as {@link listen} does.
  */
 export function serve<R>(path: string, service: Service<R>): Promise<void> {
-  const listener = listen(path);
+  const listener = listen(path, service.mode);
   service.signal.addEventListener("abort", () => listener.close(), { once: true });
   // Lines of many megabytes are read one at a time. What was read is bounded by how many are served at once.
   let turn: Promise<unknown> = Promise.resolve();

@@ -1,20 +1,18 @@
 /** What the doctor learns from this host's agent, where one runs. */
-import { askAgent } from "../../agent/control.ts";
 import type { Joined } from "../../agent/joined.ts";
 import type { AgentFacts, Seen } from "../../doctor/facts.ts";
 import { FlanError } from "../../net/errors.ts";
-import { type Context, socketOf } from "../context.ts";
+import { askStatus } from "../ask_status.ts";
+import type { Context } from "../context.ts";
 import { startCommand } from "../rejoin.ts";
-import type { Status } from "../status_screen.ts";
 
 export async function lookAtAgent(
   context: Context,
   joined: Joined | undefined,
 ): Promise<Seen<AgentFacts>> {
-  const { settings, clock } = context;
   const start = startCommand(context, joined);
   try {
-    const status = await askAgent(socketOf(settings), { op: "status", clock }) as Status | null | undefined;
+    const status = await askStatus(context);
     if (status == null) {
       const state = status === null ? "joining" : "none";
       const host = { joined: joined !== undefined, once: joined?.once === true, start };

@@ -25,7 +25,7 @@ export async function gather(context: Context, system: System): Promise<Facts> {
   const known = store.snapshot === undefined && isAnswering
     ? await askNetwork(socketOf(settings), context)
     : undefined;
-  const { network, kernel, lacks } = await lookAtHost(context, { snapshot: store.snapshot, known });
+  const { network, kernel, lacks } = await lookAtHost(context, { ...store, known });
   const cidrs = "seen" in network ? networksOf(network.seen.config) : undefined;
   const ports = "seen" in network && "seen" in kernel ? portsInDoubt(network.seen, kernel.seen) : [];
   const { subnetFile } = subnetFileOf(settings);

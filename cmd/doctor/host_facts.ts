@@ -34,6 +34,8 @@ export interface HostLook {
 
 interface Known {
   readonly snapshot: Snapshot | undefined;
+  /** Why the store does not tell. */
+  readonly trouble?: FlanError | undefined;
   /** The network as the agent knows it, where the store does not tell. */
   readonly known: KnownNetwork | undefined;
 }
@@ -83,7 +85,9 @@ export async function factsOf(context: Context, looking: Looking): Promise<HostL
     objects = await kernel.dump({ links: devicesOf(network, context.settings.stateDir), sysctls: [] });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
-    return { network: { unseen: error.message }, kernel: { seen: { objects } }, lacks: [] };
+    const { message, hint } = error;
+    const unseen = hint === undefined ? message : `${message} (${hint})`;
+    return { network: { unseen }, kernel: { seen: { objects } }, lacks: [] };
   }
   const { facts, host } = await networkFacts(context, { ...looking, network, objects });
   const links = [...facts.devices, ...(host === undefined ? [] : [host.underlay.link])];
@@ -103,12 +107,14 @@ export async function factsOf(context: Context, looking: Looking): Promise<HostL
  */
 function networkOf(
   context: Context,
-  { snapshot, known: agents, objects }: Known & { objects: readonly KernelObject[] },
+  { snapshot, trouble, known: agents, objects }: Known & { objects: readonly KernelObject[] },
 ): StoredNetwork {
   const { settings } = context;
   const known = snapshot ?? (agents?.store === settings.store ? agents.snapshot : undefined) ??
     { revision: 0, config: undefined, records: [], past: [] };
-  if (known.config === undefined && keptSubnet(settings) !== undefined) throw noNetwork(settings.store);
+  if (known.config === undefined && keptSubnet(settings) !== undefined) {
+    throw trouble ?? noNetwork(settings.store);
+  }
   const config = known.config ?? { value: startingConfig(context, objects), revision: 0 };
   return { snapshot: known, ...networkIn({ ...known, config }, settings.store) };
 }

@@ -14,6 +14,8 @@ import { unreachableIn } from "../unreachable.ts";
 export interface StoreLook {
   /** Undefined where the store cannot be used. */
   readonly snapshot: Snapshot | undefined;
+  /** Why it cannot be used. */
+  readonly trouble?: FlanError | undefined;
   readonly findings: Seen<readonly Diagnosis[]>;
 }
 
@@ -25,10 +27,10 @@ export async function lookAtStore(context: Context): Promise<StoreLook> {
     });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
-    if (!isStoreTrouble(error)) return { snapshot: undefined, findings: { unseen: error.message } };
     const { message, hint } = error;
+    if (!isStoreTrouble(error)) return { snapshot: undefined, trouble: error, findings: { unseen: message } };
     const found = diagnosis(storeCode(error), { subject: context.settings.store, message, remedy: hint });
-    return { snapshot: undefined, findings: { seen: [found] } };
+    return { snapshot: undefined, trouble: error, findings: { seen: [found] } };
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { askAgent, type Request, serveControl } from "../../agent/control.ts";
+import { askAgent, type Request, serveControl, serveStatus } from "../../agent/control.ts";
 import { silent } from "../../net/log.ts";
 import { FakeClock } from "../lib/fake_clock.ts";
 
@@ -146,5 +146,44 @@ Deno.test("control: a path that no unix socket can have is refused at once, in o
   assert.throws(() => serveControl(path, parts), {
     code: "invalid",
     message: `Cannot listen on ${path}: a socket's path has 107 bytes at most, this one has 108`,
+  });
+});
+
+Deno.test("control: every user may ask for the status, and for nothing else", async () => {
+  await serving(async ({ path, clock, asked }) => {
+    const stopping = new AbortController();
+    const everybodys = path.replace("agent.sock", "status.sock");
+    const parts = { clock, log: silent, signal: stopping.signal };
+    const served = serveStatus(everybodys, { ...parts, answer: () => Promise.resolve({ well: true }) });
+    assert.equal(Deno.statSync(everybodys).mode! & 0o777, 0o666);
+    assert.deepEqual(await askAgent(everybodys, { op: "status", clock }), { well: true });
+    for (const op of ["stop", "repair", "network", "lingering", "ping"] as const) {
+      assert.equal(await send(everybodys, new TextEncoder().encode(`{"op":"${op}"}\n`)), "", op);
+    }
+    assert.deepEqual(asked, []);
+    stopping.abort();
+    await served;
+  });
+});
+
+Deno.test("control: however many wait at everybody's socket, root is answered at the other one", async () => {
+  const all = Promise.withResolvers<{ answered: string }>();
+  await serving(async ({ path, clock }) => {
+    const stopping = new AbortController();
+    const everybodys = path.replace("agent.sock", "status.sock");
+    let asked = 0;
+    const answer = () => (asked++, all.promise);
+    const served = serveStatus(everybodys, { clock, log: silent, signal: stopping.signal, answer });
+    const request = new TextEncoder().encode('{"op":"status"}\n');
+    const crowd = Array.from({ length: 100 }, () => send(everybodys, request));
+    let refused = 0;
+    for (const one of crowd) one.then((text) => refused += text === "" ? 1 : 0);
+    while (asked + refused < 100) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([asked, refused], [16, 84]);
+    assert.deepEqual(await askAgent(path, { op: "repair", clock }), { answered: "repair" });
+    all.resolve({ answered: "all" });
+    await Promise.all(crowd);
+    stopping.abort();
+    await served;
   });
 });

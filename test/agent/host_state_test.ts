@@ -195,6 +195,24 @@ Deno.test("lock: held by one process at a time, named, and free when its holder 
   });
 });
 
+Deno.test("lock: a new run directory is for every user to look into, one that was there stays as it is", async () => {
+  await inDirectory(async (dir) => {
+    const script = `
+      import { makeRunDir } from "${new URL("../../agent/lock.ts", import.meta.url)}";
+      Deno.umask(0o077);
+      for (const dir of Deno.args) makeRunDir(dir);`;
+    Deno.writeTextFileSync(`${dir}/make.ts`, script);
+    Deno.mkdirSync(`${dir}/kept`, { mode: 0o750 });
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const { success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "-q", "--config", config, `${dir}/make.ts`, `${dir}/new`, `${dir}/kept`],
+    }).output();
+    assert.ok(success);
+    const modes = ["new", "kept"].map((name) => Deno.statSync(`${dir}/${name}`).mode! & 0o777);
+    assert.deepEqual(modes, [0o755, 0o750]);
+  });
+});
+
 Deno.test("lock: a run directory that cannot be made is an error that names it", async () => {
   await inDirectory((dir) => {
     Deno.writeTextFileSync(`${dir}/file`, "");

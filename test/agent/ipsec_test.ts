@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { IpsecLedger } from "../../agent/ipsec_ledger.ts";
 import { HostSecrets } from "../../agent/secrets.ts";
 import { networkIn } from "../../agent/network.ts";
+import { statusOf } from "../../agent/status.ts";
 import type { Change, DumpRequest, Feature, Kernel } from "../../kernel/kernel.ts";
 import { keyOf } from "../../kernel/state.ts";
 import { type XfrmPolicy, type XfrmState, xfrmSubject } from "../../kernel/xfrm.ts";
@@ -94,6 +95,23 @@ Deno.test("ipsec agents: two hosts derive the same keys, and change them when an
   assert.equal(after.filter((key) => !before.includes(key)).length, 2);
   assert.deepEqual([nonceOf(a.host), nonceOf(b.host)], nonces);
   assert.deepEqual([a.host.codes, b.host.codes], [[], []]);
+});
+
+Deno.test("ipsec agents: the status, which every user may read, holds no key, also of a config that cannot be used", async () => {
+  await using all = await TestNetwork.start(network);
+  const { host, kernel } = await joined(all, 1);
+  await joined(all, 2);
+  const status = () =>
+    JSON.stringify(statusOf(host.agent, { pid: 1, version: "0", store: "memory:", now: all.clock.now() }));
+  const well = status();
+  const Wrong = PRESHARED_KEY.slice(0, 20);
+  await all.configure({ ...network, Backend: { Type: "ipsec", PSK: Wrong } });
+  await all.clock.advance(1000);
+  assert.deepEqual(host.codes, ["network-config"]);
+  assert.ok(kernel.states.length > 0);
+  for (const key of [Wrong, ...kernel.states.map(({ key }) => key)]) {
+    for (const said of [well, status()]) assert.ok(!said.includes(key));
+  }
 });
 
 Deno.test("ipsec agents: who has lost a state announces another nonce, and peers follow", async () => {

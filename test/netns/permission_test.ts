@@ -110,21 +110,29 @@ hostTest(
       assert.deepEqual(leases.stdout.trim().split("\n").sort(), [subnet, peer!.subnet].sort(), leases.stderr);
     });
 
-    await t.step("status asks the agent, if the socket lets it", async () => {
-      const refused = await asNobody(hosts, host, ["status"]);
-      assert.equal(refused.code, 5, refused.stderr);
-      assert.match(refused.stderr, /Cannot ask the agent at \S+agent\.sock: /);
-      Deno.chmodSync(`${host.runDir}/agent.sock`, 0o666);
-      const status = await asNobody(hosts, host, ["status", "-o", "json"]);
+    await t.step("status and doctor ask the agent, and whatever else it does is not for them", async () => {
+      const status = await asNobody(hosts, host, ["status", "--wait", "-o", "json"]);
       assert.equal(status.code, 0, status.stderr);
       assert.equal(JSON.parse(status.stdout).lease.subnet, subnet);
+      const doctor = JSON.parse((await asNobody(hosts, host, ["doctor", "-o", "json"])).stdout);
+      const agent = doctor.checks.find(({ name }: { name: string }) => name === "agent");
+      assert.deepEqual(agent, { name: "agent", state: "ok", unseen: null });
+      for (const args of [["down"], ["routes", "repair"], ["ping", "--all"]]) {
+        const { code, stderr } = await asNobody(hosts, host, args);
+        assert.equal(code, 5, args.join(" "));
+        assert.match(stderr, /^flan: Cannot .*\nhint: run as root\n$/);
+      }
     });
 
     await t.step("a store that may not be read is named", async () => {
       Deno.chmodSync(`${hosts.lab.directory}/network.json`, 0o600);
       const { code, stderr } = await asNobody(hosts, host, ["lease", "list"]);
       assert.equal(code, 4, stderr);
-      assert.match(stderr, /network\.json/);
+      const reason = /^flan: (Cannot read .*)\nhint: (only its owner may read it .*)\n$/.exec(stderr) ?? [];
+      assert.match(reason[1]!, /network\.json/);
+      const doctor = JSON.parse((await asNobody(hosts, host, ["doctor", "-o", "json"])).stdout);
+      const { unseen } = doctor.checks.find(({ name }: { name: string }) => name === "plan");
+      assert.equal(unseen, `${reason[1]} (${reason[2]})`);
     });
   },
 );
