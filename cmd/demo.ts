@@ -150,13 +150,13 @@ async function leaveAll(lab: Lab): Promise<void> {
 function tellHow(lab: Lab, members: readonly Member[]): void {
   const { namespace, runDir } = members[0]!;
   const namespaces = [...lab.hosts.map((host) => host.namespace), `${namespace.replace(/-\d+$/, "")}-net`];
+  // Agents write until they have ended.
+  const end = 'until [ -z "$(ip netns pids $n)" ]; do ip netns pids $n | xargs -r kill; sleep 0.1; done';
   print([
     "The hosts are still there. Look at one:",
     `  ip netns exec ${namespace} ${denoFile} run -A ${mainFile} routes --run-dir ${runDir}`,
     "Take everything away:",
-    `  for n in ${
-      namespaces.join(" ")
-    }; do ip netns pids $n | xargs -r kill; ip netns delete $n; done; rm -r ${lab.directory}`,
+    `  for n in ${namespaces.join(" ")}; do ${end}; ip netns delete $n; done; rm -r ${lab.directory}`,
   ].join("\n"));
 }
 

@@ -12,8 +12,11 @@ class Demo {
   readonly out: LineLog;
   readonly err: LineLog;
 
-  constructor(backend: string, installed?: Installed) {
-    const words = ["demo", "--hosts", "2", "--backend", backend];
+  constructor(
+    backend: string,
+    { installed, more = [] }: { installed?: Installed; more?: readonly string[] } = {},
+  ) {
+    const words = ["demo", "--hosts", "2", "--backend", backend, ...more];
     const [program, ...args] = installed === undefined ? flanCommand(words) : [installed.flan, ...words];
     this.child = new Deno.Command(program, {
       args,
@@ -31,6 +34,10 @@ class Demo {
     const status = await this.child.status;
     await Promise.all([this.out.closed, this.err.closed]);
     assert.equal(status.code, code, this.err.lines.join("\n"));
+    await this.isGone();
+  }
+
+  async isGone(): Promise<void> {
     assert.doesNotMatch(await must(["ip", "netns", "list"]), new RegExp(`flan-demo-${this.child.pid}-`));
     assert.deepEqual(processesNaming(this.directory), []);
     assert.deepEqual([...Deno.readDirSync(this.directory)], []);
@@ -79,7 +86,7 @@ Deno.test({
   ignore,
   fn: async () => {
     using installed = await Installed.create();
-    const demo = new Demo("udp", installed);
+    const demo = new Demo("udp", { installed });
     await demo.out.line(/^\$ flan routes/);
     await demo.out.line(/ 192\.0\.2\.2 +flan0 +udp +ok /);
     const proxies = processesNaming(demo.directory).filter((line) => line.includes(" proxy run "));
@@ -100,7 +107,7 @@ Deno.test({
   }`,
   ignore,
   async fn() {
-    const [shown, refused, unknown] = ["host-gw", "alloc", "foo"].map((one) => new Demo(one)) as [
+    const [shown, refused, unknown] = ["host-gw", "alloc", "foo"].map((backend) => new Demo(backend)) as [
       Demo,
       Demo,
       Demo,
@@ -125,5 +132,20 @@ Deno.test({
     if (code === 0) return;
     assert.match(demo.err.lines[0]!, /^flan: Cannot use ipip links: .*\(EOPNOTSUPP\)$/);
     assert.deepEqual(demo.err.lines.slice(1), ["hint: modprobe ipip"]);
+  },
+});
+
+Deno.test({
+  name:
+    "a demo that is kept says what takes it away, and that leaves nothing while agents and proxies still run",
+  ignore,
+  async fn() {
+    const demo = new Demo("udp", { more: ["--keep"] });
+    assert.equal((await demo.child.status).code, 0);
+    await demo.out.closed;
+    const told = demo.out.lines.findIndex((line) => line === "Take everything away:");
+    assert.ok(processesNaming(demo.directory).length >= 4);
+    assert.equal(await must(["sh", "-c", demo.out.lines[told + 1]!]), "");
+    await demo.isGone();
   },
 });
