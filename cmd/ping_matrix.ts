@@ -72,7 +72,9 @@ export function notes({ hosts, items }: Measured): string[] {
 }
 
 const unasked: Readonly<Record<string, string>> = {
-  silent: "its agent does not answer",
+  silent:
+    "no answer came from it; either no agent runs there, or a packet filter on the way drops what it is asked " +
+    "(flan doctor there)",
   busy: "it measures for others all the time",
   refused: "it has too many peers",
 };
