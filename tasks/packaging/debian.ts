@@ -83,6 +83,7 @@ Priority: optional
 Installed-Size: ${Math.ceil(bytes / 1024)}
 Depends: ${depends.join(", ")}
 Recommends: iproute2
+Suggests: wireguard-go
 ${await Deno.readTextFile(`${sources}/description`)}`;
 }
 
