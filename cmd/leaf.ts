@@ -28,6 +28,8 @@ export interface Leaf {
   readonly after?: string;
   /** What is told where there are more arguments than it takes. */
   readonly excessHint?: string;
+  /** What is told where it is given an option of another command's, by the option's long name. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
 }
 
 export interface Call {
@@ -61,6 +63,7 @@ export function leaf(spec: Leaf, run: Runner, work: (call: Call) => Promise<numb
   if (spec.formats !== undefined) addOutput(command, formats);
   if (spec.after !== undefined) command.addAfter(spec.after);
   if (spec.excessHint !== undefined) command.excessHint = spec.excessHint;
+  if (spec.elsewhere !== undefined) command.elsewhere = spec.elsewhere;
   const start = async (flags: Flags, args: Arguments) => {
     const format = outputFormat(flags, formats);
     const context = await openContext(flags, { follows: spec.follows ?? "all" });

@@ -45,6 +45,7 @@ const repair: Subcommand = [{
   settings,
   formats: ["table", "json"],
   after: "Exits with 3 where something is left that somebody else has to mend.",
+  elsewhere: { "--dry-run": "flan routes diff -o commands shows what it would do" },
 }, async (call) => await (await import("./repair.ts")).repairRoutes(call)];
 
 const watch: Subcommand = [{

@@ -83,6 +83,8 @@ export class Command {
   runsFirst = false;
   /** What helps whoever gives it more arguments than it takes. */
   excessHint: string | undefined;
+  /** What helps whoever gives it an option that it has not, by the option's long name. */
+  elsewhere: Readonly<Record<string, string>> = {};
   /** None for a command whose children act. */
   action: Action | undefined;
 

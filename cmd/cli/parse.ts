@@ -138,11 +138,21 @@ function refuseArguments(command: Command, args: readonly string[]): void {
 function unknownOption(word: string, path: readonly Command[]) {
   // A value may be secret, and it is not what is wrong.
   const [name] = word.split("=") as [string];
-  const known = path.at(-1)!.options.filter(({ isHidden }) => !isHidden).map(({ long }) => long);
+  const command = path.at(-1)!;
+  const known = command.options.filter(({ isHidden }) => !isHidden).map(({ long }) => long);
   if (known.includes(name)) return invalid("cli", `Option '${name}' takes no value`, flannelHint(word));
+  const elsewhere = Object.hasOwn(command.elsewhere, name) ? command.elsewhere[name] : undefined;
+  const hint = flannelHint(word) ?? elsewhere ??
+    (command.children.some((child) => knows(child, name)) ? "it goes after the command" : undefined);
   const long = name.replace(/^-(?=[a-z]{2})/, "--");
   const guess = long.startsWith("--") ? didYouMean(long, [...known, "--help", "--version"]) : undefined;
-  return invalid("cli", `Unknown option '${name}'`, flannelHint(word) ?? guess);
+  return invalid("cli", `Unknown option '${name}'`, hint ?? guess);
+}
+
+/** Whether the command or one below it has the option. */
+function knows({ options, children }: Command, name: string): boolean {
+  return options.some(({ long, short, isHidden }) => !isHidden && (long === name || short === name)) ||
+    children.some((child) => knows(child, name));
 }
 
 function asksForHelp(words: readonly string[]): boolean {

@@ -9,6 +9,7 @@ const list = () => new Command("list", "x").addOption(new Option("-o, --output <
 const set = new Command("set", "x").addArgument(new Argument("<key>", "x")).addArgument(
   new Argument("[value]", "x"),
 );
+set.elsewhere = { "--dry-run": "flan show does so" };
 const up = new Command("up", "x")
   .addOption(new Option("--mtu <bytes>", "x"))
   .addOption(new Option("--no-masq <cidr>", "x").repeatable())
@@ -94,7 +95,11 @@ const meanings: readonly [line: string, meaning: string][] = [
   ["-V", "version"],
   ["routes --version", "version"],
   ["set -- --version", "set {} --version"],
-  ["--once up", "Unknown option '--once'"],
+  ["--once up", "Unknown option '--once' (it goes after the command)"],
+  ["-o json routes", "Unknown option '-o' (it goes after the command)"],
+  ["--detached up", "Unknown option '--detached'"],
+  ["--wrong up", "Unknown option '--wrong'"],
+  ["set --dry-run", "Unknown option '--dry-run' (flan show does so)"],
   ["uo", "Unknown command 'uo' (did you mean up?)"],
 ];
 
