@@ -24,11 +24,13 @@ export async function stopAgent(context: Context): Promise<{ lock: AgentLock; st
   let lock = await lockAgentWithin(runDir, { ms: STOP_MS, clock });
   if (lock === undefined) {
     const deaf = provenHolder(runDir);
-    if (deaf === undefined) throw held(runDir, "that cannot be told");
-    kill(deaf);
-    lock = await lockAgentWithin(runDir, { ms: STOP_MS, clock });
+    if (deaf !== undefined) kill(deaf);
+    // Nobody is told where it ended between the two looks.
+    lock = await lockAgentWithin(runDir, { ms: deaf === undefined ? 0 : STOP_MS, clock });
+    if (lock === undefined) {
+      throw held(runDir, deaf === undefined ? "that cannot be told" : "that does not end");
+    }
   }
-  if (lock === undefined) throw held(runDir, "that does not end");
   return { lock, stopped: [`stopped the agent (process ${pid ?? "unknown"})`] };
 }
 
