@@ -61,8 +61,8 @@ function vniOf(data: Json | undefined): { readonly [key: string]: Json } {
   return vni === undefined ? {} : { VNI: vni };
 }
 
-/** None where this version has no such backend, or it cannot carry the network. */
-function planeOf({ backendType, backendOptions }: BackendConfig, network: NetworkConfig): Plane[] {
+/** The network with that backend: none where this version has no such backend, or it cannot carry the network. */
+export function planeOf({ backendType, backendOptions }: BackendConfig, network: NetworkConfig): Plane[] {
   const config = { ...network, backendType, backendOptions };
   try {
     const backend = backendFor(backendType);

@@ -7,12 +7,13 @@ import type { Call } from "./leaf.ts";
 import { unreachableIn } from "./unreachable.ts";
 
 export async function checkAllLeases({ context, format, header }: Call): Promise<number> {
-  const node = readHostState(context.settings.stateDir)?.node;
+  const { stateDir } = context.settings;
+  const node = readHostState(stateDir)?.node;
   const stored = await withStore(context, (store) => readNetwork(store));
   const { snapshot, config } = stored;
   return printFindings(format, {
     schema: "lease-check",
-    items: checkLeases({ snapshot, network: config, node, unreachable: unreachableIn(stored) }),
+    items: checkLeases({ snapshot, network: config, node, unreachable: unreachableIn(stored, stateDir) }),
     empty: "every lease is well",
     extra: { leases: snapshot.records.length, revision: snapshot.revision },
   }, header);

@@ -21,8 +21,10 @@ export async function listLeases({ context, format, header }: Call): Promise<num
   const network = await withStore(context, (store) => readNetwork(store, { expiries: true }));
   const now = context.clock.now();
   const items = leasesOf(network, node);
-  // Valid, and of no use to this network's backend: `routes` refuses it for the same reason.
-  const unusable = new Map(unreachableIn(network).map((refusal) => [refusal.subnet, refusal]));
+  // Valid, and of no use to any host.
+  const unusable = new Map(
+    unreachableIn(network, context.settings.stateDir).map((refusal) => [refusal.subnet, refusal]),
+  );
   const noteOf = (item: Item) => {
     const refusal = unusable.get(subnetOf(item));
     return refusal === undefined ? noteOfLease(item) : `${refusal.code}: ${refusal.reason}`;

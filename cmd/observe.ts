@@ -1,6 +1,7 @@
 /** The plan of this host and what the kernel has of it, read and not touched: for `routes` and for `--dry-run`. */
 import { barriersBefore } from "../agent/barriers.ts";
 import { planFor } from "../agent/firewall.ts";
+import { heldNetwork } from "../agent/held_network.ts";
 import { type HostOptions, observeHost } from "../agent/host.ts";
 import { readHostState } from "../agent/host_state.ts";
 import { askLingering, askNetwork } from "../agent/known_network.ts";
@@ -87,10 +88,11 @@ export async function observeIn(
   const { settings } = context;
   // Asked at once, so that what the store holds and whom the agent keeps are of one time.
   const asked = askLingering(socketOf(settings), context);
-  const { network, lingering } = await readNetwork(store).then(
+  const { network: stored, lingering } = await readNetwork(store).then(
     async (network) => ({ network, lingering: await asked }),
     (error) => instead(error, context),
   );
+  const network = heldNetwork(stored, settings.stateDir);
   const { snapshot, gone } = withLingering(network.snapshot, lingering);
   const links = devicesOf(network, settings.stateDir);
   const objects = await looked.kernel.dump({ links, sysctls: [] });

@@ -1,5 +1,7 @@
-/** Leases that are valid, and of no use to the network's backend. */
+/** Leases that are valid, and of no use to any host of the network. */
+import { formerPlanes } from "../agent/held_network.ts";
 import type { Host } from "../backends/backend.ts";
+import type { Plane } from "../backends/several.ts";
 import type { Lease, Refusal } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
 import { makeView } from "../lease/view.ts";
@@ -42,8 +44,23 @@ export function nowhereIn({ network }: Pick<NetworkConfig, "network">): Lease {
   };
 }
 
-/** The valid leases that the network's backend cannot use on any host. */
-export function unreachableIn({ snapshot, config, backend }: StoredNetwork): readonly Refusal[] {
+/**
+ * The valid leases that no host can use: neither by the network's backend, nor by a former one that hosts have for those
+ * that have not moved yet, or cannot. `stateDir` is this host's.
+ */
+export function unreachableIn(network: StoredNetwork, stateDir: string): readonly Refusal[] {
+  const refused = refusedBy(network, network);
+  if (refused.length === 0) return refused;
+  return formerPlanes(network, stateDir).reduce((left, plane) => {
+    const also = new Set(refusedBy(plane, network).map(({ subnet }) => subnet));
+    return left.filter(({ subnet }) => also.has(subnet));
+  }, refused);
+}
+
+function refusedBy(
+  { backend, config }: Plane,
+  { snapshot }: Pick<StoredNetwork, "snapshot">,
+): readonly Refusal[] {
   const view = makeView(snapshot, { node: NOBODY.node, network: config });
   return backend.plan({ ...view, own: nowhereIn(config) }, NOBODY).refused;
 }

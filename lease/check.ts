@@ -30,7 +30,7 @@ interface Checked {
   readonly network: NetworkConfig;
   /** This host's identity, where it has one. */
   readonly node: string | undefined;
-  /** The valid leases that the network's backend cannot use on any host. */
+  /** The valid leases that no host can use. */
   readonly unreachable: readonly Refusal[];
 }
 

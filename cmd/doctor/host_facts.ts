@@ -1,5 +1,6 @@
 /** What the doctor learns from the kernel, and what of it the network's backend would need. */
 import { needsOf } from "../../agent/firewall.ts";
+import { heldNetwork } from "../../agent/held_network.ts";
 import { type HostOptions, observeHost } from "../../agent/host.ts";
 import type { KnownNetwork } from "../../agent/known_network.ts";
 import { readHostState } from "../../agent/host_state.ts";
@@ -76,12 +77,14 @@ type Looking = Known & Omit<Looked, "secrets">;
 /** The same with a host that is open already. */
 export async function factsOf(context: Context, looking: Looking): Promise<HostLook> {
   const { kernel } = looking;
+  let stored: StoredNetwork;
   let network: StoredNetwork;
   let objects: readonly KernelObject[] = [];
   try {
     const isStarted = looking.snapshot?.config !== undefined;
     if (!isStarted) objects = await kernel.dump({ links: [], sysctls: [] });
-    network = networkOf(context, { ...looking, objects });
+    stored = networkOf(context, { ...looking, objects });
+    network = heldNetwork(stored, context.settings.stateDir);
     objects = await kernel.dump({ links: devicesOf(network, context.settings.stateDir), sysctls: [] });
   } catch (error) {
     if (!(error instanceof FlanError)) throw error;
@@ -97,7 +100,7 @@ export async function factsOf(context: Context, looking: Looking): Promise<HostL
   return {
     network: { seen: facts },
     kernel: { seen: { objects: whole } },
-    lacks: await lacksOf(kernel, needsOf(network, context.settings)),
+    lacks: await lacksOf(kernel, needsOf(stored, context.settings)),
   };
 }
 

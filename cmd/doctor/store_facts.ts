@@ -44,7 +44,7 @@ async function findingsIn(
   const own = (await store.inspect()).map((one) => ofStore(one, settings.store));
   try {
     const network = networkIn(snapshot, store.url);
-    const unreachable = unreachableIn({ snapshot, ...network });
+    const unreachable = unreachableIn({ snapshot, ...network }, settings.stateDir);
     const leases = checkLeases({ snapshot, network: network.config, node, unreachable });
     const suspicion = store.usesLocalClock ? suspectClock(snapshot, node ?? "") : undefined;
     return [

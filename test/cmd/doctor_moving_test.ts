@@ -19,19 +19,22 @@ Deno.test("doctor: in mid-move a host has both backends, whose packets are in cl
   const [left, moved] = [await network.joined(1), await network.joined(2)];
   left.kernel.lacks.add("wireguard");
   await network.configure({ ...vxlanNetwork, Backend: { Type: "wireguard" } });
-  for (const host of [left, moved]) {
-    const facts = await seenOn(network, host);
-    assert.equal(facts.encrypted, false);
-    assert.deepEqual(facts.devices, ["flan-wg", "flan.1"]);
-    assert.deepEqual(
-      inboundOf(facts).map(({ payload }) => "port" in payload && payload.port).sort(),
-      [51820, 8472],
-    );
-  }
   const facts = await seenOn(network, moved);
+  assert.equal(facts.encrypted, false);
+  assert.deepEqual(facts.devices, ["flan-wg", "flan.1"]);
+  assert.deepEqual(
+    inboundOf(facts).map(({ payload }) => "port" in payload && payload.port).sort(),
+    [51820, 8472],
+  );
   assert.deepEqual(facts.drift, [], "it has what its agent planned");
   assert.deepEqual(facts.mtu, 1440);
   assert.deepEqual(probesOf(facts, 8473).map(({ link }) => link), ["flan.1"], "where its peer is");
+  const stayed = await seenOn(network, left);
+  assert.deepEqual(
+    [stayed.devices, stayed.drift, stayed.mtu],
+    [["flan.1"], [], 1450],
+    "it has the former alone",
+  );
   assert.deepEqual(
     facts.planned.flatMap((one) => one.kind === "link" ? [keyOf(one)] : []),
     moved.keys("link"),
@@ -55,4 +58,13 @@ Deno.test("doctor: a host that has not joined is judged by what ipsec in UDP wou
   assert.ok("seen" in facts);
   assert.deepEqual(inboundOf(facts.seen).map(({ payload }) => payload), [{ protocol: "udp", port: 4500 }]);
   assert.equal(lacks.length, 1);
+});
+
+Deno.test("doctor: a host that is to use nothing but encryption stays encrypted where the network is in clear now", async () => {
+  await using network = await TestNetwork.start({ ...vxlanNetwork, Backend: { Type: "wireguard" } });
+  const host = await network.joined(1, { encrypt: true });
+  await network.joined(2, { encrypt: true });
+  await network.configure({ ...vxlanNetwork, Backend: { Type: "host-gw" } });
+  const facts = await seenOn(network, host);
+  assert.deepEqual([facts.encrypted, facts.devices, facts.drift, facts.mtu], [true, ["flan-wg"], [], 1440]);
 });
