@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { inboundOf, probesOf } from "../../cmd/doctor/inbound.ts";
 import { factsOf } from "../../cmd/doctor/host_facts.ts";
+import { observeIn } from "../../cmd/observe.ts";
 import type { NetworkFacts } from "../../doctor/facts.ts";
 import { keyOf } from "../../kernel/state.ts";
 import { type TestHost, TestNetwork, vxlanNetwork } from "../lib/agents.ts";
@@ -67,4 +68,15 @@ Deno.test("doctor: a host that is to use nothing but encryption stays encrypted 
   await network.configure({ ...vxlanNetwork, Backend: { Type: "host-gw" } });
   const facts = await seenOn(network, host);
   assert.deepEqual([facts.encrypted, facts.devices, facts.drift, facts.mtu], [true, ["flan-wg"], [], 1440]);
+});
+
+Deno.test("routes: on a host that could not follow they are those of the backend that it stayed on, as they stand", async () => {
+  await using network = await TestNetwork.start(vxlanNetwork);
+  const [{ kernel, options }] = [await network.joined(1), await network.joined(2)];
+  kernel.lacks.add("ipip");
+  await network.configure({ ...vxlanNetwork, Backend: { Type: "ipip" } });
+  const { store } = network;
+  const context = contextOf({ ...options, runDir: `${network.dir}/none`, store: store.url });
+  const { config, drift, plan } = await observeIn(context, { store, looked: { ...ground(), kernel } });
+  assert.deepEqual([config.backendType, drift.changes, plan.refused], ["vxlan", [], []]);
 });
