@@ -41,15 +41,18 @@ export class Suspects {
   #looked = 0;
   /** What was made since by ourselves, by name. */
   readonly #made = new Map<string, Link>();
+  /** The MACs that our links had last, by name. */
+  readonly #macs = new Map<string, string>();
 
   /** Notes an event, unless enough of its kind came. `devices` are our links. */
   note(event: KernelEvent, devices: readonly string[]): void {
+    const mac = this.#newMac(event, devices);
     if (this.#isOurDoing(event)) return;
     const rank = rankOf(event, devices);
     const alike = this.#heard.slice(this.#looked).filter((one) => one.rank === rank);
     if (alike.length >= MOST) return;
     const by = culprit(event);
-    const told = sentence(event, by);
+    const told = sentence(event, { by, mac });
     if (alike.some((one) => one.sentence === told)) return;
     this.#heard.push({ event, rank, sentence: told, program: programOf(by) });
   }
@@ -73,14 +76,30 @@ export class Suspects {
    * it is as we made it is nobody's doing, until the next look.
    */
   acted(links: readonly Link[]): void {
-    for (const link of links) this.#made.set(link.name, link);
+    for (const link of links) {
+      this.#made.set(link.name, link);
+      this.#macs.set(link.name, link.mac);
+    }
     this.#heard = this.#heard.filter(({ event }, i) => i < this.#looked || !this.#isOurDoing(event));
   }
 
-  #isOurDoing({ group, action, port, link = "", mtu, up }: KernelEvent): boolean {
+  /** The MAC that one of our links has now, where it had another one. */
+  #newMac(
+    { group, action, link = "", linkMac }: KernelEvent,
+    devices: readonly string[],
+  ): string | undefined {
+    if (group !== "link" || action !== "new" || linkMac === undefined || !devices.includes(link)) {
+      return undefined;
+    }
+    const before = this.#macs.get(link) || linkMac;
+    this.#macs.set(link, linkMac);
+    return before === linkMac ? undefined : linkMac;
+  }
+
+  #isOurDoing({ group, action, port, link = "", mtu, up, linkMac }: KernelEvent): boolean {
     const made = this.#made.get(link);
     return group === "link" && action === "new" && port === 0 && made !== undefined && made.mtu === mtu &&
-      made.up === up;
+      made.up === up && (made.mac === "" || linkMac === undefined || made.mac === linkMac);
   }
 
   /**
@@ -129,7 +148,11 @@ function rankOf(event: KernelEvent, devices: readonly string[]): number {
   return event.group === "overrun" ? 6 : ours ? 5 : 6;
 }
 
-function sentence(event: KernelEvent, by: string | undefined): string {
+/** `mac` is that of one of our links, where it is another one than before. */
+function sentence(
+  event: KernelEvent,
+  { by, mac }: { by: string | undefined; mac: string | undefined },
+): string {
   const { group, subject, link } = event;
   if (group === "overrun") return "events were lost";
   if (group === "proxy") {
@@ -143,14 +166,15 @@ function sentence(event: KernelEvent, by: string | undefined): string {
     ? link
     : [subject ?? event.mac, link && `dev ${link}`].filter(Boolean).join(" ");
   const kind = isFdb(event) ? "FDB entry" : group === "ipsec" ? "IPsec" : group;
-  const done = `${kind} ${name ?? ""} ${doneIn(event)}`;
+  const done = `${kind} ${name ?? ""} ${doneIn(event, mac)}`;
   return by === undefined ? done : `${done} by ${by}`;
 }
 
-/** What became of it. Of a link it is told how it is now: the kernel does not say what of it is new. */
-function doneIn({ group, action, mtu, up }: KernelEvent): string {
+/** What became of it. Of a link it is told how it is now: the kernel does not say what else of it is new. */
+function doneIn({ group, action, mtu, up }: KernelEvent, mac: string | undefined): string {
   if (action === "delete") return "deleted";
   if (group !== "link" || mtu === undefined) return "changed";
+  if (mac !== undefined) return `changed (now MAC ${mac})`;
   return up === false ? "changed (now down)" : `changed (now mtu ${mtu})`;
 }
 

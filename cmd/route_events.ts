@@ -13,7 +13,7 @@ export interface RouteEvent {
   readonly kind: string | null;
   /** In words: `10.244.2.0/24 dev flan.1`, `packet filter`; null for `lost`. */
   readonly object: string | null;
-  /** What of a link is not as planned, in words; null where it is, and of all else. */
+  /** What of a link is not as planned, or of whose route it is, in words; null where it is, and of all else. */
   readonly differs: string | null;
   /** `ip[812]`, `flan[900]`, `the kernel`; null where the kernel does not tell. */
   readonly by: string | null;
@@ -113,10 +113,15 @@ export class RouteEvents {
     return this.#differs(event) === null;
   }
 
-  #differs({ group, action, link, mtu, up }: KernelEvent): string | null {
-    const planned = this.#planned.get(`link ${link}`);
-    if (group !== "link" || action !== "new" || planned?.kind !== "link") return null;
-    const found: Link = { ...planned, mtu: mtu ?? planned.mtu, up: up ?? planned.up };
+  #differs(event: KernelEvent): string | null {
+    const { action, protocol, mtu, up, linkMac, replaces } = event;
+    const planned = action === "new" ? this.#planned.get(keyOfEvent(event)) : undefined;
+    if (planned?.kind === "route" && protocol !== undefined && protocol !== planned.protocol) {
+      return `not flan's${replaces ? ", whose own is gone" : ""}`;
+    }
+    if (planned?.kind !== "link") return null;
+    const mac = planned.mac === "" ? "" : linkMac ?? planned.mac;
+    const found: Link = { ...planned, mac, mtu: mtu ?? planned.mtu, up: up ?? planned.up };
     return differences(planned, found) || null;
   }
 

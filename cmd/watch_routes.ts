@@ -8,6 +8,7 @@ import { FlanError } from "../net/errors.ts";
 import { batches } from "./batches.ts";
 import { type Context, withStore } from "./context.ts";
 import type { Call } from "./leaf.ts";
+import { LinkMemory } from "./link_memory.ts";
 import { type Looked, withLook } from "./looking.ts";
 import { type Observed, observeIn } from "./observe.ts";
 import { type Format, print, printFolded } from "./output.ts";
@@ -34,13 +35,19 @@ export async function watchRoutes(call: Call): Promise<number> {
         searching: false,
       };
       const told = new RouteEvents(observed.plan.objects);
+      const links = new LinkMemory(observed.actual);
       const learn = learning(context, { looked, told });
       for await (const batch of batches(events, BATCH)) {
         const mine = batch.filter((event) => !event.own && concerns(event, scope));
         const news = mine.filter((event) => told.isNews(event));
         if (news.length > 0 && !await learn()) news.forEach((event) => told.doubt(event));
         const agent = lockHolder(settings.runDir);
-        for (const event of mine) tell(told.take(event, agent), { format, now: clock.now() });
+        for (const event of mine) {
+          const look = links.take(event);
+          const said = told.take(event, agent);
+          const isNews = look === "changed" || look === "coming" && said.differs !== "is down";
+          if (isNews || said.repaired) tell(said, { format, now: clock.now() });
+        }
       }
     });
     return await signals.stopped;

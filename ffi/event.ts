@@ -5,6 +5,7 @@ import type { MessageBounds, MessageParser } from "./message_parser.ts";
 import { decodeAddress } from "./rtnetlink/address.ts";
 import {
   AF_BRIDGE,
+  NLM_F_REPLACE,
   RTM_DELADDR,
   RTM_DELLINK,
   RTM_DELNEIGH,
@@ -17,7 +18,7 @@ import {
   RTM_NEWNEXTHOP,
   RTM_NEWROUTE,
 } from "./rtnetlink/constants.ts";
-import { decodeLink } from "./rtnetlink/link.ts";
+import { decodeLink, type LinkFields } from "./rtnetlink/link.ts";
 import { decodeFdb, decodeNeighbour } from "./rtnetlink/neighbour.ts";
 import { decodeNexthop } from "./rtnetlink/nexthop.ts";
 import { decodeRoute } from "./rtnetlink/route.ts";
@@ -78,7 +79,17 @@ export function decodeEvent(
       if (route === undefined) return undefined;
       const { destination: subject, protocol, link } = route;
       const action = message.type === RTM_NEWROUTE ? "new" : "delete";
-      return { group: "route", action, ...from, ...(link !== "" && { link }), subject, protocol };
+      const replaces = action === "new" && (message.flags & NLM_F_REPLACE) !== 0 &&
+        { replaces: true as const };
+      return {
+        group: "route",
+        action,
+        ...from,
+        ...(link !== "" && { link }),
+        subject,
+        protocol,
+        ...replaces,
+      };
     }
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP: {
@@ -112,9 +123,15 @@ function linkEvent(parser: MessageParser, message: MessageBounds, names: LinkNam
     group: "link",
     action: message.type === RTM_NEWLINK ? "new" : "delete",
     link: link.name,
-    ...(message.type === RTM_NEWLINK && { mtu: link.mtu, up: link.up }),
+    ...(message.type === RTM_NEWLINK && lookOf(link)),
     ...(before !== undefined && before !== link.name && { former: before }),
   };
+}
+
+function lookOf(
+  { name: _, index: __, kind: ___, mtu, up, mac, ...rest }: LinkFields,
+): Pick<KernelEvent, "mtu" | "up" | "linkMac" | "details"> {
+  return { mtu, up, linkMac: mac, details: JSON.stringify(rest) };
 }
 
 function neighbourEvent(parser: MessageParser, message: MessageBounds, names: LinkNames): Bare | undefined {

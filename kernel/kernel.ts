@@ -142,6 +142,12 @@ export interface KernelEvent {
   readonly mtu?: number;
   /** Whether a link is administratively up now. */
   readonly up?: boolean;
+  /** The MAC that a link has now, "" for one without. */
+  readonly linkMac?: string;
+  /** All else that is read of a link, for comparing: alike where nothing of it has changed. */
+  readonly details?: string;
+  /** Whether a route has taken the place of another one to the same destination. */
+  readonly replaces?: true;
 }
 
 export interface RouteAnswer {

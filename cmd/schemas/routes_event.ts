@@ -7,7 +7,7 @@ export const routesEvent = document("routes-event", {
     event: oneOf("state", "set", "deleted", "wanted", "lost"),
     kind: about("route, nexthop, neighbour, fdb, address, link, proxy or firewall", nullable(text)),
     object: nullable(text),
-    differs: about("what of a link is not as planned", nullable(text)),
+    differs: about("what of a link is not as planned, or that a route is not flan's", nullable(text)),
     by: about("who did it, where the kernel tells", nullable(text)),
     pid: nullable(count),
     repaired: about("whether flan put back what somebody else had changed", yesOrNo),

@@ -225,3 +225,16 @@ Deno.test("suspects: a flood is a few names, and those that come after a look ar
   assert.equal(suspects.take().cause.match(new RegExp(`process ${first}`, "g"))?.length, 3);
   assert.equal(causeOf(suspects).match(new RegExp(`process ${second}`, "g"))?.length, 3);
 });
+
+Deno.test("suspects: another MAC of our link is named, and is not taken for our own doing", () => {
+  const suspects = new Suspects();
+  const ours: Link = {
+    ...{ kind: "link", name: "flan.1", type: "vxlan", alias: "flan" },
+    ...{ mac: "02:00:00:00:00:01", mtu: 1450, up: true },
+  };
+  const told = (linkMac: string) => ({ ...link("flan.1"), mtu: 1450, up: true, linkMac });
+  suspects.acted([ours]);
+  suspects.note(told(ours.mac), ["flan.1"]);
+  suspects.note(told("02:00:00:00:00:99"), ["flan.1"]);
+  assert.equal(causeOf(suspects), "link flan.1 changed (now MAC 02:00:00:00:00:99)");
+});

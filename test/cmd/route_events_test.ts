@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { eventLine, RouteEvents } from "../../cmd/route_events.ts";
 import { vxlan } from "../../backends/vxlan.ts";
 import type { KernelEvent } from "../../kernel/kernel.ts";
+import type { Link } from "../../kernel/state.ts";
 import { hostStack } from "../lib/fake_kernel.ts";
 import { host, view } from "../lib/overlay.ts";
 
@@ -188,6 +189,26 @@ Deno.test("of a link it is told what is not as planned, and its mending is a rep
   assert.equal(lineOf({ ...found, mtu: 1300 }, told), "set      link flan.1: mtu is 1300, not 1450");
   assert.equal(lineOf(found, told), "set      link flan.1  (repaired)");
   assert.equal(lineOf(found, told), "set      link flan.1", "once");
+});
+
+Deno.test("another MAC of a link is told with the planned one, and its mending is a repair", () => {
+  const told = new RouteEvents(plan);
+  const { mac } = plan.find(({ kind }) => kind === "link") as Link;
+  const line = `set      link flan.1: mac is 02:00:00:00:00:99, not ${mac}`;
+  assert.equal(lineOf({ ...found, linkMac: "02:00:00:00:00:99" }, told), line);
+  assert.equal(lineOf({ ...found, linkMac: mac }, told), "set      link flan.1  (repaired)");
+});
+
+Deno.test("a route of somebody else's to a peer is told to be so, and whether flan's own is gone", () => {
+  const told = new RouteEvents(plan);
+  const foreign: KernelEvent = { ...route, action: "new", port: 0, link: "eth0", protocol: 3 };
+  const line = "set      route 10.5.2.0/24 dev eth0: not flan's";
+  assert.equal(lineOf(foreign, told), `${line}  by the kernel`);
+  assert.equal(lineOf({ ...foreign, replaces: true }, told), `${line}, whose own is gone  by the kernel`);
+  assert.equal(
+    lineOf({ ...route, action: "new", port: AGENT }, told),
+    `set      route 10.5.2.0/24 dev flan.1  by flan[${AGENT}] (repaired)`,
+  );
 });
 
 Deno.test("a link that is down loses routes and nexthops without a word, and their coming back is a repair", () => {

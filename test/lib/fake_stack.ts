@@ -310,7 +310,9 @@ export class FakeStack {
       ...(subject === undefined ? {} : { subject }),
       ...(object.kind === "fdb" ? { mac: object.mac, to: object.remote } : {}),
       ...(object.kind === "nexthop" ? { to: object.gateway } : {}),
-      ...(object.kind === "link" && action === "new" ? { mtu: object.mtu, up: object.up } : {}),
+      ...(object.kind === "link" && action === "new"
+        ? { mtu: object.mtu, up: object.up, linkMac: object.mac }
+        : {}),
       ...("protocol" in object ? { protocol: object.protocol } : {}),
       ...("state" in object ? { state: object.state } : {}),
     });

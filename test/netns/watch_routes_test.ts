@@ -57,6 +57,16 @@ hostTest(
     await hosts.ip(victim.host, "link set flan.1 mtu 1300");
     await person.out.line(/set {6}link flan\.1: mtu is 1300, not 1450$/, before);
     await person.out.line(/set {6}link flan\.1 {2}\(repaired\)$/, before);
+    const named = person.out.lines.length;
+    await hosts.ip(victim.host, "link set flan.1 address 02:00:00:00:00:99");
+    await person.out.line(/set {6}link flan\.1: mac is 02:00:00:00:00:99, not \S+$/, named);
+    await person.out.line(/set {6}link flan\.1 {2}\(repaired\)$/, named);
+    const taken = person.out.lines.length;
+    await hosts.ip(victim.host, `route replace ${peer.subnet} via ${peer.host.address}`);
+    await person.out.line(/set {6}route \S+ .*dev eth0: not flan's, whose own is gone {2}by /, taken);
+    assert.deepEqual(person.out.matching(/link eth0/), [], "nobody touched it");
+    // As it goes; that it comes back so is not told.
+    assert.ok(person.out.matching(/flan\.1: is down/).length <= 1);
     assert.equal((await watch.end("SIGINT")).code, 130);
     assert.equal((await person.end("SIGTERM")).code, 143);
     assert.ok(watch.out.matching(/"by":"nft\[/).length <= 1, watch.out.lines.join("\n"));
