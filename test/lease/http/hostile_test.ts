@@ -20,8 +20,8 @@ for (const { name, code, script } of misbehaviours) {
   Deno.test(`a server that ${name} is told of as ${code}, by a reader and a writer`, async () => {
     await using server = new HostileServer(script);
     const store = storeAt(server.origin);
-    for (const work of [store.read(), store.create(lease(1))]) {
-      const { message } = await fails(work, code);
+    for (const work of [() => store.read(), () => store.create(lease(1))]) {
+      const { message } = await fails(work(), code);
       assert.ok(message.length < 700 && isPrintable(message), message);
     }
     assert.deepEqual(server.requests, Array(2).fill("GET /network.json"));
