@@ -10,8 +10,8 @@
 import { announcementOn, announces, type Plane } from "../backends/several.ts";
 import type { Host } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { OtherPlane } from "../lease/other_planes.ts";
-import { planeName } from "./planes.ts";
+import { askedBy, heardBy, type OtherPlane } from "../lease/other_planes.ts";
+import { isPicky, planeName } from "./planes.ts";
 
 interface Announced {
   /** What the lease says of the plane; undefined for one of which peers knew before the network moved. */
@@ -25,6 +25,8 @@ export class Acquaintance {
   readonly #announced = new Map<string, Announced>();
   /** The revision up to which others were told that their leases are known. */
   #heard: number | undefined;
+  /** The store's, as it was seen last. */
+  #revision = 0;
 
   /** The plane was announced before there was another one. */
   isOld(name: string): void {
@@ -43,17 +45,31 @@ export class Acquaintance {
     }
   }
 
-  /** Takes in that the kernel has what these leases say. */
+  /**
+   * Takes in that the kernel has what these leases say. Where somebody asks for a revision that none of them has reached,
+   * which came from a store that was restored since, there is nothing to be said yet: an answer that can never be enough
+   * would be given again for each lease that changes.
+   */
   tookIn(peers: readonly Lease[]): void {
-    const asked = Math.max(0, ...peers.flatMap(othersOf).map(({ asks = 0 }) => asks));
-    if (asked > (this.#heard ?? 0)) this.#heard = Math.max(...peers.map(({ revision }) => revision));
+    const asked = Math.max(0, ...peers.map(askedBy));
+    const read = Math.max(0, ...peers.map(({ revision }) => revision));
+    if (asked > (this.#heard ?? 0) && read >= asked) this.#heard = read;
+  }
+
+  /** Takes in the revision that the store is at. One that went back counts anew, and nothing that was said is true of it. */
+  storeIsAt(revision: number): void {
+    if (revision < this.#revision) {
+      this.#heard = undefined;
+      for (const [name, { at }] of this.#announced) if (at > 0) this.#announced.delete(name);
+    }
+    this.#revision = revision;
   }
 
   /** Whether the peer takes in what comes by the plane from this host. */
   isKnownTo(peer: Lease, plane: Plane): boolean {
     if (!isPicky(plane)) return true;
     const { at = Infinity } = this.#announced.get(planeName(plane)) ?? {};
-    return Math.max(0, ...othersOf(peer).map(({ heard = 0 }) => heard)) >= at;
+    return heardBy(peer) >= at;
   }
 
   /** What the lease is to say of it, beside each plane but the first. */
@@ -71,17 +87,9 @@ export class Acquaintance {
   }
 }
 
-function isPicky({ backend }: Plane): boolean {
-  return backend.epochs !== undefined;
-}
-
-function othersOf({ otherPlanes = [] }: Lease): readonly OtherPlane[] {
-  return otherPlanes;
-}
-
 /** What tells one key or nonce from another. */
 function wordsOf(own: Lease, { plane, host }: { plane: Plane; host: Host }): string {
-  const said = [own, ...othersOf(own)].find((one) => announces(one, plane, host)) ??
+  const said = [own, ...own.otherPlanes ?? []].find((one) => announces(one, plane, host)) ??
     announcementOn(plane, host);
   return JSON.stringify([said.backendData, said.backendV6Data]);
 }

@@ -130,7 +130,7 @@ export class Agent {
     requireFit(this.#overlay.network, this.#host);
     const { config } = this.#overlay.network;
     const before = makeView(this.#snapshot, { node: this.#host.node, network: config });
-    if (this.#overlay.resume(before.own, this.#host)) this.#host = await this.#describeHost();
+    if (await this.#overlay.resume(before.own, this.#host)) this.#host = await this.#describeHost();
     const lease = await this.#keeping.acquire(this.#claim(), { config, former: state });
     this.#judge(judgeLease(this.#keeping.kept));
     this.#snapshot = await store.read();
@@ -235,8 +235,7 @@ export class Agent {
 
   async #reconcile(reasons: ReadonlySet<Reason>): Promise<void> {
     const { own } = this.#keeping;
-    const isCurrent = this.#snapshot.revision >= (own?.revision ?? 0);
-    this.#overlay.heard(own, { host: this.#host, isCurrent });
+    this.#overlay.heard(own, { host: this.#host, revision: this.#snapshot.revision });
     const { backend, config } = this.#overlay.network;
     if (own !== undefined) this.#overlay.had(own);
     const known = { snapshot: this.#snapshot, config, host: this.#host, own, isHeld: !this.store.isWell };

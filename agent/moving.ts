@@ -5,7 +5,7 @@
  * 1. A host that sees the new config makes the new plane beside the old one, and sends as before. Only when its own part
  *    of the new plane stands does its lease announce that, and beside it the old one, by which it can still be reached.
  * 2. From then on it sends to each peer by the plane that the peer's lease announces; by one with keys only when a
- *    handshake has shown that the peer has this host's. A host that cannot run the new plane announces the old one, and is
+ *    handshake was seen, for the reason that backends/several_met.ts gives. A host that cannot run the new plane announces the old one, and is
  *    reached by that for as long as it lives.
  * 3. When no peer announces the old plane any more, it sends by the new one alone, and its lease says so.
  * 4. When every peer's lease has said so, nothing can come by the old plane, and it is taken away.
@@ -27,7 +27,9 @@ import {
   announcementOn,
   announces,
   carrierOf,
+  type Carriers,
   FREELY,
+  meetings,
   type Plane,
   type Planes,
   saysItSends,
@@ -44,10 +46,7 @@ import type { View } from "../lease/view.ts";
 import type { Clock } from "../net/clock.ts";
 import { Acquaintance } from "./acquaintance.ts";
 import { canStandBeside, MOST_FORMER, planeName, planesStillNeeded } from "./planes.ts";
-
-/** Handshakes announce themselves to nobody: how long until it is looked again whether there were some, milliseconds. */
-const LEAST_LOOK_MS = 500;
-const MOST_LOOK_MS = 30_000;
+import { Strangers } from "./strangers.ts";
 
 /** How far the move is, as this host sees it. */
 export interface Move {
@@ -65,7 +64,7 @@ export interface Outcome {
   readonly report: Report;
   readonly view: View;
   readonly host: Host;
-  /** The public keys of peers with which there has been a handshake, as the kernel was read last. */
+  /** The keys (`peerKey`) of peers with which there has been a handshake, as the kernel was read last. */
   readonly met: ReadonlySet<string>;
 }
 
@@ -80,17 +79,13 @@ export class Moving {
   #sends = new Set<string>();
   /** Names of those that its lease has said it sends by; undefined as long as that is not known. */
   #said: ReadonlySet<string> | undefined;
-  /** Public keys of peers that know this host. */
+  /** Keys (`peerKey`) of peers that know this host. */
   readonly #met = new Set<string>();
-  /** Subnets of the peers that it would send to by another plane if they had met it there. */
-  #strangers: readonly string[] = [];
-  /** Since when they are the same, and when it is looked again, monotonic. */
-  #waits = { since: 0, until: Infinity };
-  readonly #clock: Clock;
+  readonly #strangers: Strangers;
   readonly #acquaintance = new Acquaintance();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#strangers = new Strangers(clock);
   }
 
   /** The present one and those that somebody may still need. */
@@ -145,6 +140,11 @@ export class Moving {
     if (said !== undefined) this.#announced = planeName(said);
   }
 
+  /** Takes in, before the first plan, whom the kernel has met that an agent before this one left. */
+  recall(met: ReadonlySet<string>): void {
+    for (const peer of met) this.#met.add(peer);
+  }
+
   /** Takes up one that others have not left yet, beside those that there are. What this host says of it waits for {@link look}. */
   learn(plane: Plane): void {
     this.#set([...this.#planes, plane]);
@@ -167,7 +167,9 @@ export class Moving {
    * Takes in what this host's lease says, before the next plan is made. What was said counts only once all is known that
    * others had said before: they may have taken down by then what nobody seemed to need.
    */
-  heard(own: Lease | undefined, { host, isCurrent }: { host: Host; isCurrent: boolean }): void {
+  heard(own: Lease | undefined, { host, revision }: { host: Host; revision: number }): void {
+    this.#acquaintance.storeIsAt(revision);
+    const isCurrent = revision >= (own?.revision ?? 0);
     if (own === undefined || !isCurrent || this.#planes.length === 1) return;
     const said = this.#planes.filter((one) =>
       announces(own, one, host) ||
@@ -179,14 +181,14 @@ export class Moving {
 
   /** Milliseconds until it is to be looked whether peers have met this host; Infinity where it waits for none. */
   nextIn(): number {
-    return Math.max(0, this.#waits.until - this.#clock.monotonic());
+    return this.#strangers.nextIn();
   }
 
   /** Goes as far as it can. Returns whether there is something to announce or to plan anew. */
   look({ report, view, host, met }: Outcome): boolean {
     if (this.#planes.length === 1) return false;
     const before = JSON.stringify([this.announcement(host), this.#planes.length, this.#met.size]);
-    for (const key of met) this.#met.add(key);
+    this.recall(met);
     const [present] = this.#planes;
     const standing = view.own === undefined
       ? []
@@ -196,7 +198,9 @@ export class Moving {
     this.#sends = this.#sendsBy({ report, view, host });
     if (isSure(report)) this.#acquaintance.tookIn(view.peers);
     this.#set([present, ...this.#planes.slice(1).filter((one) => this.#isNeeded(one, { view, host }))]);
-    this.#waitForStrangers({ report, view, host });
+    if (this.#planes.length > 1) {
+      this.#strangers.judge(view.peers, this.#carriers({ view, host }), report.resynced);
+    }
     return JSON.stringify([this.announcement(host), this.#planes.length, this.#met.size]) !== before;
   }
 
@@ -212,7 +216,7 @@ export class Moving {
     const [present, ...former] = this.#planes;
     if (former.length === 0) return undefined;
     const leases = [...view.own === undefined ? [] : [view.own], ...view.peers];
-    const strangers = new Set(this.#strangers);
+    const strangers = new Set(this.#strangers.subnets);
     const waiting = leases.filter((lease) => !announces(lease, present, host) || strangers.has(lease.subnet));
     return {
       from: former.map(({ backend }) => backend.type),
@@ -226,8 +230,9 @@ export class Moving {
   #sendsBy({ report, view, host }: Omit<Outcome, "met">): Set<string> {
     if (!isSure(report)) return new Set([...this.#sends, ...this.#ready]);
     const planes = this.#planes;
+    const carriers = this.#carriers({ view, host });
     const wanted = view.peers.map((lease) => carrierOf(lease, { planes, host, ...FREELY }));
-    const used = view.peers.map((lease) => carrierOf(lease, { planes, host, ...this.#sending }));
+    const used = view.peers.map((lease) => carrierOf(lease, carriers));
     return new Set([...wanted, ...used].map(planeName));
   }
 
@@ -240,26 +245,11 @@ export class Moving {
     return view.peers.some((lease) => saysItSends(lease, plane, host));
   }
 
-  /** Looks again soon at first, and ever more rarely: who is dead or cut off may be so for long. */
-  #waitForStrangers({ report, view, host }: Omit<Outcome, "met">): void {
+  /** How peers are sent to now. */
+  #carriers({ view, host }: Pick<Outcome, "view" | "host">): Carriers {
     const planes = this.#planes;
-    const { maySend } = this.#sending;
-    const met = { planes, host, maySend, isMet: () => true };
-    const strangers = view.peers.filter((lease) =>
-      carrierOf(lease, met) !== carrierOf(lease, { planes, host, ...this.#sending })
-    ).map(({ subnet }) => subnet);
-    const now = this.#clock.monotonic();
-    const isSame = strangers.join() === this.#strangers.join();
-    this.#strangers = strangers;
-    if (strangers.length === 0 || planes.length === 1) this.#waits = { since: now, until: Infinity };
-    else if (!isSame) this.#waits = { since: now, until: now + LEAST_LOOK_MS };
-    else if (report.resynced) {
-      const { since } = this.#waits;
-      this.#waits = {
-        since,
-        until: now + Math.min(MOST_LOOK_MS, Math.max(LEAST_LOOK_MS, (now - since) / 4)),
-      };
-    }
+    const { maySend, isMet } = this.#sending;
+    return { planes, host, maySend, hasMet: meetings(view, { planes, host, isMet }) };
   }
 
   readonly #sending: Sending = {
@@ -268,7 +258,7 @@ export class Moving {
       if (!this.#said.has(planeName(plane))) return false;
       return to === undefined || this.#acquaintance.isKnownTo(to, plane);
     },
-    isMet: (publicKey) => this.#met.has(publicKey),
+    isMet: (peer) => this.#met.has(peer),
   };
 
   #find(name: string): Plane | undefined {
@@ -285,6 +275,7 @@ export class Moving {
     if (planes.length === 1) {
       this.#said = undefined;
       this.#met.clear();
+      this.#strangers.forget();
     }
     if (isSame) return;
     this.#backend = {

@@ -3,6 +3,7 @@ import type { Clock } from "../net/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { formatCidr } from "../net/ip.ts";
 import { Reconciler } from "../kernel/reconcile.ts";
+import { keysMet } from "../kernel/wireguard.ts";
 import type { Host } from "../backends/backend.ts";
 import { hostOf } from "../backends/dual.ts";
 import type { Plane } from "../backends/several.ts";
@@ -110,16 +111,19 @@ export class Overlay {
   /**
    * Goes on with a move that an agent before this one began; `lease` is the one that this host has in the store. Returns
    * whether there is one, and so more to know of the host.
+   * Throws what the kernel's dump does, which tells whom the host has met.
    */
-  resume(lease: Lease | undefined, host: Host): boolean {
-    const { encrypt } = this.#parts.options;
+  async resume(lease: Lease | undefined, host: Host): Promise<boolean> {
+    const { kernel, options: { encrypt } } = this.#parts;
     this.#moving.resume(this.#had, { lease, host, encrypt });
     this.#parts.secrets?.learn(this.network);
-    return this.#moving.planes.length > 1;
+    if (this.#moving.planes.length === 1) return false;
+    this.#moving.recall(keysMet(await kernel.dump({ links: this.devices, sysctls: [] })));
+    return true;
   }
 
   /** See {@link Moving.heard}. */
-  heard(own: Lease | undefined, known: { host: Host; isCurrent: boolean }): void {
+  heard(own: Lease | undefined, known: { host: Host; revision: number }): void {
     this.#moving.heard(own, known);
   }
 

@@ -10,6 +10,7 @@ import { readVxlanOptions } from "../backends/vxlan_options.ts";
 import { writeDurably } from "../lease/file/durable_file.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { NetworkConfig } from "../lease/network.ts";
+import { askedBy, heardBy } from "../lease/other_planes.ts";
 import { networksOf } from "../lease/stack.ts";
 import { FlanError } from "../net/errors.ts";
 import { type Cidr, formatCidr, parseCidr } from "../net/ip.ts";
@@ -60,6 +61,11 @@ export function canStandBeside(a: Plane, b: Plane): boolean {
 /** As `announces` does; a host that had two which leases do not tell apart would never see that one of them is left. */
 function areToldApart(a: Plane, b: Plane): boolean {
   return a.backend.type !== b.backend.type || vniOf(a) !== vniOf(b);
+}
+
+/** Whether it takes in nothing of a host whose nonce it does not know. */
+export function isPicky({ backend }: Plane): boolean {
+  return backend.epochs !== undefined;
 }
 
 /** Which VXLAN network it is; undefined for another backend. */
@@ -163,7 +169,7 @@ export function asItMoves(
     macs: Readonly<Record<string, string>>;
     lease: Lease | undefined;
     host: Host;
-    /** The public keys of peers that know this host; undefined where that cannot be seen. */
+    /** The keys (`peerKey`) of peers that know this host; undefined where that cannot be seen. */
     met: ReadonlySet<string> | undefined;
   },
 ): MovingNetwork {
@@ -174,8 +180,11 @@ export function asItMoves(
   return {
     ...network,
     backend: several(planes, {
-      maySend: (plane) => lease === undefined || saysItSends(lease, plane, host),
-      isMet: (publicKey) => met?.has(publicKey) ?? true,
+      maySend: (plane, to) =>
+        lease === undefined ||
+        saysItSends(lease, plane, host) &&
+          (to === undefined || !isPicky(plane) || heardBy(to) >= askedBy(lease)),
+      isMet: (peer) => met?.has(peer) ?? true,
     }),
     devices: [...network.devices, ...others.flatMap(({ devices }) => devices)],
     planes: [network, ...others],

@@ -15,7 +15,7 @@ import type { Json } from "../net/json.ts";
 import { memo } from "../net/memo.ts";
 import type { Backend, Host, PeerPlan, Plan } from "./backend.ts";
 import { type Identity, withIdentity } from "./identity.ts";
-import { areMet, type IsMet, knocking } from "./several_met.ts";
+import { type IsMet, knocking, metIn } from "./several_met.ts";
 
 /** One of them. */
 export interface Plane {
@@ -72,16 +72,22 @@ export interface Sending {
 /** By whatever plane there is. */
 export const FREELY: Sending = { maySend: () => true, isMet: () => true };
 
-export interface Carriers extends Sending {
+/** Whether the peer has met this host on a plane with keys. */
+export type HasMet = (lease: Lease, plane: Plane) => boolean;
+
+export interface Carriers {
   readonly planes: Planes;
   readonly host: Host;
+  readonly maySend: MaySend;
+  /** See {@link meetings}; all have where it is left out. */
+  readonly hasMet?: HasMet;
 }
 
 /**
  * Which plane a peer is sent to by: the one that its lease announces, or else one beside it, if the peer knows this host
  * there. Where this host may not send by any of them, it does all the same: there is no other way.
  */
-export function carrierOf(lease: Lease, { planes, host, maySend, isMet }: Carriers): Plane {
+export function carrierOf(lease: Lease, { planes, host, maySend, hasMet }: Carriers): Plane {
   const [first] = planes;
   const announced = planes.filter((plane) => announces(lease, plane, host));
   const beside = planes.filter((plane) =>
@@ -90,8 +96,23 @@ export function carrierOf(lease: Lease, { planes, host, maySend, isMet }: Carrie
   const there = [...announced, ...beside];
   const allowed = there.filter((plane) => maySend(plane));
   const isKnown = (plane: Plane) =>
-    maySend(plane, lease) && (!plane.backend.hasKey || areMet(leaseOn(plane, lease, host), isMet));
+    maySend(plane, lease) && (!plane.backend.hasKey || (hasMet?.(lease, plane) ?? true));
   return allowed.find(isKnown) ?? allowed[0] ?? there[0] ?? first;
+}
+
+/** Who of the view's peers has met this host where, by what the planes would have of them. */
+export function meetings(
+  view: View,
+  { planes, host, isMet }: { planes: Planes; host: Host; isMet: IsMet },
+): HasMet {
+  const keyed = planes.filter(({ backend }) => backend.hasKey);
+  return meetingsIn(keyed.map((plane) => partOf(plane, view, host)), isMet);
+}
+
+function meetingsIn(parts: readonly Part[], isMet: IsMet): HasMet {
+  const keyed = parts.filter(({ plane }) => plane.backend.hasKey);
+  const met = new Map(keyed.map(({ plane, plan, peers }) => [plane, metIn(plan, peers, isMet)]));
+  return (lease, plane) => met.get(plane)?.has(lease) ?? false;
 }
 
 /** Whether packets by this plane arrive at the host that says so. */
@@ -175,21 +196,23 @@ interface Part {
   readonly peers: ReadonlyMap<Lease, PeerPlan>;
 }
 
-function planOver(view: View, carriers: Carriers): Plan {
-  const { planes, host, isMet } = carriers;
+function planOver(
+  view: View,
+  { planes, host, maySend, isMet }: Sending & { planes: Planes; host: Host },
+): Plan {
   const [first] = planes;
   if (planes.length === 1 && view.peers.every(({ otherPlanes }) => otherPlanes === undefined)) {
     return first.backend.plan(view, host);
   }
   const parts = planes.map((plane) => partOf(plane, view, host));
+  const carriers = { planes, host, maySend, hasMet: meetingsIn(parts, isMet) };
   const carried = new Map(view.peers.map((lease) => [lease, carrierOf(lease, carriers)]));
   const kept = parts.map((part) => withOwnRoutes(part, { carried, isFirst: part.plane === first }));
   const peers = view.peers.flatMap((lease) => kept.flatMap((part) => part.peers.get(lease) ?? []));
+  const objects = together([admittedBy(planes, view, host), ...kept.map((part) => part.objects)]);
   return {
-    objects: knocking(
-      together([admittedBy(planes, view, host), ...kept.map(({ objects }) => objects)]),
-      isMet,
-    ),
+    // Who has no other plane sends to all of them as they are.
+    objects: planes.length === 1 ? objects : knocking(objects, isMet),
     peers,
     refused: refusedBy(parts[0]!.plan.refused, peers),
   };

@@ -145,7 +145,7 @@ export class Reconciler {
     );
   }
 
-  /** Public keys of the WireGuard peers that had made a handshake when the kernel was read last. */
+  /** Keys (`peerKey`) of the WireGuard peers that had made a handshake when the kernel was read last. */
   get met(): ReadonlySet<string> {
     return this.#met;
   }

@@ -27,11 +27,11 @@ export interface WireguardPeer {
   readonly told?: string;
 }
 
-/** The public keys of the peers among the objects with which there has been a handshake, as they were read. */
+/** The keys (`peerKey`) of the peers among the objects with which there has been a handshake, as they were read. */
 export function keysMet(objects: Iterable<WireguardPeer | { readonly kind: string }>): Set<string> {
   const met = new Set<string>();
   for (const object of objects) {
-    if ("handshakeAge" in object && object.handshakeAge !== undefined) met.add(object.publicKey);
+    if ("handshakeAge" in object && object.handshakeAge !== undefined) met.add(peerKey(object));
   }
   return met;
 }

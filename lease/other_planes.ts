@@ -25,6 +25,21 @@ const MOST = 4;
 /** Each is as small as what a lease holds, and none may make a lease too large for a store. */
 const BOUNDS = { limit: 4096, depth: 8 };
 
+/** A lease, as far as it says what its host has beside what it announces. */
+interface Saying {
+  readonly otherPlanes?: readonly OtherPlane[];
+}
+
+/** The revision up to which the lease's holder says that it has taken in all leases, 0 where it says none. */
+export function heardBy({ otherPlanes = [] }: Saying): number {
+  return Math.max(0, ...otherPlanes.map(({ heard = 0 }) => heard));
+}
+
+/** The revision that the lease's holder asks its peers to take in, 0 where it asks for none. */
+export function askedBy({ otherPlanes = [] }: Saying): number {
+  return Math.max(0, ...otherPlanes.map(({ asks = 0 }) => asks));
+}
+
 /** As a store keeps them; undefined for none. */
 export function encodeOtherPlanes(planes: readonly OtherPlane[] | undefined): Json | undefined {
   if (planes === undefined || planes.length === 0) return undefined;

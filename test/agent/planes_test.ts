@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
-import { canStandBeside, forgetPlanes, planeName, readPlanes, rememberPlanes } from "../../agent/planes.ts";
+import {
+  asItMoves,
+  canStandBeside,
+  forgetPlanes,
+  planeName,
+  readPlanes,
+  rememberPlanes,
+} from "../../agent/planes.ts";
 import { hostGw } from "../../backends/host_gw.ts";
 import { alloc } from "../../backends/alloc.ts";
 import { backendFor } from "../../backends/registry.ts";
+import { ipsec } from "../../backends/ipsec.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import type { OtherPlane } from "../../lease/other_planes.ts";
 import { parseNetworkConfig } from "../../lease/network.ts";
 import type { Json } from "../../net/json.ts";
 import { assertGoldenJson } from "../cli/golden.ts";
+import { config, ipsecHost, ipsecLease, ipsecView, macOf, PRESHARED_KEY } from "../lib/overlay.ts";
 import { requireValid } from "../lib/schemas.ts";
 
 const configOf = (Type: string, options: Record<string, Json> = {}) =>
@@ -77,4 +87,38 @@ Deno.test("planes: two of one backend stand beside each other where their device
   const auto = plane({ Type: "wireguard", Mode: "auto" });
   assert.notEqual(planeName(separate), planeName(auto));
   assert.ok(!canStandBeside(separate, auto), "leases say the same of both");
+});
+
+Deno.test("planes: who looks sees by leases which peers this host sends to by a nonce that they know", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "flan-planes-" });
+  try {
+    const present = { backend: ipsec, config: config({ PSK: PRESHARED_KEY }, "ipsec") };
+    const former = { backend: vxlan, config: config() };
+    await rememberPlanes(dir, [present, former]);
+    const beside = (n: number, words: Pick<OtherPlane, "heard" | "asks">) => ({
+      otherPlanes: [{
+        backendType: "vxlan",
+        backendData: { VNI: 1, VtepMAC: macOf(n) },
+        sends: true,
+        ...words,
+      }],
+    });
+    const waysOf = (asks: Pick<OtherPlane, "asks">) => {
+      const own = ipsecLease(1, beside(1, asks));
+      const { backend } = asItMoves({ ...present, devices: ["flan.ipsec"], ignored: [] }, {
+        stateDir: dir,
+        encrypt: undefined,
+        macs: { "flan.1": macOf(1) },
+        lease: own,
+        host: ipsecHost(),
+        met: undefined,
+      });
+      const peers = [ipsecLease(2, beside(2, { heard: 9 })), ipsecLease(3, beside(3, { heard: 10 }))];
+      return backend.plan({ ...ipsecView(peers), own }, ipsecHost()).peers.map(({ way }) => way);
+    };
+    assert.deepEqual(waysOf({ asks: 10 }), ["vxlan", "ipsec"]);
+    assert.deepEqual(waysOf({}), ["ipsec", "ipsec"], "it asks for nothing");
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
 });

@@ -17,7 +17,6 @@ import { vxlan } from "../../backends/vxlan.ts";
 import { drift } from "../../kernel/drift.ts";
 import { type KernelObject, keyOf } from "../../kernel/state.ts";
 import type { Lease } from "../../lease/lease.ts";
-import { publicKey } from "../lib/fake_wireguard.ts";
 import {
   config,
   host,
@@ -31,8 +30,6 @@ import {
   PRESHARED_KEY,
   udpLease,
   view,
-  wireguardHost,
-  wireguardLease,
 } from "../lib/overlay.ts";
 
 const tunnel: Plane = { backend: vxlan, config: config(), identity: { macs: [macOf(1)], publicKeys: [] } };
@@ -133,38 +130,6 @@ Deno.test("several planes: nobody is sent to by a plane of which the own lease h
   assert.equal(carrierOf(hostGwLease(3, { otherPlanes: beside }), carriers), tunnel);
   assert.equal(carrierOf(hostGwLease(3), carriers), plain);
   assert.equal(carrierOf(lease(3, { backendType: "nobody-knows" }), carriers), plain);
-});
-
-Deno.test("several planes: nobody is sent to by a plane with keys before a handshake shows that it knows this host", () => {
-  const sealed: Plane = { backend: wireguard, config: config({}, "wireguard") };
-  const planes: [Plane, Plane] = [sealed, tunnel];
-  const [two, three] = [publicKey(2), publicKey(3)];
-  const otherPlanes = [{ backendType: "vxlan", backendData: { VNI: 1, VtepMAC: macOf(3) }, sends: true }];
-  const both = wireguardLease(3, {
-    otherPlanes,
-    backendV6Data: { PublicKey: two, Port: 51821 },
-  });
-  const carrier = (lease: Lease, met: readonly string[], maySend: (plane: Plane) => boolean = () => true) =>
-    carrierOf(lease, { planes, host: host(), maySend, isMet: (key) => met.includes(key) });
-  assert.equal(carrier(both, []), tunnel);
-  assert.equal(carrier(both, [three]), tunnel, "its other device does not know this host");
-  assert.equal(carrier(both, [two, three]), sealed);
-  assert.equal(carrier(wireguardLease(3), []), sealed, "there is no other way");
-  assert.equal(carrier(both, [], (plane) => plane === sealed), sealed, "the other way may be gone");
-});
-
-Deno.test("several planes: whoever was never met is asked for a handshake, and only by a host that moves", () => {
-  const sealed: Plane = { backend: wireguard, config: config({}, "wireguard") };
-  const keepalives = (planes: readonly [Plane, ...Plane[]], met: readonly string[]) => {
-    const isMet = (key: string) => met.includes(key);
-    const seen = { ...view([]), network: sealed.config, peers: [wireguardLease(2), wireguardLease(3)] };
-    const { objects } = several(planes, { ...FREELY, isMet }).plan(seen, wireguardHost());
-    return objects.flatMap((one) => one.kind === "wireguard-peer" ? [one.keepalive] : []);
-  };
-  assert.deepEqual(keepalives([sealed, tunnel], [publicKey(2)]), [0, 1]);
-  assert.deepEqual(keepalives([sealed], []), [0, 0]);
-  const kept = { ...sealed, config: config({ PersistentKeepaliveInterval: 25 }, "wireguard") };
-  assert.deepEqual(keepalives([kept, tunnel], []), [25, 25], "the network's own, at which it asks as well");
 });
 
 Deno.test("several planes: a lease announces a plane by its backend and, of VXLAN, its VNI", () => {
