@@ -5,8 +5,9 @@
  * 1. A host that sees the new config makes the new plane beside the old one, and sends as before. Only when its own part
  *    of the new plane stands does its lease announce that, and beside it the old one, by which it can still be reached.
  * 2. From then on it sends to each peer by the plane that the peer's lease announces; by one with keys only when a
- *    handshake was seen, for the reason that backends/several_met.ts gives. A host that cannot run the new plane announces the old one, and is
- *    reached by that for as long as it lives.
+ *    handshake was seen: two that begin to send at the same moment would both get nothing for seconds (see
+ *    backends/several_met.ts). A host that cannot run the new plane announces the old one, and is reached by that for as
+ *    long as it lives.
  * 3. When no peer announces the old plane any more, it sends by the new one alone, and its lease says so.
  * 4. When every peer's lease has said so, nothing can come by the old plane, and it is taken away.
  *
