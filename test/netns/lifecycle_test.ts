@@ -24,7 +24,7 @@ hostTest("a run directory too long for a socket is refused before anything is jo
 
   const { code, stdout, stderr } = await hosts.lab.flan(host, ["up", "--detach", "--run-dir", runDir]);
 
-  assert.match(stderr, /^flan: Cannot listen on \S+agent\.sock: a socket's path has 107 bytes at most/);
+  assert.match(stderr, /^flan: Cannot listen on \S+status\.sock: a socket's path has 107 bytes at most/);
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(Deno.readTextFileSync(`${runDir}/agent.log`), / error The agent ends: Cannot listen on /);
   assert.deepEqual(await namespaceState(host), before);
