@@ -5,13 +5,17 @@ export interface Lock {
   release(): void;
 }
 
+/** For its owner alone: whoever may open a file to read it may lock it, and so keep the one from starting whose lock it is. */
+const MODE = 0o600;
+
 /** Takes the lock, or returns undefined while another process holds it. The directory must exist. */
 export function tryLock(path: string): Lock | undefined {
-  const file = Deno.openSync(path, { create: true, read: true, write: true, mode: 0o644 });
+  const file = Deno.openSync(path, { create: true, read: true, write: true, mode: MODE });
   if (!file.tryLockSync(true)) {
     file.close();
     return undefined;
   }
+  Deno.chmodSync(path, MODE);
   file.truncateSync(0);
   file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
   return { release: () => file.close() };
@@ -35,16 +39,18 @@ export async function lockWithin(
 
 /**
  * Whether somebody holds the lock, found out without taking it: who holds it for a moment only must not be taken for
- * who holds it while it runs, nor stand in the way of one that starts.
+ * who holds it while it runs, nor stand in the way of one that starts. Who may not open the file goes by the list of
+ * locks, which every user may read.
  */
 export function isHeld(path: string): boolean {
   try {
     if (provenHolder(path) !== undefined) return true;
-    // A holder that cannot be seen from here: another user's, or one of another PID namespace.
+    // A holder that cannot be seen from here, as one of another PID namespace.
     using file = Deno.openSync(path);
     return !file.tryLockSync(false);
   } catch (error) {
-    if (isOutOfSight(error)) return false;
+    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.PermissionDenied) return listedHolder(path) !== undefined;
     throw error;
   }
 }
@@ -62,10 +68,6 @@ export async function freeWithin(
   return true;
 }
 
-function isOutOfSight(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied;
-}
-
 /**
  * The process that certainly holds the lock, or undefined where it cannot be told. A number in the lock file
  * alone proves nothing: it may be a dead process's, and another process may bear it by now.
@@ -79,6 +81,16 @@ export function provenHolder(path: string): number | undefined {
   }
   const named = lockHolder(path);
   return named !== undefined && proven(named) ? named : undefined;
+}
+
+/** The process that holds a lock on a file of this number; undefined where none does, or the file cannot be seen. */
+function listedHolder(path: string): number | undefined {
+  const inode = readIfAny(() => Deno.statSync(path).ino) ?? null;
+  for (let look = 0; look < LOOKS; look++) {
+    const [found] = lockersOf(inode);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /**
@@ -141,6 +153,7 @@ export function lockHolder(path: string): number | undefined {
     return Number.isInteger(pid) && pid > 1 ? pid : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.PermissionDenied) return listedHolder(path);
     throw error;
   }
 }

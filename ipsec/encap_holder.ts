@@ -134,7 +134,7 @@ const thisProc: ProcFiles = {
 };
 
 /** Only a shell can hand a lock on. It writes down whose it is from then on: its own number stays the sleeper's. */
-const SCRIPT = `exec 9>>"$1"
+const SCRIPT = `(umask 077 && : >>"$1") && chmod 600 "$1" && exec 9>>"$1"
 flock -n 9 || exit 75
 echo $$ >"$1"
 exec sleep 2147483647`;

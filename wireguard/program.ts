@@ -106,7 +106,8 @@ interface Place {
 }
 
 /** Only a shell can hand a lock on. It writes down whose it is from then on: its own number stays the program's. */
-const SCRIPT = `exec >>"$1" 2>&1 9>>"$2"
+const SCRIPT = `exec >>"$1" 2>&1
+(umask 077 && : >>"$2") && chmod 600 "$2" && exec 9>>"$2"
 flock -n 9 || exit 75
 echo $$ >"$2"
 if [ -n "$3" ]; then mkdir -p ${SOCKETS} && mount --bind "$3" ${SOCKETS} || exit 1; fi

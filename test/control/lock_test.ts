@@ -51,3 +51,40 @@ Deno.test("lock: its holder is found at every look while a hundred other locks c
     Deno.removeSync(dir, { recursive: true });
   }
 });
+
+Deno.test("lock: another user cannot open it, and so not hold it, but sees whether somebody does, and who", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "flan-lock-" });
+  Deno.chmodSync(dir, 0o755);
+  const path = `${dir}/held.lock`;
+  const free = `${dir}/free.lock`;
+  // As one of an older version.
+  Deno.writeTextFileSync(path, "", { mode: 0o644 });
+  Deno.writeTextFileSync(free, `${Deno.pid}\n`, { mode: 0o600 });
+  const holder = await spawn(
+    dir,
+    "hold",
+    `import { tryLock } from "${lib}";
+    if (tryLock("${path}") !== undefined) console.log("ready");
+    setInterval(() => {}, 1_000_000);`,
+  );
+  try {
+    assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
+    Deno.writeTextFileSync(
+      `${dir}/nobody.ts`,
+      `import { isHeld, lockHolder } from "${lib}";
+      const libc = Deno.dlopen("libc.so.6", { seteuid: { parameters: ["u32"], result: "i32" } });
+      if (libc.symbols.seteuid(65534) !== 0) throw new Error("it is still root");
+      const seen = ${JSON.stringify([path, free])}.map((path) => [isHeld(path), lockHolder(path) ?? null]);
+      console.log(JSON.stringify(seen));`,
+    );
+    const args = ["run", "-A", "-q", "--config", config, `${dir}/nobody.ts`];
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    const text = new TextDecoder();
+    const seen = JSON.parse(text.decode(stdout) || `"${text.decode(stderr)}"`);
+    assert.deepEqual(seen, [[true, holder.pid], [false, null]]);
+  } finally {
+    holder.kill("SIGKILL");
+    await holder.status;
+    Deno.removeSync(dir, { recursive: true });
+  }
+});

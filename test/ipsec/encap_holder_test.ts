@@ -53,12 +53,13 @@ function test(
 
 const never = () => new AbortController().signal;
 
-test("it outlives who started it, is found again, and ends when it is told to", async (open) => {
+test("it outlives who started it, is found again, and ends when it is told to", async (open, dir) => {
   assert.equal(open().look(), undefined);
   const pid = await open().start();
   assert.equal(open().look(), pid);
   open().require();
   assert.equal(Deno.readTextFileSync(`/proc/${pid}/comm`), "sleep\n", "the smallest program that there is");
+  assert.equal(Deno.statSync(`${dir}/ipsec-encap.lock`).mode! & 0o777, 0o600, "nobody else can hold it");
   await open().stop();
   assert.equal(open().look(), undefined);
   open().require();

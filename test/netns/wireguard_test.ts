@@ -76,6 +76,7 @@ hostTest(
     await t.step("wireguard-go that is killed is back at once, with all its peers", async () => {
       const lock = `${first.runDir}/wireguard-flan-wg.lock`;
       const killed = Number(Deno.readTextFileSync(lock));
+      assert.equal(Deno.statSync(lock).mode! & 0o777, 0o600, "nobody else can hold it");
       const leaks = await countLeaks(hosts, first);
       await underTraffic(hosts, { from: first, to: two.container }, async () => {
         Deno.kill(killed, "SIGKILL");
