@@ -34,8 +34,13 @@ export class ServedStore implements AsyncDisposable {
     prepare: (dir: string) => ServedOptions | Promise<ServedOptions> = () => ({}),
   ): Promise<ServedStore> {
     const dir = await Deno.makeTempDir({ prefix: "flan-http-" });
-    const options = await prepare(dir);
-    return new ServedStore(dir, { serving: await begin(dir, { options, port: 0 }), options });
+    try {
+      const options = await prepare(dir);
+      return new ServedStore(dir, { serving: await begin(dir, { options, port: 0 }), options });
+    } catch (error) {
+      await Deno.remove(dir, { recursive: true });
+      throw error;
+    }
   }
 
   get waiting(): number {
