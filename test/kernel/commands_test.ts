@@ -4,6 +4,7 @@ import { toCommands } from "../../kernel/commands.ts";
 import type { Change } from "../../kernel/kernel.ts";
 import type { KernelObject, Link, Route } from "../../kernel/state.ts";
 import { vxlan } from "../../backends/vxlan.ts";
+import { until } from "../lib/until.ts";
 import { host, lease, macOf, planned, view } from "../lib/overlay.ts";
 import { ipv6Host, ipv6View, mac6Of } from "../lib/stacks.ts";
 import { proxy, tun, udpPlanned } from "../lib/udp_plan.ts";
@@ -174,6 +175,11 @@ async function inNamespace(body: (shell: (script: string) => Promise<string>) =>
         "ip link set eth0 addrgenmode none; ip link set peer0 addrgenmode none; ip address add 192.0.2.1/24 dev eth0; " +
         "ip link set eth0 up; ip link set peer0 up",
     );
+    // The kernel's own work, which is late on a busy machine.
+    await until("eth0 and peer0 are up", async () => {
+      const links = JSON.parse(await shell("ip -j link show type veth")) as { operstate: string }[];
+      return links.length === 2 && links.every(({ operstate }) => operstate === "UP");
+    });
     await body(shell);
   } finally {
     await run("ip", ["netns", "delete", name]);
@@ -280,6 +286,8 @@ Deno.test({
 
 /** What `ip -j` says of flan0, without what depends on the moment at which it was made. */
 async function tunState(shell: (script: string) => Promise<string>): Promise<unknown> {
+  const isDown = async () => JSON.parse(await shell("ip -j link show dev flan0"))[0].operstate === "DOWN";
+  await until("the kernel notes that nobody reads flan0", isDown);
   const script = "ip -j -d link show dev flan0; ip -j address show dev flan0; ip -j route show dev flan0";
   const lines = (await shell(script)).split("\n").filter((line) => line !== "");
   return lines.map((line) => JSON.parse(line, (key, value) => key === "ifindex" ? undefined : value));
