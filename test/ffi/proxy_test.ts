@@ -106,11 +106,21 @@ async function counted(proxy: OpenProxy, name: string, value: number): Promise<v
   while (proxy.counters()[name] !== value) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/**
+ * What ping sends, and ping, which ends with the first reply. It sends again and again: the kernel drops what a device is
+ * given until it has noted that somebody reads it, which is late on a busy machine.
+ */
+async function pinged(peer: number, words: string) {
+  const ping = run("ping", ...words.split(" "), "-c1", "-w60", "-i0.2");
+  const packet = await Promise.race([receive(peer), ping]);
+  assert.ok(typeof packet !== "string", "a reply came before anybody gave one");
+  return { packet, ping };
+}
+
 test("packets go out as datagrams to where the routes say, and the answers come in", async () => {
   await withPeer((peer) =>
     withProxy({}, async (proxy) => {
-      const ping = run("ping", "-c1", "-W5", "-s32", "10.5.2.9");
-      const packet = await receive(peer);
+      const { packet, ping } = await pinged(peer, "-s32 10.5.2.9");
       assert.equal(packet.subarray(16, 20).join("."), "10.5.2.9");
       const reply = Uint8Array.from(packet);
       reply.set(packet.subarray(16, 20), 12);
@@ -124,7 +134,7 @@ test("packets go out as datagrams to where the routes say, and the answers come 
       assert.match(await ping, /1 received/);
       // A packet is counted a moment after it was handed over.
       await counted(proxy, "in_packets", 1);
-      assert.equal(proxy.counters()["out_packets"], 1);
+      assert.ok(proxy.counters()["out_packets"]! >= 1);
       proxy.change([["10.5.3.0/24", "192.0.2.7", 9000]], ["10.5.2.0/24"]);
       await assert.rejects(run("ping", "-c1", "-W5", "10.5.2.9"));
       await counted(proxy, "out_drop_no_route", 1);
@@ -275,8 +285,7 @@ test("IPv6 packets go out as they are in UDP over IPv6, their answers come in, a
   try {
     assert.ok(peer >= 0);
     assert.ok(ipv4 >= 0, "the port is free for IPv4");
-    const ping = run("ping", "-6", "-c1", "-W5", "-s1404", "fd00:5:0:2::9");
-    const packet = await receive(peer);
+    const { packet, ping } = await pinged(peer, "-6 -s1404 fd00:5:0:2::9");
     assert.deepEqual([packet.length, packet[0]! >> 4, packet[39]], [1452, 6, 9]);
     const reply = Uint8Array.from(packet);
     reply.set(packet.subarray(24, 40), 8);
