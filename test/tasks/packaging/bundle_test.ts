@@ -89,7 +89,7 @@ Deno.test("bundle: where it cannot be written that is said in Deno's words, and 
 Deno.test("bundle: a package without a licence is refused by name", () => {
   const folder = Deno.makeTempDirSync({ prefix: "flan-bundle-" });
   try {
-    const packages = ["@a/free", "bare"].map((name) => `${folder}/npm/registry.npmjs.org/${name}/1.0.0`);
+    const packages = ["@a/free", "bare"].map((name) => `${folder}/npm/registry.example/${name}/1.0.0`);
     for (const path of packages) Deno.mkdirSync(path, { recursive: true });
     Deno.writeTextFileSync(`${packages[0]}/LICENSE.md`, "");
     const modules = packages.map((path) => `${path}/mod.js`);
