@@ -48,7 +48,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .addAfter(
       "Every command has its own --help. Exit codes: 0 done, 1 failed, 2 usage, 3 no,\n4 store unreachable, 5 not permitted or unsupported, 6 timed out.",
     );
-  const wanted = args.find((arg) => !arg.startsWith("-") && arg !== "help");
+  // Also behind options that stand before it: what is wrong with them only the command knows.
+  const wanted = args.find((arg) => commands.some(({ name }) => name === arg));
   for (const entry of commands) {
     const known = entry.name === wanted ? await entry.load() : undefined;
     program.addCommand(

@@ -11,7 +11,7 @@ import { announcementOn, announces, type Plane } from "../backends/several.ts";
 import type { Host } from "../backends/backend.ts";
 import type { Lease } from "../lease/lease.ts";
 import { askedBy, heardBy, type OtherPlane } from "../lease/other_planes.ts";
-import { isPicky, planeName } from "./planes.ts";
+import { planeName, wantsAcquaintance } from "./planes.ts";
 
 interface Announced {
   /** What the lease says of the plane; undefined for one of which peers knew before the network moved. */
@@ -35,7 +35,7 @@ export class Acquaintance {
 
   /** Takes in that `own`, the lease as it stands in the store, announces the planes. */
   announced(planes: readonly Plane[], { own, host }: { own: Lease; host: Host }): void {
-    for (const plane of planes.filter(isPicky)) {
+    for (const plane of planes.filter(wantsAcquaintance)) {
       const name = planeName(plane);
       const text = wordsOf(own, { plane, host });
       const before = this.#announced.get(name);
@@ -67,7 +67,7 @@ export class Acquaintance {
 
   /** Whether the peer takes in what comes by the plane from this host. */
   isKnownTo(peer: Lease, plane: Plane): boolean {
-    if (!isPicky(plane)) return true;
+    if (!wantsAcquaintance(plane)) return true;
     const { at = Infinity } = this.#announced.get(planeName(plane)) ?? {};
     return heardBy(peer) >= at;
   }

@@ -64,7 +64,7 @@ function areToldApart(a: Plane, b: Plane): boolean {
 }
 
 /** Whether it takes in nothing of a host whose nonce it does not know. */
-export function isPicky({ backend }: Plane): boolean {
+export function wantsAcquaintance({ backend }: Plane): boolean {
   return backend.epochs !== undefined;
 }
 
@@ -183,7 +183,7 @@ export function asItMoves(
       maySend: (plane, to) =>
         lease === undefined ||
         saysItSends(lease, plane, host) &&
-          (to === undefined || !isPicky(plane) || heardBy(to) >= askedBy(lease)),
+          (to === undefined || !wantsAcquaintance(plane) || heardBy(to) >= askedBy(lease)),
       isMet: (peer) => met?.has(peer) ?? true,
     }),
     devices: [...network.devices, ...others.flatMap(({ devices }) => devices)],

@@ -66,8 +66,8 @@ export async function setValue({ context, flags, args: [key = "", given] }: Call
       ? changed
       : rememberingFormer(changed, { before, after: config, leases: peers });
     await store.writeConfig(written, snapshot.config.revision);
-    const lostOnes = lostOptions(key, { before, after: parseNetworkConfig(written) });
-    for (const note of [...notes, ...lostOnes]) console.error(`flan: ${printable(note, 2000)}`);
+    const ofOptions = notesOfOptions(key, { before, after: parseNetworkConfig(written) });
+    for (const note of [...notes, ...ofOptions]) console.error(`flan: ${printable(note, 2000)}`);
     print(`${key}: ${jsonOrText(value) === null ? "removed" : shown}`);
     return exit.done;
   });
@@ -130,7 +130,7 @@ export function changedBy(
 }
 
 /** What the change does with options that nobody named; who removes one of them knows. */
-function lostOptions(
+function notesOfOptions(
   key: string,
   change: { before: NetworkConfig; after: NetworkConfig },
 ): readonly string[] {
